@@ -1,0 +1,90 @@
+"""What a session is given: checked where a person can act on it, and made plain."""
+
+from __future__ import annotations
+
+import operator
+import traceback
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from losswise.naming import Placement
+from losswise.plain import name as plain_name
+from losswise.plain import text as plain_text
+from losswise.records import INT64_MAX, KINDS
+
+
+def described_error(error: BaseException | Mapping[str, Any] | None) -> dict[str, str] | None:
+    if error is None:
+        return None
+    if isinstance(error, Mapping):
+        return {plain_name(key): plain_text(str(value)) for key, value in error.items()}
+    if not isinstance(error, BaseException):
+        return {"type": "", "message": plain_text(str(error)), "traceback": ""}
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    return {
+        "type": type(error).__name__,
+        "message": plain_text(str(error)),
+        "traceback": plain_text("".join(lines)),
+    }
+
+
+def safely(convert: Callable[[Any], str], value: Any, otherwise: str) -> str:
+    try:
+        return convert(value)
+    except Exception:
+        return otherwise
+
+
+def check_texts(**texts: Any) -> None:
+    for name, value in texts.items():
+        if value is not None and not isinstance(value, str):
+            raise TypeError(f"{name} must be text, not {type(value).__name__}")
+
+
+def check_params(value: Any, name: str) -> None:
+    if value is not None and not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dictionary, not {type(value).__name__}")
+
+
+def checked_max_iter(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        raise TypeError(f"max_iter must be a whole number or None, not {value!r}") from None
+    if isinstance(value, bool) or not 0 < whole <= INT64_MAX:
+        raise ValueError(f"max_iter must be above 0, not {value!r}")
+    return whole
+
+
+def checked_info(info: Any) -> dict[str, str]:
+    if info is None:
+        return {}
+    if not isinstance(info, Mapping):
+        raise TypeError(f"info must be a dictionary of texts, not {type(info).__name__}")
+    for key, value in info.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise TypeError(f"info must be text to text; {key!r} holds {type(value).__name__}")
+    return {plain_name(key): plain_text(value) for key, value in info.items()}
+
+
+def checked_tags(tags: Any) -> list[str] | None:
+    if tags is None:
+        return None
+    words = [tags] if isinstance(tags, str) else list(tags)
+    if not all(isinstance(word, str) for word in words):
+        raise TypeError("tags must be a list of texts")
+    return words
+
+
+def checked_places(graphs: Any) -> dict[str, Placement]:
+    places: dict[str, Placement] = {}
+    for name, value in dict(graphs or {}).items():
+        title, kind = (value, None) if isinstance(value, str) else value
+        if not isinstance(title, str) or kind not in (None, *KINDS):
+            raise ValueError(f"graphs takes {{name: (title, kind)}}, not {name!r}: {value!r}")
+        places[name] = Placement(title, kind)
+    return places

@@ -1,0 +1,39 @@
+"""Where losswise keeps its files for this user: XDG on Linux, the platform's own places elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def config_folder() -> Path:
+    """Settings, such as the stored login. Not created here."""
+    return _folder("XDG_CONFIG_HOME", ".config", "Library/Application Support", "APPDATA", "")
+
+
+def state_folder() -> Path:
+    """What outlives a process but is nobody's document, such as journals. Not created here."""
+    return _folder("XDG_STATE_HOME", ".local/state", "Library/Application Support", "LOCALAPPDATA", "state")
+
+
+def data_folder() -> Path:
+    """A server's data where no other folder is given. Not created here."""
+    return _folder("XDG_DATA_HOME", ".local/share", "Library/Application Support", "LOCALAPPDATA", "data")
+
+
+def journal_folder() -> Path:
+    """Journals of sessions: LW_JOURNAL_DIR, else a folder in the user's state folder. Not created here."""
+    chosen = os.environ.get("LW_JOURNAL_DIR")
+    return Path(chosen).expanduser() if chosen else state_folder() / "journals"
+
+
+def _folder(xdg: str, home: str, mac: str, windows: str, part: str) -> Path:
+    if sys.platform == "win32":
+        base = os.environ.get(windows)
+        return (Path(base) if base else Path.home() / "AppData" / "Local") / "losswise" / part
+    if sys.platform == "darwin" and xdg not in os.environ:
+        return Path.home() / mac / "losswise" / part
+    chosen = os.environ.get(xdg, "")
+    # the XDG specification: a relative path is ignored
+    return (Path(chosen) if os.path.isabs(chosen) else Path.home() / home) / "losswise"

@@ -1,0 +1,204 @@
+"""A graph of a session: named quantities over x."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, overload
+
+from losswise.buffers import MAX_TAKEN, Columns, Points, merge
+from losswise.messages import say_error, say_once
+from losswise.numeric import keep, to_float, to_x
+from losswise.plain import name as plain_name
+
+if TYPE_CHECKING:
+    from losswise.outbox import Outbox
+
+MAX_COLUMNS = 200
+"""Sets of names that get a buffer of their own; what is beyond goes by the side way."""
+
+_now = time.time
+
+
+class Graph:
+    """One graph of a session. Made by `Session.graph`, not by hand.
+
+    Attributes:
+        id: 20 hex digits, the same for the same title of the same session in every process.
+        title: what stands above it.
+        kind: 'min', 'max' or None; which statistic is a column of the session table.
+        display_interval: None (every point is sent) or N (every Nth point of each set of names is).
+
+    Example:
+        >>> graph = session.graph("loss", kind="min")
+        >>> graph.append(0, {"train_loss": 2.3, "val_loss": 2.4})
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox | None,
+        id: str,
+        title: str,
+        xlabel: str = "",
+        ylabel: str = "",
+        kind: str | None = None,
+        display_interval: int | None = None,
+    ) -> None:
+        self.id = id
+        self.title = title
+        self.xlabel = xlabel
+        self.ylabel = ylabel
+        self.kind = kind
+        self.display_interval = display_interval
+        self._outbox = outbox
+        self._every = display_interval if display_interval and display_interval > 1 else None
+        self._seen: dict[Any, int] = {}
+        self._clear()
+        self._own_x = itertools.count()
+
+    @overload
+    def append(self, x: int | float, y: Mapping[str, Any]) -> None: ...
+    @overload
+    def append(self, x: Mapping[str, Any]) -> None: ...
+    def append(self, x: Any, y: Any = None) -> None:
+        """Add a point. Takes about a microsecond, never waits for the network and never raises.
+
+        Args:
+            x: a whole number (64 bits), such as the step. Left out, the graph counts its appends from 0.
+            y: the values by name: Python, NumPy, Torch, JAX, TensorFlow or Keras scalars. NaN and
+                infinities are kept. What cannot be a number is skipped, with one warning.
+
+        Example:
+            >>> graph.append(17, {"train_loss": 0.31})
+            >>> graph.append({"train_loss": 0.31})
+        """
+        outbox = self._outbox
+        if outbox is None:
+            return
+        try:
+            if y is None:
+                x, y = next(self._own_x), x
+            if self._every and self._is_thinned(y):
+                return
+            columns = self._columns[tuple(y)]
+            for value in y.values():
+                if type(value) is not float and type(value) is not int:
+                    raise TypeError
+            if type(x) is not int:
+                raise TypeError
+            # packing fails before anything is added, where an int does not fit
+            columns.rows.extend(columns.pack(next(self._numbers), x, _now(), *y.values()))
+            if outbox.signal:
+                outbox.attend()
+        except Exception:
+            self._append_other(x, y)
+
+    def _append_other(self, x: Any, y: Any) -> None:
+        """The side way: the first point of a set of names, and whatever is not a plain number."""
+        outbox = self._outbox
+        if outbox is None:
+            return
+        try:
+            values = {key: keep(value) for key, value in y.items()} if hasattr(y, "items") else y
+            self._side.append((next(self._numbers), keep(x), _now(), values))
+            if isinstance(values, dict):
+                self._open_columns(tuple(values))
+            if outbox.signal:
+                outbox.attend()
+        except Exception as error:
+            say_error(f"adding a point to the graph {self.title!r}", error)
+
+    def _open_columns(self, names: tuple[Any, ...]) -> None:
+        is_new = names and names not in self._columns and len(self._columns) < MAX_COLUMNS
+        if is_new and all(type(name) is str and plain_name(name) == name for name in names):
+            self._columns[names] = Columns(names)
+
+    def _is_thinned(self, y: Any) -> bool:
+        names = tuple(y)
+        seen = self._seen.get(names, 0)
+        self._seen[names] = seen + 1
+        return seen % (self._every or 1) != 0
+
+    def _clear(self) -> None:
+        """Forget what was not taken: at the start, and in a forked child, where the parent sends it."""
+        self._numbers = itertools.count()
+        self._columns: dict[Any, Columns] = {}
+        self._side: deque[tuple[int, Any, float, Any]] = deque()
+
+    def waiting(self) -> int:
+        """Bytes that wait for the journal thread (points of the side way count as 500 each)."""
+        return sum(len(columns.rows) for columns in list(self._columns.values())) + 500 * len(self._side)
+
+    def take(self, limit: int) -> Points | None:
+        """Take out, in the order in which they came, points with a number below `limit`.
+
+        Not all at once where there are many: call it until it returns None.
+        """
+        for columns in list(self._columns.values()):
+            number = columns.number_after(MAX_TAKEN)
+            limit = limit if number is None else min(limit, number)
+        parts = [part for columns in list(self._columns.values()) if (part := columns.take(limit))]
+        if self._side:
+            parts.extend(self._take_side(limit))
+        return merge(parts) if parts else None
+
+    def limit(self) -> int:
+        """A number above those of all points that were appended before this call."""
+        return next(self._numbers)
+
+    def _take_side(self, limit: int) -> list[Points]:
+        parts: dict[tuple[str, ...], tuple[list[int], list[int], list[float], list[list[float | None]]]] = {}
+        for _ in range(len(self._side)):
+            entry = self._side.popleft()
+            if entry[0] >= limit:
+                self._side.appendleft(entry)
+                break
+            point = self._read(entry)
+            if point is None:
+                continue
+            number, x, t, values = point
+            numbers, xs, ts, rows = parts.setdefault(tuple(values), ([], [], [], []))
+            numbers.append(number)
+            xs.append(x)
+            ts.append(t)
+            rows.append(list(values.values()))
+        return [
+            Points(numbers, xs, ts, dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+            for names, (numbers, xs, ts, rows) in parts.items()
+        ]
+
+    def _read(self, entry: tuple[int, Any, float, Any]) -> tuple[int, int, float, dict[str, float]] | None:
+        """A point of the side way as numbers, or None with a warning where nothing of it is one."""
+        number, x, t, y = entry
+        place = f"graph {self.title!r}"
+        if not isinstance(y, dict):
+            say_once(("y", self.id), f"{place}: append takes (x, {{name: value}}), not {_short(y)}; skipped")
+            return None
+        whole = to_x(x)
+        if whole is None:
+            say_once(("x", self.id), f"{place}: x must be a whole number of 64 bits, not {_short(x)}; skipped")
+            return None
+        values: dict[str, float] = {}
+        for name, value in y.items():
+            read = to_float(value)
+            if read is None:
+                say_once(
+                    ("value", self.id, name),
+                    f"{place}: the value of {_short(name)} is not a number ({_short(value)}); skipped",
+                )
+                continue
+            values[plain_name(name)] = read
+        return (number, whole, t, values) if values else None
+
+    def __repr__(self) -> str:
+        return f"<losswise.Graph {self.title!r} of session {self._outbox.session_id if self._outbox else '-'}>"
+
+
+def _short(value: object) -> str:
+    try:
+        text = repr(value)
+    except Exception:
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 80 else text[:60] + "…"

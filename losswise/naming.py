@@ -1,0 +1,159 @@
+"""The one naming rule: on which graph a metric belongs, and whether less or more of it is better.
+
+`train_loss`, `val_loss`, `loss_epoch` and `test/loss` are one quantity at different stages, so they are drawn
+on one graph, `loss`. Their names stay what the framework calls them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+STAGES = _words("train training val valid validation test testing eval evaluation dev")
+ROUNDS = _words("epoch step batch")
+
+MIN_WORDS = _words(
+    """
+    loss error errors err mse mae rmse msle rmsle mape smape wape rmsd perplexity ppl wer cer mer wil
+    nll bce ce crossentropy divergence kl kld hinge logcosh huber poisson deviance brier ece distance
+    chamfer hausdorff lpips fid kid false regret fallout energy residual cost perceptual bits bpb bpc
+    """
+)
+MAX_WORDS = _words(
+    """
+    accuracy accuracies acc auc auroc auprc roc prauc ap map f1 f2 fbeta fscore fmeasure precision
+    recall specificity sensitivity iou miou jaccard dice bleu sacrebleu rouge meteor cider spice chrf
+    mrr dcg ndcg hit hits kappa mcc matthews pearson spearman kendall concordance correlation r2
+    explained psnr ssim msssim snr sdr stoi pesq similarity match true top reward return returns elbo
+    wip pass signal win
+    """
+)
+NONE_WORDS = _words(
+    """
+    lr learning time seconds second secs sec ms minutes hours epoch epochs step steps iteration
+    iterations batch momentum decay wd norm norms grad gradient gradients scale scaler size count
+    counts num number memory mem gpu cpu temperature temp throughput samples tokens examples fps speed
+    entropy weights power
+    """
+)
+
+_DATALOADER = re.compile(r"/?dataloader_idx_\d+$")
+_FRONT = re.compile(r"^([A-Za-z]+)[_.\- :]+(?=.)")
+_BACK = re.compile(r"(?<=.)[_.\- :]+([A-Za-z]+)$")
+_WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+\d*|[A-Z]+\d*|\d+")
+# 'best_epoch' and 'steps_per_epoch' are about epochs; 'score_epoch' is about a score
+_ABOUT_ROUNDS = _words("per global best last current num n max min total first final warmup")
+
+
+class Placement(NamedTuple):
+    """Where a metric is drawn.
+
+    Attributes:
+        title: the graph's title.
+        kind: 'min' (less is better), 'max' (more is better) or None.
+    """
+
+    title: str
+    kind: str | None
+
+
+def place(name: str, graphs: Mapping[str, Any] | None = None) -> Placement:
+    """The graph on which the metric `name` belongs.
+
+    Args:
+        name: what a framework or a person calls the metric.
+        graphs: places that a person chose, by the metric's name or by the title it would get:
+            {"my_score": ("quality", "max")} also holds for `val_my_score`.
+
+    Example:
+        >>> place("val_accuracy")
+        Placement(title='accuracy', kind='max')
+        >>> place("epoch_val_loss")
+        Placement(title='loss', kind='min')
+        >>> place("val_my_score", {"my_score": ("quality", "max")})
+        Placement(title='quality', kind='max')
+    """
+    placement = _place(name)
+    if graphs:
+        chosen = graphs.get(name, graphs.get(placement.title))
+        if chosen is not None:
+            return Placement(chosen, kind_of(chosen)) if isinstance(chosen, str) else Placement(*chosen)
+    return placement
+
+
+@lru_cache(maxsize=10_000)
+def _place(name: str) -> Placement:
+    title = title_of(name)
+    return Placement(title, kind_of(title))
+
+
+def title_of(name: str) -> str:
+    """The metric's name without its stage (train, val, test, ...) and round (step, epoch).
+
+    >>> title_of("train/loss_step"), title_of("out_a/val_loss"), title_of("batch_size")
+    ('loss', 'out_a/loss', 'batch_size')
+    """
+    parts = _DATALOADER.sub("", name).split("/")
+    kept = [part for part in parts if part.lower() not in STAGES] or parts[-1:]
+    title = "/".join(_bare(part) for part in kept) or name
+    return title.lower() if title.lower() in MIN_WORDS | MAX_WORDS else title
+
+
+def kind_of(title: str) -> str | None:
+    """'min', 'max' or None, by the last word of the title that says something about it.
+
+    >>> kind_of("mean_absolute_error"), kind_of("MulticlassF1Score"), kind_of("loss_scale")
+    ('min', 'max', None)
+    """
+    words = [word.lower() for word in _WORD.findall(title)]
+    for place in range(len(words) - 1, -1, -1):
+        pair = words[place - 1] + words[place] if place else ""  # 'io_u', 'cross_entropy', 'FBeta', 'mAP'
+        for word in (pair, words[place], words[place].rstrip("0123456789")):
+            if word == "patchsimilarity":  # LPIPS, written out: a distance
+                return "min"
+            if word in MIN_WORDS:
+                return "min"
+            if word in MAX_WORDS:
+                return "max"
+            if word in NONE_WORDS:
+                return None
+    return None
+
+
+def _bare(part: str) -> str:
+    """One part of a path without stages and rounds at its front and back, if something is left."""
+    while True:
+        shorter = _without_front(_without_back(part))
+        if shorter == part:
+            return part
+        part = shorter
+
+
+def _without_front(part: str) -> str:
+    match = _FRONT.match(part)
+    if match is None:
+        return part
+    word, rest = match[1].lower(), part[match.end() :]
+    # 'epoch_loss' is a loss, but 'batch_size' is no size and 'epoch_time' no time
+    if word in STAGES or (word in ROUNDS and kind_of(rest) is not None):
+        return rest
+    return part
+
+
+def _without_back(part: str) -> str:
+    match = _BACK.search(part)
+    if match is None:
+        return part
+    word, rest = match[1].lower(), part[: match.start()]
+    before = _WORD.findall(rest)[-1:]
+    if word in ("epoch", "step"):
+        return part if before and before[0].lower() in _ABOUT_ROUNDS else rest
+    # 'loss_val' is a loss; 't_test' is a test
+    return rest if word in STAGES and kind_of(rest) is not None else part

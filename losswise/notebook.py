@@ -1,0 +1,21 @@
+"""What a session looks like as the result of a notebook's cell."""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from losswise.session import Session
+
+
+def session_html(session: Session) -> str:
+    """A link to the session's page, its tag and status, and the graphs so far. Nothing is loaded by it."""
+    titles = ", ".join(html.escape(title or "untitled") for title in list(session._graphs)[:20])
+    live = "live" if session.status == "active" else html.escape(session.status)
+    lines = [
+        f'<strong>Losswise</strong> · <a href="{html.escape(session.url)}" target="_blank" rel="noopener">'
+        f"{html.escape(session.tag or session.id)}</a> · {live}",
+        f"graphs: {titles}" if titles else "no graphs yet",
+    ]
+    return f"<div>{'<br>'.join(lines)}</div>"

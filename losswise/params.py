@@ -1,0 +1,45 @@
+"""A session's params: a dictionary that tells the session what is added or changed after the start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from losswise.messages import say_error
+
+
+class Params(dict[str, Any]):
+    """What the run was started with. Setting an entry or `update` sends it; nothing is taken back.
+
+    Example:
+        >>> session.params["optimizer"] = "adam"
+        >>> session.params.update(rate=0.1, layers=[64, 10])
+    """
+
+    def __init__(self, params: Mapping[str, Any], send: Callable[[Mapping[str, Any]], None]) -> None:
+        super().__init__(params)
+        self._send = send
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.update({name: value})
+
+    def update(self, *args: Any, **params: Any) -> None:
+        try:
+            changed = dict(*args, **params)
+            super().update(changed)
+            if changed:
+                self._send(changed)
+        except Exception as error:
+            say_error("updating params", error)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        if name not in self:
+            self.update({name: default})
+        return self[name]
+
+    def __ior__(self, other: Any) -> Params:  # type: ignore[override,misc]
+        self.update(other)
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)

@@ -1,0 +1,139 @@
+"""The sender thread: reads a session's journal as it grows and delivers it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+import time
+
+from losswise.delivery import Delivery, Outcome, Step
+from losswise.journal import Journal, Reader
+from losswise.messages import say_error
+from losswise.wire import Wire
+
+HEARTBEAT = 10.0
+"""Seconds of silence after which a heartbeat is sent."""
+LAST_PAUSE = 0.5
+"""Longest pause between attempts while somebody waits for the end."""
+
+
+class Sender:
+    """Delivers one journal on a thread of its own, until everything in it is acknowledged.
+
+    Attributes:
+        acknowledged: number of the last record that the server has.
+        heard_at: when it last acknowledged something (time.monotonic), or 0.
+        refused: the last attempt was turned away at once.
+        finished: everything is acknowledged and the journal is removed.
+        stopped: nothing more will be sent, though not everything was.
+        deleted: the session was deleted on the server.
+    """
+
+    def __init__(self, journal: Journal, base_url: str, api_key: str) -> None:
+        self.acknowledged = 0
+        self.heard_at = 0.0
+        self.refused = False
+        self.finished = False
+        self.stopped = False
+        self.deleted = False
+        self.hurried = False
+        self.is_started = False
+        self._journal = journal
+        self._wire = Wire(base_url, api_key)
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="losswise-sender", daemon=True)
+
+    def start(self) -> None:
+        self.is_started = True
+        self._journal.paths.sending.acquire()
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """The journal has grown, or is complete."""
+        self._wake.put(None)
+
+    def hurry(self) -> None:
+        """Somebody waits for the end: try at once, and often."""
+        self.hurried = True
+        self._wake.put(None)
+
+    def _run(self) -> None:
+        try:
+            reader = Reader(self._journal.path)
+        except (OSError, ValueError) as error:
+            say_error("reading the journal", error)
+            self.stopped = True
+            return
+        delivery = Delivery(reader, self._wire)
+        try:
+            self._deliver(delivery)
+        except Exception as error:
+            say_error("sending", error)
+            self.stopped = True
+        finally:
+            reader.close()
+            self._wire.close()
+        self._tidy(delivery)
+
+    def _deliver(self, delivery: Delivery) -> None:
+        spoke_at = time.monotonic()
+        while True:
+            complete, count = self._journal.complete, self._journal.count
+            outcome = delivery.step()
+            if outcome.step is Step.IDLE:
+                if complete and delivery.acknowledged >= count:
+                    return
+                silence = time.monotonic() - spoke_at
+                if not self._pause(HEARTBEAT - silence):
+                    continue
+                outcome = delivery.heartbeat()
+            spoke_at = time.monotonic()
+            if not self._learn(delivery, outcome):
+                return
+
+    def _learn(self, delivery: Delivery, outcome: Outcome) -> bool:
+        """Note what came of a step, and wait as it asks for. False: nothing more is to be sent."""
+        self.refused = outcome.refused
+        if outcome.step is Step.STOPPED:
+            self.deleted = delivery.deleted
+            self.stopped = True
+            return False
+        if delivery.acknowledged > self.acknowledged:
+            self.acknowledged = delivery.acknowledged
+            self.heard_at = time.monotonic()
+        if outcome.step is Step.RETRY:
+            self._back_off(outcome.pause)
+        return True
+
+    def _back_off(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        was_hurried = self.hurried
+        while (left := until - time.monotonic()) > 0:
+            if self.hurried:
+                if not was_hurried:
+                    return
+                left = min(left, LAST_PAUSE)
+                until = min(until, time.monotonic() + left)
+            self._pause(left)
+
+    def _pause(self, seconds: float) -> bool:
+        """Wait until nudged or for so many seconds. True: nobody nudged."""
+        try:
+            self._wake.get(timeout=max(0.0, seconds))
+        except queue.Empty:
+            return True
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._wake.get_nowait()
+        return False
+
+    def _tidy(self, delivery: Delivery) -> None:
+        """Remove the journal, where nothing of it is needed any more."""
+        if not self.stopped or delivery.deleted:
+            with contextlib.suppress(OSError):
+                os.unlink(self._journal.path)
+        self._journal.paths.sending.release(remove=True)
+        self.acknowledged = delivery.acknowledged
+        self.finished = not self.stopped

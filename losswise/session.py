@@ -1,0 +1,396 @@
+"""A session: one training run, watched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any
+
+from losswise import ends, facts, settings
+from losswise import graph as graphs_of
+from losswise.arguments import (
+    check_params,
+    check_texts,
+    checked_info,
+    checked_max_iter,
+    checked_places,
+    checked_tags,
+    described_error,
+    safely,
+)
+from losswise.folders import journal_folder
+from losswise.messages import say, say_error, say_once
+from losswise.naming import place
+from losswise.notebook import session_html
+from losswise.numeric import to_x
+from losswise.outbox import Outbox
+from losswise.params import Params
+from losswise.plain import name as plain_name
+from losswise.plain import snapshot
+from losswise.plain import text as plain_text
+from losswise.records import (
+    ENDED,
+    KINDS,
+    MAX_TEXT,
+    Record,
+    graph_id,
+    graph_record,
+    is_id,
+    new_id,
+    session_record,
+    status_record,
+    text_record,
+    values_record,
+)
+
+SILENT_SERVER = 10.0
+"""Seconds without an acknowledgement after which `done` waits no longer."""
+REFUSING_SERVER = 2.0
+"""The same, where nobody listens or the key is refused."""
+
+
+class Session:
+    """One training run: its graphs, params, values, and how it ended.
+
+    Made before the training. What it is given is written to a journal on the local disk and delivered from
+    there by a thread; nothing here waits for the network save `done` and `flush`, and nothing raises save
+    this constructor, for wrong arguments.
+
+    Args:
+        tag: what the session is called; else BUILDKITE_BRANCH, else the git branch, else 'default'.
+        max_iter: number of x values expected, for progress and the estimated completion.
+        params: what the run was started with, nested as you like; columns of the session table.
+        track_git: record branch, remote, commit and diff (at most 1 MiB) of the git repository around.
+        info: notes, name to markdown.
+        project: project's name, where the key may write several; else the key's own.
+        group: sessions of one group stand together, such as the folds of a cross-validation.
+        tags: words to filter by.
+        resume: id of a session to go on with.
+        api_key, base_url: the key and the server's address; else as `losswise.settings` finds them.
+        graphs: your own places for names in `log`: {"my_score": ("quality", "max")}.
+        command_line: record the command line.
+        data: what `params` was called once.
+
+    Raises:
+        TypeError, ValueError: an argument is wrong.
+
+    Attributes:
+        id, session_id: 20 hex digits, made here.
+        url: the session's page.
+        status: 'active', then what it ended with.
+
+    Example:
+        >>> import losswise
+        >>> with losswise.Session("small net", max_iter=100, params={"rate": 0.1}) as session:
+        ...     graph = session.graph("loss", kind="min")
+        ...     for step in range(100):
+        ...         graph.append(step, {"train_loss": 1.0 / (step + 1)})
+    """
+
+    def __init__(
+        self,
+        tag: str | None = None,
+        max_iter: int | None = None,
+        params: Mapping[str, Any] | None = None,
+        track_git: bool = True,
+        info: Mapping[str, str] | None = None,
+        *,
+        project: str | None = None,
+        group: str | None = None,
+        tags: Iterable[str] | None = None,
+        resume: str | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        graphs: Mapping[str, tuple[str, str | None]] | None = None,
+        command_line: bool = True,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
+        target = settings.resolve(base_url, api_key)
+        check_texts(tag=tag, project=project, group=group)
+        check_params(params, "params")
+        check_params(data, "data")
+        if resume is not None and not is_id(resume):
+            raise ValueError(f"resume takes a session's id, 20 hex digits, not {resume!r}")
+        self._max_iter = checked_max_iter(max_iter)
+        self._info = checked_info(info)
+        self._tags = checked_tags(tags)
+        self._places = checked_places(graphs)
+        self._is_resumed = resume is not None
+        self._tag = tag if tag is not None or resume else facts.default_tag(track_git)
+        self._project, self._group = project, group
+        self.id: str = resume or new_id()
+        self.session_id = self.id
+        self.base_url = target.base_url
+        self.url = f"{target.base_url}/s/{self.id}"
+        self.created_at = time.time()
+        self.status = "active"
+        self.params = Params({**(data or {}), **(params or {})}, self._send_params)
+        self._graphs: dict[str, graphs_of.Graph] = {}
+        self._placed: dict[tuple[Any, ...], list[tuple[graphs_of.Graph, tuple[Any, ...]]]] = {}
+        self._next_x = 0
+        self._left_as: tuple[str, str | None, Mapping[str, str] | None] | None = None
+        mode = settings.mode()
+        self._outbox: Outbox | None = None
+        self._facts: facts.Gathering | None = None
+        if mode != "disabled":
+            self._outbox = Outbox(self.id, target, journal_folder(), mode == "online", self._opening)
+            self._begin(track_git, command_line, mode)
+
+    def _begin(self, track_git: bool, command_line: bool, mode: str) -> None:
+        assert self._outbox is not None
+        try:
+            self._outbox.attend()
+            ends.watch(self)
+            self._facts = facts.Gathering(self._send_facts, track_git, command_line)
+            self._facts.start()
+        except Exception as error:
+            say_error("starting a session", error)
+        if self._outbox.online:
+            say(f"watching at {self.url}")
+        elif mode == "offline":
+            say(f"offline: kept in {journal_folder()}; `losswise sync` sends it")
+        else:
+            say(
+                f"no API key for {self.base_url}, so this session is kept in {journal_folder()}; "
+                f"`losswise login {self.base_url}`, then `losswise sync` sends it"
+            )
+
+    @property
+    def tag(self) -> str | None:
+        """What the session is called. None: resumed, and the server knows."""
+        return self._tag
+
+    @property
+    def max_iter(self) -> int | None:
+        """Number of x values expected; may be set when it becomes known."""
+        return self._max_iter
+
+    @max_iter.setter
+    def max_iter(self, value: int | None) -> None:
+        try:
+            self._max_iter = checked_max_iter(value)
+        except (TypeError, ValueError) as error:
+            say_once(("max_iter", self.id), f"{error}; passed over")
+            return
+        if value is not None:
+            self._put(session_record(max_iter=self._max_iter))
+
+    def graph(
+        self,
+        title: str = "",
+        xlabel: str = "",
+        ylabel: str = "",
+        kind: str | None = None,
+        display_interval: int | None = None,
+    ) -> graphs_of.Graph:
+        """A graph of this session; the same title gives the same Graph.
+
+        Args:
+            title: what stands above it.
+            xlabel, ylabel: what stands at its axes.
+            kind: 'min' or 'max': the statistic of each quantity that the session table shows.
+            display_interval: send every Nth point of each set of names only; else every point is sent.
+
+        Example:
+            >>> accuracy = session.graph("accuracy", xlabel="step", kind="max")
+        """
+        title = safely(plain_name, title, "")
+        known = self._graphs.get(title)
+        if known is not None:
+            return known
+        if kind == "":
+            kind = None
+        if kind is not None and kind not in KINDS:
+            say_once(("kind", self.id, title), f"graph {title!r}: kind is 'min', 'max' or None, not {kind!r}")
+            kind = None
+        interval = to_x(display_interval) if display_interval is not None else None
+        outbox = self._outbox if self._outbox and not self._outbox.closed else None
+        graph = graphs_of.Graph(
+            outbox,
+            graph_id(self.id, title),
+            title,
+            safely(plain_name, xlabel, ""),
+            safely(plain_name, ylabel, ""),
+            kind,
+            interval,
+        )
+        self._put(_graph_record(graph))
+        graph = self._graphs.setdefault(title, graph)
+        if outbox is not None and graph not in outbox.graphs:
+            outbox.graphs.append(graph)
+        return graph
+
+    Graph = graph
+
+    def log(self, metrics: Mapping[str, Any], x: int | float | None = None) -> None:
+        """Add values to the graphs on which their names belong; see `losswise.naming`.
+
+        Args:
+            metrics: values by name, as in `Graph.append`.
+            x: a whole number; left out, one more than that of the last `log`.
+
+        Example:
+            >>> session.log({"train_loss": 0.31, "val_accuracy": 0.92}, x=17)
+        """
+        try:
+            if x is None:
+                x = self._next_x
+            self._next_x = (x if type(x) is int else to_x(x) or 0) + 1
+            placed = self._placed.get(tuple(metrics))
+            if placed is None:
+                placed = self._place(tuple(metrics))
+            if len(placed) == 1:
+                placed[0][0].append(x, metrics)
+                return
+            for graph, names in placed:
+                graph.append(x, {name: metrics[name] for name in names})
+        except Exception as error:
+            say_error("logging", error)
+
+    def _place(self, names: tuple[Any, ...]) -> list[tuple[graphs_of.Graph, tuple[Any, ...]]]:
+        titles: dict[str, list[Any]] = {}
+        for name in names:
+            placement = place(plain_name(name), self._places)
+            self.graph(placement.title, kind=placement.kind)
+            titles.setdefault(placement.title, []).append(name)
+        placed = [(self.graph(title), tuple(members)) for title, members in titles.items()]
+        if len(self._placed) < 1_000:
+            self._placed[names] = placed
+        return placed
+
+    def set_values(self, values: Mapping[str, Any]) -> None:
+        """Set cells of the session table.
+
+        Args:
+            values: any JSON, by column name.
+
+        Example:
+            >>> session.set_values({"best epoch": 12, "checkpoint": "s3://models/12.pt"})
+        """
+        try:
+            self._put(values_record({plain_name(name): snapshot(value) for name, value in values.items()}))
+        except Exception as error:
+            say_error("setting values", error)
+
+    def text(self, name: str, text: str, x: int | None = None) -> None:
+        """Keep a text (markdown) with the session; the same name and x replaces it.
+
+        Args:
+            name: what it is, such as "model summary".
+            text: at most a million characters; longer ones are cut, with a note.
+            x: the step that it belongs to, or None.
+        """
+        try:
+            whole = to_x(x) if x is not None else None
+            self._put(text_record(plain_name(name), plain_text(str(text), MAX_TEXT), whole))
+        except Exception as error:
+            say_error("keeping a text", error)
+
+    def flush(self, timeout: float = 10.0) -> bool:
+        """Wait until the server has everything so far.
+
+        Args:
+            timeout: seconds.
+
+        Returns:
+            True where all of it is acknowledged. Offline it is False, though it stands on the disk.
+        """
+        try:
+            return True if self._outbox is None else self._outbox.flush(timeout)
+        except Exception as error:
+            say_error("flushing", error)
+            return False
+
+    def done(
+        self,
+        status: str = "complete",
+        reason: str | None = None,
+        error: BaseException | Mapping[str, str] | None = None,
+    ) -> None:
+        """End the session and wait until everything is delivered, while the server takes it.
+
+        Gives up after 10 s without an acknowledgement (2 s where nobody listens) and says what is left; that
+        stays on the disk and `losswise sync` sends it. What is appended afterwards opens the session again.
+
+        Args:
+            status: 'complete', 'failed' or 'cancelled'.
+            reason: a word, such as 'error' or 'interrupted'.
+            error: what it failed with.
+        """
+        self._end(status, reason, error)
+
+    def _end(
+        self,
+        status: str,
+        reason: str | None = None,
+        error: BaseException | Mapping[str, str] | None = None,
+        most: float = 3600.0,
+    ) -> None:
+        try:
+            if status not in ENDED:
+                say(f"a session ends as {', '.join(ENDED)}, not {status!r}; taken as complete")
+                status = "complete"
+            outbox = self._outbox
+            if outbox is None or not outbox.open:
+                self.status = status if outbox is None else self.status
+                return
+            if self._facts is not None:
+                self._facts.wait(min(2.0, most))
+            described = described_error(error)
+            self.status = status
+            self._left_as = (status, reason, described)
+            outbox.end(status_record(status, time.time(), reason, described))
+            ends.wait_delivered(outbox, SILENT_SERVER, REFUSING_SERVER, most)
+        except Exception as problem:
+            say_error("ending a session", problem)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        status, reason = ends.ending_of(error)
+        self._end(status, reason, error if status == "failed" else None)
+
+    # what the outbox asks for, and what is put into it
+
+    def _opening(self) -> list[Record]:
+        """The records that a journal begins with."""
+        record = session_record(
+            project=self._project,
+            tag=self._tag,
+            group=self._group,
+            tags=self._tags,
+            params=snapshot(dict(self.params)) or None,
+            max_iter=self._max_iter,
+            created_at=None if self._is_resumed else self.created_at,
+            info=self._info or None,
+        )
+        return [record, *(_graph_record(graph) for graph in list(self._graphs.values()))]
+
+    def _put(self, record: Record) -> None:
+        try:
+            if self._outbox is not None:
+                self._outbox.put(record)
+                self.status = "active"
+        except Exception as error:
+            say_error(f"recording a {record.get('type')} record", error)
+
+    def _send_params(self, changed: Mapping[str, Any]) -> None:
+        self._put(session_record(params=snapshot(changed)))
+
+    def _send_facts(self, fields: Mapping[str, Any]) -> None:
+        if self._outbox is not None and self._outbox.open:
+            self._outbox.put(session_record(**fields))
+
+    def _repr_html_(self) -> str:
+        return session_html(self)
+
+    def __repr__(self) -> str:
+        return f"<losswise.Session {self.tag!r} {self.status} {self.url}>"
+
+
+def _graph_record(graph: graphs_of.Graph) -> Record:
+    return graph_record(graph.id, graph.title, graph.xlabel, graph.ylabel, graph.kind)

@@ -1,0 +1,181 @@
+"""The wire: one keep-alive connection to a server, at most ten requests a second a process."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import threading
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import requests
+
+CONNECT_TIMEOUT = 5.0
+READ_TIMEOUT = 30.0
+GZIP_ABOVE = 2_000
+PAUSE = 0.1
+"""Seconds between the starts of two requests of this process."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server said, or that it said nothing that is an answer (`status` 0).
+
+    Attributes:
+        status: HTTP status; 0 where no whole answer came.
+        body: the JSON object; empty where it is none, which means that it is not our server's.
+        problem: in words, why there is no answer.
+        refused: nobody listens there, so that waiting long has no sense.
+        retry_after: seconds that the server asks to wait, or None.
+    """
+
+    status: int
+    body: dict[str, Any]
+    problem: str = ""
+    refused: bool = False
+    retry_after: float | None = None
+
+    @property
+    def code(self) -> str:
+        return str(self.body.get("code", ""))
+
+    @property
+    def error(self) -> str:
+        return str(self.body.get("error", ""))
+
+
+class Pace:
+    """At most one request each PAUSE seconds, by all threads of this process together."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next = 0.0
+
+    def wait(self) -> None:
+        """Wait for the turn; at once where nothing was sent in the last PAUSE seconds."""
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._next)
+            self._next = turn + PAUSE
+        if turn > now:
+            time.sleep(turn - now)
+
+
+_pace = Pace()
+
+
+def _renew_pace() -> None:
+    global _pace
+    _pace = Pace()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_pace)
+
+
+class Wire:
+    """Requests to one address with one key. Used by one thread."""
+
+    def __init__(self, base_url: str, api_key: str) -> None:
+        self.base_url = base_url
+        self._api_key = api_key
+        self._session: requests.Session | None = None
+
+    def get(self, path: str, timeout: float = READ_TIMEOUT) -> Answer:
+        """GET `path`, such as "/api/v2/me". Never raises."""
+        return self._request("GET", path, None, timeout)
+
+    def post_batch(self, body: bytes, timeout: float = READ_TIMEOUT) -> Answer:
+        """POST a batch, compressed where that pays. Never raises."""
+        return self._request("POST", "/api/v2/batches", body, timeout)
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _request(self, method: str, path: str, body: bytes | None, timeout: float) -> Answer:
+        _pace.wait()
+        headers = {"Content-Type": "application/json"}
+        if body is not None and len(body) > GZIP_ABOVE:
+            body = gzip.compress(body, compresslevel=3)
+            headers["Content-Encoding"] = "gzip"
+        try:
+            import requests  # 160 ms: only when something is sent
+
+            if self._session is None:
+                self._session = requests.Session()
+            response = self._session.request(
+                method,
+                self.base_url + path,
+                data=body,
+                headers=headers,
+                auth=self._authorize,  # a function, or requests would put what .netrc holds in its place
+                timeout=(CONNECT_TIMEOUT, timeout),
+                allow_redirects=False,  # a POST that is redirected comes back as a GET
+            )
+        except Exception as error:
+            self.close()
+            return Answer(0, {}, _problem(error), refused=_is_refused(error))
+        return Answer(
+            response.status_code,
+            _json_object(response),
+            problem=f"HTTP {response.status_code}",
+            retry_after=_seconds(response.headers.get("Retry-After")),
+        )
+
+    def _authorize(self, request: Any) -> Any:
+        request.headers["Authorization"] = f"Bearer {self._api_key}"
+        return request
+
+
+def _json_object(response: Any) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except Exception:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _seconds(header: str | None) -> float | None:
+    """Retry-After as seconds: a number, or a date."""
+    if not header:
+        return None
+    try:
+        return max(0.0, float(header))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return None
+
+
+def _problem(error: BaseException) -> str:
+    for cause in _causes(error):
+        if isinstance(cause, ConnectionRefusedError):
+            return "connection refused"
+        if type(cause).__name__ in ("NameResolutionError", "gaierror"):
+            return "its name cannot be resolved"
+        if isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__:
+            return "no answer in time"
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def _is_refused(error: BaseException) -> bool:
+    return any(isinstance(cause, ConnectionRefusedError) for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and what lies under it: requests wraps what urllib3 wraps around the system's error."""
+    causes: list[BaseException] = []
+    waiting: list[Any] = [error]
+    while waiting and len(causes) < 20:
+        cause = waiting.pop()
+        if isinstance(cause, BaseException) and cause not in causes:
+            causes.append(cause)
+            waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+    return causes
