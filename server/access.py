@@ -1,0 +1,123 @@
+"""Who asks, and what they may touch: a program by its API key, or a signed-in person."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+
+from flask import Request
+from flask_login import current_user
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError
+
+from .database import writing
+from .extensions import db
+from .models import ApiKey, Membership, Project, User
+
+WRITERS = ("owner", "member")
+
+
+@dataclass(frozen=True)
+class Access:
+    """The organizations that may be read and written, and where a session goes that names no project.
+
+    `only_project` is set for a key that is limited to its project.
+    """
+
+    readable: frozenset[int]
+    writable: frozenset[int]
+    organization_id: int | None = None
+    default_project: int | None = None
+    only_project: int | None = None
+    user_id: int | None = None
+
+    def may_read(self, project: Project) -> bool:
+        return project.organization_id in self.readable and self.only_project in (None, project.id)
+
+    def may_write(self, project: Project) -> bool:
+        return project.organization_id in self.writable and self.only_project in (None, project.id)
+
+
+def hash_secret(secret: str) -> str:
+    """SHA-256, without salt: the secrets are random and long, and are looked up by their hash."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def key_of(request: Request) -> str | None:
+    """The API key of a request: `Authorization: KEY` or `Authorization: Bearer KEY`."""
+    header = request.headers.get("Authorization", "").strip()
+    scheme, _, rest = header.partition(" ")
+    return (rest.strip() if scheme.lower() == "bearer" else header) or None
+
+
+def access_of(request: Request) -> Access | None:
+    """What the request's key or signed-in person may do; None for a wrong key or nobody."""
+    key = key_of(request)
+    if key is not None:
+        return _access_of_key(key)
+    if current_user.is_authenticated:
+        return access_of_user(current_user)
+    return None
+
+
+def access_of_user(user: User) -> Access:
+    memberships = db.session.scalars(select(Membership).where(Membership.user_id == user.id)).all()
+    return Access(
+        readable=frozenset(membership.organization_id for membership in memberships),
+        writable=frozenset(membership.organization_id for membership in memberships if membership.role in WRITERS),
+        user_id=user.id,
+    )
+
+
+def _access_of_key(key: str) -> Access | None:
+    row = db.session.scalar(select(ApiKey).where(ApiKey.key_hash == hash_secret(key), ApiKey.revoked_at.is_(None)))
+    if row is None:
+        return None
+    organizations = frozenset((row.organization_id,))
+    return Access(
+        readable=organizations,
+        writable=organizations,
+        organization_id=row.organization_id,
+        default_project=row.project_id,
+        only_project=row.project_id if row.limited else None,
+        user_id=row.user_id,
+    )
+
+
+def readable_projects(access: Access) -> list[Project]:
+    query = select(Project).where(Project.organization_id.in_(access.readable)).order_by(Project.name)
+    if access.only_project is not None:
+        query = query.where(Project.id == access.only_project)
+    return list(db.session.scalars(query))
+
+
+def project_named(access: Access, name: str | None) -> int | None:
+    """The id of the project that a session goes to, made on its first use; None where the key may not."""
+    if name is None or not name.strip():
+        return access.default_project
+    name = name.strip()[:200]
+    found = _find_project(access.organization_id, name)
+    if found is None and access.only_project is None and access.organization_id is not None:
+        found = _make_project(access.organization_id, name)
+    return found if access.only_project in (None, found) else None
+
+
+def _find_project(organization_id: int | None, name: str) -> int | None:
+    return db.session.scalar(select(Project.id).where(Project.organization_id == organization_id, Project.name == name))
+
+
+def _make_project(organization_id: int, name: str) -> int | None:
+    db.session.rollback()  # the reader's transaction would not see the new row, nor one made meanwhile
+    try:
+        with writing() as connection:
+            insert_project(connection, organization_id, name)
+    except IntegrityError:
+        pass  # somebody else made it at the same moment
+    return _find_project(organization_id, name)
+
+
+def insert_project(connection: Connection, organization_id: int, name: str) -> int:
+    values = {"organization_id": organization_id, "name": name, "created_at": time.time()}
+    result = connection.execute(Project.__table__.insert().values(**values))
+    return int(result.inserted_primary_key[0])

@@ -1,0 +1,49 @@
+"""`losswise server-admin`: what the person who runs the server does on its machine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from sqlalchemy import select
+
+from . import create_app
+from .command import HOST, PORT, add_data_arguments, address
+from .config import CannotStart, load_settings
+from .database import writing
+from .keys import new_sign_in_token
+from .models import User
+from .schema import upgrade_schema
+
+
+def main(argv: list[str]) -> int:
+    """Run a command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="losswise server-admin", description="Look after a server.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    link = commands.add_parser("sign-in-link", help="print a link that signs a person in once")
+    link.add_argument("email", nargs="?", help="the person (default: the first, who made the server)")
+    link.add_argument("--url", default=address(HOST, PORT), help="the server's address (default: %(default)s)")
+    add_data_arguments(link)
+    arguments = parser.parse_args(argv)
+    try:
+        print(sign_in_link(arguments))
+    except CannotStart as error:
+        print(f"losswise server-admin: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def sign_in_link(arguments: argparse.Namespace) -> str:
+    """A new link for the person with this e-mail address."""
+    app = create_app(load_settings(arguments.data_dir, arguments.database_url))
+    upgrade_schema(app)
+    with app.app_context(), writing() as connection:
+        table = User.__table__
+        query = select(table.c.id).order_by(table.c.id).limit(1)
+        if arguments.email:
+            query = query.where(table.c.email == arguments.email)
+        user_id = connection.execute(query).scalar()
+        if user_id is None:
+            who = f"with the address {arguments.email}" if arguments.email else "yet: start the server once"
+            raise CannotStart(f"there is nobody {who}")
+        return f"{arguments.url.rstrip('/')}/sign-in/{new_sign_in_token(connection, user_id)}"

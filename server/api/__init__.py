@@ -1,0 +1,16 @@
+"""HTTP in, HTTP out: requests become calls of ingest, sessionlist, series and live."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from losswise.records import MAX_BATCH_BYTES
+
+
+def init_app(app: Flask) -> None:
+    from . import health, live, read, v1, v2
+
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BATCH_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024
+    for module in (health, live, read, v1, v2):
+        app.register_blueprint(module.bp)

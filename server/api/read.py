@@ -1,0 +1,148 @@
+"""The read API: sessions, points, and series as charts need them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, request
+from sqlalchemy import select
+
+from losswise.records import is_id
+
+from .. import pointstore, series, sessionlist
+from ..access import Access
+from ..database import reading
+from ..extensions import db
+from ..facts import read_facts
+from ..images import read_images
+from ..models import Graph, Project, Session
+from ..refused import Refused
+from ..texts import read_texts
+from .asking import asked_projects, json_response, require_access, session_key, whole_number
+
+bp = Blueprint("read", __name__, url_prefix="/api/v2")
+
+POINTS_LIMIT, POINTS_MOST = 10_000, 100_000
+GRAPHS_MOST = 200
+WIDTH = 1_000
+
+
+@bp.get("/sessions")
+def list_sessions() -> Response:
+    projects = asked_projects(require_access())
+    db.session.rollback()
+    try:
+        with reading() as connection:
+            page = sessionlist.list_sessions(
+                connection,
+                projects,
+                limit=whole_number("limit", sessionlist.LIMIT, 1, sessionlist.LIMIT_MOST),
+                cursor=request.args.get("cursor"),
+                q=request.args.get("q"),
+                status_=request.args.get("status"),
+                sort=request.args.get("sort"),
+            )
+    except sessionlist.BadQuery as error:
+        raise Refused(400, "bad_request", str(error)) from None
+    return json_response(page)
+
+
+@bp.get("/sessions/<session_id>")
+def show_session(session_id: str) -> Response:
+    key = session_key(session_id, require_access())
+    db.session.rollback()
+    with reading() as connection:
+        row = sessionlist.read_session_row(connection, session_id, time.time())
+        if row is None:
+            raise Refused(404, "unknown_session", "this session has just been deleted")
+        facts = read_facts(connection, key)
+        row.update(
+            {name: facts.get(name) or {} for name in ("git", "env", "info")},
+            error=facts.get("error"),
+            texts=read_texts(connection, key),
+            images=read_images(connection, key),
+        )
+    return json_response(row)
+
+
+@bp.get("/graphs/<graph_id>/points")
+def graph_points(graph_id: str) -> Response:
+    """Raw points by x, by arrival where x is equal."""
+    [(_, key, number)] = _graphs([graph_id], require_access())
+    limit = whole_number("limit", POINTS_LIMIT, 1, POINTS_MOST)
+    bound: dict[str, Any] = {"most": limit + 1}
+    where = ""
+    if request.args.get("cursor"):
+        where = "AND (x > :x OR (x = :x AND arrival > :arrival))"
+        bound["x"], bound["arrival"] = _read_cursor(request.args["cursor"])
+    db.session.rollback()
+    with reading() as connection:
+        found = list(pointstore.select(connection, key, number, where, "LIMIT :most", **bound))
+    result: dict[str, dict[str, list[Any]]] = {}
+    for x, _, t, y in found[:limit]:
+        for name, value in y.items():
+            columns = result.setdefault(name, {"x": [], "y": [], "t": []})
+            columns["x"].append(x)
+            columns["y"].append(value)
+            columns["t"].append(t)
+    last = found[limit - 1] if len(found) > limit else None
+    return json_response({"series": result, "next": _write_cursor(last[0], last[1]) if last else None})
+
+
+@bp.get("/series")
+def chart_series() -> Response:
+    """What charts of `width` pixels need of some graphs between x0 and x1."""
+    ids = request.args.getlist("graph")
+    if not ids or len(ids) > GRAPHS_MOST:
+        raise Refused(400, "bad_request", f"name 1 to {GRAPHS_MOST} graphs as graph=ID")
+    graphs = _graphs(ids, require_access())
+    x0, x1 = whole_number("x0"), whole_number("x1")
+    width = max(series.MIN_WIDTH, whole_number("width", WIDTH, 1, series.MAX_WIDTH))
+    db.session.rollback()
+    result = {}
+    with reading() as connection:
+        keys = {key for _, key, _ in graphs}
+        query = select(Session.key, Session.id, Session.version).where(Session.key.in_(keys))
+        sessions = {row.key: row for row in connection.execute(query)}
+        for graph_id, key, number in graphs:
+            if key not in sessions:
+                continue
+            result[graph_id] = {
+                "session": sessions[key].id,
+                "version": sessions[key].version,
+                **series.series(connection, key, number, x0, x1, width),
+            }
+    return json_response({"graphs": result})
+
+
+def _graphs(ids: list[str], access: Access) -> list[tuple[str, int, int]]:
+    """(id, session key, number) of graphs that may be read. Raises Refused with 404 at one that may not."""
+    query = (
+        select(Graph.id, Graph.session_key, Graph.number, Project)
+        .join(Session, Session.key == Graph.session_key)
+        .join(Project, Project.id == Session.project_id)
+        .where(Graph.id.in_(ids))
+    )
+    found = {row.id: row for row in db.session.execute(query) if access.may_read(row[3])}
+    for id_ in ids:
+        if not is_id(id_) or id_ not in found:
+            raise Refused(404, "unknown_graph", f"there is no graph {id_[:40]}")
+    return [(id_, found[id_].session_key, found[id_].number) for id_ in dict.fromkeys(ids)]
+
+
+def _write_cursor(x: int, arrival: int) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode([x, arrival])).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> list[int]:
+    try:
+        place = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=list[int])
+        if len(place) == 2:
+            return place
+    except (ValueError, binascii.Error, msgspec.DecodeError):
+        pass
+    raise Refused(400, "bad_request", "'cursor' is not one that this server gave")

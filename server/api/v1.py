@@ -1,0 +1,148 @@
+"""The v1 protocol of the published clients: thin adapters that turn their calls into records.
+
+Every answer is a JSON object with `success` and `error` (errors.answer sees to that for refusals): these clients
+read nothing else. See docs/protocol.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import time
+from typing import Any
+
+from flask import Blueprint, jsonify, request
+
+from losswise import records as format_
+from losswise.records import MAX_BLOB_BYTES, BadRecord, Record
+
+from .. import ingest, jsontext, v1records
+from ..access import Access
+from ..ingest import Batch
+from ..refused import Refused
+from .asking import require_key, session_key
+
+bp = Blueprint("v1", __name__, url_prefix="/api/v1")
+
+
+def _body() -> dict[str, Any]:
+    try:
+        body = jsontext.lenient(request.get_data(cache=False))
+    except jsontext.Unreadable as error:
+        raise Refused(400, "bad_json", str(error)) from None
+    if not isinstance(body, dict):
+        raise Refused(400, "bad_json", "the body must be a JSON object")
+    return body
+
+
+def _text(body: dict[str, Any], name: str) -> str:
+    value = body.get(name)
+    if not isinstance(value, str) or not value:
+        raise Refused(400, "bad_request", f"'{name}' is missing")
+    return value
+
+
+def _apply(access: Access, session_id: str, records: list[Record]) -> None:
+    try:
+        ingest.check(records)
+    except BadRecord as error:
+        raise Refused(422, "bad_record", str(error)) from None
+    ingest.apply(Batch(session_id, records, protocol=1), access)
+
+
+def _done(**fields: str) -> Any:
+    return jsonify(success=True, error="", **fields)
+
+
+@bp.post("/sessions")
+def create_session() -> Any:
+    access, body = require_key(), _body()
+    session_id = format_.new_id()
+    _apply(access, session_id, [v1records.session(body, time.time())])
+    return _done(session_id=session_id)
+
+
+@bp.patch("/sessions/<session_id>")
+def update_session(session_id: str) -> Any:
+    """Keep-alive or end."""
+    access, body = require_key(), _body()
+    attributes = body.get("attributes")
+    status = attributes.get("status") if isinstance(attributes, dict) else None
+    if status not in format_.STATUSES:
+        raise Refused(422, "bad_record", "attributes.status must be 'active' or 'complete'")
+    records = [] if status == "active" else [format_.status_record(status, time.time())]
+    _apply(access, session_id, records)
+    return _done()
+
+
+@bp.post("/graphs")
+def create_graph() -> Any:
+    access, body = require_key(), _body()
+    session_id = _text(body, "session_id")
+    record = v1records.graph(body, session_id)
+    _apply(access, session_id, [record])
+    return _done(graph_id=record["id"])
+
+
+@bp.post("/points")
+def add_point() -> Any:
+    access, body = require_key(), _body()
+    _add_points(access, [body])
+    return _done()
+
+
+@bp.post("/point-list")
+def add_points() -> Any:
+    """Points of any graphs and sessions. The statistics that come along are not used: the server has its own."""
+    access, body = require_key(), _body()
+    points = body.get("point_list")
+    if not isinstance(points, list):
+        raise Refused(422, "bad_record", "'point_list' must be a list")
+    _add_points(access, points)
+    return _done()
+
+
+def _add_points(access: Access, points: list[Any]) -> None:
+    try:
+        by_session = v1records.points(points, time.time())
+    except BadRecord as error:
+        raise Refused(422, "bad_record", str(error)) from None
+    # all or nothing: an unknown session or a foreign graph refuses the list before anything is stored
+    for session_id, records in by_session.items():
+        key = session_key(session_id, access, write=True)
+        v1records.require_graphs(key, {record["graph"] for record in records})
+    for session_id, records in by_session.items():
+        _apply(access, session_id, records)
+
+
+@bp.post("/values")
+def set_values() -> Any:
+    access, body = require_key(), _body()
+    _apply(access, _text(body, "session_id"), [{"type": "values", "values": body.get("values")}])
+    return _done()
+
+
+@bp.post("/prediction-sequences")
+def create_sequence() -> Any:
+    access, body = require_key(), _body()
+    key = session_key(_text(body, "session_id"), access, write=True)
+    return _done(prediction_sequence_id=v1records.store_sequence(key, body))
+
+
+@bp.post("/image-prediction")
+def add_image() -> Any:
+    access, body = require_key(), _body()
+    session_id, sequence = v1records.find_sequence(_text(body, "prediction_sequence_id"))
+    key = session_key(session_id, access, write=True)
+    try:
+        data = base64.b64decode(_text(body, "image"), validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(422, "bad_record", "'image' must be base64") from None
+    if len(data) > MAX_BLOB_BYTES:
+        raise Refused(413, "too_large", f"an image has at most {MAX_BLOB_BYTES} bytes")
+    sha256 = hashlib.sha256(data).hexdigest()
+    record = v1records.image(body, sequence, sha256, data)
+    v1records.store_image(key, sha256, data)
+    _apply(access, session_id, [record])
+    return _done()

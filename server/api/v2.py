@@ -1,0 +1,115 @@
+"""The v2 protocol: batches of records and blobs. See docs/protocol.md."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from flask_login import current_user
+from sqlalchemy import func, select
+
+from losswise.records import MAX_BATCH_BYTES, MAX_BLOB_BYTES, is_sha256
+
+from .. import blobs, deletion, ingest, jsontext
+from ..access import readable_projects
+from ..database import writing
+from ..extensions import db
+from ..models import Project, Session
+from ..refused import Refused
+from .asking import require_access, require_key, session_key
+
+bp = Blueprint("v2", __name__, url_prefix="/api/v2")
+
+
+@bp.post("/batches")
+def post_batch() -> Any:
+    access = require_key()
+    batch = ingest.read_batch(_body())
+    return jsonify(last=ingest.apply(batch, access))
+
+
+def _body() -> Any:
+    body = request.get_data(cache=False)
+    try:
+        if request.headers.get("Content-Encoding", "").lower() == "gzip":
+            body = jsontext.gunzip(body, MAX_BATCH_BYTES)
+        return jsontext.strict(body)
+    except jsontext.TooLarge as error:
+        raise Refused(413, "too_large", str(error)) from None
+    except jsontext.Unreadable as error:
+        raise Refused(400, "bad_json", str(error)) from None
+
+
+@bp.put("/sessions/<session_id>/blobs/<sha256>")
+def put_blob(session_id: str, sha256: str) -> Any:
+    key = session_key(session_id, require_access(), write=True)
+    if not is_sha256(sha256):
+        raise Refused(422, "bad_blob", "a blob's name is its SHA-256, 64 hex digits")
+    if (request.content_length or 0) > MAX_BLOB_BYTES:
+        raise Refused(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
+    data = request.get_data(cache=False)
+    if len(data) > MAX_BLOB_BYTES:
+        raise Refused(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise Refused(422, "bad_blob", "the bytes do not have this SHA-256")
+    db.session.rollback()
+    with writing() as connection:
+        blobs.store(connection, key, sha256, data)
+    return jsonify(sha256=sha256)
+
+
+@bp.get("/sessions/<session_id>/blobs/<sha256>")
+def get_blob(session_id: str, sha256: str) -> Any:
+    key = session_key(session_id, require_access())
+    data = blobs.read(db.session.connection(), key, sha256)
+    if data is None:
+        raise Refused(404, "unknown_blob", "this session has no such blob")
+    response = Response(data, mimetype=blobs.image_type(data))
+    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    # whatever was sent, a browser shows it as an image or not at all
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
+@bp.delete("/sessions/<session_id>")
+def delete_session(session_id: str) -> Any:
+    session_key(session_id, require_access(), write=True)
+    db.session.rollback()
+    deletion.delete_session(session_id)
+    return jsonify({})
+
+
+@bp.get("/me")
+def me() -> Any:
+    """Who the key or the cookie belongs to."""
+    access = require_access()
+    project = db.session.get(Project, access.default_project) if access.default_project else None
+    person = current_user if access.default_project is None else None
+    return jsonify(
+        user={"email": person.email, "name": person.name} if person is not None else None,
+        organization=project.organization.name if project is not None else None,
+        project={"id": project.id, "name": project.name} if project is not None else None,
+    )
+
+
+@bp.get("/projects")
+def projects() -> Any:
+    found = readable_projects(require_access())
+    query = (
+        select(Session.project_id, func.count())
+        .where(Session.project_id.in_([project.id for project in found]))
+        .group_by(Session.project_id)
+    )
+    counts = dict(db.session.execute(query).tuples().all())
+    return jsonify(
+        projects=[
+            {
+                "id": project.id,
+                "name": project.name,
+                "organization": project.organization.name,
+                "sessions": counts.get(project.id, 0),
+            }
+            for project in found
+        ]
+    )

@@ -1,0 +1,336 @@
+"""A session while records are applied to it: loaded from its row, changed, and saved once at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from losswise.records import ENDED, Record, graph_id
+
+from . import pointstore, statistics, status, summaries
+from .facts import apply_facts
+from .images import apply_image
+from .live import Change
+from .models import Graph, Session
+from .refused import Refused
+from .texts import apply_text
+from .writers import load_writers, save_writer
+
+JSON_COLUMNS = ("tags", "params", "values", "stats", "graph_stats", "rewinds", "pace")
+
+
+class SessionState:
+    """Applies records of one session within one transaction.
+
+    `row` is the session's row; what changes in it is written by `save`, together with the points gathered.
+    """
+
+    def __init__(self, connection: Connection, row: dict[str, Any], now: float) -> None:
+        self.connection = connection
+        self.row = row
+        self.now = now
+        self.before = {name: value for name, value in row.items() if name not in JSON_COLUMNS}
+        self.key: int = row["key"]
+        self.replay = False
+        self.changed = False
+        self.rewound = False
+        self.new_points: list[pointstore.Row] = []
+        # of each graph that got points: their x, and its greatest x before, until the points are written
+        self.new_x: dict[int, list[int]] = {}
+        self.previous_x: dict[int, int | None] = {}
+        # of each graph that got points: the lowest x among them, for the pages that show it
+        self.lowest_x: dict[int, int] = {}
+        self._graphs: dict[str, dict[str, Any]] | None = None
+        self._apply: dict[str, Callable[[Record], None]] = {
+            "session": self._session,
+            "graph": self._graph,
+            "points": self._points,
+            "values": self._values,
+            "text": self._text,
+            "image": self._image,
+            "rewind": self._rewind,
+            "status": self._status,
+        }
+
+    @staticmethod
+    def empty() -> dict[str, Any]:
+        """The columns of a new session that records fill."""
+        return {
+            "tag": "",
+            "tags": [],
+            "params": {},
+            "values": {},
+            "search": "",
+            "dropped": 0,
+            "points": 0,
+            "arrivals": 0,
+            "pace": [],
+            "stats": {},
+            "graph_stats": {},
+            "rewinds": [],
+            "version": 0,
+        }
+
+    def apply(self, records: list[Record], writer: str | None, seq: int | None, replay: bool) -> int:
+        """Apply the records that the writer's number says are new; returns the writer's last number."""
+        self.replay = replay
+        self.writers = load_writers(self.connection, self.key) if writer else {}
+        self.writer = self._writer(writer, records) if writer else None
+        last = self.writer.last_seq if self.writer else 0
+        fresh = records
+        if seq is not None and self.writer is not None:
+            fresh = records[max(0, last - (seq - len(records))) :]
+            last = max(last, seq)
+            self.writer.last_seq = last
+        self._heard()
+        for record in fresh:
+            self._apply[record["type"]](record)
+            self.changed = True
+        if self.writer is not None:
+            save_writer(self.connection, self.key, self.writer)
+        return last
+
+    def _writer(self, id_: str, records: list[Record]) -> status.WriterState:
+        writer = self.writers.get(id_)
+        if writer is None:
+            times = [t for record in records if record["type"] == "points" for t in record["t"][:1]]
+            started_at = min([self.now, *times])
+            # a replayed writer is not heard now: it lived when its points were made
+            heard_at = started_at if self.replay else self.now
+            writer = status.WriterState(id_, 0, started_at, heard_at)
+            self.writers[id_] = writer
+        if not self.replay:
+            writer.heard_at = self.now
+        return writer
+
+    def _heard(self) -> None:
+        if self.replay:
+            return
+        self.row["heard_at"] = self.now
+        if self.row["status"] == "cancelled" and self.row["reason"] == "silent":
+            self._activate()
+
+    def _activate(self) -> None:
+        """A live writer goes on with a session that had ended."""
+        if self.row["status"] != "active":
+            self.row.update(status="active", reason=None, ended_at=None)
+            self.changed = True
+
+    def _live_writer(self) -> bool:
+        return self.writer is not None and not self.replay
+
+    # one method a record type
+
+    def _session(self, record: Record) -> None:
+        row = self.row
+        for name, column in (("tag", "tag"), ("group", "group_name"), ("max_iter", "max_iter")):
+            if record.get(name) is not None:
+                row[column] = record[name]
+        if record.get("tags") is not None:
+            row["tags"] = list(dict.fromkeys(record["tags"]))
+        if record.get("params"):
+            row["params"] = {**row["params"], **record["params"]}
+        apply_facts(self.connection, self.key, record)
+        if self._live_writer():
+            self._activate()
+
+    @property
+    def graphs(self) -> dict[str, dict[str, Any]]:
+        """The session's graphs by id."""
+        if self._graphs is None:
+            table = Graph.__table__
+            rows = self.connection.execute(select(table).where(table.c.session_key == self.key)).mappings()
+            self._graphs = {row["id"]: dict(row) for row in rows}
+        return self._graphs
+
+    def _graph(self, record: Record) -> None:
+        if record["id"] != graph_id(self.row["id"], record["title"]):
+            raise Refused(422, "bad_batch", "a graph's id must be made from its session's id and its title")
+        table = Graph.__table__
+        known = self.graphs.get(record["id"])
+        fields = {name: record.get(name) or "" for name in ("title", "xlabel", "ylabel")}
+        if known is None:
+            number = max((graph["number"] for graph in self.graphs.values()), default=0) + 1
+            known = {"session_key": self.key, "number": number, "id": record["id"], **fields}
+            known["kind"] = record.get("kind")
+            self.connection.execute(insert(table).values(**known))
+            self.graphs[record["id"]] = known
+            return
+        merged = {name: known[name] or value for name, value in fields.items()}
+        merged["kind"] = known["kind"] or record.get("kind")
+        known.update(merged)
+        where = (table.c.session_key == self.key) & (table.c.number == known["number"])
+        self.connection.execute(update(table).where(where).values(**merged))
+
+    def _graph_number(self, id_: str) -> int:
+        if id_ not in self.graphs:
+            raise Refused(422, "bad_batch", f"this session has no graph {id_}: send its record first")
+        return int(self.graphs[id_]["number"])
+
+    def _points(self, record: Record) -> None:
+        if not record["x"]:
+            return
+        number = self._graph_number(record["graph"])
+        x, t, y = record["x"], record["t"], record["y"]
+        for after, until, graph in self.row["rewinds"]:
+            if graph in (None, record["graph"]):
+                x, t, y = _without_rewound(x, t, y, after, until)
+        rows = pointstore.rows_of(self.key, number, self.row["arrivals"], x, t, y)
+        if self._live_writer():
+            self._revive()
+        if not rows:
+            return
+        self.new_points += rows
+        self.row["arrivals"] += len(rows)
+        self.row["points"] += len(rows)
+        of_graph = self.row["graph_stats"].setdefault(str(number), {})
+        self.previous_x.setdefault(number, statistics.greatest_x({"": of_graph}))
+        self.new_x.setdefault(number, []).extend(x)
+        self.lowest_x[number] = min(min(x), self.lowest_x.get(number, x[0]))
+        for name, column in y.items():
+            stat = statistics.add_column(of_graph.get(name), x, column)
+            if stat["count"]:
+                of_graph[name] = stat
+        greatest = statistics.greatest_x(self.row["graph_stats"])
+        if greatest is not None:
+            self.row["last_x"] = greatest
+            if not self.replay:
+                self.row["pace"] = statistics.add_pace(self.row["pace"], t[-1], greatest)
+
+    def _revive(self) -> None:
+        """Points of a live writer: it lives, and so does its session."""
+        if self.writer is not None and self.writer.status is not None:
+            self.writer.status, self.writer.reason, self.writer.ended_at = None, None, None
+        self._activate()
+
+    def _values(self, record: Record) -> None:
+        self.row["values"] = {**self.row["values"], **record["values"]}
+
+    def _text(self, record: Record) -> None:
+        apply_text(self.connection, self.key, record)
+
+    def _image(self, record: Record) -> None:
+        apply_image(self.connection, self.key, record)
+
+    def _rewind(self, record: Record) -> None:
+        self._flush_points()
+        after, until, graph = record["after"], record["t"], record.get("graph")
+        self.row["rewinds"] = [*self.row["rewinds"], [after, until, graph]]
+        numbers = [int(number) for number in self.row["graph_stats"]] if graph is None else [self._graph_number(graph)]
+        for number in numbers:
+            self._take_back(number, after, until)
+        self.row["last_x"] = statistics.greatest_x(self.row["graph_stats"])
+        self.row["pace"] = []
+        self.rewound = True
+
+    def _take_back(self, number: int, after: int, until: float) -> None:
+        gone = pointstore.delete(
+            self.connection, self.key, number, "AND x > :after AND t <= :until", after=after, until=until
+        )
+        if not gone:
+            return
+        self.row["points"] -= gone
+        stats: dict[str, statistics.Stat] = {}
+        for x, _, _, y in pointstore.select(self.connection, self.key, number):
+            for name, value in y.items():
+                stats[name] = statistics.add_column(stats.get(name), (x,), (value,))
+        self.row["graph_stats"][str(number)] = stats
+        greatest = statistics.greatest_x({"": stats})
+        summaries.rebuild_after(self.connection, self.key, number, after, greatest)
+
+    def _status(self, record: Record) -> None:
+        at = record.get("t") or self.now
+        if record.get("dropped"):
+            self.row["dropped"] += record["dropped"]
+        if record.get("error"):
+            apply_facts(self.connection, self.key, {"error": record["error"]})
+        if record["status"] == "active":
+            if not self.replay and self.writer is not None:
+                self._revive()
+            return
+        if self.writer is None:  # a v1 client: there is no other
+            self.row.update(status=record["status"], reason=record.get("reason"), ended_at=at)
+            return
+        self.writer.status, self.writer.reason = record["status"], record.get("reason")
+        self.writer.ended_at = at
+        new, reason, ended_at = status.settle(self.writers.values(), self.now)
+        if new == "active" and self.replay and self.row["status"] in ENDED:
+            return
+        self.row.update(status=new, reason=reason, ended_at=ended_at)
+
+    # saving
+
+    def _flush_points(self) -> None:
+        """Write the points gathered, and close the buckets that they have passed."""
+        pointstore.insert(self.connection, self.new_points)
+        for number, touched in self.new_x.items():
+            greatest = statistics.greatest_x({"": self.row["graph_stats"][str(number)]})
+            if greatest is not None:
+                previous = self.previous_x[number]
+                summaries.keep_up(self.connection, self.key, number, touched, previous, greatest)
+        self.new_points, self.new_x, self.previous_x = [], {}, {}
+
+    def save(self) -> Change | None:
+        """Write the session's row; returns what changed, for the pages that show it (None: nothing seen)."""
+        table = Session.__table__
+        where = table.c.key == self.key
+        if not self.changed:
+            if self.row["heard_at"] != self.before["heard_at"]:
+                self.connection.execute(update(table).where(where).values(heard_at=self.now))
+            return None
+        first_arrival = self.before["arrivals"]
+        self._flush_points()
+        row = self.row
+        titles = {str(graph["number"]): graph["title"] for graph in self.graphs.values()}
+        row["stats"] = statistics.by_name(row["graph_stats"], titles)
+        row["eta"] = statistics.estimate(row["pace"], row["max_iter"], self.now) if row["status"] == "active" else None
+        row["search"] = search_text(row)
+        row["updated_at"] = self.now
+        row["version"] += 1
+        self.connection.execute(
+            update(table)
+            .where(where)
+            .values({table.c[name]: value for name, value in row.items() if name not in ("key", "id")})
+        )
+        by_number = {graph["number"]: graph["id"] for graph in self.graphs.values()}
+        return Change(
+            session=row["id"],
+            session_key=self.key,
+            project=row["project_id"],
+            before=row["version"] - 1,
+            version=row["version"],
+            first_arrival=first_arrival,
+            graphs={str(number): [by_number[number], x] for number, x in self.lowest_x.items()},
+            rewound=self.rewound,
+        )
+
+
+def _without_rewound(
+    x: list[int], t: list[float], y: dict[str, list[Any]], after: int, until: float
+) -> tuple[list[int], list[float], dict[str, list[Any]]]:
+    keep = [at <= after or time > until for at, time in zip(x, t, strict=True)]
+    if all(keep):
+        return x, t, y
+
+    def kept(column: list[Any]) -> list[Any]:
+        return [value for value, stays in zip(column, keep, strict=True) if stays]
+
+    return kept(x), kept(t), {name: kept(column) for name, column in y.items()}
+
+
+def search_text(row: dict[str, Any]) -> str:
+    """What the search field looks through: tag, group, tags and params, in lower case."""
+    words = [row["tag"], row["group_name"] or "", *row["tags"], *_flat(row["params"])]
+    return "\n".join(words).lower()[:20_000]
+
+
+def _flat(params: dict[str, Any], prefix: str = "") -> list[str]:
+    lines: list[str] = []
+    for name, value in params.items():
+        if isinstance(value, dict):
+            lines += _flat(value, f"{prefix}{name}.")
+        else:
+            lines.append(f"{prefix}{name}={value}")
+    return lines

@@ -1,0 +1,139 @@
+"""`losswise server`: check, migrate, prepare, then serve until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import ipaddress
+import os
+import socket
+import sys
+
+from losswise import __version__
+from losswise.login import load_login, store_login
+
+from . import create_app
+from .bootstrap import FirstStart, prepare
+from .config import CannotStart, Settings, load_settings
+from .extensions import db
+from .schema import upgrade_schema
+from .serve import serve
+
+HOST, PORT = "127.0.0.1", 3000
+
+
+def main(argv: list[str]) -> int:
+    """Run the server; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return run(arguments)
+    except CannotStart as error:
+        print(f"losswise server: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="losswise server", description="Serve the dashboard and take what training scripts send."
+    )
+    parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=PORT, help="port to listen on (default: %(default)s)")
+    add_data_arguments(parser)
+    parser.add_argument("--workers", type=int, default=1, help="processes; more than one needs PostgreSQL")
+    return parser
+
+
+def add_data_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", help="folder of the SQLite database and the secret (LW_DATA_DIR)")
+    parser.add_argument("--database-url", help="PostgreSQL's address, postgresql://... (LW_DATABASE_URL)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = load_settings(arguments.data_dir, arguments.database_url)
+    if arguments.workers < 1:
+        raise CannotStart("--workers must be at least 1")
+    if settings.sqlite and arguments.workers > 1:
+        raise CannotStart(
+            "SQLite is written by one process, so --workers must be 1; "
+            "for more give a PostgreSQL database with --database-url"
+        )
+    listener = _listen(arguments.host, arguments.port)
+    url = address(arguments.host, listener.getsockname()[1])
+    first = _prepare_database(settings)
+    stored = _store_login(arguments.host, url, first)
+    serve(
+        settings,
+        listener,
+        workers=arguments.workers,
+        on_ready=lambda: _greet(url, settings, first, stored),
+    )
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket. It is bound before anything is made, so that a port in use changes nothing."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        if os.name != "nt":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+        listener.listen(1024)
+    except (OSError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise CannotStart(f"port {port} on {host} is in use; choose another with --port") from None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise CannotStart(f"cannot listen on {host}, port {port}: {reason}") from None
+    return listener
+
+
+def address(host: str, port: int) -> str:
+    """The address at which a browser on this machine finds the server."""
+    if host in ("", "0.0.0.0", "::"):
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _prepare_database(settings: Settings) -> FirstStart:
+    app = create_app(settings)
+    upgrade_schema(app)
+    with app.app_context():
+        first = prepare()
+        db.engine.dispose()  # the workers make their own connections
+    return first
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _store_login(host: str, url: str, first: FirstStart) -> bool:
+    """On loopback, let this user's scripts find the server; never in place of a login at another address."""
+    if first.api_key is None or not is_loopback(host):
+        return False
+    known = load_login()
+    if known is not None and known.base_url.rstrip("/") != url:
+        return False
+    try:
+        store_login(url, first.api_key)
+    except OSError:
+        return False
+    return True
+
+
+def _greet(url: str, settings: Settings, first: FirstStart, stored: bool) -> None:
+    place = settings.data_dir if settings.sqlite else "PostgreSQL"
+    lines = [f"Losswise {__version__} is ready at {url} (data: {place})"]
+    if first.sign_in_token:
+        lines.append(f"  Sign in: {url}/sign-in/{first.sign_in_token}  (works once, within a day)")
+    if first.api_key:
+        told = "stored for this user: scripts on this machine need nothing more" if stored else "shown only now"
+        lines.append(f"  API key: {first.api_key}  ({told})")
+    if not first.sign_in_token:
+        lines.append("  For a new sign-in link: losswise server-admin sign-in-link")
+    print("\n".join(lines), flush=True)

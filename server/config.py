@@ -1,0 +1,74 @@
+"""What the server is told: command line first, then the environment, then a data folder that it makes itself."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from losswise.folders import data_folder
+
+from .database import normalize_url, sqlite_url
+
+
+class CannotStart(Exception):
+    """The server cannot start; the message is a sentence that says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the data is, and the secrets. `sqlite` tells which of the two databases it is."""
+
+    data_dir: Path
+    database_url: str
+    secret_key: str
+
+    @property
+    def sqlite(self) -> bool:
+        return self.database_url.startswith("sqlite")
+
+
+def load_settings(
+    data_dir: str | None = None,
+    database_url: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Settings from arguments and environment. Raises CannotStart where the data folder cannot be written."""
+    folder = Path(data_dir or environ.get("LW_DATA_DIR") or data_folder()).expanduser()
+    url = database_url or environ.get("LW_DATABASE_URL")
+    secret = environ.get("LW_SECRET_KEY")
+    if not url or not secret:
+        make_data_dir(folder)
+    return Settings(
+        data_dir=folder,
+        database_url=normalize_url(url) if url else sqlite_url(folder),
+        secret_key=secret or _stored_secret(folder),
+    )
+
+
+def make_data_dir(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise CannotStart(
+            f"the data folder {folder} cannot be written ({error.strerror}); "
+            "name another with --data-dir or LW_DATA_DIR"
+        ) from None
+
+
+def _stored_secret(folder: Path) -> str:
+    """The secret that signs the session cookies: made once, kept in the data folder, read by this user only."""
+    path = folder / "secret_key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        secret = secrets.token_hex(32)
+        file.write(secret)
+    return secret

@@ -1,0 +1,90 @@
+"""Engines, transactions and what differs between SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import make_url
+
+from .extensions import db
+
+WRITE = "losswise_write"
+
+_sqlite_writer = threading.Lock()
+
+
+def sqlite_url(data_dir: Path) -> str:
+    return f"sqlite:///{(data_dir / 'losswise.db').resolve()}"
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Pool sizes: a request holds a connection only while it is in the database, a live stream never."""
+    common: dict[str, Any] = {"pool_size": 16, "max_overflow": 16, "pool_timeout": 30}
+    if make_url(url).get_backend_name() == "sqlite":
+        return {**common, "connect_args": {"timeout": 30, "check_same_thread": False}}
+    return {**common, "pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+
+
+def normalize_url(url: str) -> str:
+    """The address as SQLAlchemy and psycopg2 take it: postgres:// is what many hosts hand out."""
+    for old in ("postgres://", "postgresql://"):
+        if url.startswith(old):
+            return "postgresql+psycopg2://" + url[len(old) :]
+    return url
+
+
+def is_sqlite(engine: Engine | Connection) -> bool:
+    return engine.dialect.name == "sqlite"
+
+
+def prepare_engine(engine: Engine) -> None:
+    """On SQLite: write-ahead log, and transactions that we begin ourselves, so that one that will write takes
+    the lock at its start instead of failing when it tries to turn from a reader into a writer."""
+    if not is_sqlite(engine):
+        return
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA cache_size = -65536")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get(WRITE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def writing() -> Iterator[Connection]:
+    """A connection in a transaction that writes; commits at the end, rolls back on an exception."""
+    engine = db.engine
+    if not is_sqlite(engine):
+        with engine.begin() as connection:
+            yield connection
+        return
+    # one writer at a time, waiting in turn rather than polling SQLite's own lock
+    with _sqlite_writer, engine.connect() as connection:
+        connection = connection.execution_options(**{WRITE: True})
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A connection that sees one state of the database throughout, so that points and their version agree."""
+    engine = db.engine
+    with engine.connect() as connection:
+        if not is_sqlite(engine):
+            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            yield connection

@@ -1,0 +1,56 @@
+"""Taking a session away, with all that belongs to it; its id is kept, so that a running client is told."""
+
+from __future__ import annotations
+
+import time
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from . import live
+from .database import is_sqlite, writing
+from .models import (
+    Blob,
+    DeletedSession,
+    Graph,
+    Image,
+    ImageSequence,
+    Session,
+    SessionFacts,
+    TextEntry,
+    Writer,
+    points,
+    summaries,
+)
+
+PARTS = (
+    points,
+    summaries,
+    *(model.__table__ for model in (Blob, Graph, Image, ImageSequence, SessionFacts, TextEntry, Writer)),
+)
+
+
+def delete_session(session_id: str) -> None:
+    """Delete the session; nothing happens where there is none."""
+    table = Session.__table__
+    with writing() as connection:
+        row = connection.execute(select(table).where(table.c.id == session_id).with_for_update()).first()
+        if row is None:
+            return
+        for part in PARTS:
+            connection.execute(delete(part).where(part.c.session_key == row.key))
+        connection.execute(delete(table).where(table.c.key == row.key))
+        insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
+        connection.execute(
+            insert(DeletedSession.__table__).values(id=session_id, deleted_at=time.time()).on_conflict_do_nothing()
+        )
+        change = live.Change(
+            session=session_id,
+            session_key=row.key,
+            project=row.project_id,
+            before=row.version,
+            version=row.version + 1,
+            deleted=True,
+        )
+        live.notify(connection, change)
+    live.committed(change)

@@ -1,0 +1,154 @@
+"""The one door into storage: a batch of records is checked, and applied once, in one transaction.
+
+Every client goes through here: v2 batches, v1 calls that became records, `losswise sync`, importers.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from losswise import records as format_
+from losswise.records import BadRecord, Record
+
+from . import live
+from .access import Access, project_named
+from .applying import SessionState
+from .database import is_sqlite, writing
+from .extensions import db
+from .models import DeletedSession, Project, Session
+from .refused import Refused
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records of one session. `seq` is the number of the last, counted by their writer from 1; without it the
+    records are not numbered (v1, and the resend of session and graph records)."""
+
+    session: str
+    records: list[Record]
+    writer: str | None = None
+    seq: int | None = None
+    replay: bool = False
+    protocol: int = 2
+
+
+def read_batch(body: Any) -> Batch:
+    """The batch that a request's JSON holds. Raises Refused with 422."""
+    if isinstance(body, dict) and body.get("format", format_.FORMAT) != format_.FORMAT:
+        raise Refused(
+            422,
+            "unsupported_format",
+            f"this server reads format {format_.FORMAT} of the records, not {str(body['format'])[:20]}",
+        )
+    try:
+        format_.check_batch(body)
+        batch = Batch(
+            session=body["session"],
+            records=body.get("records", []),
+            writer=body.get("writer"),
+            seq=body.get("seq"),
+            replay=body.get("replay", False),
+        )
+        check(batch.records)
+        if batch.seq is None and any(record["type"] not in ("session", "graph") for record in batch.records):
+            raise BadRecord("a batch without 'seq' may hold session and graph records only")
+    except BadRecord as error:
+        raise Refused(422, "bad_batch", str(error)) from None
+    return batch
+
+
+def check(records: list[Record]) -> None:
+    """Raise BadRecord, with the record's place among the others, at the first that breaks the format."""
+    points = 0
+    for place, record in enumerate(records, 1):
+        try:
+            if format_.check_record(record) == "points":
+                points += len(record["x"])
+        except BadRecord as error:
+            raise BadRecord(f"record {place} of {len(records)}: {error}") from None
+    if points > format_.MAX_BATCH_POINTS:
+        raise Refused(413, "too_large", f"{points} points in a batch; at most {format_.MAX_BATCH_POINTS} are taken")
+
+
+def apply(batch: Batch, access: Access) -> int:
+    """Apply the batch's records that were not applied before; returns the number of the writer's last record.
+
+    Raises Refused: unknown session (404), deleted session (410), another organization's or project's (403).
+    """
+    now = time.time()
+    target = _target_project(batch, access)
+    # end the reader's transaction: the writer's must see what is there now
+    db.session.rollback()
+    with writing() as connection:
+        state = _load(connection, batch, access, target, now)
+        last = state.apply(batch.records, batch.writer, batch.seq, batch.replay)
+        change = state.save()
+        if change is not None:
+            live.notify(connection, change)
+    if change is not None:
+        live.committed(change)
+    return last
+
+
+def _target_project(batch: Batch, access: Access) -> int | None:
+    """The project of a session that the batch may make, found (or made) before the transaction."""
+    first = batch.records[0] if batch.records else None
+    if first is None or first["type"] != "session":
+        return None
+    project = project_named(access, first.get("project"))
+    if project is None:
+        raise Refused(403, "forbidden", "this key may not write into that project")
+    return project
+
+
+def _load(connection: Connection, batch: Batch, access: Access, target: int | None, now: float) -> SessionState:
+    row = _select(connection, batch.session)
+    if row is None:
+        deleted = select(DeletedSession.id).where(DeletedSession.id == batch.session)
+        if connection.execute(deleted).first() is not None:
+            raise Refused(410, "deleted_session", "this session was deleted")
+        if target is None:
+            raise Refused(404, "unknown_session", f"there is no session {batch.session}")
+        _insert(connection, batch, target, now)
+        row = _select(connection, batch.session)
+    assert row is not None
+    project = connection.execute(
+        select(Project.organization_id, Project.id).where(Project.id == row["project_id"])
+    ).one()
+    if project.organization_id not in access.writable or access.only_project not in (None, project.id):
+        raise Refused(403, "forbidden", "this session belongs to another organization or project")
+    return SessionState(connection, row, now)
+
+
+def _select(connection: Connection, session_id: str) -> dict[str, Any] | None:
+    """The session's row, locked against other writers until the transaction ends."""
+    table = Session.__table__
+    query = select(table).where(table.c.id == session_id).with_for_update()
+    row = connection.execute(query).mappings().first()
+    return None if row is None else dict(row)
+
+
+def _insert(connection: Connection, batch: Batch, project: int, now: float) -> None:
+    """Make the session, unless another writer of it was faster."""
+    insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
+    created_at = batch.records[0].get("created_at") or now
+    values = {
+        "id": batch.session,
+        "project_id": project,
+        "created_at": created_at,
+        "updated_at": now,
+        # what is replayed is not heard: it was made some time ago
+        "heard_at": created_at if batch.replay else now,
+        "status": "cancelled" if batch.replay else "active",
+        "reason": "silent" if batch.replay else None,
+        "ended_at": created_at if batch.replay else None,
+        "protocol": batch.protocol,
+        **SessionState.empty(),
+    }
+    statement = insert(Session.__table__).values(**values).on_conflict_do_nothing(index_elements=["id"])
+    connection.execute(statement)

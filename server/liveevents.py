@@ -1,0 +1,85 @@
+"""The live events' bodies, read from the database."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, text
+
+from . import pointstore
+from .database import reading
+from .live import Change, event
+from .sessionlist import read_session_row
+
+POINTS_MOST = 200
+
+
+class Sent(NamedTuple):
+    """Up to where a session's points were sent: its version, and how many points had arrived."""
+
+    version: int
+    arrivals: int
+
+
+def session_event(change: Change) -> str:
+    """The session's row as the table shows it, or that it is gone."""
+    if not change.deleted:
+        with reading() as connection:
+            row = read_session_row(connection, change.session, time.time())
+        if row is not None:
+            return event("session", row)
+    return event("deleted", {"id": change.session})
+
+
+def points_event(change: Change, sent: Sent | None) -> tuple[str | None, Sent]:
+    """The points that came with the change and after what was `sent`; also what is sent now.
+
+    The version is read together with the points, so it may be later than the change's.
+    """
+    with reading() as connection:
+        now = Sent(*_version(connection, change.session_key))
+        if sent is not None and now.version <= sent.version:
+            return None, sent
+        start, first_arrival = change.before, change.first_arrival
+        if sent is not None and sent.version > start:
+            start, first_arrival = sent.version, sent.arrivals
+        graphs: dict[str, Any] | None = {}
+        if change.graphs is None or change.rewound:
+            graphs = None  # too many to name, or points were taken back: the page asks for all again
+        else:
+            for number, (graph, lowest) in change.graphs.items():
+                graphs[graph] = _new_points(connection, change.session_key, int(number), lowest, first_arrival)
+    body = {"session": change.session, "from": start, "to": now.version, "graphs": graphs}
+    return event("points", body), now
+
+
+def _version(connection: Connection, session_key: int) -> tuple[int, int]:
+    query = text("SELECT version, arrivals FROM sessions WHERE key = :key")
+    row = connection.execute(query, {"key": session_key}).first()
+    return (0, 0) if row is None else (row.version, row.arrivals)
+
+
+def _new_points(
+    connection: Connection, session_key: int, number: int, lowest: int, first_arrival: int
+) -> dict[str, Any] | None:
+    points = pointstore.select(
+        connection,
+        session_key,
+        number,
+        "AND x >= :lowest AND arrival >= :first_arrival",
+        "LIMIT :most",
+        lowest=lowest,
+        first_arrival=first_arrival,
+        most=POINTS_MOST + 1,
+    )
+    series: dict[str, dict[str, list[Any]]] = {}
+    count = 0
+    for x, _, t, y in points:
+        count += 1
+        for name, value in y.items():
+            columns = series.setdefault(name, {"x": [], "y": [], "t": []})
+            columns["x"].append(x)
+            columns["y"].append(value)
+            columns["t"].append(t)
+    return {"series": series} if count <= POINTS_MOST else None

@@ -1,0 +1,63 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_login import login_user, logout_user
+from sqlalchemy import func, select
+
+from ..extensions import db
+from ..keys import use_sign_in_token
+from ..models import User
+from ..passwords import verify
+
+bp = Blueprint("auth", __name__)
+
+
+def _next_address() -> str:
+    """Where to go after signing in: a page of ours, never another site."""
+    address = request.values.get("next", "")
+    parts = urlsplit(address)
+    ours = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.netloc
+    return address if ours else url_for("projects.home")
+
+
+@bp.get("/login")
+def login() -> Any:
+    return render_template("login.html", error=None, email="", next=request.args.get("next", ""))
+
+
+@bp.post("/login")
+def sign_in_by_password() -> Any:
+    email, password = request.form.get("email", "").strip(), request.form.get("password", "")
+    user = db.session.scalar(select(User).where(func.lower(User.email) == email.lower()))
+    if not verify(user.password_hash if user is not None else None, password) or user is None:
+        error = "That e-mail address and password do not go together."
+        page = render_template("login.html", error=error, email=email, next=request.form.get("next", ""))
+        return page, 401
+    login_user(user, remember=True)
+    return redirect(_next_address(), 303)
+
+
+@bp.get("/sign-in/<token>")
+def sign_in(token: str) -> Any:
+    """The link that the server printed: it signs in once."""
+    user_id = use_sign_in_token(token) if request.method == "GET" else None
+    user = db.session.get(User, user_id) if user_id is not None else None
+    if user is None:
+        error = (
+            "This sign-in link was used or is too old. Where the server runs, "
+            "'losswise server-admin sign-in-link' prints a new one."
+        )
+        return render_template("login.html", error=error, email="", next=""), 410
+    login_user(user, remember=True)
+    return redirect(_next_address())
+
+
+@bp.post("/logout")
+def logout() -> Any:
+    logout_user()
+    return redirect(url_for("auth.login"), 303)

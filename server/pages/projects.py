@@ -1,0 +1,96 @@
+"""A person's projects, and a project's page: the session table above, the graphs below."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask_login import current_user, login_required
+from sqlalchemy import case, func, select
+
+from ..access import Access, access_of_user, readable_projects
+from ..extensions import db
+from ..models import Project, Session
+from ..status import silent_before
+from . import describe
+
+bp = Blueprint("projects", __name__)
+
+
+@bp.get("/")
+@login_required
+def home() -> Any:
+    project_id = last_project()
+    if project_id is None:
+        return redirect(url_for("projects.index"))
+    return redirect(url_for("projects.show", project_id=project_id))
+
+
+def last_project() -> int | None:
+    """The person's project that was last written to."""
+    projects = [project.id for project in readable_projects(_access())]
+    last = select(Session.project_id).where(Session.project_id.in_(projects)).order_by(Session.updated_at.desc())
+    return db.session.scalar(last.limit(1)) or (projects[0] if projects else None)
+
+
+@bp.get("/projects")
+@login_required
+def index() -> Any:
+    found = readable_projects(_access())
+    lives = (Session.status == "active") & (Session.heard_at >= max(silent_before(time.time()), -1e18))
+    query = (
+        select(
+            Session.project_id,
+            func.count().label("sessions"),
+            func.sum(case((lives, 1), else_=0)).label("active"),
+            func.max(Session.updated_at).label("updated_at"),
+        )
+        .where(Session.project_id.in_([project.id for project in found]))
+        .group_by(Session.project_id)
+    )
+    rows = {row.project_id: row for row in db.session.execute(query)}
+    described = [
+        {
+            **describe(project),
+            "sessions": rows[project.id].sessions if project.id in rows else 0,
+            "active": rows[project.id].active if project.id in rows else 0,
+            "updated_at": rows[project.id].updated_at if project.id in rows else None,
+        }
+        for project in found
+    ]
+    return render_template("projects.html", projects=described)
+
+
+@bp.get("/projects/<int:project_id>")
+@login_required
+def show(project_id: int) -> Any:
+    project = find_project(project_id)
+    return render_template(
+        "project.html",
+        project=describe(project),
+        base_url=request.host_url.rstrip("/"),
+        active_tab="sessions",
+    )
+
+
+@bp.get("/s/<session_id>")
+@login_required
+def session(session_id: str) -> Any:
+    """The address that a script prints: the project's page with that session selected."""
+    project_id = db.session.scalar(select(Session.project_id).where(Session.id == session_id))
+    if project_id is None:
+        abort(404, "There is no such session. One that has just begun appears when its first records arrive.")
+    find_project(project_id)
+    return redirect(url_for("projects.show", project_id=project_id, s=session_id))
+
+
+def find_project(project_id: int) -> Project:
+    project = db.session.get(Project, project_id)
+    if project is None or not _access().may_read(project):
+        abort(404, "There is no such project, or it is not yours to see.")
+    return project
+
+
+def _access() -> Access:
+    return access_of_user(current_user)

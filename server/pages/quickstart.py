@@ -1,0 +1,58 @@
+"""The page that tells a newcomer what to paste: three scripts that work as they stand, with the person's own key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_login import current_user, login_required
+
+from ..access import access_of_user
+from ..keys import personal_key
+from . import describe
+from .projects import find_project, last_project
+
+bp = Blueprint("quickstart", __name__)
+
+# id, title, and what pip installs
+EXAMPLES = (
+    ("python", "Python", "pip install losswise"),
+    ("keras", "Keras", "pip install 'losswise[keras]' torch"),
+    ("lightning", "Lightning", "pip install 'losswise[lightning]'"),
+)
+
+
+@bp.get("/quickstart")
+@login_required
+def home() -> Any:
+    project_id = last_project()
+    if project_id is None:
+        return redirect(url_for("projects.index"))
+    return redirect(url_for("quickstart.show", project_id=project_id))
+
+
+@bp.get("/projects/<int:project_id>/quickstart")
+@login_required
+def show(project_id: int) -> Any:
+    project = find_project(project_id)
+    described = describe(project)
+    base_url = request.host_url.rstrip("/")
+    may_write = access_of_user(current_user).may_write(project)
+    api_key = personal_key(current_user, project) if may_write else "YOUR_API_KEY"
+    examples = [
+        {
+            "id": id_,
+            "title": title,
+            "install": install,
+            "code": render_template(f"quickstart/{id_}.py.jinja", base_url=base_url, api_key=api_key),
+        }
+        for id_, title, install in EXAMPLES
+    ]
+    return render_template(
+        "quickstart.html",
+        project=described,
+        base_url=base_url,
+        api_key=api_key,
+        examples=examples,
+        active_tab="quickstart",
+    )

@@ -1,0 +1,116 @@
+"""Statistics of each name of each graph, kept up as points come in, and progress worked out from them.
+
+A statistic is {"min", "min_x", "max", "max_x", "last", "last_x", "count", "nan", "nan_x"}: min and max over the
+finite values (None where there is none yet), last the value at the greatest x and of several there the latest
+to arrive, count every value, nan how many are NaN or infinite and nan_x the x of the first of those to arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Stat = dict[str, Any]
+PUBLIC = ("min", "max", "last", "count")
+
+PACE_SECONDS = 300.0
+PACE_STEP = 10.0
+
+
+def add_column(stat: Stat | None, x: Iterable[int], values: Iterable[Any]) -> Stat:
+    """The statistic with a column's values added. None among the values means that there is none."""
+    if stat is None:
+        stat = {
+            "min": None,
+            "min_x": None,
+            "max": None,
+            "max_x": None,
+            "last": None,
+            "last_x": None,
+            "count": 0,
+            "nan": 0,
+            "nan_x": None,
+        }
+    low, low_x, high, high_x = stat["min"], stat["min_x"], stat["max"], stat["max_x"]
+    last, last_x, count = stat["last"], stat["last_x"], stat["count"]
+    for at, value in zip(x, values, strict=True):
+        if value is None:
+            continue
+        count += 1
+        if last_x is None or at >= last_x:
+            last, last_x = value, at
+        if value.__class__ is str:
+            stat["nan"] += 1
+            if stat["nan_x"] is None:
+                stat["nan_x"] = at
+            continue
+        if low is None or value < low:
+            low, low_x = value, at
+        if high is None or value > high:
+            high, high_x = value, at
+    stat.update(
+        {
+            "min": low,
+            "min_x": low_x,
+            "max": high,
+            "max_x": high_x,
+            "last": last,
+            "last_x": last_x,
+            "count": count,
+        }
+    )
+    return stat
+
+
+def by_name(graph_stats: Mapping[str, Mapping[str, Stat]], titles: Mapping[str, str]) -> dict[str, Stat]:
+    """A session's statistics by name, {"min", "max", "last", "count"} each; a name that stands in two graphs is
+    `title/name`."""
+    graphs_of: dict[str, int] = {}
+    for stats in graph_stats.values():
+        for name in stats:
+            graphs_of[name] = graphs_of.get(name, 0) + 1
+    result: dict[str, Stat] = {}
+    for number, stats in graph_stats.items():
+        for name, stat in stats.items():
+            shown = name if graphs_of[name] == 1 else f"{titles.get(number, '')}/{name}"
+            result[shown] = {field: stat[field] for field in PUBLIC}
+    return result
+
+
+def greatest_x(graph_stats: Mapping[str, Mapping[str, Stat]]) -> int | None:
+    return max(
+        (stat["last_x"] for stats in graph_stats.values() for stat in stats.values() if stat["count"]),
+        default=None,
+    )
+
+
+def add_pace(pace: list[list[float]], t: float, x: int) -> list[list[float]]:
+    """The pace with one more place [time, x]: five minutes of it, a place about every ten seconds."""
+    if pace and (t < pace[-1][0] or x < pace[-1][1]):
+        return [[t, x]]  # a rewind or another clock: begin again
+    if len(pace) >= 2 and pace[-1][0] - pace[-2][0] < PACE_STEP:
+        pace = pace[:-1]
+    pace = [*pace, [t, x]]
+    while len(pace) > 2 and pace[1][0] <= t - PACE_SECONDS:
+        pace = pace[1:]
+    return pace
+
+
+def estimate(pace: list[list[float]], max_iter: int | None, now: float) -> float | None:
+    """When a session will be done, in unix seconds, at the pace of the last five minutes; None if unknown."""
+    if max_iter is None or len(pace) < 2:
+        return None
+    (t0, x0), (t1, x1) = pace[0], pace[-1]
+    if t1 <= t0 or x1 <= x0:
+        return None
+    seconds_an_iteration = (t1 - t0) / (x1 - x0)
+    return now + max(0.0, max_iter - 1 - x1) * seconds_an_iteration
+
+
+def progress(status: str, last_x: int | None, max_iter: int | None) -> float | None:
+    """The fraction done, 0 to 1: 1 when complete, None without max_iter."""
+    if status == "complete":
+        return 1.0
+    if not max_iter:
+        return None
+    return 0.0 if last_x is None else max(0.0, min(1.0, (last_x + 1) / max_iter))

@@ -1,0 +1,75 @@
+"""Silent sessions: any worker writes down, now and then, that a session has not been heard from."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from flask import Flask
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from . import live, status
+from .database import is_sqlite, reading, writing
+from .models import Session
+
+EVERY = 5.0
+SWEEP_LOCK = 0x10552
+
+
+def start_sweeping(app: Flask) -> threading.Thread:
+    """Start the thread that sweeps every five seconds."""
+    thread = threading.Thread(target=_run, args=(app,), name="losswise-sweep", daemon=True)
+    thread.start()
+    return thread
+
+
+def _run(app: Flask) -> None:
+    while True:
+        time.sleep(EVERY)
+        try:
+            with app.app_context():
+                sweep(time.time())
+        except SQLAlchemyError as error:
+            app.logger.warning("silent sessions could not be looked for: %s", str(error)[:300])
+
+
+def sweep(now: float) -> int:
+    """Mark the sessions that are silent at `now` as cancelled; returns how many."""
+    table = Session.__table__
+    silent = (table.c.status == "active") & (table.c.heard_at < max(status.silent_before(now), -1e18))
+    with reading() as connection:
+        if connection.execute(select(table.c.key).where(silent).limit(1)).first() is None:
+            return 0
+    changes = []
+    with writing() as connection:
+        if not is_sqlite(connection):
+            lock = text("SELECT pg_try_advisory_xact_lock(:lock)")
+            if not connection.execute(lock, {"lock": SWEEP_LOCK}).scalar():
+                return 0  # another worker is at it
+        rows = connection.execute(select(table).where(silent).with_for_update(skip_locked=True)).all()
+        for row in rows:
+            connection.execute(
+                update(table)
+                .where(table.c.key == row.key)
+                .values(
+                    status="cancelled",
+                    reason="silent",
+                    ended_at=row.heard_at,
+                    eta=None,
+                    version=row.version + 1,
+                )
+            )
+            change = live.Change(
+                session=row.id,
+                session_key=row.key,
+                project=row.project_id,
+                before=row.version,
+                version=row.version + 1,
+                first_arrival=row.arrivals,
+            )
+            live.notify(connection, change)
+            changes.append(change)
+    for change in changes:
+        live.committed(change)
+    return len(changes)
