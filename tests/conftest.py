@@ -1,0 +1,76 @@
+"""Fixtures of all tests: servers on both databases, and an environment in which nothing is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.postgres import Postgres, start_postgres
+from tests.support.server import Server
+
+DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.fixture(autouse=True)
+def clean_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder of the test's own, and no LW_ or CI variable: a test never sees the person's login."""
+    import os
+
+    home = tmp_path_factory.mktemp("home")
+    for name in list(os.environ):
+        if name.startswith(("LW_", "BUILDKITE_", "LBR_", "GITHUB_", "XDG_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    return home
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    server = start_postgres(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.stop()
+
+
+def database_url(name: str, request: pytest.FixtureRequest) -> str | None:
+    """The address of a new, empty database; None for SQLite, which the server makes itself."""
+    if name == "sqlite":
+        return None
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.new_database()
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that the tests of a run share, once on each database. Its admin and key are configured."""
+    server = Server(tmp_path_factory.mktemp("server"), database_url(request.param, request)).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=DATABASES)
+def own_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server of the test's own, started, on each database: for tests that stop it or need it empty."""
+    server = Server(tmp_path_factory.mktemp("server"), database_url(request.param, request)).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Makes servers on SQLite that are not started yet, with arguments of Server."""
+    made: list[Server] = []
+
+    def make(**options: object) -> Server:
+        server = Server(tmp_path_factory.mktemp("server"), **options)  # type: ignore[arg-type]
+        made.append(server)
+        return server
+
+    yield make
+    for server in made:
+        if server.process is not None and server.process.poll() is None:
+            server.kill()
