@@ -1,0 +1,133 @@
+// The table's columns: what each shows, how the server sorts by it, which of them the person chose.
+import { anything, duration, exactTime, number, relativeTime, whole } from './format.js';
+import { emit, now, project, sessions } from './state.js';
+import { list } from './sessions.js';
+import { readPref, writePref } from './prefs.js';
+import { pickCell, progressCell, statusCell, tagCell, textCell } from './row.js';
+
+const SHOWN_STATISTICS = 6;
+const pref = `columns.${project}`;
+
+export const endOf = (session) => session.ended_at ?? session.heard_at ?? session.updated_at;
+export const elapsedOf = (session) => (session.status === 'active' ? now() : endOf(session)) - session.created_at;
+
+const FIXED = [
+  { key: 'pick', label: '', width: 38, cell: pickCell, fixed: true },
+  { key: 'tag', label: 'Tag', sort: 'tag', width: 250, cell: tagCell, fixed: true },
+  { key: 'status', label: 'Status', sort: 'status', width: 190, cell: statusCell, fixed: true },
+  { key: 'progress', label: 'Progress', sort: 'progress', down: true, width: 150, cell: progressCell },
+  { key: 'iter', label: 'Iter', sort: 'last_x', down: true, right: true, width: 88, ...textCell((s) => whole(s.last_x), (s) => (s.max_iter ? `of ${whole(s.max_iter)}` : '')) },
+  { key: 'elapsed', label: 'Elapsed', sort: 'elapsed', down: true, right: true, width: 84, ticks: true, ...textCell((s) => duration(elapsedOf(s))) },
+  { key: 'done', label: 'Done at', sort: 'eta', width: 128, dim: true, ticks: true, ...textCell(doneAt, (s) => exactTime(s.status === 'active' ? s.eta : endOf(s))) },
+  { key: 'created', label: 'Created', sort: 'created_at', down: true, width: 124, dim: true, ticks: true, off: true, ...textCell((s) => relativeTime(s.created_at, now()), (s) => exactTime(s.created_at)) },
+  { key: 'id', label: 'Id', width: 180, dim: true, off: true, ...textCell((s) => s.id) },
+  { key: 'group', label: 'Group', width: 120, off: true, ...textCell((s) => s.group || '–') },
+];
+
+function doneAt(session) {
+  return relativeTime(session.status === 'active' ? session.eta : endOf(session), now());
+}
+
+let choice = readPref(pref, {});
+let found = { statistics: [], params: [], values: [] };
+
+/** The name under which a session's statistics hold this quantity of this graph. */
+export function statisticName(session, graph, name) {
+  const long = `${graph.title}/${name}`;
+  return session.stats && long in session.stats ? long : name;
+}
+
+/** Look through the loaded sessions for columns; true where there are others than before. */
+export function discover() {
+  const names = { statistics: new Map(), params: new Set(), values: new Set() };
+  for (const session of loaded()) {
+    for (const graph of session.graphs ?? []) {
+      if (!graph.kind) continue;
+      for (const name of graph.names ?? []) {
+        const full = statisticName(session, graph, name);
+        names.statistics.set(`${graph.kind}(${full})`, { kind: graph.kind, name: full });
+      }
+    }
+    for (const [name, value] of Object.entries(session.params ?? {})) if (isPlain(value)) names.params.add(name);
+    for (const name of Object.keys(session.values ?? {})) names.values.add(name);
+  }
+  const before = signature();
+  found = {
+    statistics: merge(found.statistics, [...names.statistics].map(([key, at]) => statistic(key, at)), 'key'),
+    params: merge(found.params, [...names.params].map((name) => anyColumn('params', name)), 'key'),
+    values: merge(found.values, [...names.values].map((name) => anyColumn('values', name)), 'key'),
+  };
+  return signature() !== before;
+}
+
+function* loaded() {
+  for (const id of list.ids) if (sessions.has(id)) yield sessions.get(id);
+}
+
+// A column keeps its place once it has one, so that nothing jumps when a session brings another.
+function merge(old, fresh, by) {
+  const known = new Set(old.map((column) => column[by]));
+  return [...old, ...fresh.filter((column) => !known.has(column[by]))];
+}
+
+const isPlain = (value) => value === null || typeof value !== 'object' || Array.isArray(value);
+const widthFor = (label) => Math.min(260, Math.max(96, 34 + 7.2 * label.length));
+
+function statistic(key, { kind, name }) {
+  return {
+    key, label: key, sort: key, down: kind === 'max', right: true, width: widthFor(key), kind, group: 'statistics',
+    value: (s) => s.stats?.[name]?.[kind],
+    ...textCell((s) => number(s.stats?.[name]?.[kind])),
+  };
+}
+
+function anyColumn(group, name) {
+  const read = (s) => s[group]?.[name];
+  return {
+    key: `${group}.${name}`, label: name, sort: `${group}.${name}`, right: true, width: widthFor(name), off: group === 'params', group,
+    ...textCell((s) => (typeof read(s) === 'number' && group === 'values' ? number(read(s)) : anything(read(s)))),
+  };
+}
+
+const signature = () => all().map((column) => column.key).join('\n');
+export const all = () => [...FIXED, ...found.statistics, ...found.params, ...found.values];
+
+function isShown(column) {
+  if (column.fixed) return true;
+  if (column.key in choice) return choice[column.key];
+  if (column.group === 'statistics') return found.statistics.indexOf(column) < SHOWN_STATISTICS;
+  return !column.off;
+}
+
+export const shown = () => all().filter(isShown);
+
+/** Fill the Columns menu. */
+export function fillMenu(menu) {
+  const box = menu.querySelector('.menu-list');
+  const groups = [['Columns', FIXED.filter((column) => !column.fixed)], ['Statistics', found.statistics], ['Params', found.params], ['Values', found.values]];
+  box.replaceChildren(...groups.filter(([, columns]) => columns.length).flatMap(([title, columns]) => [heading(title), ...columns.map(picker)]));
+}
+
+function heading(title) {
+  const element = document.createElement('h3');
+  element.textContent = title;
+  return element;
+}
+
+function picker(column) {
+  const label = document.createElement('label');
+  label.className = 'pick';
+  label.title = column.label;
+  const box = document.createElement('input');
+  box.type = 'checkbox';
+  box.checked = isShown(column);
+  box.addEventListener('change', () => {
+    choice = { ...choice, [column.key]: box.checked };
+    writePref(pref, choice);
+    emit('columns');
+  });
+  const text = document.createElement('span');
+  text.textContent = column.label;
+  label.append(box, text);
+  return label;
+}

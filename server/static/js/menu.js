@@ -1,0 +1,15 @@
+// Menus are <details> elements, which open by themselves; this closes them.
+export function closeMenusOutside() {
+  const open = () => document.querySelectorAll('details.menu[open]');
+  document.addEventListener('click', (event) => {
+    for (const menu of open()) if (!menu.contains(event.target)) menu.open = false;
+  });
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== 'Escape') return;
+    for (const menu of open()) {
+      menu.open = false;
+      menu.querySelector('summary').focus();
+      event.stopImmediatePropagation();
+    }
+  }, true);
+}

@@ -1,0 +1,136 @@
+// Which sessions the table holds, in the server's order: asks for pages, takes in what arrives live.
+import { listSessions } from './api.js';
+import { emit, project, sessions, state } from './state.js';
+
+const PAGE = 100;
+
+/** The table's rows: ids in the server's order, and what the server said of the whole filter. */
+export const list = { ids: [], next: null, total: 0, counts: {}, loaded: false, waiting: false, error: null, news: new Set() };
+
+let asking = null;
+let countsTimer = 0;
+
+const question = () => ({ q: state.q, status: state.status, sort: state.sort });
+const newestFirst = () => state.sort === '-created_at';
+
+/** Ask from the start, in the person's order. */
+export async function reload() {
+  asking?.abort();
+  asking = new AbortController();
+  list.waiting = true;
+  emit('waiting');
+  try {
+    const page = await listSessions(project, { ...question(), limit: PAGE }, asking.signal);
+    list.ids = page.sessions.map((session) => session.id);
+    list.next = page.next;
+    list.news.clear();
+    take(page);
+    list.error = null;
+  } catch (error) {
+    if (error.name === 'AbortError') return;
+    list.error = error.message;
+  }
+  list.waiting = false;
+  list.loaded = true;
+  emit('list');
+}
+
+/** The next page, when the person has scrolled near the end. */
+export async function more() {
+  if (!list.next || list.waiting) return;
+  list.waiting = true;
+  const signal = (asking = new AbortController()).signal;
+  try {
+    const page = await listSessions(project, { ...question(), limit: PAGE, cursor: list.next }, signal);
+    const known = new Set(list.ids);
+    list.ids.push(...page.sessions.map((session) => session.id).filter((id) => !known.has(id)));
+    list.next = page.next;
+    take(page);
+    list.error = null;
+  } catch (error) {
+    if (error.name === 'AbortError') return;
+    list.error = error.message;
+    list.next = null;
+  }
+  list.waiting = false;
+  emit('list');
+}
+
+/**
+ * What changed since the last look, after a broken connection or while there is no stream. No row moves: known
+ * sessions are brought up to date, new ones are added as if they had come by the stream.
+ */
+export async function refresh(signal) {
+  const page = await listSessions(project, { ...question(), limit: PAGE }, signal);
+  const fresh = page.sessions.filter((session) => !list.ids.includes(session.id));
+  take(page);
+  list.error = null;
+  if (!list.ids.length) {
+    list.ids = page.sessions.map((session) => session.id);
+    list.next = page.next;
+  } else if (newestFirst()) {
+    const newest = sessions.get(list.ids[0])?.created_at ?? 0;
+    list.ids.unshift(...fresh.filter((session) => session.created_at >= newest).map((session) => session.id));
+  } else {
+    for (const session of fresh) list.news.add(session.id);
+  }
+  list.loaded = true;
+  emit('list');
+}
+
+/** A session as the stream tells it: made or changed. */
+export function absorb(session) {
+  const before = sessions.get(session.id);
+  if (before && before.version > session.version) return;
+  sessions.set(session.id, session);
+  const known = list.ids.includes(session.id);
+  if (!before && !known && list.loaded) arrive(session);
+  if (!before || before.status !== session.status) countSoon();
+  emit('session', session);
+}
+
+function arrive(session) {
+  const newest = sessions.get(list.ids[0])?.created_at ?? 0;
+  if (list.ids.length && session.created_at < newest) return;
+  if (newestFirst() && !state.q && (!state.status || state.status === session.status)) {
+    list.ids.unshift(session.id);
+    list.total += 1;
+    emit('arrived', session.id);
+  } else {
+    list.news.add(session.id);
+  }
+  emit('list');
+}
+
+export function forget(id) {
+  sessions.delete(id);
+  list.news.delete(id);
+  const at = list.ids.indexOf(id);
+  if (at >= 0) {
+    list.ids.splice(at, 1);
+    list.total -= 1;
+  }
+  countSoon();
+  emit('deleted', id);
+  emit('list');
+}
+
+function take(page) {
+  for (const session of page.sessions) sessions.set(session.id, session);
+  list.total = page.total ?? list.ids.length;
+  list.counts = page.counts ?? {};
+  for (const session of page.sessions) emit('session', session);
+}
+
+/** The numbers in the status chips, when statuses change; not more often than every second. */
+function countSoon() {
+  countsTimer ||= setTimeout(async () => {
+    countsTimer = 0;
+    try {
+      const page = await listSessions(project, { ...question(), limit: 1 });
+      list.counts = page.counts;
+      list.total = page.total;
+      emit('list');
+    } catch { /* the next change asks again */ }
+  }, 1000);
+}

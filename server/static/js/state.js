@@ -1,0 +1,87 @@
+// What the page shows, in one place; the address bar holds the part that a reload must keep.
+import { Palette } from './colors.js';
+import { readPref, writePref } from './prefs.js';
+
+const bus = new EventTarget();
+const NONE = 'none';
+
+export const on = (name, listener) => bus.addEventListener(name, (event) => listener(event.detail));
+export const emit = (name, detail) => bus.dispatchEvent(new CustomEvent(name, { detail }));
+
+const root = document.getElementById('content');
+const query = new URLSearchParams(location.search);
+
+export const project = root.dataset.project;
+export const baseUrl = root.dataset.baseUrl;
+export const quickstartUrl = root.dataset.quickstart;
+export const palette = new Palette(project);
+
+/** Every session that this page has heard of: id -> session as the read API gives it. */
+export const sessions = new Map();
+
+export const state = {
+  q: query.get('q') ?? '',
+  status: query.get('status') ?? '',
+  sort: query.get('sort') ?? '-created_at',
+  selected: query.getAll('s').filter((id) => id !== NONE),
+  /** True until the person chooses: the newest sessions are then shown by themselves. */
+  automatic: !query.has('s'),
+  /** {min, max} in units of the horizontal axis, or null. */
+  zoom: null,
+  xMode: 'step',
+  smooth: 0,
+  logY: false,
+  graphFilter: '',
+  /** Server's clock minus ours, in seconds. */
+  skew: 0,
+  ...readPref('view', {}),
+};
+palette.assign(state.selected);
+
+export const now = () => Date.now() / 1000 + state.skew;
+
+export function select(ids, { automatic = false } = {}) {
+  state.automatic = automatic;
+  const unique = [...new Set(ids)];
+  if (unique.join() === state.selected.join()) return;
+  state.selected = unique;
+  palette.assign(unique);
+  writeAddress();
+  emit('selection');
+}
+
+export const toggle = (id) =>
+  select(state.selected.includes(id) ? state.selected.filter((other) => other !== id) : [...state.selected, id]);
+
+/** Another question to the server: search, status or sort. */
+export function ask(changes) {
+  Object.assign(state, changes);
+  writeAddress();
+  emit('question');
+}
+
+/** How charts are drawn; kept for the next visit. */
+export function view(changes) {
+  Object.assign(state, changes);
+  if ('xMode' in changes) zoomTo(null);
+  const { xMode, smooth, logY } = state;
+  writePref('view', { xMode, smooth, logY });
+  emit('view', changes);
+}
+
+export function zoomTo(range) {
+  if (range === null && state.zoom === null) return;
+  state.zoom = range;
+  emit('zoom');
+}
+
+function writeAddress() {
+  const address = new URLSearchParams();
+  if (state.q) address.set('q', state.q);
+  if (state.status) address.set('status', state.status);
+  if (state.sort !== '-created_at') address.set('sort', state.sort);
+  for (const id of state.selected) address.append('s', id);
+  if (!state.selected.length && !state.automatic) address.append('s', NONE);
+  const text = address.toString().replaceAll('%28', '(').replaceAll('%29', ')');
+  history.replaceState(null, '', text ? `?${text}` : location.pathname);
+}
