@@ -8,8 +8,8 @@ import signal
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable
+from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,7 @@ class _Watched:
     """The sessions of this process and what is known about how it ends."""
 
     def __init__(self) -> None:
-        self.sessions: weakref.WeakSet[Session] = weakref.WeakSet()
-        self.kept: dict[str, Session] = {}
+        self.sessions: dict[str, Session] = {}
         self.error: BaseException | None = None
         self.exit_code: Any = None
         self.exit_at: float | None = None
@@ -43,10 +42,19 @@ _watched = _Watched()
 
 def watch(session: Session) -> None:
     """End this session with the process, if it does not end before."""
-    _watched.kept[session.id] = session
+    _watched.sessions[session.id] = session
     if not _watched.installed:
         _watched.installed = True
         _install()
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        # a forked worker ends with os._exit, which runs no atexit
+        import_module("multiprocessing.util").Finalize(None, _at_exit, exitpriority=100)
+
+
+def forget(session: Session) -> None:
+    """This session has ended and is delivered."""
+    _watched.sessions.pop(session.id, None)
 
 
 def ending_of(error: BaseException | None) -> tuple[str, str | None]:
@@ -101,10 +109,13 @@ def _install() -> None:
 
 
 def _at_exit() -> None:
-    for session in list(_watched.kept.values()):
+    for session in list(_watched.sessions.values()):
         try:
             status, reason, error = _how(session)
             session._end(status, reason, error)
+        except KeyboardInterrupt:
+            say("interrupted; what is not sent yet is kept, and `losswise sync` sends it")
+            return
         except Exception as problem:
             say_error("ending a session at exit", problem)
 
@@ -158,7 +169,7 @@ def _handle_sigterm() -> None:
 
 def _on_sigterm(number: int, frame: FrameType | None, before: Any) -> None:
     deadline = time.monotonic() + TERMINATED
-    for session in list(_watched.kept.values()):
+    for session in list(_watched.sessions.values()):
         session._end("cancelled", "interrupted", most=max(0.1, deadline - time.monotonic()))
     if callable(before):
         before(number, frame)
@@ -169,6 +180,6 @@ def _on_sigterm(number: int, frame: FrameType | None, before: Any) -> None:
 
 def _after_fork_in_child() -> None:
     forget_held()
-    for session in list(_watched.kept.values()):
+    for session in list(_watched.sessions.values()):
         if session._outbox is not None:
             session._outbox.after_fork()

@@ -116,6 +116,7 @@ class Journal:
         with contextlib.suppress(OSError):
             self._file.close()
         self.paths.alive.release()
+        self.paths.sending.release()
 
 
 class Reader:
@@ -124,18 +125,15 @@ class Reader:
     def __init__(self, path: Path) -> None:
         """Raises OSError where it cannot be read, ValueError where it is no journal."""
         self.path = path
-        self._file = open(path, "rb")  # noqa: SIM115 - read on as the file grows
-        line = self._file.readline()
+        with open(path, "rb") as file:
+            line = file.readline()
         if not line.endswith(b"\n"):
-            self._file.close()
             raise ValueError("its header is not complete")
-        try:
-            self.header = Header.parse(line)
-        except ValueError:
-            self._file.close()
-            raise
+        self.header = Header.parse(line)
         self._offset = self._start = len(line)
         self.number = 0
+        # unbuffered: a write that the disk took half of is taken back, and a buffer would keep that half
+        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - read on as the file grows
 
     def read(self, most_bytes: int) -> list[bytes]:
         """The next whole lines, of about this size together; at least one where there is one."""
@@ -166,9 +164,10 @@ class Reader:
 
     def opening(self) -> list[bytes]:
         """The session and graph records so far: what a server that does not know the session is told."""
-        self._file.seek(self._start)
         known = (b'{"type":"session"', b'{"type":"graph"')
-        return [line.rstrip(b"\n") for line in self._file if line.startswith(known) and line.endswith(b"\n")]
+        with open(self.path, "rb") as file:
+            file.seek(self._start)
+            return [line[:-1] for line in file if line.startswith(known) and line.endswith(b"\n")]
 
     def close(self) -> None:
         self._file.close()

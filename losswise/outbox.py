@@ -84,13 +84,16 @@ class Outbox:
     # the caller's thread
 
     def attend(self) -> None:
-        """Wake or start the journal thread; wait for the disk where memory is full."""
-        while self._full and self._thread is not None and self._thread.is_alive():
-            time.sleep(0.005)
-        self.signal = False
-        if not self.open:
-            self._start()
-        self._wake.put(_PAUSED)
+        """Wake or start the journal thread; wait for the disk where memory is full. Never raises."""
+        try:
+            while self._full and self._thread is not None and self._thread.is_alive():
+                time.sleep(0.005)
+            self.signal = False
+            if not self.open:
+                self._start()
+            self._wake.put(_PAUSED)
+        except Exception as error:
+            say_error("starting to write the journal", error)
 
     def put(self, record: Record) -> None:
         """Add a record that is no points record."""

@@ -141,7 +141,6 @@ class Session:
         assert self._outbox is not None
         try:
             self._outbox.attend()
-            ends.watch(self)
             self._facts = facts.Gathering(self._send_facts, track_git, command_line)
             self._facts.start()
         except Exception as error:
@@ -342,6 +341,8 @@ class Session:
             self._left_as = (status, reason, described)
             outbox.end(status_record(status, time.time(), reason, described))
             ends.wait_delivered(outbox, SILENT_SERVER, REFUSING_SERVER, most)
+            if not outbox.open:
+                ends.forget(self)
         except Exception as problem:
             say_error("ending a session", problem)
 
@@ -357,7 +358,9 @@ class Session:
     # what the outbox asks for, and what is put into it
 
     def _opening(self) -> list[Record]:
-        """The records that a journal begins with."""
+        """A writer opens: what its journal begins with."""
+        ends.watch(self)
+        self.status = "active"
         record = session_record(
             project=self._project,
             tag=self._tag,
@@ -374,7 +377,6 @@ class Session:
         try:
             if self._outbox is not None:
                 self._outbox.put(record)
-                self.status = "active"
         except Exception as error:
             say_error(f"recording a {record.get('type')} record", error)
 
