@@ -191,8 +191,9 @@ body.addEventListener('click', (event) => {
   if (!row) return;
   const id = row.dataset.session;
   if (event.target.closest('td.pick')) return toggle(id);
-  if (getSelection().type === 'Range' && row.contains(getSelection().anchorNode)) return; // copying text
+  const copying = getSelection().type === 'Range' && row.contains(getSelection().anchorNode);
   if (event.shiftKey && focused) selectRange(focused, id);
+  else if (copying) return;
   else if (event.ctrlKey || event.metaKey) toggle(id);
   else select([id]);
   focused = id;

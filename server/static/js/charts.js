@@ -1,0 +1,104 @@
+// All cards: which titles the selected sessions have, which cards are in sight, when each is drawn.
+import { Card } from './card.js';
+import { absentCharts } from './empty.js';
+import { setWindows } from './series.js';
+import { on, sessions, state } from './state.js';
+import { hide } from './tooltip.js';
+import { windowOf } from './xaxis.js';
+
+const grid = document.getElementById('charts');
+const cards = new Map();
+const dirty = new Set();
+let frame = 0;
+
+const seen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    const card = cards.get(target.dataset.graphTitle);
+    if (!card || card.element !== target) continue;
+    card.see(isIntersecting);
+    if (isIntersecting) drawSoon(card);
+  }
+}, { rootMargin: '150px 0px' });
+
+function drawSoon(card) {
+  dirty.add(card);
+  frame ||= requestAnimationFrame(() => {
+    frame = 0;
+    const now = [...dirty];
+    dirty.clear();
+    for (const one of now) one.draw();
+  });
+}
+
+const drawAllSoon = () => cards.forEach(drawSoon);
+
+/** Make, keep and remove cards for the selected sessions. Cards keep their places; new titles come last. */
+export function arrange() {
+  const byTitle = new Map([...cards.keys()].map((title) => [title, []]));
+  const known = state.selected.filter((id) => sessions.has(id));
+  for (const id of known) {
+    for (const graph of sessions.get(id).graphs ?? []) {
+      if (!byTitle.has(graph.title)) byTitle.set(graph.title, []);
+      byTitle.get(graph.title).push({ session: id, graph: graph.id });
+    }
+  }
+  for (const [title, graphs] of byTitle) {
+    if (graphs.length) place(title, graphs);
+    else drop(title);
+  }
+  filter();
+  absentCharts({ chosen: state.selected.length, known: known.length, cards: cards.size, hidden: [...cards.values()].every((card) => card.element.hidden) });
+}
+
+function place(title, graphs) {
+  let card = cards.get(title);
+  if (!card) {
+    card = new Card(title);
+    cards.set(title, card);
+    grid.append(card.element);
+    seen.observe(card.element);
+  }
+  card.show(graphs);
+  drawSoon(card);
+}
+
+function drop(title) {
+  const card = cards.get(title);
+  if (!card) return;
+  seen.unobserve(card.element);
+  card.remove();
+  cards.delete(title);
+  dirty.delete(card);
+}
+
+function filter() {
+  const words = state.graphFilter.toLowerCase().split(/\s+/).filter(Boolean);
+  for (const [title, card] of cards) card.element.hidden = !words.every((word) => title.toLowerCase().includes(word));
+}
+
+// A session's window of steps for the zoom, from any line of the graph.
+setWindows((graph, { session, full }) => {
+  const lines = [...full.lines.values()].sort((a, b) => b.x.length - a.x.length);
+  return lines.length ? windowOf(lines[0], session, state.xMode, state.zoom) : null;
+});
+
+on('selection', arrange);
+on('session', (session) => state.selected.includes(session.id) && arrangeSoon());
+on('series', (graphs) => {
+  const changed = new Set(graphs);
+  for (const card of cards.values()) if (card.graphs.some(({ graph }) => changed.has(graph))) drawSoon(card);
+});
+on('zoom', () => { hide(); drawAllSoon(); });
+on('view', (changes) => ('graphFilter' in changes ? arrange() : drawAllSoon()));
+addEventListener('losswise:theme', () => { for (const card of cards.values()) { card.chart?.redraw(); drawSoon(card); } });
+
+// Live changes of several sessions are one arrangement.
+let arranging = 0;
+function arrangeSoon() {
+  arranging ||= requestAnimationFrame(() => {
+    arranging = 0;
+    arrange();
+  });
+}
+
+document.getElementById('charts-pane').addEventListener('scroll', hide, { passive: true });

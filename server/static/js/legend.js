@@ -1,0 +1,50 @@
+// A card's legend: sessions by colour, quantities by dash. Each entry hides and shows its lines.
+import { sample } from './draw.js';
+import { palette } from './state.js';
+
+const PLAIN = '--dim';
+
+/** Draw it in `box`. `hidden` is the card's set of keys, 's:<id>' and 'n:<name>'; `changed` is called after a click. */
+export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, hidden, changed }) {
+  const key = JSON.stringify([sessions.map((s) => [s.id, labelOf(s), palette.color(s.id)]), names, [...hidden], document.documentElement.dataset.theme]);
+  if (box.dataset.key === key) return;
+  box.dataset.key = key;
+  const focus = box.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  const plain = getComputedStyle(document.documentElement).getPropertyValue(PLAIN).trim();
+  const single = names.length === 1;
+  const entries = [];
+  if (sessions.length > 1 || single) {
+    for (const session of sessions) {
+      const text = sessions.length === 1 && single ? nameLabel(names[0]) || labelOf(session) : labelOf(session);
+      entries.push(entry(`s:${session.id}`, text, session.tag, palette.color(session.id), single ? dashes.get(names[0]) : []));
+    }
+  }
+  if (!single) {
+    const color = sessions.length === 1 ? palette.color(sessions[0].id) : plain;
+    for (const name of names) entries.push(entry(`n:${name}`, nameLabel(name) || name, name, color, dashes.get(name)));
+  }
+  box.replaceChildren(...entries);
+  if (focus) box.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus();
+
+  function entry(id, text, title, color, dash) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.dataset.key = id;
+    button.title = title ? `${title}: hide or show` : 'Hide or show';
+    button.ariaPressed = String(!hidden.has(id));
+    button.append(sample(document.createElement('canvas'), color, dash ?? []), text);
+    button.addEventListener('click', () => {
+      if (!hidden.delete(id)) hidden.add(id);
+      changed();
+    });
+    return button;
+  }
+}
+
+/** What a quantity is called beside its graph's title: 'train_loss' in 'loss' is 'train'. */
+export function shortName(name, title) {
+  if (name.toLowerCase() === title.toLowerCase()) return '';
+  const parts = name.split(/[_/. -]/);
+  const rest = parts.filter((part) => part.toLowerCase() !== title.toLowerCase());
+  return rest.length && rest.length < parts.length ? rest.join(' ') : name;
+}

@@ -1,0 +1,77 @@
+// The project's page: puts its parts together.
+import { getSession } from './api.js';
+import { arrange } from './charts.js';
+import { startControls } from './controls.js';
+import { startKeys } from './keys.js';
+import { Live } from './live.js';
+import { append, catchUp, unfollow } from './series.js';
+import { absorb, forget, list, refresh, reload } from './sessions.js';
+import { startSplit } from './split.js';
+import { emit, on, select, sessions, state } from './state.js';
+import { draw } from './table.js';
+
+const SHOWN_FIRST = 5;
+
+startControls();
+startKeys();
+startSplit();
+draw();
+
+/** Selected sessions that the table has not loaded are asked for one by one. */
+async function fetchSelected(always = false) {
+  const missing = state.selected.filter((id) => always || !sessions.has(id));
+  await Promise.all(missing.map(async (id) => {
+    try {
+      absorb(await getSession(id));
+    } catch (error) {
+      if (error.status === 404 || error.status === 410) select(state.selected.filter((other) => other !== id));
+      else if (always) throw error;
+    }
+  }));
+}
+
+/** After a broken connection, or while there is no stream: what has changed? */
+async function catchUpAll() {
+  await refresh();
+  await fetchSelected(false);
+  const stillShown = state.selected.filter((id) => !list.ids.slice(0, 100).includes(id) && sessions.get(id)?.status === 'active');
+  for (const id of stillShown) absorb(await getSession(id));
+  catchUp();
+}
+
+const live = new Live({
+  hello: () => catchUpAll().catch(() => {}),
+  session: absorb,
+  deleted: forget,
+  points: append,
+  poll: catchUpAll,
+});
+
+// Until the person chooses, the newest sessions are shown, those that start now too.
+function showNewest() {
+  if (!state.automatic || !list.loaded || state.q || state.status || state.sort !== '-created_at') return;
+  if (state.selected.length >= SHOWN_FIRST) return;
+  const fresh = list.ids.filter((id) => !state.selected.includes(id)).slice(0, SHOWN_FIRST - state.selected.length);
+  if (fresh.length) select([...state.selected, ...fresh], { automatic: true });
+}
+
+let followed = [...state.selected];
+let following = 0;
+on('selection', () => {
+  fetchSelected();
+  unfollow(followed.filter((id) => !state.selected.includes(id)));
+  followed = [...state.selected];
+  clearTimeout(following);
+  following = setTimeout(() => live.open(), 150);
+});
+on('deleted', (id) => state.selected.includes(id) && select(state.selected.filter((other) => other !== id), { automatic: state.automatic }));
+on('list', () => {
+  showNewest();
+  arrange();
+});
+on('trouble', (text) => { document.getElementById('announce').textContent = text; });
+
+await Promise.all([reload(), fetchSelected()]);
+arrange();
+if (!following) live.open();
+emit('ready');
