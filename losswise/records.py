@@ -63,8 +63,19 @@ def graph_id(session_id: str, title: str) -> str:
     >>> graph_id("0123456789abcdef0123", "loss") == graph_id("0123456789abcdef0123", "loss")
     True
     """
-    text = session_id.encode() + b"\0" + title.encode("utf-8", "surrogatepass")
+    text = session_id.encode() + b"\0" + storable_text(title).encode()
     return hashlib.blake2b(text).hexdigest()[:20]
+
+
+def storable_text(text: str) -> str:
+    """The text with what no database stores replaced by U+FFFD: NUL and lone surrogates."""
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def encode_number(value: float) -> float | str:

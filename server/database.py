@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import make_url
 
@@ -24,10 +25,20 @@ def sqlite_url(data_dir: Path) -> str:
 
 def engine_options(url: str) -> dict[str, Any]:
     """Pool sizes: a request holds a connection only while it is in the database, a live stream never."""
-    common: dict[str, Any] = {"pool_size": 16, "max_overflow": 16, "pool_timeout": 30}
+    common: dict[str, Any] = {
+        "pool_size": 16,
+        "max_overflow": 16,
+        "pool_timeout": 30,
+        "json_serializer": _json_text,
+        "json_deserializer": msgspec.json.decode,
+    }
     if make_url(url).get_backend_name() == "sqlite":
         return {**common, "connect_args": {"timeout": 30, "check_same_thread": False}}
     return {**common, "pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+
+
+def _json_text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def normalize_url(url: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from losswise.records import INT64_MAX, INT64_MIN, encode_number
+from losswise.records import INT64_MAX, INT64_MIN, encode_number, storable_text
 
 
 class Unreadable(ValueError):
@@ -67,13 +67,7 @@ def storable(value: Any) -> Any:
     """The value with what PostgreSQL or JSON cannot store replaced: NUL and lone surrogates in texts, whole
     numbers over 64 bits, floats that overflowed."""
     if isinstance(value, str):
-        if "\0" in value:
-            value = value.replace("\0", "\ufffd")
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            value = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return value
+        return storable_text(value)
     if isinstance(value, float):
         return encode_number(value)
     if type(value) is int and not INT64_MIN <= value <= INT64_MAX:

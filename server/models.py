@@ -18,6 +18,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from .extensions import db
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+# keeps the order in which a person wrote the names; JSONB does not
+Ordered = JSON(none_as_null=True)
 Big = BigInteger()
 Id = String(20)
 
@@ -123,8 +125,8 @@ class Session(db.Model):  # type: ignore[name-defined, misc]
     tag: Mapped[str] = mapped_column(Text, default="")
     group: Mapped[str | None] = mapped_column("group_name", Text)
     tags: Mapped[list] = mapped_column(Json, default=list)
-    params: Mapped[dict] = mapped_column(Json, default=dict)
-    values: Mapped[dict] = mapped_column(Json, default=dict)
+    params: Mapped[dict] = mapped_column(Ordered, default=dict)
+    values: Mapped[dict] = mapped_column(Ordered, default=dict)
     search: Mapped[str] = mapped_column(Text, default="")
     max_iter: Mapped[int | None] = mapped_column(Big)
     created_at: Mapped[float] = mapped_column(Float(53))
@@ -140,7 +142,7 @@ class Session(db.Model):  # type: ignore[name-defined, misc]
     eta: Mapped[float | None] = mapped_column(Float(53))
     pace: Mapped[list] = mapped_column(Json, default=list)
     stats: Mapped[dict] = mapped_column(Json, default=dict)
-    graph_stats: Mapped[dict] = mapped_column(Json, default=dict)
+    graph_stats: Mapped[dict] = mapped_column(Ordered, default=dict)
     rewinds: Mapped[list] = mapped_column(Json, default=list)
     version: Mapped[int] = mapped_column(Big, default=0)
     protocol: Mapped[int] = mapped_column(Integer, default=2)
@@ -152,10 +154,10 @@ class SessionFacts(db.Model):  # type: ignore[name-defined, misc]
     __tablename__ = "session_facts"
 
     session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    git: Mapped[dict] = mapped_column(Json, default=dict)
-    env: Mapped[dict] = mapped_column(Json, default=dict)
-    info: Mapped[dict] = mapped_column(Json, default=dict)
-    error: Mapped[dict | None] = mapped_column(Json)
+    git: Mapped[dict] = mapped_column(Ordered, default=dict)
+    env: Mapped[dict] = mapped_column(Ordered, default=dict)
+    info: Mapped[dict] = mapped_column(Ordered, default=dict)
+    error: Mapped[dict | None] = mapped_column(Ordered)
 
 
 class DeletedSession(db.Model):  # type: ignore[name-defined, misc]
@@ -255,8 +257,8 @@ class Image(db.Model):  # type: ignore[name-defined, misc]
     sha256: Mapped[str] = mapped_column(String(64))
     width: Mapped[int | None]
     height: Mapped[int | None]
-    outputs: Mapped[dict] = mapped_column(Json, default=dict)
-    metrics: Mapped[dict] = mapped_column(Json, default=dict)
+    outputs: Mapped[dict] = mapped_column(Ordered, default=dict)
+    metrics: Mapped[dict] = mapped_column(Ordered, default=dict)
 
 
 class Blob(db.Model):  # type: ignore[name-defined, misc]

@@ -51,9 +51,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(params=DATABASES)
-def own_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
+def own_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of the test's own, started, on each database: for tests that stop it or need it empty."""
     server = Server(tmp_path_factory.mktemp("server"), database_url(request.param, request)).start()
     yield server

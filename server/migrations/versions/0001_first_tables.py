@@ -60,8 +60,8 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("width", sa.Integer(), nullable=True),
         sa.Column("height", sa.Integer(), nullable=True),
-        sa.Column("outputs", JSON, nullable=False),
-        sa.Column("metrics", JSON, nullable=False),
+        sa.Column("outputs", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("metrics", sa.JSON(none_as_null=True), nullable=False),
         sa.PrimaryKeyConstraint("session_key", "number"),
     )
     op.create_table(
@@ -86,10 +86,10 @@ def upgrade() -> None:
     op.create_table(
         "session_facts",
         sa.Column("session_key", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("git", JSON, nullable=False),
-        sa.Column("env", JSON, nullable=False),
-        sa.Column("info", JSON, nullable=False),
-        sa.Column("error", JSON, nullable=True),
+        sa.Column("git", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("env", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("info", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("error", sa.JSON(none_as_null=True), nullable=True),
         sa.PrimaryKeyConstraint("session_key"),
     )
     op.create_table(
@@ -100,8 +100,8 @@ def upgrade() -> None:
         sa.Column("tag", sa.Text(), nullable=False),
         sa.Column("group_name", sa.Text(), nullable=True),
         sa.Column("tags", JSON, nullable=False),
-        sa.Column("params", JSON, nullable=False),
-        sa.Column("values", JSON, nullable=False),
+        sa.Column("params", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("values", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("search", sa.Text(), nullable=False),
         sa.Column("max_iter", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.Float(precision=53), nullable=False),
@@ -117,7 +117,7 @@ def upgrade() -> None:
         sa.Column("eta", sa.Float(precision=53), nullable=True),
         sa.Column("pace", JSON, nullable=False),
         sa.Column("stats", JSON, nullable=False),
-        sa.Column("graph_stats", JSON, nullable=False),
+        sa.Column("graph_stats", sa.JSON(none_as_null=True), nullable=False),
         sa.Column("rewinds", JSON, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("protocol", sa.Integer(), nullable=False),
