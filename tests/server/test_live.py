@@ -1,0 +1,137 @@
+"""GET /live: what is committed is pushed, to every process of the server, without a hole or a double."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from losswise import records
+from tests.conftest import DATABASES, database_url
+from tests.support.batches import Writing
+from tests.support.server import Server
+from tests.support.stream import Stream
+
+
+def project_id(server: Server, name: str = "default") -> int:
+    return next(project["id"] for project in server.get("/api/v2/projects")["projects"] if project["name"] == name)
+
+
+def test_a_point_is_pushed_soon(server: Server) -> None:
+    run = Writing(server, tag="pushed")
+    graph = run.graph()
+    run.points(graph, [0], a=[1.0])
+    stream = Stream(server, project_id=project_id(server), session=[run.session])
+    stream.wait("hello")
+    version = run.row()["version"]
+    for x in range(1, 4):
+        sent = time.monotonic()
+        run.points(graph, [x], [50.0 + x], a=[x / 2])
+        event = stream.wait("points", lambda data: data["session"] == run.session)
+        assert time.monotonic() - sent < 2.0
+        assert event["from"] == version
+        version = event["to"]
+        assert event["graphs"][graph]["series"] == {"a": {"x": [x], "y": [x / 2], "t": [50.0 + x]}}
+    row = stream.wait("session", lambda data: data["id"] == run.session and data["last_x"] == 3)
+    assert row["stats"]["a"]["count"] == 4
+    stream.close()
+
+
+def test_events_join_into_what_was_sent(server: Server) -> None:
+    """Whatever is pushed, in whatever pieces, is each point once and in order."""
+    run = Writing(server)
+    graph = run.graph()
+    stream = Stream(server, project_id=project_id(server), session=[run.session])
+    stream.wait("hello")
+    version = run.row()["version"]
+    for x in range(60):
+        run.points(graph, [x], a=[float(x)])
+        time.sleep(0.005)
+    xs: list[int] = []
+    while len(xs) < 60:
+        event = stream.wait("points", lambda data: data["session"] == run.session)
+        assert event["from"] == version
+        version = event["to"]
+        xs += event["graphs"][graph]["series"]["a"]["x"]
+    assert xs == list(range(60))
+    stream.close()
+
+
+def test_many_points_at_once_are_asked_for_instead(server: Server) -> None:
+    run = Writing(server)
+    graph = run.graph()
+    stream = Stream(server, project_id=project_id(server), session=[run.session])
+    stream.wait("hello")
+    run.points(graph, list(range(5_000)), a=[1.0] * 5_000)
+    event = stream.wait("points", lambda data: graph in (data["graphs"] or {}))
+    assert event["graphs"] == {graph: None}
+    run.send(records.rewind_record(10, time.time() + 1))
+    assert stream.wait("points")["graphs"] is None
+    stream.close()
+
+
+def test_new_sessions_status_and_deletion_are_pushed(server: Server) -> None:
+    stream = Stream(server, project_id=project_id(server))
+    stream.wait("hello")
+    run = Writing(server, tag="newcomer")
+    assert stream.wait("session", lambda data: data["tag"] == "newcomer")["status"] == "active"
+    run.points(run.graph(), [1], a=[1.0])
+    run.end("failed", reason="error")
+    stream.wait("session", lambda data: data["id"] == run.session and data["status"] == "failed")
+    server.request("DELETE", f"/api/v2/sessions/{run.session}")
+    assert stream.wait("deleted") == {"id": run.session}
+    stream.close()
+
+
+def test_other_projects_and_unselected_points_are_not_pushed(server: Server) -> None:
+    Writing(server, project="elsewhere")
+    stream = Stream(server, project_id=project_id(server, "elsewhere"))
+    stream.wait("hello")
+    here = Writing(server, tag="here", project="elsewhere")
+    there = Writing(server, tag="there")
+    there.points(there.graph(), [0], a=[1.0])
+    here.points(here.graph(), [0], a=[1.0])
+    stream.wait("session", lambda data: data["last_x"] == 0)
+    time.sleep(0.4)
+    rest: list[tuple[str, Any]] = list(stream.events.queue)
+    assert not [name for name, data in rest if name == "points" or data.get("tag") == "there"]
+    stream.close()
+
+
+def test_who_may_listen(server: Server) -> None:
+    assert server.request("GET", "/live", key="wrong").status_code == 401
+    assert server.request("GET", "/live", params={"project_id": 10**6}).status_code == 404
+    assert server.request("GET", "/live", params={"project_id": "x"}).status_code == 400
+
+
+@pytest.fixture(params=DATABASES)
+def stoppable(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server to be stopped; on PostgreSQL with two worker processes."""
+    workers = ("--workers", "2") if request.param == "postgresql" else ()
+    url = database_url(request.param, request)
+    server = Server(tmp_path_factory.mktemp("server"), url, arguments=workers).start()
+    yield server
+    server.kill()
+
+
+def test_every_worker_pushes_and_streams_do_not_hold_up_the_end(stoppable: Server) -> None:
+    run = Writing(stoppable)
+    graph = run.graph()
+    streams = [Stream(stoppable, project_id=project_id(stoppable), session=[run.session]) for _ in range(8)]
+    for stream in streams:
+        stream.wait("hello")
+    for x in range(6):  # each request may go to another worker
+        run.points(graph, [x], a=[float(x)])
+    for stream in streams:
+        xs: list[int] = []
+        while len(xs) < 6:
+            event = stream.wait("points")
+            xs += event["graphs"][graph]["series"]["a"]["x"]
+        assert xs == list(range(6))
+    started = time.monotonic()
+    assert stoppable.stop() == 0
+    assert time.monotonic() - started < 5
+    for stream in streams:
+        assert stream.ended.wait(5)

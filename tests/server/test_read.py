@@ -1,0 +1,273 @@
+"""The read API: filters, sorting, pages, points and series."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from typing import Any
+
+import pytest
+
+from losswise import records
+from tests.support.batches import Writing
+from tests.support.server import Server
+
+
+@pytest.fixture(scope="module")
+def project(server: Server) -> str:
+    """A project of 25 sessions with known values, on each database."""
+    name = "reading"
+    for number in range(25):
+        run = Writing(
+            server,
+            tag=f"run-{number:02}",
+            project=name,
+            created_at=1_700_000_000.0 + number,
+            max_iter=100,
+            params={"lr": number / 10, "optimizer": "adam" if number % 2 else "sgd"},
+            group="even" if number % 2 == 0 else "odd",
+        )
+        if number % 5:  # every fifth has no loss
+            run.points(run.graph(), [number], train_loss=[float((number * 7) % 25)])
+        run.send(records.values_record({"score": -number}))
+        run.end("complete" if number % 3 else "failed")
+    return name
+
+
+def tags(page: Any) -> list[str]:
+    return [session["tag"] for session in page["sessions"]]
+
+
+def walk(server: Server, **params: Any) -> list[str]:
+    """All tags, page by page."""
+    found: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = server.get("/api/v2/sessions", **params, **cursor)
+        found += tags(page)
+        if page["next"] is None:
+            return found
+        cursor = {"cursor": page["next"]}
+
+
+def test_newest_first_page_by_page(server: Server, project: str) -> None:
+    expected = [f"run-{number:02}" for number in reversed(range(25))]
+    assert tags(server.get("/api/v2/sessions", project=project)) == expected
+    assert walk(server, project=project, limit=4) == expected
+
+
+def by(value: Any) -> list[str]:
+    numbers = [number for number in range(25) if value(number) is not None]
+    return [f"run-{number:02}" for number in sorted(numbers, key=value)]
+
+
+@pytest.mark.parametrize(
+    ("sort", "value"),
+    [
+        ("min(train_loss)", lambda n: (n * 7) % 25 if n % 5 else None),
+        ("-max(train_loss)", lambda n: -((n * 7) % 25) if n % 5 else None),
+        ("params.lr", lambda n: n),
+        ("-params.lr", lambda n: -n),
+        ("values.score", lambda n: -n),
+        ("tag", lambda n: n),
+        ("created_at", lambda n: n),
+        ("-last_x", lambda n: -n if n % 5 else None),
+    ],
+)
+def test_sorted_by_the_server_missing_values_last(server: Server, project: str, sort: str, value: Any) -> None:
+    found = walk(server, project=project, sort=sort, limit=7)
+    known = by(value)
+    assert found[: len(known)] == known
+    assert len(found) == len(set(found)) == 25
+
+
+def test_text_params_sort_too(server: Server, project: str) -> None:
+    found = walk(server, project=project, sort="params.optimizer", limit=6)
+    assert [int(tag[-2:]) % 2 for tag in found] == [1] * 12 + [0] * 13
+
+
+def test_search_and_status(server: Server, project: str) -> None:
+    page = server.get("/api/v2/sessions", project=project, q="RUN-1 odd", sort="tag")
+    assert tags(page) == ["run-11", "run-13", "run-15", "run-17", "run-19"]
+    assert tags(server.get("/api/v2/sessions", project=project, q="optimizer=adam lr=0.5")) == ["run-05"]
+    assert tags(server.get("/api/v2/sessions", project=project, q="%")) == []
+    page = server.get("/api/v2/sessions", project=project, status="failed", limit=3)
+    assert page["total"] == 9
+    assert page["counts"] == {"active": 0, "complete": 16, "failed": 9, "cancelled": 0}
+    assert {session["status"] for session in page["sessions"]} == {"failed"}
+
+
+def test_limits_are_cut_not_refused(server: Server, project: str) -> None:
+    assert len(server.get("/api/v2/sessions", project=project, limit=10**9)["sessions"]) == 25
+    run = Writing(server)
+    graph = run.graph()
+    run.points(graph, [1], a=[1.0])
+    assert server.get(f"/api/v2/graphs/{graph}/points", limit=10**12)["next"] is None
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": "many"},
+        {"limit": "0"},
+        {"limit": "-1"},
+        {"cursor": "nonsense"},
+        {"cursor": "bnVsbA"},
+        {"sort": "nonsense"},
+        {"sort": "median(loss)"},
+        {"status": "great"},
+    ],
+)
+def test_unreadable_questions_are_400(server: Server, query: dict[str, str]) -> None:
+    answer = server.request("GET", "/api/v2/sessions", params=query)
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_unknown_things_are_404(server: Server) -> None:
+    for path in ("/sessions/" + "0" * 20, "/graphs/" + "0" * 20 + "/points", "/series?graph=zzz", "/nowhere"):
+        answer = server.request("GET", "/api/v2" + path)
+        assert answer.status_code == 404
+        assert answer.json()["error"]
+    assert server.request("GET", "/api/v2/sessions", params={"project": "none"}).status_code == 404
+
+
+def test_keys_raw_bearer_cookie_none(server: Server) -> None:
+    for header in (server.api_key, f"Bearer {server.api_key}", f"bearer  {server.api_key}"):
+        assert server.request("GET", "/api/v2/me", key=header).json()["project"]["name"] == "default"
+    assert server.request("GET", "/api/v2/sessions", key="").status_code == 401
+    assert server.signed_in().get(server.url + "/api/v2/sessions", timeout=30).status_code == 200
+
+
+def test_points_in_pages(server: Server) -> None:
+    run = Writing(server)
+    graph = run.graph()
+    run.points(graph, [2, 0, 1, 1, 1], a=[2.0, 0.0, 1.0, 1.5, None], b=[None, None, None, None, 7.0])
+    a: list[float] = []
+    cursor: dict[str, str] = {}
+    pages = 0
+    while True:
+        page = server.get(f"/api/v2/graphs/{graph}/points", limit=2, **cursor)
+        a += page["series"].get("a", {"y": []})["y"]
+        pages += 1
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert (a, pages) == ([0.0, 1.0, 1.5, 2.0], 3)
+
+
+def long_graph(server: Server, length: int = 20_000) -> tuple[str, list[Any]]:
+    """A graph with a one-point spike, a NaN and an infinity, sent in odd pieces, some of them late."""
+    values: list[Any] = [math.sin(x / 100) for x in range(length)]
+    values[7_777], values[12_345], values[15_000] = 1000.0, "NaN", "Infinity"
+    run = Writing(server)
+    graph = run.graph()
+    late = range(3_000, 3_050)
+    order = [x for x in range(length) if x not in late]
+    for start in range(0, len(order), 1_733):
+        xs = order[start : start + 1_733]
+        run.points(graph, xs, a=[values[x] for x in xs], half=[None if x % 2 else 1.0 for x in xs])
+    run.points(graph, list(late), a=[values[x] for x in late])
+    return graph, values
+
+
+def test_a_short_series_is_exact(server: Server) -> None:
+    run = Writing(server)
+    graph = run.graph()
+    run.points(graph, [3, 1, 2], [30.0, 10.0, 20.0], a=[3.0, "NaN", 2.0])
+    found = server.get("/api/v2/series", graph=graph, width=100)["graphs"][graph]
+    assert found["exact"] is True
+    assert found["session"] == run.session
+    assert found["series"]["a"] == {"x": [1, 2, 3], "t": [10.0, 20.0, 30.0], "y": ["NaN", 2.0, 3.0]}
+    found = server.get("/api/v2/series", graph=graph, x0=2, x1=2)["graphs"][graph]
+    assert found["series"]["a"]["x"] == [2]
+    assert server.get("/api/v2/series", graph=graph, x0=10)["graphs"][graph]["series"] == {}
+
+
+def test_a_long_series_keeps_every_extreme(server: Server) -> None:
+    graph, values = long_graph(server)
+    width = 400
+    found = server.get("/api/v2/series", graph=graph, width=width)["graphs"][graph]
+    assert found["exact"] is False
+    columns = found["series"]["a"]
+    assert width / 2 <= len(columns["x"]) <= width
+    assert columns["x"] == sorted(columns["x"])
+    assert max(value for value in columns["max"] if value is not None) == 1000.0
+    assert (sum(columns["nan"]), sum(columns["inf"])) == (1, 1)
+    # each bucket says what its points say
+    edges = [*columns["x"], len(values)]
+    for place, (start, end) in enumerate(itertools.pairwise(edges)):
+        finite = [value for value in values[start:end] if not isinstance(value, str)]
+        assert columns["min"][place] == min(finite)
+        assert columns["max"][place] == max(finite)
+        assert columns["mean"][place] == pytest.approx(sum(finite) / len(finite))
+        assert columns["nan"][place] == values[start:end].count("NaN")
+
+
+def test_zoom_fetches_finer_data_and_at_last_points(server: Server) -> None:
+    graph, values = long_graph(server)
+
+    def zoom(x0: int, x1: int) -> Any:
+        return server.get("/api/v2/series", graph=graph, x0=x0, x1=x1, width=100)["graphs"][graph]
+
+    whole, part, few = zoom(0, 19_999), zoom(7_001, 9_003), zoom(7_700, 7_850)
+    assert not whole["exact"]
+    assert not part["exact"]
+    xs = part["series"]["a"]["x"]
+    assert 7_001 <= xs[0] <= xs[-1] <= 9_003
+    assert xs[1] - xs[0] < whole["series"]["a"]["x"][1] - whole["series"]["a"]["x"][0]
+    assert max(part["series"]["a"]["max"]) == 1000.0
+    assert few["exact"]
+    assert few["series"]["a"]["y"] == values[7_700:7_851]
+
+
+def test_series_after_a_rewind(server: Server) -> None:
+    run = Writing(server)
+    graph = run.graph()
+    xs = list(range(5_000))
+    run.points(graph, xs, [100.0] * 5_000, a=[float(x) for x in xs])
+    run.send(records.rewind_record(2_499, 200.0))
+    run.points(graph, xs[2_500:4_000], [300.0] * 1_500, a=[-1.0] * 1_500)
+    columns = server.get("/api/v2/series", graph=graph, width=50)["graphs"][graph]["series"]["a"]
+    assert max(columns["max"]) == 2_499.0
+    assert min(columns["min"]) == -1.0
+    assert columns["x"][-1] < 4_000
+
+
+def test_negative_and_huge_x(server: Server) -> None:
+    run = Writing(server)
+    graph = run.graph()
+    xs = [-(2**63), -5, 0, 5, 2**63 - 1]
+    run.points(graph, xs, a=[1.0, 2.0, 3.0, 4.0, 5.0])
+    assert server.points(graph)["a"]["x"] == xs
+    found = server.get("/api/v2/series", graph=graph)["graphs"][graph]
+    assert found["series"]["a"]["x"] == xs
+    dense = list(range(-3_000, 3_000))
+    other = run.graph("dense")
+    run.points(other, dense, a=[float(x) for x in dense])
+    columns = server.get("/api/v2/series", graph=other, width=100)["graphs"][other]["series"]["a"]
+    assert (min(columns["min"]), max(columns["max"])) == (-3_000.0, 2_999.0)
+
+
+def test_several_graphs_in_one_request(server: Server) -> None:
+    run = Writing(server)
+    first, second = run.graph("first"), run.graph("second")
+    run.points(first, [0], a=[1.0])
+    run.points(second, [0], a=[2.0])
+    found = server.get("/api/v2/series", graph=[first, second])["graphs"]
+    assert [found[graph]["series"]["a"]["y"] for graph in (first, second)] == [[1.0], [2.0]]
+    assert found[first]["version"] == run.row()["version"]
+
+
+def test_estimated_completion(server: Server) -> None:
+    now = time.time()
+    run = Writing(server, max_iter=100)
+    graph = run.graph()
+    for x in (0, 10, 20):
+        run.points(graph, [x], [now - 40 + 2 * x], a=[1.0])
+    # two seconds an iteration, 79 to go
+    assert run.row()["eta"] == pytest.approx(time.time() + 158, abs=5)
+    run.end()
+    assert run.row()["eta"] is None
+    assert Writing(server).row()["progress"] is None

@@ -1,0 +1,113 @@
+"""Active, complete, failed, cancelled: what a session is after whatever happened to its writers."""
+
+from __future__ import annotations
+
+import time
+
+from losswise_server.status import WriterState, settle
+
+from losswise import records
+from tests.support.batches import Writing
+from tests.support.server import Server
+
+
+def writer(
+    name: str, started: float, heard: float, status: str | None = None, ended: float | None = None
+) -> WriterState:
+    return WriterState(name, 1, started, heard, ended, status, None)
+
+
+def test_one_writer_decides() -> None:
+    for status in ("complete", "failed", "cancelled"):
+        assert settle([writer("a", 0, 10, status, 10)], 11)[0] == status
+
+
+def test_active_while_one_lives() -> None:
+    ended, alive = writer("a", 0, 10, "complete", 10), writer("b", 0, 10)
+    assert settle([ended, alive], 20)[0] == "active"
+    assert settle([ended, alive], 100)[0] == "complete"
+
+
+def test_failed_if_one_failed_that_lived_with_the_last() -> None:
+    assert settle([writer("a", 0, 10, "failed", 10), writer("b", 0, 12, "complete", 12)], 13)[0] == "failed"
+
+
+def test_a_run_that_failed_before_the_last_began_is_forgotten() -> None:
+    assert settle([writer("a", 0, 10, "failed", 10), writer("b", 20, 30, "complete", 30)], 31)[0] == "complete"
+
+
+def test_a_killed_run_that_was_resumed_and_finished_is_complete() -> None:
+    assert settle([writer("a", 0, 10), writer("b", 100, 130, "complete", 130)], 131)[0] == "complete"
+
+
+def test_two_processes_share_a_session(server: Server) -> None:
+    first = Writing(server)
+    second = Writing(server, first.session)
+    first.end("failed", reason="error")
+    assert first.row()["status"] == "active"
+    second.end("complete")
+    assert first.row()["status"] == "failed"
+
+
+def test_points_of_a_live_writer_bring_an_ended_session_back(server: Server) -> None:
+    run = Writing(server)
+    graph = run.graph()
+    run.end()
+    run.points(graph, [1], a=[1.0])
+    assert run.row()["status"] == "active"
+    run.end("cancelled", reason="interrupted")
+    row = run.row()
+    assert (row["status"], row["reason"]) == ("cancelled", "interrupted")
+    assert row["ended_at"] is not None
+
+
+def test_a_resumed_session_is_active_again(server: Server) -> None:
+    run = Writing(server)
+    run.end("failed", reason="error")
+    time.sleep(0.01)
+    resumed = Writing(server, run.session)
+    assert run.row()["status"] == "active"
+    resumed.end()
+    assert run.row()["status"] == "complete"
+
+
+def test_a_replay_does_not_bring_a_session_back(server: Server) -> None:
+    run = Writing(server)
+    graph = run.graph()
+    run.end("complete")
+    left_over = records.new_id()
+    batch = [records.points_record(graph, [7], [time.time() - 500], {"a": [1.0]})]
+    server.post_batch(run.session, batch, writer=left_over, seq=1, replay=True)
+    assert run.row()["status"] == "complete"
+    old = [records.status_record("failed", time.time() - 400, reason="error")]
+    server.post_batch(run.session, old, writer=left_over, seq=2, replay=True)
+    assert run.row()["status"] == "complete"
+
+
+def test_a_replayed_session_is_what_its_journal_says(server: Server) -> None:
+    session, writer_id = records.new_id(), records.new_id()
+    graph = records.graph_id(session, "loss")
+    batch = [
+        records.session_record(tag="offline", created_at=time.time() - 3600),
+        records.graph_record(graph, "loss"),
+        records.points_record(graph, [0], [time.time() - 3500], {"a": [1.0]}),
+    ]
+    server.post_batch(session, batch, writer=writer_id, seq=3, replay=True)
+    row = server.session(session)
+    assert (row["status"], row["reason"]) == ("cancelled", "silent")
+    end = [records.status_record("complete", time.time() - 3400)]
+    server.post_batch(session, end, writer=writer_id, seq=4, replay=True)
+    row = server.session(session)
+    assert (row["status"], row["reason"]) == ("complete", None)
+    assert row["ended_at"] < time.time() - 3000
+
+
+def test_a_heartbeat_is_heard(server: Server) -> None:
+    run = Writing(server)
+    before = run.row()
+    time.sleep(0.05)
+    answer = server.post_batch(run.session, [], writer=run.writer)
+    assert answer.json() == {"last": run.seq}
+    after = run.row()
+    assert after["heard_at"] > before["heard_at"]
+    assert after["version"] == before["version"]

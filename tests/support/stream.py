@@ -1,0 +1,57 @@
+"""A reader of server-sent events."""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+
+from tests.support.server import Server
+
+
+class Stream:
+    """Reads /live in a thread; `wait` returns the first event that satisfies a condition."""
+
+    def __init__(self, server: Server, **params: Any) -> None:
+        self.answer = requests.get(
+            server.url + "/live",
+            params=params,
+            headers={"Authorization": server.api_key},
+            stream=True,
+            timeout=(10, 60),
+        )
+        self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self.ended = threading.Event()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        name = ""
+        try:
+            for line in self.answer.iter_lines(chunk_size=1, decode_unicode=True):
+                if line.startswith("event: "):
+                    name = line[7:]
+                elif line.startswith("data: "):
+                    self.events.put((name, json.loads(line[6:])))
+        except (requests.RequestException, AttributeError, ValueError):
+            pass
+        self.ended.set()
+
+    def wait(self, name: str, check: Callable[[Any], bool] = lambda data: True, timeout: float = 10.0) -> Any:
+        deadline = time.monotonic() + timeout
+        seen = []
+        while True:
+            try:
+                event = self.events.get(timeout=max(0.01, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no such {name} event in {timeout} s; saw {seen}") from None
+            if event[0] == name and check(event[1]):
+                return event[1]
+            seen.append(event[0])
+
+    def close(self) -> None:
+        self.answer.close()
