@@ -42,7 +42,7 @@ def to_float(value: Any) -> float | None:
     try:
         return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value) if isinstance(value, int) else None
+        return (math.inf if value > 0 else -math.inf) if isinstance(value, int) else None
     except Exception:
         item = getattr(value, "item", None)  # an array of shape (1, 1), which float() refuses
     if item is None:
