@@ -35,7 +35,8 @@ def session_event(change: Change) -> str:
 def points_event(change: Change, sent: Sent | None) -> tuple[str | None, Sent]:
     """The points that came with the change and after what was `sent`; also what is sent now.
 
-    The version is read together with the points, so it may be later than the change's.
+    The version is read together with the points, so it may be later than the change's. Each point carries its
+    number of arrival, `n`: a page that asked for the series in between takes those that it does not have.
     """
     with reading() as connection:
         now = Sent(*_version(connection, change.session_key))
@@ -50,7 +51,13 @@ def points_event(change: Change, sent: Sent | None) -> tuple[str | None, Sent]:
         else:
             for number, (graph, lowest) in change.graphs.items():
                 graphs[graph] = _new_points(connection, change.session_key, int(number), lowest, first_arrival)
-    body = {"session": change.session, "from": start, "to": now.version, "graphs": graphs}
+    body = {
+        "session": change.session,
+        "from": start,
+        "to": now.version,
+        "arrivals": now.arrivals,
+        "graphs": graphs,
+    }
     return event("points", body), now
 
 
@@ -75,11 +82,10 @@ def _new_points(
     )
     series: dict[str, dict[str, list[Any]]] = {}
     count = 0
-    for x, _, t, y in points:
+    for x, arrival, t, y in points:
         count += 1
         for name, value in y.items():
-            columns = series.setdefault(name, {"x": [], "y": [], "t": []})
-            columns["x"].append(x)
-            columns["y"].append(value)
-            columns["t"].append(t)
+            columns = series.setdefault(name, {"x": [], "y": [], "t": [], "n": []})
+            for column, part in zip(("x", "y", "t", "n"), (x, value, t, arrival), strict=True):
+                columns[column].append(part)
     return {"series": series} if count <= POINTS_MOST else None

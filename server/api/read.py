@@ -106,7 +106,7 @@ def chart_series() -> Response:
     result = {}
     with reading() as connection:
         keys = {key for _, key, _ in graphs}
-        query = select(Session.key, Session.id, Session.version).where(Session.key.in_(keys))
+        query = select(Session.key, Session.id, Session.version, Session.arrivals).where(Session.key.in_(keys))
         sessions = {row.key: row for row in connection.execute(query)}
         for graph_id, key, number in graphs:
             if key not in sessions:
@@ -114,6 +114,7 @@ def chart_series() -> Response:
             result[graph_id] = {
                 "session": sessions[key].id,
                 "version": sessions[key].version,
+                "arrivals": sessions[key].arrivals,
                 **series.series(connection, key, number, x0, x1, width),
             }
     return json_response({"graphs": result})

@@ -27,12 +27,16 @@ class Stream:
         )
         self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self.ended = threading.Event()
+        self._closed = False
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
         name = ""
         try:
             for line in self.answer.iter_lines(chunk_size=1, decode_unicode=True):
+                if self._closed:
+                    self.answer.close()
+                    return
                 if line.startswith("event: "):
                     name = line[7:]
                 elif line.startswith("data: "):
@@ -54,4 +58,5 @@ class Stream:
             seen.append(event[0])
 
     def close(self) -> None:
-        self.answer.close()
+        """Stop at the next line. (Closing here would wait for it: the other thread is reading.)"""
+        self._closed = True
