@@ -94,6 +94,7 @@ def wait_delivered(outbox: Outbox, silent: float, refusing: float, most: float) 
             tell_at = now + TELL_EACH
             say(f"sending what is left: {journal.count - sender.acknowledged} records")
         time.sleep(0.005)
+    sender.hurried = False  # from here on it goes on in the background, in its own time
     left = journal.count - sender.acknowledged
     if left and not sender.deleted:
         say(f"{left} records are not sent yet; they are kept in {journal.path} and `losswise sync` sends them")
