@@ -1,0 +1,52 @@
+"""What every integration needs: it never ends a training, and wrong arguments are told where they are given."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, ParamSpec, TypeVar
+
+from losswise.arguments import check_params, check_texts, checked_max_iter, checked_places
+from losswise.messages import say_error
+from losswise.naming import place
+from losswise.session import Session
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def guarded(method: Callable[P, R]) -> Callable[P, R | None]:
+    """A hook that a framework calls: an error of ours is one warning, and the training goes on."""
+
+    @functools.wraps(method)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R | None:
+        try:
+            return method(*args, **kwargs)
+        except Exception as error:
+            say_error(f"running {method.__qualname__}", error)
+            return None
+
+    return run
+
+
+def session_options(
+    tag: str | None, params: Mapping[str, Any] | None, max_iter: int | None, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Arguments of a session that is made later, checked now.
+
+    Raises:
+        TypeError, ValueError: `Session` would not take them.
+    """
+    check_texts(tag=tag)
+    check_params(params, "params")
+    checked_max_iter(max_iter)
+    checked_places(options.get("graphs"))
+    inspect.signature(Session).bind(tag=tag, params=params, max_iter=max_iter, **options)
+    return {"tag": tag, "params": params, "max_iter": max_iter, **options}
+
+
+def label_x(session: Session, name: str, xlabel: str, graphs: Mapping[str, Any] | None, note: str = "") -> None:
+    """Make the graph on which `session.log` will draw `name`, with a word at its x axis (and y axis)."""
+    placement = place(name, graphs)
+    session.graph(placement.title, xlabel=xlabel, ylabel=note, kind=placement.kind)
