@@ -1,0 +1,51 @@
+"""Handwritten digits with Keras, small enough to need no download: one callback, and fit is watched.
+
+pip install 'losswise[keras]' torch scikit-learn
+python examples/keras_mnist_like.py
+"""
+
+import argparse
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "torch")  # jax and tensorflow do as well
+
+import keras
+from sklearn.datasets import load_digits
+
+from losswise.integrations import LosswiseKerasCallback
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--epochs", type=int, default=10, help="times through the data (default: %(default)s)")
+arguments = parser.parse_args()
+
+keras.utils.set_random_seed(0)
+
+images, labels = load_digits(return_X_y=True)  # 1,797 images of 8 by 8 pixels
+images = (images / 16).reshape(-1, 8, 8, 1)
+
+model = keras.Sequential(
+    [
+        keras.layers.Input((8, 8, 1)),
+        keras.layers.Conv2D(16, 3, activation="relu"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(32, activation="relu"),
+        keras.layers.Dense(10, activation="softmax"),
+    ],
+    name="digits",
+)
+model.compile(
+    optimizer=keras.optimizers.Adam(learning_rate=0.002),
+    loss="sparse_categorical_crossentropy",
+    metrics=["accuracy"],
+)
+
+# optimizer, loss, batch size, number of parameters and the summary are found in the model;
+# max_iter comes from epochs and steps; params are what you want to add
+model.fit(
+    images,
+    labels,
+    validation_split=0.2,
+    batch_size=32,
+    epochs=arguments.epochs,
+    callbacks=[LosswiseKerasCallback(tag="keras digits", params={"filters": 16})],
+)
