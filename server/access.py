@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from flask import Request
 from flask_login import current_user
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from .database import writing
+from .database import insert_id, writing
 from .extensions import db
 from .models import ApiKey, Membership, Project, User
 
@@ -119,5 +119,4 @@ def _make_project(organization_id: int, name: str) -> int | None:
 
 def insert_project(connection: Connection, organization_id: int, name: str) -> int:
     values = {"organization_id": organization_id, "name": name, "created_at": time.time()}
-    result = connection.execute(Project.__table__.insert().values(**values))
-    return int(result.inserted_primary_key[0])
+    return insert_id(connection, insert(Project.__table__).values(**values))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, select, update
 
 from .access import hash_secret, insert_project
-from .database import writing
+from .database import insert_id, writing
 from .keys import new_key, new_sign_in_token, store_key
 from .models import ApiKey, Membership, Organization, Project, User
 from .passwords import hash_password
@@ -55,8 +55,9 @@ def _organization_and_project(connection: Connection) -> tuple[int, int]:
     row = connection.execute(select(table.c.organization_id, table.c.id).order_by(table.c.id).limit(1)).first()
     if row is not None:
         return int(row[0]), int(row[1])
-    made = connection.execute(insert(Organization.__table__).values(name=ORGANIZATION, created_at=time.time()))
-    organization_id = int(made.inserted_primary_key[0])
+    organization_id = insert_id(
+        connection, insert(Organization.__table__).values(name=ORGANIZATION, created_at=time.time())
+    )
     return organization_id, insert_project(connection, organization_id, PROJECT)
 
 
@@ -69,7 +70,7 @@ def _admin(connection: Connection, email: str, password_hash: str | None, organi
         return int(user_id)
     name = email.partition("@")[0]
     values = {"email": email, "name": name, "password_hash": password_hash, "created_at": time.time()}
-    user_id = int(connection.execute(insert(table).values(**values)).inserted_primary_key[0])
+    user_id = insert_id(connection, insert(table).values(**values))
     connection.execute(
         insert(Membership.__table__).values(user_id=user_id, organization_id=organization_id, role="owner")
     )

@@ -72,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _listen(host: str, port: int) -> socket.socket:
     """A bound socket. It is bound before anything is made, so that a port in use changes nothing."""
+    if not 0 <= port <= 65535:
+        raise CannotStart(f"--port must be between 0 and 65535, not {port}")
     try:
         family, kind, protocol, _, place = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -81,11 +83,10 @@ def _listen(host: str, port: int) -> socket.socket:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(place)
         listener.listen(1024)
-    except (OSError, OverflowError) as error:
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
             raise CannotStart(f"port {port} on {host} is in use; choose another with --port") from None
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise CannotStart(f"cannot listen on {host}, port {port}: {reason}") from None
+        raise CannotStart(f"cannot listen on {host}, port {port}: {error.strerror or error}") from None
     return listener
 
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from losswise.folders import data_folder
 
 from .database import normalize_url, sqlite_url
@@ -43,9 +46,22 @@ def load_settings(
         make_data_dir(folder)
     return Settings(
         data_dir=folder,
-        database_url=normalize_url(url) if url else sqlite_url(folder),
+        database_url=_checked_url(url) if url else sqlite_url(folder),
         secret_key=secret or _stored_secret(folder),
     )
+
+
+def _checked_url(url: str) -> str:
+    url = normalize_url(url)
+    try:
+        known = make_url(url).get_backend_name() in ("sqlite", "postgresql")
+    except ArgumentError:
+        known = False
+    if not known:
+        raise CannotStart(
+            "the database address cannot be read; it looks like postgresql://user:password@host:5432/name"
+        )
+    return url
 
 
 def make_data_dir(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, Insert, event
 from sqlalchemy.engine import make_url
 
 from .extensions import db
@@ -35,6 +35,13 @@ def engine_options(url: str) -> dict[str, Any]:
     if make_url(url).get_backend_name() == "sqlite":
         return {**common, "connect_args": {"timeout": 30, "check_same_thread": False}}
     return {**common, "pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+
+
+def insert_id(connection: Connection, statement: Insert) -> int:
+    """Execute an insert and return the new row's integer key."""
+    key = connection.execute(statement).inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 def _json_text(value: Any) -> str:

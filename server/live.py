@@ -246,14 +246,17 @@ class Hub:
                 body, self._sent[change.session_key] = liveevents.points_event(
                     change, self._sent.get(change.session_key)
                 )
-                for subscriber in watching if body else ():
-                    subscriber.put(body)
+                self._put(watching, body)
         for change in rows:
             watching = [subscriber for subscriber in subscribers if subscriber.project == change.project]
             if watching:
-                body = liveevents.session_event(change)
-                for subscriber in watching:
-                    subscriber.put(body)
+                self._put(watching, liveevents.session_event(change))
+
+    @staticmethod
+    def _put(subscribers: list[Subscriber], body: str | None) -> None:
+        if body is not None:
+            for subscriber in subscribers:
+                subscriber.put(body)
 
 
 hub = Hub()

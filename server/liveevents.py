@@ -36,7 +36,8 @@ def points_event(change: Change, sent: Sent | None) -> tuple[str | None, Sent]:
     """The points that came with the change and after what was `sent`; also what is sent now.
 
     The version is read together with the points, so it may be later than the change's. Each point carries its
-    number of arrival, `n`: a page that asked for the series in between takes those that it does not have.
+    number of arrival, `n`: a page that asked for the series in between takes those that it does not have. Where graphs are too many to name, or points were taken back, `graphs` is
+    None, and so is a graph with too many points: the page asks for the series again.
     """
     with reading() as connection:
         now = Sent(*_version(connection, change.session_key))
@@ -45,12 +46,12 @@ def points_event(change: Change, sent: Sent | None) -> tuple[str | None, Sent]:
         start, first_arrival = change.before, change.first_arrival
         if sent is not None and sent.version > start:
             start, first_arrival = sent.version, sent.arrivals
-        graphs: dict[str, Any] | None = {}
-        if change.graphs is None or change.rewound:
-            graphs = None  # too many to name, or points were taken back: the page asks for all again
-        else:
-            for number, (graph, lowest) in change.graphs.items():
-                graphs[graph] = _new_points(connection, change.session_key, int(number), lowest, first_arrival)
+        graphs: dict[str, Any] | None = None
+        if change.graphs is not None and not change.rewound:
+            graphs = {
+                graph: _new_points(connection, change.session_key, int(number), lowest, first_arrival)
+                for number, (graph, lowest) in change.graphs.items()
+            }
     body = {
         "session": change.session,
         "from": start,

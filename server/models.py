@@ -24,7 +24,7 @@ Big = BigInteger()
 Id = String(20)
 
 
-class User(UserMixin, db.Model):  # type: ignore[name-defined, misc]
+class User(UserMixin, db.Model):  # type: ignore[name-defined]
     __tablename__ = "users"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -40,7 +40,7 @@ class User(UserMixin, db.Model):  # type: ignore[name-defined, misc]
         return "".join(word[0] for word in words[:2]).upper() or "?"
 
 
-class Organization(db.Model):  # type: ignore[name-defined, misc]
+class Organization(db.Model):  # type: ignore[name-defined]
     __tablename__ = "organizations"
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -48,7 +48,7 @@ class Organization(db.Model):  # type: ignore[name-defined, misc]
     created_at: Mapped[float] = mapped_column(Float(53), default=time.time)
 
 
-class Membership(db.Model):  # type: ignore[name-defined, misc]
+class Membership(db.Model):  # type: ignore[name-defined]
     """A person in an organization; role is owner, member or viewer."""
 
     __tablename__ = "memberships"
@@ -60,7 +60,7 @@ class Membership(db.Model):  # type: ignore[name-defined, misc]
     organization: Mapped[Organization] = relationship()
 
 
-class Project(db.Model):  # type: ignore[name-defined, misc]
+class Project(db.Model):  # type: ignore[name-defined]
     __tablename__ = "projects"
     __table_args__ = (Unique("organization_id", "name"),)
 
@@ -71,7 +71,7 @@ class Project(db.Model):  # type: ignore[name-defined, misc]
     organization: Mapped[Organization] = relationship()
 
 
-class ApiKey(db.Model):  # type: ignore[name-defined, misc]
+class ApiKey(db.Model):  # type: ignore[name-defined]
     """A program's key. Only its hash is stored.
 
     A key writes into `project_id` unless a session names another project of the organization; where `limited`
@@ -92,7 +92,7 @@ class ApiKey(db.Model):  # type: ignore[name-defined, misc]
     revoked_at: Mapped[float | None] = mapped_column(Float(53))
 
 
-class SignInLink(db.Model):  # type: ignore[name-defined, misc]
+class SignInLink(db.Model):  # type: ignore[name-defined]
     """A link that signs a person in once. Only the hash of its token is stored."""
 
     __tablename__ = "sign_in_links"
@@ -103,7 +103,7 @@ class SignInLink(db.Model):  # type: ignore[name-defined, misc]
     used_at: Mapped[float | None] = mapped_column(Float(53))
 
 
-class Session(db.Model):  # type: ignore[name-defined, misc]
+class Session(db.Model):  # type: ignore[name-defined]
     """A training session: all that the session table shows, so that the table is one query on one table.
 
     `graph_stats` holds {graph number: {name: statistics}}; `stats` is the same by name, as the table sorts.
@@ -148,7 +148,7 @@ class Session(db.Model):  # type: ignore[name-defined, misc]
     protocol: Mapped[int] = mapped_column(Integer, default=2)
 
 
-class SessionFacts(db.Model):  # type: ignore[name-defined, misc]
+class SessionFacts(db.Model):  # type: ignore[name-defined]
     """What one session's page shows and the table does not: a git diff may be a megabyte."""
 
     __tablename__ = "session_facts"
@@ -160,7 +160,7 @@ class SessionFacts(db.Model):  # type: ignore[name-defined, misc]
     error: Mapped[dict | None] = mapped_column(Ordered)
 
 
-class DeletedSession(db.Model):  # type: ignore[name-defined, misc]
+class DeletedSession(db.Model):  # type: ignore[name-defined]
     """A deleted session's id, so that a running client is told instead of bringing it back."""
 
     __tablename__ = "deleted_sessions"
@@ -169,7 +169,7 @@ class DeletedSession(db.Model):  # type: ignore[name-defined, misc]
     deleted_at: Mapped[float] = mapped_column(Float(53), default=time.time)
 
 
-class Writer(db.Model):  # type: ignore[name-defined, misc]
+class Writer(db.Model):  # type: ignore[name-defined]
     """One process that writes one session: the number of its last record applied, and how it ended."""
 
     __tablename__ = "writers"
@@ -184,7 +184,7 @@ class Writer(db.Model):  # type: ignore[name-defined, misc]
     reason: Mapped[str | None] = mapped_column(Text)
 
 
-class Graph(db.Model):  # type: ignore[name-defined, misc]
+class Graph(db.Model):  # type: ignore[name-defined]
     __tablename__ = "graphs"
     __table_args__ = (Index("ix_graphs_id", "id"),)
 
@@ -224,7 +224,7 @@ summaries = db.Table(
 )
 
 
-class TextEntry(db.Model):  # type: ignore[name-defined, misc]
+class TextEntry(db.Model):  # type: ignore[name-defined]
     __tablename__ = "texts"
     __table_args__ = (Index("ix_texts", "session_key", "name"),)
 
@@ -235,7 +235,7 @@ class TextEntry(db.Model):  # type: ignore[name-defined, misc]
     text: Mapped[str] = mapped_column(Text)
 
 
-class ImageSequence(db.Model):  # type: ignore[name-defined, misc]
+class ImageSequence(db.Model):  # type: ignore[name-defined]
     """What a v1 client's sequence id stands for."""
 
     __tablename__ = "image_sequences"
@@ -246,7 +246,7 @@ class ImageSequence(db.Model):  # type: ignore[name-defined, misc]
     x: Mapped[int] = mapped_column(Big)
 
 
-class Image(db.Model):  # type: ignore[name-defined, misc]
+class Image(db.Model):  # type: ignore[name-defined]
     __tablename__ = "images"
 
     session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -261,7 +261,7 @@ class Image(db.Model):  # type: ignore[name-defined, misc]
     metrics: Mapped[dict] = mapped_column(Ordered, default=dict)
 
 
-class Blob(db.Model):  # type: ignore[name-defined, misc]
+class Blob(db.Model):  # type: ignore[name-defined]
     """Bytes by their hash; in a table, so that any worker on any host answers."""
 
     __tablename__ = "blobs"

@@ -45,7 +45,7 @@ def insert(connection: Connection, rows: Sequence[Row]) -> None:
     if is_sqlite(connection):
         cursor.executemany("INSERT INTO points (session_key, graph, x, arrival, t, y) VALUES (?, ?, ?, ?, ?, ?)", rows)
     else:
-        cursor.copy_expert(  # type: ignore[attr-defined]
+        cursor.copy_expert(
             "COPY points (session_key, graph, x, arrival, t, y) FROM STDIN", io.StringIO(_copy_text(rows))
         )
     cursor.close()

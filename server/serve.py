@@ -38,7 +38,7 @@ def _worker_app(settings: Settings, streams: int) -> Flask:
 def _serve_gunicorn(settings: Settings, listener: socket.socket, workers: int, on_ready: Callable[[], None]) -> None:
     from gunicorn.app.base import BaseApplication
 
-    class Application(BaseApplication):  # type: ignore[misc]
+    class Application(BaseApplication):
         def load_config(self) -> None:
             options = {
                 "bind": f"fd://{listener.fileno()}",

@@ -100,7 +100,7 @@ def _point(entry: Any, now: float) -> tuple[str, str, int, float, dict[str, Any]
         raise BadRecord("'x' must be a whole number")
     if not isinstance(y, dict):
         raise BadRecord("'y' must be an object of numbers")
-    if type(t) not in (int, float) or not math.isfinite(t):
+    if not isinstance(t, (int, float)) or not math.isfinite(t):
         t = now
     return entry["session_id"], entry["graph_id"], x, t, {name: _number(y[name]) for name in y}
 
