@@ -2,7 +2,7 @@
 import { Chart } from './chart.js';
 import { dashes, isHeldOut } from './colors.js';
 import { firstBroken, number, tagOf, whole } from './format.js';
-import { drawLegend, shortName } from './legend.js';
+import { drawLegend, quietText, shortName } from './legend.js';
 import { MINUS, PLUS, nearest, smooth, wire } from './lines.js';
 import { shortTag } from './row.js';
 import { layer, need, setWidth } from './series.js';
@@ -88,6 +88,7 @@ export class Card {
         const short = shortName(name, this.title);
         lines.push({
           places, line, color: palette.color(session.id), dash: dashOf.get(name), live: session.status === 'active',
+          brokenAt: graph.stats?.[name]?.nan_x ?? null,
           smoothed: state.smooth > 0 ? smooth(line.mid, state.smooth) : null,
           label: records.length === 1 ? short || name : names.length === 1 || !short ? label(session) : `${label(session)} ${short}`,
         });
@@ -139,20 +140,24 @@ export class Card {
       if (best) {
         const strong = document.createElement('b');
         strong.textContent = number(best.value);
-        facts.append(' · best ', strong, records.length > 1 ? ` ${shortTag(best.session)}` : ` ${best.name}`);
+        facts.append(' · best ', strong, ' ', records.length > 1 ? quietText(shortTag(best.session)) : best.name);
         facts.title = `${kind} · best ${best.value}, ${best.name} of ${tagOf(best.session)}`;
       }
     }
-    const [said, title] = this.brokenWords(records);
-    if (broken.textContent !== said) broken.textContent = said;
+    const [said, tag, title] = this.brokenWords(records);
+    if (broken.dataset.key === title + tag) return;
+    broken.dataset.key = title + tag;
     broken.title = title;
+    broken.replaceChildren(said, ...(tag ? [' ', quietText(tag)] : []));
   }
 
   brokenWords(records) {
     const found = records.map((record) => ({ ...record, first: firstBroken(record.graph) })).filter(({ first }) => first);
-    if (!found.length) return ['', ''];
-    const texts = found.map(({ session, graph, first }) => `${word(graph.id, first)} at ${whole(first.x)}` + (records.length > 1 ? ` ${shortTag(session, 16)}` : ''));
-    return [`▲ ${texts[0]}${texts.length > 1 ? ` +${texts.length - 1}` : ''}`, texts.join('\n')];
+    if (!found.length) return ['', '', ''];
+    const texts = found.map(({ graph, first }) => `${word(graph.id, first)} at ${whole(first.x)}`);
+    const tag = records.length > 1 ? shortTag(found[0].session, 16) : '';
+    const rest = texts.length > 1 ? ` +${texts.length - 1}` : '';
+    return [`▲ ${texts[0]}`, tag + rest, found.map(({ session }, at) => `${tagOf(session)}: ${texts[at]}`).join('\n')];
   }
 
   /** What is drawn: {session: {name: columns}}, in the words of the read API. */

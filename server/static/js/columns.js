@@ -13,12 +13,12 @@ export const elapsedOf = (session) => (session.status === 'active' ? now() : end
 
 const FIXED = [
   { key: 'pick', label: '', width: 38, cell: pickCell, fixed: true },
-  { key: 'tag', label: 'Tag', sort: 'tag', width: 250, cell: tagCell, fixed: true },
-  { key: 'status', label: 'Status', sort: 'status', width: 190, cell: statusCell, fixed: true },
-  { key: 'progress', label: 'Progress', sort: 'progress', down: true, width: 150, cell: progressCell },
+  { key: 'tag', label: 'Tag', sort: 'tag', width: 236, cell: tagCell, fixed: true },
+  { key: 'status', label: 'Status', sort: 'status', width: 220, cell: statusCell, fixed: true },
+  { key: 'progress', label: 'Progress', sort: 'progress', down: true, width: 140, cell: progressCell },
   { key: 'iter', label: 'Iter', sort: 'last_x', down: true, right: true, width: 88, ...textCell((s) => whole(s.last_x), (s) => (s.max_iter ? `of ${whole(s.max_iter)}` : '')) },
   { key: 'elapsed', label: 'Elapsed', sort: 'elapsed', down: true, right: true, width: 84, ticks: true, ...textCell((s) => duration(elapsedOf(s))) },
-  { key: 'done', label: 'Done at', sort: 'eta', width: 128, dim: true, ticks: true, ...textCell(doneAt, (s) => exactTime(s.status === 'active' ? s.eta : endOf(s))) },
+  { key: 'done', label: 'Done at', sort: 'eta', width: 134, dim: true, ticks: true, ...textCell(doneAt, (s) => exactTime(s.status === 'active' ? s.eta : endOf(s))) },
   { key: 'created', label: 'Created', sort: 'created_at', down: true, width: 124, dim: true, ticks: true, off: true, ...textCell((s) => relativeTime(s.created_at, now()), (s) => exactTime(s.created_at)) },
   { key: 'id', label: 'Id', width: 180, dim: true, off: true, ...textCell((s) => s.id) },
   { key: 'group', label: 'Group', width: 120, off: true, ...textCell((s) => s.group || '–') },

@@ -32,7 +32,7 @@ export function drawAll(u, lines, { bad, logY }) {
   const range = (item) => [Math.max(0, after(item.places, u.scales.x.min) - 2), Math.min(item.places.length, after(item.places, u.scales.x.max) + 1)];
   const y = logY ? (value) => (value > 0 ? Y(value) : NaN) : Y;
   for (const item of lines) if (!item.line.exact) drawBand(ctx, item, range(item), X, y, ratio);
-  for (const item of lines) if (item.smoothed) drawLine(ctx, item, item.line.mid, range(item), X, y, { ratio, alpha: 0.25, thin: true });
+  for (const item of lines) if (item.smoothed && item.line.exact) drawLine(ctx, item, item.line.mid, range(item), X, y, { ratio, alpha: 0.25, thin: true });
   for (const item of lines) drawLine(ctx, item, item.smoothed ?? item.line.mid, range(item), X, y, { ratio, alpha: 1 });
   for (const item of lines) if (item.live) drawHead(ctx, item, X, y, ratio);
   for (const item of lines) drawMarks(ctx, item, range(item), X, { top, ratio, bad });
@@ -56,7 +56,7 @@ function drawBand(ctx, item, [from, to], X, Y, ratio) {
     path.closePath();
     ctx.globalAlpha = 0.16;
     ctx.fill(path);
-    ctx.globalAlpha = 0.42; // the edge keeps a one-point spike in sight
+    ctx.globalAlpha = 0.34; // the edge keeps a one-point spike in sight
     ctx.stroke(path);
   }
   ctx.globalAlpha = 1;

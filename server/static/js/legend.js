@@ -24,6 +24,7 @@ export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, h
     for (const name of names) entries.push(entry(`n:${name}`, nameLabel(name) || name, name, color, dashes.get(name)));
   }
   box.replaceChildren(...entries);
+  box.classList.toggle('more', box.scrollHeight > box.clientHeight + 4);
   if (focus) box.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus();
 
   function entry(id, text, title, color, dash) {
@@ -32,13 +33,22 @@ export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, h
     button.dataset.key = id;
     button.title = title ? `${title}: hide or show` : 'Hide or show';
     button.ariaPressed = String(!hidden.has(id));
-    button.append(sample(document.createElement('canvas'), color, dash ?? []), text);
+    button.append(sample(document.createElement('canvas'), color, dash ?? []), quietText(text));
+    button.ariaLabel = text;
     button.addEventListener('click', () => {
       if (!hidden.delete(id)) hidden.add(id);
       changed();
     });
     return button;
   }
+}
+
+/** A name that the style sheet writes: finding a tag in the page then leads to its row, and to nothing else. */
+export function quietText(text) {
+  const span = document.createElement('span');
+  span.className = 'quiet-text';
+  span.dataset.text = text;
+  return span;
 }
 
 /** What a quantity is called beside its graph's title: 'train_loss' in 'loss' is 'train'. */

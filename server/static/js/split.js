@@ -1,7 +1,12 @@
 // The bar between the table and the graphs, dragged by pointer or moved by arrow keys. Its place is kept.
+import { list } from './sessions.js';
+import { once } from './state.js';
 import { readPref, writePref } from './prefs.js';
 
 const LEAST = 94;
+const ROW = 30;
+const HEAD = 34;
+const FEW = 5;
 
 export function startSplit() {
   const bar = document.getElementById('split');
@@ -15,8 +20,11 @@ export function startSplit() {
     bar.ariaValueMax = String(most());
     return within;
   };
+  const usual = pane.offsetHeight;
   const kept = readPref('split', null);
-  set(kept ?? pane.offsetHeight);
+  set(kept ?? usual);
+  // The first rows that come say how high the table is, once; after that only the person does.
+  if (kept === null) once('list', () => set(Math.min(usual, HEAD + ROW * Math.max(FEW, list.ids.length))));
 
   bar.addEventListener('pointerdown', (event) => {
     event.preventDefault();
@@ -38,8 +46,7 @@ export function startSplit() {
     writePref('split', set(pane.offsetHeight + by));
   });
   bar.addEventListener('dblclick', () => {
-    pane.style.height = '';
     writePref('split', null);
-    set(pane.offsetHeight);
+    set(usual);
   });
 }

@@ -6,6 +6,7 @@ const bus = new EventTarget();
 const NONE = 'none';
 
 export const on = (name, listener) => bus.addEventListener(name, (event) => listener(event.detail));
+export const once = (name, listener) => bus.addEventListener(name, (event) => listener(event.detail), { once: true });
 export const emit = (name, detail) => bus.dispatchEvent(new CustomEvent(name, { detail }));
 
 const root = document.getElementById('content');

@@ -62,7 +62,7 @@ function layColumns() {
 
 function measure() {
   const at = columns.findIndex((column) => column.key === 'tag');
-  tagWidth = (head.cells[at]?.offsetWidth ?? 0) - 20 - 42;
+  tagWidth = (head.cells[at]?.offsetWidth ?? 0) - 20 - (innerWidth <= 700 ? 0 : 42);
 }
 
 function header(column) {

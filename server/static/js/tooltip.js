@@ -97,16 +97,21 @@ function row({ item, at, broken }, near) {
   tr.classList.toggle('near', near);
   tr.insertCell().append(sample(document.createElement('canvas'), item.color, item.dash));
   cell(tr, item.label, 'what').title = item.label;
-  if (broken >= 0 && !item.line.exact) {
-    cell(tr, `${words(item.line.bad[broken])} from ${whole(item.line.x[broken])}`, 'value broken');
-  } else if (broken >= 0) {
-    cell(tr, `${words(item.line.bad[broken])} at ${whole(item.line.x[broken])}`, 'value broken');
+  if (broken >= 0) {
+    cell(tr, `${words(item.line.bad[broken])} ${brokenPlace(item, broken)}`, 'value broken');
   } else {
     cell(tr, number(valueOf(item, at)), 'value');
     if (item.smoothed) cell(tr, number(item.line.mid[at]), 'spread');
     else if (!item.line.exact && item.line.lo[at] !== item.line.hi[at]) cell(tr, `${number(item.line.lo[at])} to ${number(item.line.hi[at])}`, 'spread');
   }
   return tr;
+}
+
+// A bucket tells only where it begins; the first of all is known exactly from the statistics.
+function brokenPlace({ line, brokenAt }, at) {
+  const next = line.x[at + 1] ?? Infinity;
+  if (line.exact) return `at ${whole(line.x[at])}`;
+  return brokenAt >= line.x[at] && brokenAt < next ? `at ${whole(brokenAt)}` : `after ${whole(line.x[at])}`;
 }
 
 function cell(tr, text, className) {

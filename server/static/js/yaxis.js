@@ -9,13 +9,22 @@ export function yValues(u, splits, axis, space, step) {
   return splits.map((value) => {
     if (value === null) return '';
     if (value === 0) return '0';
+    if (log && ![1, 2, 5].includes(leading(value))) return '';
     if (log) return Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3 ? exponent(value) : String(+value.toPrecision(6));
     if (size >= 1e4) return shortNumber(value);
     if (size < 1e-3) return exponent(value);
-    return value.toFixed(Math.max(0, Math.min(8, -Math.floor(Math.log10(step) + 1e-9))));
+    return value.toFixed(digitsOf(step));
   });
 }
 
+// How many decimals a step has: 0.25 has two.
+function digitsOf(step) {
+  let digits = 0;
+  while (digits < 8 && Math.abs(step - Number(step.toFixed(digits))) > step * 1e-6) digits += 1;
+  return digits;
+}
+
+const leading = (value) => Number(value.toExponential(3).split('e')[0]);
 const exponent = (value) => String(+value.toPrecision(3)).includes('e') ? String(+value.toPrecision(3)) : (+value.toPrecision(3)).toExponential();
 
 /** The range that holds what is in sight, with a little air; null where there is nothing finite. */
