@@ -14,6 +14,7 @@ from .database import insert_id, writing
 from .keys import new_key, new_sign_in_token, store_key
 from .models import ApiKey, Membership, Organization, Project, User
 from .passwords import hash_password
+from .schema import lock_setup
 
 ADMIN_EMAIL = "admin@localhost"
 ORGANIZATION = "My team"
@@ -35,6 +36,7 @@ def prepare(environ: Mapping[str, str] = os.environ) -> FirstStart:
     given_key = environ.get("LW_API_KEY")
     password_hash = hash_password(password) if password else None
     with writing() as connection:
+        lock_setup(connection)
         first = connection.execute(select(User.id).limit(1)).first() is None
         organization_id, project_id = _organization_and_project(connection)
         token = key = None

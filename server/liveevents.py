@@ -36,8 +36,9 @@ def points_event(change: Change, sent: Sent | None) -> tuple[str | None, Sent]:
     """The points that came with the change and after what was `sent`; also what is sent now.
 
     The version is read together with the points, so it may be later than the change's. Each point carries its
-    number of arrival, `n`: a page that asked for the series in between takes those that it does not have. Where graphs are too many to name, or points were taken back, `graphs` is
-    None, and so is a graph with too many points: the page asks for the series again.
+    number of arrival, `n`: a page that asked for the series in between takes those that it does not have. Where
+    graphs are too many to name, or points were taken back, `graphs` is None, and so is a graph with too many
+    points: the page asks for the series again.
     """
     with reading() as connection:
         now = Sent(*_version(connection, change.session_key))

@@ -13,8 +13,8 @@ from .config import CannotStart
 from .database import WRITE, is_sqlite
 from .extensions import db
 
-MIGRATION_LOCK = 0x10551
-"""The advisory lock that a migrating process holds; the number means nothing, but must not change."""
+SETUP_LOCK = 0x10551
+"""The advisory lock that a process holds while it migrates or makes the first rows; the number means nothing, but must not change."""
 
 
 def upgrade_schema(app: Flask) -> None:
@@ -26,8 +26,7 @@ def upgrade_schema(app: Flask) -> None:
             with db.engine.connect() as plain:
                 connection = plain.execution_options(**{WRITE: True})
                 with connection.begin():
-                    if not is_sqlite(connection):
-                        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+                    lock_setup(connection)
                     refuse_newer(connection, ScriptDirectory.from_config(config))
                     config.attributes["connection"] = connection
                     command.upgrade(config, "head")
@@ -35,6 +34,12 @@ def upgrade_schema(app: Flask) -> None:
             reason = (str(error.orig).strip() or "it gives no reason").splitlines()[0]
             address = db.engine.url.render_as_string(hide_password=True)
             raise CannotStart(f"the database {address} cannot be used: {reason}") from None
+
+
+def lock_setup(connection: Connection) -> None:
+    """Wait until no other process is setting the database up; held to the end of the transaction."""
+    if not is_sqlite(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SETUP_LOCK})
 
 
 def refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +20,10 @@ def project_id(server: Server, name: str = "default") -> int:
     return next(project["id"] for project in server.get("/api/v2/projects")["projects"] if project["name"] == name)
 
 
+def newer(version: int) -> Callable[[Any], bool]:
+    return lambda data: data["to"] > version
+
+
 def test_a_point_is_pushed_soon(server: Server) -> None:
     run = Writing(server, tag="pushed")
     graph = run.graph()
@@ -30,7 +34,7 @@ def test_a_point_is_pushed_soon(server: Server) -> None:
     for x in range(1, 4):
         sent = time.monotonic()
         run.points(graph, [x], [50.0 + x], a=[x / 2])
-        event = stream.wait("points", lambda data: data["to"] > version)
+        event = stream.wait("points", newer(version))
         assert time.monotonic() - sent < 2.0
         assert event["from"] <= version
         version = event["to"]
@@ -59,7 +63,7 @@ def test_a_page_that_joins_in_has_each_point_once(server: Server) -> None:
     xs, version, arrivals = read["series"]["a"]["x"], read["version"], read["arrivals"]
     assert 0 < len(xs) < 120
     while len(xs) < 120:
-        event = stream.wait("points", lambda data: data["to"] > version)
+        event = stream.wait("points", newer(version))
         assert event["from"] <= version
         version = event["to"]
         columns = event["graphs"][graph]["series"]["a"]
