@@ -130,11 +130,11 @@ def _store_login(host: str, url: str, first: FirstStart) -> bool:
 def _greet(url: str, settings: Settings, first: FirstStart, stored: bool) -> None:
     place = settings.data_dir if settings.sqlite else "PostgreSQL"
     lines = [f"Losswise {__version__} is ready at {url} (data: {place})"]
-    if first.sign_in_token:
-        lines.append(f"  Sign in: {url}/sign-in/{first.sign_in_token}  (works once, within a day)")
     if first.api_key:
         told = "stored for this user: scripts on this machine need nothing more" if stored else "shown only now"
         lines.append(f"  API key: {first.api_key}  ({told})")
-    if not first.sign_in_token:
+    if first.sign_in_token:
+        lines.append(f"  Sign in: {url}/sign-in/{first.sign_in_token}  (works once, within a day)")
+    else:
         lines.append("  For a new sign-in link: losswise server-admin sign-in-link")
     print("\n".join(lines), flush=True)

@@ -14,7 +14,8 @@ from .database import WRITE, is_sqlite
 from .extensions import db
 
 SETUP_LOCK = 0x10551
-"""The advisory lock that a process holds while it migrates or makes the first rows; the number means nothing, but must not change."""
+"""The advisory lock that a process holds while it migrates or makes the first rows. The number means nothing, but
+must not change."""
 
 
 def upgrade_schema(app: Flask) -> None:

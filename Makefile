@@ -1,0 +1,59 @@
+# Two commands for everybody: `make demo` and `make test`. The others are for developers.
+
+PYTHON ?= python3
+VENV ?= .venv
+FRAMEWORK ?= numpy
+BIN = $(VENV)/bin
+SOURCES = setup.py pyproject.toml server/frontend/package-lock.json
+
+# what `make demo FRAMEWORK=...` installs beside the server
+DEMO_numpy = .[demo]
+DEMO_keras = .[demo,keras] jax
+DEMO_lightning = .[demo,lightning] torch==2.13.0
+
+.PHONY: demo test test-full lint format bench clean help
+
+help:
+	@echo "make demo       set up, serve, and train a small model whose curves you watch (FRAMEWORK=numpy|keras|lightning)"
+	@echo "make test       set up everything and run the tests"
+	@echo "make test-full  what takes longer, too"
+	@echo "make lint       ruff and mypy"
+
+demo: $(VENV)/.demo-$(FRAMEWORK)
+	@$(BIN)/losswise demo --framework $(FRAMEWORK)
+
+test: $(VENV)/.test
+	@$(BIN)/python -m tests.run
+
+test-full: $(VENV)/.test
+	@$(BIN)/python -m tests.run --full
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "Losswise needs Python 3.10 or newer; name one with make PYTHON=python3.12" >&2; exit 1; }
+	@echo "Making $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/.demo-$(FRAMEWORK): $(SOURCES) | $(VENV)/bin/python
+	@test -n "$(DEMO_$(FRAMEWORK))" || { echo "FRAMEWORK is numpy, keras or lightning, not $(FRAMEWORK)" >&2; exit 1; }
+	@echo "Installing Losswise and what the demo needs ($(DEMO_$(FRAMEWORK))) ..."
+	@$(BIN)/python -m pip install --quiet $(foreach item,$(DEMO_$(FRAMEWORK)),$(if $(filter .%,$(item)),--editable '$(item)','$(item)'))
+	@touch $@
+
+$(VENV)/.test: $(SOURCES) | $(VENV)/bin/python
+	@echo "Installing Losswise and what its tests need (PyTorch among it, some minutes on a slow line) ..."
+	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .cache server/static/vendor
