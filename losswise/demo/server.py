@@ -1,0 +1,185 @@
+"""The demo's server: `losswise server` as a child process."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from losswise.locks import FileLock
+from losswise.login import load_login, store_login
+from losswise.wire import Wire
+
+STARTING = 60.0
+"""Seconds that the server has to start in."""
+ENDING = 15.0
+
+
+class ServerFailed(Exception):
+    """The server did not start or is no longer there; the message is a sentence."""
+
+
+class DemoServer:
+    """A `losswise server` that lives as long as the demo, with data of its own.
+
+    Args:
+        data_dir: folder of its database; a key for the demo's sessions is kept there.
+        host, port: where it listens; port 0 is a free one.
+
+    Raises:
+        ServerFailed: the folder cannot be written, or another demo uses it.
+    """
+
+    def __init__(self, data_dir: Path, host: str, port: int) -> None:
+        self.data_dir = data_dir
+        self.url = ""
+        self._lock = _locked(data_dir)
+        self.api_key = _demo_key(data_dir)
+        self._ready = threading.Event()
+        # a group of its own: Ctrl-C in the terminal reaches the demo alone, which ends its sessions first
+        self._process = subprocess.Popen(
+            [*_losswise(), "server", "--host", host, "--port", str(port), "--data-dir", str(data_dir)],
+            env=_environment(LW_API_KEY=self.api_key),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def wait_ready(self) -> None:
+        """Wait until /healthz answers. Raises ServerFailed where it does not."""
+        deadline = time.monotonic() + STARTING
+        while not self._ready.wait(0.05) or not is_healthy(self.url):
+            if self._process.poll() is not None:
+                raise ServerFailed("the server did not start (it says above why)")
+            if time.monotonic() > deadline:
+                raise ServerFailed(f"the server did not start within {STARTING:.0f} s")
+
+    def wait(self) -> None:
+        """Wait while it serves. Raises ServerFailed when it ends."""
+        raise ServerFailed(f"the server ended with status {self._process.wait()}")
+
+    def stop(self) -> None:
+        """End it, by SIGTERM and, where that does not help, by force."""
+        self._process.terminate()
+        try:
+            self._process.wait(ENDING)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._lock.release()
+
+    def ask_for_link(self) -> subprocess.Popen[str]:
+        """Start asking for a sign-in link that works once; `read_link` waits for it."""
+        return subprocess.Popen(
+            [*_losswise(), "server-admin", "sign-in-link", "--url", self.url, "--data-dir", str(self.data_dir)],
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def store_login(self) -> bool:
+        """Let this user's scripts find the server, unless they know one already."""
+        known = load_login()
+        if known is not None and known.api_key != self.api_key:
+            return False
+        with contextlib.suppress(OSError):
+            store_login(self.url, self.api_key)
+            return True
+        return False
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            found = re.search(r"ready at (http://\S+)", line)
+            if found:
+                self.url = found[1]
+                self._ready.set()
+
+
+def read_link(asked: subprocess.Popen[str]) -> str:
+    """The sign-in link. Raises ServerFailed."""
+    link = asked.communicate(timeout=STARTING)[0].strip()
+    if asked.returncode != 0 or not link:
+        raise ServerFailed("no sign-in link could be made (it says above why)")
+    return link
+
+
+def is_free(host: str, port: int) -> bool:
+    """True where a server could listen."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            if os.name != "nt":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def is_healthy(url: str) -> bool:
+    """True where a losswise server answers."""
+    answer = Wire(url, "").get("/healthz", timeout=5.0)
+    return answer.status == 200 and answer.body.get("status") == "ok"
+
+
+def who_is_at(host: str, port: int) -> str:
+    """What has taken a port, as words of a sentence."""
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    if not is_healthy(url):
+        return "another program"
+    login = load_login()
+    return "the losswise server that you are logged in to" if login and login.base_url == url else "a losswise server"
+
+
+def _losswise() -> list[str]:
+    return [sys.executable, "-m", "losswise"]
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """This process's environment, save what would lead the demo's server to another database."""
+    drop = ("LW_DATABASE_URL", "LW_DATA_DIR", "LW_API_KEY", "LW_BASE_URL")
+    return {**{name: value for name, value in os.environ.items() if name not in drop}, **more}
+
+
+def _locked(data_dir: Path) -> FileLock:
+    """SQLite is written by one server, so one demo at a time has the folder."""
+    lock = FileLock(data_dir / "demo.lock")
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if lock.acquire():
+            return lock
+    except OSError as error:
+        raise _unwritable(data_dir, error) from None
+    raise ServerFailed(f"another demo runs on {data_dir}: end it, or name another folder with --data-dir")
+
+
+def _demo_key(data_dir: Path) -> str:
+    """The key of the demo's sessions: made once, kept beside the database, read by this user only."""
+    path = data_dir / "demo_key"
+    try:
+        with contextlib.suppress(FileExistsError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(f"lw_{secrets.token_hex(20)}")
+        return path.read_text().strip()
+    except OSError as error:
+        raise _unwritable(data_dir, error) from None
+
+
+def _unwritable(data_dir: Path, error: OSError) -> ServerFailed:
+    return ServerFailed(
+        f"the data folder {data_dir} cannot be written ({error.strerror}); name another with --data-dir"
+    )
