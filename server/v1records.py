@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select
 
 from losswise import records as format_
+from losswise.facts import without_user
 from losswise.records import BadRecord, Record
 
 from . import blobs
@@ -37,10 +38,17 @@ def session(body: Mapping[str, Any], now: float) -> Record:
         params=params if isinstance(params, dict) else {},
         max_iter=max_iter if max_iter else None,
         env={name: value for name, value in env.items() if not any(word in name.upper() for word in SECRET_WORDS)},
-        git=_object(body, "git"),
+        git=_git(body),
         info=_object(body, "info"),
         created_at=now,
     )
+
+
+def _git(body: Mapping[str, Any]) -> dict[str, Any]:
+    git = _object(body, "git")
+    if isinstance(git.get("url"), str):
+        git["url"] = without_user(git["url"])
+    return git
 
 
 def graph(body: Mapping[str, Any], session_id: str) -> Record:

@@ -42,7 +42,7 @@ def test_a_run_of_the_published_client(server: Server) -> None:
         server,
         params={"lr": 0.1},
         env={"BUILDKITE_REPO": "r", "MY_TOKEN": "secret"},
-        git={"diff": "+", "branch": "main", "url": "u.git"},
+        git={"diff": "+", "branch": "main", "url": "https://me:secret@example.com/u.git"},
         info={"note": "*x*"},
         lbr_build_uuid="",
     )
@@ -62,7 +62,7 @@ def test_a_run_of_the_published_client(server: Server) -> None:
     assert row["params"] == {"lr": 0.1}
     assert row["values"] == {"best": 0.5}
     assert row["env"] == {"BUILDKITE_REPO": "r"}
-    assert row["git"]["branch"] == "main"
+    assert row["git"] == {"diff": "+", "branch": "main", "url": "https://example.com/u.git"}
     assert row["info"] == {"note": "*x*"}
     assert server.points(graph)["train_loss"]["x"] == list(range(10))
     # a complete session stays so, and its late points are kept

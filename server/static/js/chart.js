@@ -2,7 +2,7 @@
 import { drawAll } from './draw.js';
 import { axisOptions } from './xaxis.js';
 import { emit, state, zoomTo } from './state.js';
-import { yValues } from './yaxis.js';
+import { logSplits, yValues } from './yaxis.js';
 
 const SYNC = 'losswise';
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -48,7 +48,7 @@ export class Chart {
       series: [{}, { scale: 'y', points: { show: false } }],
       axes: [
         { ...this.axis(), size: 24, gap: 4, grid: { show: false }, ...axisOptions(state.xMode) },
-        { ...this.axis(), gap: 4, size: (u, values) => this.leftSize(values), grid: { stroke: () => css('--line'), width: 1 }, values: yValues },
+        { ...this.axis(), gap: 4, size: (u, values) => this.leftSize(values), grid: { stroke: () => css('--line'), width: 1 }, values: yValues, ...(state.logY && { splits: logSplits, filter: (u, splits) => splits }) },
       ],
       cursor: {
         points: { show: false },

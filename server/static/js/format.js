@@ -27,7 +27,7 @@ export function anything(value) {
   if (typeof value === 'number' && !Number.isInteger(value)) {
     const plain = String(Number(value.toPrecision(6)));
     const short = Number(value.toPrecision(6)).toExponential();
-    return plain.length <= 6 || plain.length <= short.length ? plain : short;
+    return plain.length <= 5 || plain.length <= short.length ? plain : short;
   }
   return typeof value === 'object' ? JSON.stringify(value) : special(String(value));
 }

@@ -1,8 +1,9 @@
 // Which sessions the table holds, in the server's order: asks for pages, takes in what arrives live.
-import { listSessions } from './api.js';
+import { getSession, listSessions } from './api.js';
 import { emit, project, sessions, state } from './state.js';
 
 const PAGE = 100;
+const CHECKED = 20;
 
 /** The table's rows: ids in the server's order, and what the server said of the whole filter. */
 export const list = { ids: [], next: null, total: 0, counts: {}, loaded: false, waiting: false, error: null, news: new Set() };
@@ -76,6 +77,22 @@ export async function refresh(signal) {
   }
   list.loaded = true;
   emit('list');
+  await checkMissing(page, signal);
+}
+
+// Rows that the answer should have held: deleted meanwhile, or changed so that the filter lets them out. The latter
+// stay where they are.
+async function checkMissing(page, signal) {
+  const held = new Set(page.sessions.map((session) => session.id));
+  const within = page.next ? list.ids.slice(0, held.size) : list.ids;
+  for (const id of within.filter((one) => !held.has(one)).slice(0, CHECKED)) {
+    try {
+      absorb(await getSession(id, signal));
+    } catch (error) {
+      if (error.status !== 404 && error.status !== 410) throw error;
+      forget(id);
+    }
+  }
 }
 
 /** A session as the stream tells it: made or changed. */

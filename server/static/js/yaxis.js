@@ -1,6 +1,20 @@
 // The vertical axis: its range, and its numbers.
 import { shortNumber } from './xaxis.js';
 
+/** Where a log axis has its lines: 1, 2 and 5 of each power of ten, or the powers alone where they are many. */
+export function logSplits(u, axis, min, max) {
+  const [low, high] = [Math.floor(Math.log10(min)), Math.ceil(Math.log10(max))];
+  const every = Math.max(1, Math.ceil((high - low) / 8));
+  const places = [];
+  for (let power = low; power <= high; power += every) {
+    for (const digit of high - low > 3 ? [1] : [1, 2, 5]) {
+      const value = Number(`${digit}e${power}`);
+      if (value >= min && value <= max) places.push(value);
+    }
+  }
+  return places.length > 1 ? places : [Number(min.toPrecision(2)), Number(max.toPrecision(2))];
+}
+
 /** Labels of uPlot's places on the axis, all with the same number of digits. */
 export function yValues(u, splits, axis, space, step) {
   const shown = splits.filter((value) => value !== null);
@@ -9,7 +23,6 @@ export function yValues(u, splits, axis, space, step) {
   return splits.map((value) => {
     if (value === null) return '';
     if (value === 0) return '0';
-    if (log && ![1, 2, 5].includes(leading(value))) return '';
     if (log) return Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3 ? exponent(value) : String(+value.toPrecision(6));
     if (size >= 1e4) return shortNumber(value);
     if (size < 1e-3) return exponent(value);
@@ -24,7 +37,6 @@ function digitsOf(step) {
   return digits;
 }
 
-const leading = (value) => Number(value.toExponential(3).split('e')[0]);
 const exponent = (value) => String(+value.toPrecision(3)).includes('e') ? String(+value.toPrecision(3)) : (+value.toPrecision(3)).toExponential();
 
 /** The range that holds what is in sight, with a little air; null where there is nothing finite. */
