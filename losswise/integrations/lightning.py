@@ -22,7 +22,7 @@ def _logger_classes() -> tuple[type, ...]:
     Raises:
         ImportError: neither is installed.
     """
-    used = [package for package in _PACKAGES if package in sys.modules]
+    used = [package for package in _PACKAGES if sys.modules.get(package) is not None]
     if not used:
         used = [package for package in _PACKAGES if _is_importable(package)][:1]
     if not used:

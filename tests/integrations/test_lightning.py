@@ -1,0 +1,234 @@
+"""LosswiseLogger on real Trainers: what arrives is what Lightning's own CSVLogger recorded in the same run."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import pickle
+import signal
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from lightning_utilities.core.rank_zero import rank_zero_only
+from pytorch_lightning.loggers import CSVLogger
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from losswise.integrations import LosswiseLogger
+from tests.integrations.reading import columns
+from tests.support.server import Server, clean_environment
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+
+
+class Net(pl.LightningModule):
+    def __init__(self, learning_rate: float = 0.1, raises: Any = None) -> None:
+        super().__init__()
+        self.save_hyperparameters(ignore="raises")
+        self.raises = raises
+        self.layer = nn.Linear(4, 2)
+
+    def training_step(self, batch: Any, index: int) -> Any:
+        if self.raises is not None and index == 2:
+            raise self.raises
+        loss = self.loss(batch)
+        self.log("train_loss", loss, on_step=True, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: Any, index: int) -> None:
+        self.log("val_loss", self.loss(batch))
+
+    def test_step(self, batch: Any, index: int) -> None:
+        self.log("test_loss", self.loss(batch))
+
+    def loss(self, batch: Any) -> Any:
+        inputs, wanted = batch
+        return nn.functional.cross_entropy(self.layer(inputs), wanted)
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD(self.parameters(), lr=self.hparams.learning_rate)
+
+
+def batches() -> DataLoader[Any]:
+    """Seven batches."""
+    inputs = torch.rand(28, 4, generator=torch.Generator().manual_seed(0))
+    return DataLoader(TensorDataset(inputs, (inputs.sum(1) > 2).long()), batch_size=4)
+
+
+def trainer_with(*loggers: Any, **options: Any) -> pl.Trainer:
+    quiet: dict[str, Any] = {"enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
+    return pl.Trainer(**{"max_epochs": 3, "log_every_n_steps": 1, **quiet, **options}, logger=list(loggers))
+
+
+def csv_points(logger: CSVLogger) -> dict[str, list[tuple[int, float]]]:
+    found: dict[str, list[tuple[int, float]]] = {}
+    with open(Path(logger.log_dir, "metrics.csv")) as file:
+        for row in csv.DictReader(file):
+            for name, value in row.items():
+                if name != "step" and value:
+                    point = (int(row["step"]), float(value))
+                    if point not in found.setdefault(name, []):  # the epoch stands in each row of a step
+                        found[name].append(point)
+    return found
+
+
+def test_a_fit_arrives_complete(watched: Server, tmp_path: Path) -> None:
+    logger, beside = LosswiseLogger("linear", params={"mine": 1}, save_dir=str(tmp_path)), CSVLogger(str(tmp_path))
+    trainer = trainer_with(logger, beside)
+    trainer.fit(Net(), batches(), batches())
+    session = watched.session(logger.version)
+    assert (session["tag"], session["status"], session["max_iter"]) == ("linear", "complete", 21)
+
+    graphs = columns(watched, session)
+    points = {name: series for graph in graphs.values() for name, series in graph.items()}
+    assert points == csv_points(beside)
+    assert set(graphs["loss"]) == {"train_loss_step", "train_loss_epoch", "val_loss"}
+    assert len(points["train_loss_step"]) == 21
+    assert {graph["title"]: graph["kind"] for graph in session["graphs"]} == {"loss": "min", "epoch": None}
+
+    assert session["params"] == {
+        "mine": 1,
+        "learning_rate": 0.1,
+        "model": "Net",
+        "parameters": 10,
+        "trainable_parameters": 10,
+    }
+    assert "| layer | Linear | 10 |" in next(text["text"] for text in session["texts"])
+    assert trainer.checkpoint_callback.best_model_path.startswith(str(tmp_path / "linear" / logger.version))
+
+
+def test_test_and_a_second_fit_go_on(watched: Server) -> None:
+    logger, model = LosswiseLogger(), Net()
+    trainer = trainer_with(logger, max_epochs=1, enable_checkpointing=False)
+    trainer.fit(model, batches())
+    first = logger.version
+    trainer.test(model, batches(), verbose=False)
+    trainer.fit_loop.max_epochs = 2
+    trainer.fit(model, batches())
+    assert logger.version == first
+    session = watched.session(first)
+    assert (session["status"], session["max_iter"]) == ("complete", 14)
+    points = columns(watched, session)["loss"]
+    assert [x for x, _ in points["train_loss_step"]] == list(range(14))
+    assert [x for x, _ in points["test_loss"]] == [7]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"max_steps": 5}, 5),
+        ({"accumulate_grad_batches": 2}, 12),
+        ({"max_epochs": -1, "max_time": "00:00:00:01"}, None),
+    ],
+)
+def test_the_total_of_steps(watched: Server, options: dict[str, Any], expected: int | None) -> None:
+    logger = LosswiseLogger()
+    trainer_with(logger, **options, enable_checkpointing=False).fit(Net(), batches())
+    session = watched.session(logger.version)
+    assert session["max_iter"] == expected
+    assert expected is None or session["last_x"] == expected - 1, "x counts optimizer steps too"
+
+
+@pytest.mark.parametrize(
+    ("raised", "out", "ending"),
+    [
+        (KeyError("a bad batch"), KeyError, ("failed", "error", "KeyError")),
+        (KeyboardInterrupt(), SystemExit, ("cancelled", "interrupted", None)),
+    ],
+)
+def test_a_fit_that_raises(
+    watched: Server, monkeypatch: pytest.MonkeyPatch, raised: BaseException, out: Any, ending: Any
+) -> None:
+    logger, before = LosswiseLogger(), signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(out):
+            trainer_with(logger, enable_checkpointing=False).fit(Net(raises=raised), batches())
+    finally:
+        signal.signal(signal.SIGINT, before)  # Lightning leaves it ignored
+    session = watched.session(logger.version)
+    assert (session["status"], session["reason"]) == ending[:2]
+    assert (session["error"] or {}).get("type") == ending[2]
+    assert ending[2] is None or "training_step" in session["error"]["traceback"]
+
+
+def test_a_trainer_pickles_and_goes_on(watched: Server) -> None:
+    fresh = pickle.loads(pickle.dumps(LosswiseLogger("a")))
+    assert (fresh.version, fresh.name) == (None, "a"), "no session is made by that"
+
+    logger = LosswiseLogger("pickled")
+    trainer = trainer_with(logger, max_epochs=1, enable_checkpointing=False)
+    trainer.fit(Net(), batches())
+    copy = pickle.loads(pickle.dumps(trainer)).logger
+    assert copy.version == logger.version
+    copy.log_metrics({"train_loss_step": 0.25}, step=7)
+    copy.finalize("success")
+    session = watched.session(logger.version)
+    assert (session["tag"], session["status"]) == ("pickled", "complete")
+    assert columns(watched, session)["loss"]["train_loss_step"][-1] == (7, 0.25)
+
+
+def test_by_hand(watched: Server) -> None:
+    logger = LosswiseLogger("by hand", params={"rate": 1}, prefix="fold1")
+    logger.log_hyperparams(Namespace(rate=2, layers=[3, 4]), {"best": 0.5})
+    logger.log_metrics({"val_loss": torch.tensor(0.5), "epoch": 0}, step=3)
+    logger.finalize("success")
+    session = watched.session(logger.version)
+    assert session["params"] == {"rate": 1, "layers": [3, 4]}
+    assert session["values"] == {"best": 0.5}
+    points = columns(watched, session)
+    assert points["fold1/loss"] == {"fold1/val_loss": [(3, 0.5)]}
+    assert [series for graph in points.values() for name, series in graph.items() if "epoch" in name] == [[(3, 0)]]
+
+
+def test_other_ranks_make_no_session(watched: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
+    logger = LosswiseLogger("rank one")
+    logger.experiment.anything("goes")
+    logger.log_metrics({"loss": 1.0}, step=0)
+    logger.finalize("success")
+    assert logger.version is None
+
+
+def test_fast_dev_run_makes_no_session(watched: Server) -> None:
+    logger = LosswiseLogger()
+    trainer_with(logger, fast_dev_run=True).fit(Net(), batches(), batches())
+    assert logger.version is None
+
+
+def test_wrong_arguments_are_told_at_once() -> None:
+    with pytest.raises(TypeError):
+        LosswiseLogger(params=["a"])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="colour"):
+        LosswiseLogger(colour="red")
+
+
+@pytest.mark.parametrize(
+    ("name", "absent", "extra"),
+    [
+        ("LosswiseKerasCallback", ["keras"], "keras"),
+        ("LosswiseLogger", ["lightning", "pytorch_lightning"], "lightning"),
+    ],
+)
+def test_a_framework_that_is_not_installed(name: str, absent: list[str], extra: str, clean_home: Path) -> None:
+    script = f"import sys; sys.modules.update(dict.fromkeys({absent!r})); from losswise.integrations import {name}"
+    environment = clean_environment(clean_home)
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stderr.splitlines()[-1].startswith("ImportError: " + name + " needs ")
+    assert f"pip install 'losswise[{extra}]'" in done.stderr
+
+
+def test_the_core_imports_no_framework(clean_home: Path) -> None:
+    script = (
+        "import sys, losswise, losswise.session, losswise.integrations, losswise.libs, losswise.demo;"
+        "print(sorted({'keras', 'torch', 'lightning', 'pytorch_lightning', 'numpy', 'flask'} & sys.modules.keys()))"
+    )
+    environment = clean_environment(clean_home)
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n", done.stderr
