@@ -6,7 +6,7 @@ import json
 import select
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import psycopg2
 from flask import Flask
@@ -14,21 +14,22 @@ from flask import Flask
 from .extensions import db
 from .live import CHANNEL, Change
 
-if TYPE_CHECKING:
-    from .live import Hub
 
-
-def listen(app: Flask, hub: Hub) -> None:
-    """Start the thread that listens; it connects again by itself, and then pages ask again."""
+def listen(app: Flask, publish: Callable[[Change], None], resync: Callable[[], None]) -> None:
+    """Start the thread that publishes what it hears; it connects again by itself, and then calls `resync`."""
     with app.app_context():
         url = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     ready = threading.Event()
-    thread = threading.Thread(target=_listen, args=(app, hub, url, ready), name="losswise-listener", daemon=True)
+    thread = threading.Thread(
+        target=_listen, args=(app, publish, resync, url, ready), name="losswise-listener", daemon=True
+    )
     thread.start()
     ready.wait(5)
 
 
-def _listen(app: Flask, hub: Hub, url: str, ready: threading.Event) -> None:
+def _listen(
+    app: Flask, publish: Callable[[Change], None], resync: Callable[[], None], url: str, ready: threading.Event
+) -> None:
     first = True
     while True:
         try:
@@ -39,8 +40,8 @@ def _listen(app: Flask, hub: Hub, url: str, ready: threading.Event) -> None:
                     cursor.execute(f"LISTEN {CHANNEL}")
                 ready.set()
                 if not first:
-                    hub.resync()
-                _forward(connection, hub)
+                    resync()
+                _forward(connection, publish)
             finally:
                 connection.close()
         except (psycopg2.Error, OSError) as error:
@@ -49,11 +50,11 @@ def _listen(app: Flask, hub: Hub, url: str, ready: threading.Event) -> None:
         first = False
 
 
-def _forward(connection: psycopg2.extensions.connection, hub: Hub) -> None:
+def _forward(connection: psycopg2.extensions.connection, publish: Callable[[Change], None]) -> None:
     while True:
         if select.select([connection], [], [], 30) == ([], [], []):
             with connection.cursor() as cursor:  # finds out that the server is gone
                 cursor.execute("SELECT 1")
         connection.poll()
         while connection.notifies:
-            hub.publish(Change(**json.loads(connection.notifies.pop(0).payload)))
+            publish(Change(**json.loads(connection.notifies.pop(0).payload)))

@@ -1,38 +1,26 @@
-"""Live: what is committed reaches every open page.
+"""What is committed is told: which session went from which version to which.
 
-Each ingest raises its session's version and tells the hub of every process which session went from which version
-to which (in this process on SQLite, by NOTIFY on PostgreSQL). The hub reads what is new from the database once and
-hands the events to its subscribers. There is no log of events: a page that misses some sees the gap in the
-versions, or a `hello`, and asks again.
+Each ingest raises its session's version. On SQLite the one process that there is hears it here; on PostgreSQL every
+process of every host hears it by NOTIFY (listener.py). What becomes of it is hub.py's business.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import threading
-import time
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, text
 
 from .database import is_sqlite
 from .extensions import db
 
-if TYPE_CHECKING:
-    from flask import Flask
-
-    from .liveevents import Sent
-
 CHANNEL = "losswise"
-POINTS_EVERY = 0.1
-ROWS_EVERY = 0.25
-KEEP_ALIVE = 15.0
-QUEUE_MOST = 500
 PAYLOAD_MOST = 7_500  # PostgreSQL's bound on a notification is 8,000 bytes
+
+on_commit: list[Callable[[Change], None]] = []
+"""Called with each change that this process commits, where it is the only process (SQLite)."""
 
 
 @dataclass
@@ -83,180 +71,5 @@ def notify(connection: Connection, change: Change) -> None:
 def committed(change: Change) -> None:
     """After the transaction: tell this process, where it is the only one (SQLite)."""
     if is_sqlite(db.engine):
-        hub.publish(change)
-
-
-def event(name: str, data: Any) -> str:
-    """A server-sent event. `data` is JSON text or a value."""
-    body = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"))
-    return f"event: {name}\ndata: {body}\n\n"
-
-
-class Subscriber:
-    """One open stream: a bounded queue of events. A reader too slow for it is told to ask again instead."""
-
-    def __init__(self, project: int, sessions: frozenset[str]) -> None:
-        self.project = project
-        self.sessions = sessions
-        self._events: deque[str] = deque()
-        self._ready = threading.Condition()
-        self._closed = False
-        self.put(event("hello", {"time": time.time()}))
-
-    def put(self, text_: str) -> None:
-        with self._ready:
-            if len(self._events) >= QUEUE_MOST:
-                self._events.clear()
-                text_ = event("hello", {"time": time.time()})
-            self._events.append(text_)
-            self._ready.notify()
-
-    def close(self) -> None:
-        with self._ready:
-            self._closed = True
-            self._ready.notify()
-
-    def stream(self) -> Iterator[str]:
-        """Events as they come, a comment when it is quiet, until closed."""
-        yield "retry: 1000\n\n"
-        while True:
-            with self._ready:
-                if not self._events and not self._closed:
-                    self._ready.wait(KEEP_ALIVE)
-                if self._closed:
-                    return
-                waiting = "".join(self._events)
-                self._events.clear()
-            yield waiting or ": still here\n\n"
-
-
-class Hub:
-    """The subscribers of one process, and the thread that turns changes into their events."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._subscribers: set[Subscriber] = set()
-        self._points: dict[int, Change] = {}
-        self._rows: dict[int, Change] = {}
-        self._due: dict[tuple[str, int], float] = {}
-        self._sent: dict[int, Sent] = {}
-        self._thread: threading.Thread | None = None
-        self._closed = False
-
-    def subscribe(self, app: Flask, project: int, sessions: frozenset[str]) -> Subscriber | None:
-        """A new subscriber, or None where there are as many as this process holds."""
-        subscriber = Subscriber(project, sessions)
-        with self._changed:
-            if self._closed or len(self._subscribers) >= app.config["LIVE_STREAMS"]:
-                return None
-            self._subscribers.add(subscriber)
-            if self._thread is None:
-                self._start(app)
-        return subscriber
-
-    def unsubscribe(self, subscriber: Subscriber) -> None:
-        with self._changed:
-            self._subscribers.discard(subscriber)
-
-    def publish(self, change: Change) -> None:
-        """Hand over a change; returns at once."""
-        with self._changed:
-            if not any(subscriber.project == change.project for subscriber in self._subscribers):
-                return
-            for waiting in (self._points, self._rows):
-                known = waiting.get(change.session_key)
-                if known is None:
-                    waiting[change.session_key] = Change(**asdict(change))
-                else:
-                    known.join(change)
-            self._changed.notify()
-
-    def resync(self) -> None:
-        """Tell every page to ask again: this process may have missed something."""
-        for subscriber in self._all():
-            subscriber.put(event("hello", {"time": time.time()}))
-
-    def close(self) -> None:
-        """End every stream: the server is stopping."""
-        # no lock: this is called from a signal handler, which may have interrupted its holder
-        self._closed = True
-        for subscriber in list(self._subscribers):
-            threading.Thread(target=subscriber.close, daemon=True).start()
-
-    def _all(self) -> list[Subscriber]:
-        with self._changed:
-            return list(self._subscribers)
-
-    def _start(self, app: Flask) -> None:
-        self._thread = threading.Thread(target=self._run, args=(app,), name="losswise-live", daemon=True)
-        self._thread.start()
-        with app.app_context():
-            if not is_sqlite(db.engine):
-                from .listener import listen
-
-                listen(app, self)
-
-    def _run(self, app: Flask) -> None:
-        while not self._closed:
-            points, rows = self._take()
-            try:
-                with app.app_context():
-                    self._deliver(points, rows)
-            except Exception:
-                # the database may be away: what was taken is gone, so pages ask again when it is back
-                app.logger.exception("live events could not be read")
-                time.sleep(1)
-                with contextlib.suppress(Exception):
-                    self.resync()
-
-    def _take(self) -> tuple[list[Change], list[Change]]:
-        """Wait for changes that are due: a session's points every 100 ms at most, its row every 250 ms."""
-        with self._changed:
-            while True:
-                now = time.monotonic()
-                points = self._take_due("points", self._points, now, POINTS_EVERY)
-                rows = self._take_due("rows", self._rows, now, ROWS_EVERY)
-                if points or rows:
-                    return points, rows
-                waiting = [("points", key) for key in self._points] + [("rows", key) for key in self._rows]
-                soonest = min((self._due.get(place, now) for place in waiting), default=None)
-                self._changed.wait(None if soonest is None else max(0.001, soonest - now))
-
-    def _take_due(self, what: str, waiting: dict[int, Change], now: float, every: float) -> list[Change]:
-        taken = []
-        for key in list(waiting):
-            if self._due.get((what, key), now) <= now:
-                self._due[(what, key)] = now + every
-                taken.append(waiting.pop(key))
-        if len(self._due) > 10_000:
-            self._due = {place: due for place, due in self._due.items() if due > now}
-        return taken
-
-    def _deliver(self, points: list[Change], rows: list[Change]) -> None:
-        from . import liveevents
-
-        subscribers = self._all()
-        for change in points:
-            watching = [
-                subscriber
-                for subscriber in subscribers
-                if subscriber.project == change.project and change.session in subscriber.sessions
-            ]
-            if watching and not change.deleted:
-                body, self._sent[change.session_key] = liveevents.points_event(
-                    change, self._sent.get(change.session_key)
-                )
-                self._put(watching, body)
-        for change in rows:
-            watching = [subscriber for subscriber in subscribers if subscriber.project == change.project]
-            if watching:
-                self._put(watching, liveevents.session_event(change))
-
-    @staticmethod
-    def _put(subscribers: list[Subscriber], body: str | None) -> None:
-        if body is not None:
-            for subscriber in subscribers:
-                subscriber.put(body)
-
-
-hub = Hub()
+        for tell in on_commit:
+            tell(change)

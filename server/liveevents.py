@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from . import pointstore
 from .database import reading
-from .live import Change, event
+from .live import Change
 from .sessionlist import read_session_row
 
 POINTS_MOST = 200
@@ -20,6 +21,12 @@ class Sent(NamedTuple):
 
     version: int
     arrivals: int
+
+
+def event(name: str, data: Any) -> str:
+    """A server-sent event. `data` is JSON text or a value."""
+    body = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"))
+    return f"event: {name}\ndata: {body}\n\n"
 
 
 def session_event(change: Change) -> str:

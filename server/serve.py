@@ -12,7 +12,7 @@ from flask import Flask
 
 from . import create_app
 from .config import Settings
-from .live import hub
+from .hub import hub
 from .sweep import start_sweeping
 
 REQUEST_THREADS = 16

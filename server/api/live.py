@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request
 
 from ..extensions import db
-from ..live import Subscriber, hub
+from ..hub import Subscriber, hub
 from ..refused import Refused
 from .asking import asked_projects, require_access
 

@@ -16,9 +16,9 @@ bp = Blueprint("quickstart", __name__)
 
 # id, title, and what pip installs
 EXAMPLES = (
-    ("python", "Python", "pip install losswise"),
-    ("keras", "Keras", "pip install 'losswise[keras]' torch"),
-    ("lightning", "Lightning", "pip install 'losswise[lightning]'"),
+    ("python", "Python", "pip install 'losswise>=5.0.0.dev0'"),
+    ("keras", "Keras", "pip install 'losswise[keras]>=5.0.0.dev0' torch"),
+    ("lightning", "Lightning", "pip install 'losswise[lightning]>=5.0.0.dev0'"),
 )
 
 
