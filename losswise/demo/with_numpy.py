@@ -51,8 +51,8 @@ def steps(run: Run, data: Digits, options: Mapping[str, Any]) -> Iterator[None]:
     with Session(run.tag, max_iter=STEPS, params=run.params(), **options) as session:
         loss = session.graph("loss", xlabel="step", kind="min")
         accuracy = session.graph("accuracy", xlabel="step", kind="max")
-        rate = session.graph("learning rate", xlabel="step")
-        norm = session.graph("gradient norm", xlabel="step")
+        rate = session.graph("learning_rate", xlabel="step")
+        norm = session.graph("gradient_norm", xlabel="step")
         for step in range(STEPS):
             images, labels = next(batches)
             learning_rate = scheduled(step, run.learning_rate)

@@ -105,7 +105,7 @@ def test_to_its_end_and_again(demo: Callable[..., Demo]) -> None:
     assert len(runs) == 5
     assert len({run["tag"] for run in runs}) == 5
     assert len({str(run["params"]) for run in runs}) == 5
-    assert {graph["title"] for graph in runs[0]["graphs"]} == {"loss", "accuracy", "learning rate", "gradient norm"}
+    assert {graph["title"] for graph in runs[0]["graphs"]} == {"loss", "accuracy", "learning_rate", "gradient_norm"}
     for run in runs:
         assert (run["status"], run["max_iter"], run["progress"], run["group"]) == ("complete", 300, 1, "digits")
         counts = {name: stats["count"] for name, stats in run["stats"].items()}
