@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
@@ -84,6 +85,25 @@ def test_nothing_is_lost_when_the_connection_was(page: Page, server: Server, pro
     assert line["y"] == [1, 0.5, 0.4, 0.3]
 
 
+def test_a_server_that_stops_and_comes_back(new_page: Callable[..., Page], own_server: Server) -> None:
+    writing = Writing(own_server, tag="away")
+    graph = writing.graph()
+    writing.points(graph, [0], train_loss=[1])
+    port = own_server.port
+    page = new_page()
+    page.goto(own_server.sign_in_link())
+    page.wait_for_url("**/projects/*")
+    wait_drawn(page, "loss", writing.session, "train_loss")
+    expect(page.locator("#live")).to_have_text("live")
+    own_server.stop()
+    expect(page.locator("#live")).to_have_text("server unreachable", timeout=15_000)
+    expect(row(page, "away")).to_be_visible()
+    own_server.start(port=port)
+    writing.points(graph, [1], train_loss=[0.5])
+    wait_drawn(page, "loss", writing.session, "train_loss", "line.x.length === 2")
+    expect(page.locator("#live")).to_have_text("live", timeout=20_000)
+
+
 def test_without_a_stream_the_page_asks_and_says_so(page: Page, server: Server, project: Project) -> None:
     writing = Writing(server, project=project.name, tag="asking")
     graph = writing.graph()
@@ -113,7 +133,10 @@ def test_a_spike_and_a_nan_are_seen_on_a_long_graph(page: Page, server: Server, 
             const { width, height } = canvas;
             const { data } = canvas.getContext('2d').getImageData(0, Math.round(height * 0.3), width, 1);
             const columns = [];
-            for (let x = 0; x < width; x += 1) if (data[4 * x + 3] && data[4 * x + 2] > data[4 * x] + 25) columns.push(x / width);
+            for (let x = 0; x < width; x += 1) {
+                const [red, , blue, alpha] = data.slice(4 * x);
+                if (alpha && blue > red + 25) columns.push(x / width);
+            }
             return columns;
         }"""
     )

@@ -44,7 +44,8 @@ def test_javascript_stays_small(page: Page, server: Server, project: Project) ->
     page.goto(project.address)
     wait_drawn(page, "loss", writing.session, "loss")
     sizes = page.evaluate(
-        "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.js')).map((e) => e.decodedBodySize)"
+        """performance.getEntriesByType('resource')
+            .filter(({ name }) => name.endsWith('.js')).map((entry) => entry.decodedBodySize)"""
     )
     assert len(sizes) > 10
     assert sum(sizes) < 250_000
@@ -54,7 +55,7 @@ def test_javascript_stays_small(page: Page, server: Server, project: Project) ->
 def test_no_page_scrolls_sideways(width: int, sign_in: Callable[..., Page], server: Server, project: Project) -> None:
     tag = "a-tag-" + "very-" * 60 + "long 🚀"
     writing = Writing(server, project=project.name, tag=tag, params={"lr": 0.1})
-    writing.points(writing.graph("a graph with a title " * 8), [0, 1], **{"n" * 200: [1, 2]})
+    writing.points(writing.graph("a graph with a title " * 8), [0, 1], None, **{"n" * 200: [1, 2]})
     page = sign_in(viewport={"width": width, "height": 844})
     for path in (project.address, f"{project.address}/quickstart", f"{server.url}/projects", f"{server.url}/none"):
         page.goto(path)

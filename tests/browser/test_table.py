@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from playwright.sync_api import Page, expect
 
@@ -12,8 +13,8 @@ from tests.support.batches import Writing
 from tests.support.server import Server
 
 
-def make(server: Server, project: Project, tag: str, best: float = 0.5, age: float = 0.0, **fields: object) -> Writing:
-    writing = Writing(server, project=project.name, tag=tag, created_at=time.time() - age, **fields)
+def make(server: Server, project: Project, tag: str, best: float = 0.5, age: float = 0.0, **fields: Any) -> Writing:
+    writing = Writing(server, None, project=project.name, tag=tag, created_at=time.time() - age, **fields)
     writing.points(writing.graph("loss", "min"), [0, 1, 2], val_loss=[best + 1, best, best + 0.5])
     return writing
 

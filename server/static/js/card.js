@@ -34,6 +34,8 @@ export class Card {
     head.firstChild.textContent = this.title || 'untitled';
     head.firstChild.title = this.title;
     grow.addEventListener('click', () => grow.setAttribute('aria-pressed', element.classList.toggle('whole')));
+    plot.role = 'img';
+    plot.ariaLabel = `Chart of ${this.title}`;
     plot.addEventListener('mouseleave', hide);
     Object.assign(this, { element, head, legend, plot });
     element.losswise = Object.freeze({ data: () => this.data() });

@@ -7,13 +7,13 @@ const BASE = ['#4269d0', '#efb118', '#ff725c', '#3ca951', '#a463f2', '#6cc5b0', 
 const DASHES = [[], [5, 3], [1.5, 3], [9, 3, 1.5, 3], [12, 4], [5, 3, 1.5, 3, 1.5, 3]];
 const HELD_OUT = /(^|[^a-z])(val|valid|validation|test|eval|dev|holdout)([^a-z]|$)/i;
 
-/** The nth session's colour: ten hues, then the same hues darker, lighter, ... */
+/** The nth session's colour: ten hues, then the same hues away from the background, and on from there. */
 export function paint(slot) {
   const base = BASE[slot % BASE.length];
   const round = Math.floor(slot / BASE.length);
   if (round === 0) return base;
-  const by = (round % 2 ? -1 : 1) * Math.min(0.6, 0.32 * Math.ceil(round / 2));
-  return shade(base, by);
+  const away = document.documentElement.dataset.theme === 'dark' ? 1 : -1;
+  return shade(base, away * Math.min(0.65, 0.25 + 0.15 * round));
 }
 
 function shade(hex, by) {

@@ -71,7 +71,7 @@ function merge(old, fresh, by) {
 }
 
 const isPlain = (value) => value === null || typeof value !== 'object' || Array.isArray(value);
-const widthFor = (label) => Math.min(260, Math.max(96, 34 + 7.2 * label.length));
+const widthFor = (label) => Math.min(280, Math.max(100, 44 + 7.4 * label.length));
 
 function statistic(key, { kind, name }) {
   return {

@@ -13,6 +13,9 @@ export function absentTable(absent) {
 }
 
 function tableWords() {
+  if (list.error && list.refused) {
+    return { id: 'refused', title: list.error, button: ['Show all sessions', () => ask({ q: '', status: '', sort: '-created_at' })] };
+  }
   if (list.error) return { id: 'error', title: list.error, text: 'The page goes on asking. Sessions that run now keep their points and send them later.' };
   if (state.q || state.status) {
     const what = [state.q && `“${state.q}”`, state.status && `status ${state.status}`].filter(Boolean).join(', ');

@@ -71,6 +71,7 @@ export class Live {
     const ask = async () => {
       try {
         await this.handlers.poll();
+        if (this.said === 'unreachable') this.open(); // it is back: do not wait for the next try
         if (this.asking) this.say('polling');
       } catch {
         if (this.asking) this.say('unreachable');

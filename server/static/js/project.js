@@ -48,8 +48,11 @@ const live = new Live({
 });
 
 // Until the person chooses, the newest sessions are shown, those that start now too.
+let first = true;
 function showNewest() {
-  if (!state.automatic || !list.loaded || state.q || state.status || state.sort !== '-created_at') return;
+  const filtered = state.q || state.status || state.sort !== '-created_at';
+  if (!state.automatic || !list.loaded || (filtered && !first)) return;
+  first = false;
   if (state.selected.length >= SHOWN_FIRST) return;
   const fresh = list.ids.filter((id) => !state.selected.includes(id)).slice(0, SHOWN_FIRST - state.selected.length);
   if (fresh.length) select([...state.selected, ...fresh], { automatic: true });

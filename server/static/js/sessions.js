@@ -6,7 +6,7 @@ const PAGE = 100;
 const CHECKED = 20;
 
 /** The table's rows: ids in the server's order, and what the server said of the whole filter. */
-export const list = { ids: [], next: null, total: 0, counts: {}, loaded: false, waiting: false, error: null, news: new Set() };
+export const list = { ids: [], next: null, total: 0, counts: {}, loaded: false, waiting: false, error: null, refused: false, news: new Set() };
 
 let asking = null;
 let countsTimer = 0;
@@ -30,6 +30,8 @@ export async function reload() {
   } catch (error) {
     if (error.name === 'AbortError') return;
     list.error = error.message;
+    list.refused = Boolean(error.status);
+    if (list.refused) list.ids = []; // the question was refused: the old rows do not answer it
   }
   list.waiting = false;
   list.loaded = true;

@@ -215,6 +215,7 @@ menu.addEventListener('toggle', () => menu.open && fillMenu(menu));
 
 on('columns', () => { layColumns(); draw(); });
 for (const name of ['list', 'session', 'selection', 'waiting', 'best']) on(name, draw);
+addEventListener('losswise:theme', draw);
 on('question', () => { scroll.scrollTop = 0; reload(); });
 on('arrived', (id) => {
   if (scroll.scrollTop > 0) scroll.scrollTop += ROW; // what the person reads stays where it is
