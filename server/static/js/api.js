@@ -10,7 +10,10 @@ async function get(path, query, signal) {
   const text = String(query ?? '');
   let response;
   try {
-    response = await fetch(text ? `${path}?${text}` : path, { signal, headers: { Accept: 'application/json' } });
+    response = await fetch(text ? `${path}?${text}` : path, {
+      signal,
+      headers: { Accept: 'application/json' },
+    });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new ApiError('The server does not answer.', 0);
@@ -19,14 +22,16 @@ async function get(path, query, signal) {
     location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
   const body = await response.json().catch(() => null);
-  if (!response.ok || body === null) throw new ApiError(body?.error ?? `The server answered ${response.status}.`, response.status);
+  if (!response.ok || body === null)
+    throw new ApiError(body?.error ?? `The server answered ${response.status}.`, response.status);
   return body;
 }
 
 /** A page of the project's sessions. */
 export function listSessions(project, { q, status, sort, cursor, limit } = {}, signal) {
   const query = new URLSearchParams({ project_id: project });
-  for (const [name, value] of Object.entries({ q, status, sort, cursor, limit })) if (value) query.set(name, value);
+  for (const [name, value] of Object.entries({ q, status, sort, cursor, limit }))
+    if (value) query.set(name, value);
   return get('/api/v2/sessions', query, signal);
 }
 

@@ -24,7 +24,11 @@ export function findBest(columns) {
       if (known === undefined || better(column.kind, value, known)) found.set(column.key, value);
     }
     const kept = best.get(column.key);
-    if (list.next && kept !== undefined && (!found.has(column.key) || better(column.kind, kept, found.get(column.key)))) {
+    if (
+      list.next &&
+      kept !== undefined &&
+      (!found.has(column.key) || better(column.kind, kept, found.get(column.key)))
+    ) {
       found.set(column.key, kept);
     }
   }
@@ -47,5 +51,7 @@ async function askServer(statistics) {
       if (typeof value === 'number') best.set(column.key, value);
     }
     emit('best');
-  } catch { /* the loaded rows' best stays */ }
+  } catch {
+    /* the loaded rows' best stays */
+  }
 }

@@ -11,7 +11,8 @@ import { hide, point, words } from './tooltip.js';
 import { placesOf } from './xaxis.js';
 import { xRange, yRange } from './yaxis.js';
 
-const GROW = '<svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"><path d="M9.5 2.5h4v4M6.5 13.5h-4v-4M13.5 2.5 9 7M2.5 13.5 7 9" fill="none" stroke="currentColor" stroke-width="1.4"/></svg>';
+const GROW =
+  '<svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"><path d="M9.5 2.5h4v4M6.5 13.5h-4v-4M13.5 2.5 9 7M2.5 13.5 7 9" fill="none" stroke="currentColor" stroke-width="1.4"/></svg>';
 
 export class Card {
   constructor(title) {
@@ -33,7 +34,9 @@ export class Card {
     const [head, grow, legend, plot] = element.children;
     head.firstChild.textContent = this.title || 'untitled';
     head.firstChild.title = this.title;
-    grow.addEventListener('click', () => grow.setAttribute('aria-pressed', element.classList.toggle('whole')));
+    grow.addEventListener('click', () =>
+      grow.setAttribute('aria-pressed', element.classList.toggle('whole')),
+    );
     plot.role = 'img';
     plot.ariaLabel = `Chart of ${this.title}`;
     plot.addEventListener('mouseleave', hide);
@@ -60,20 +63,30 @@ export class Card {
 
   get records() {
     return this.graphs
-      .map(({ session, graph }) => ({ session: sessions.get(session), graph: sessions.get(session)?.graphs.find((one) => one.id === graph) }))
+      .map(({ session, graph }) => ({
+        session: sessions.get(session),
+        graph: sessions.get(session)?.graphs.find((one) => one.id === graph),
+      }))
       .filter(({ graph }) => graph);
   }
 
   draw() {
     if (!this.visible) return;
     const records = this.records;
-    const names = [...new Set(records.flatMap(({ graph }) => [...graph.names, ...(layer(graph.id)?.lines.keys() ?? [])]))];
+    const names = [
+      ...new Set(records.flatMap(({ graph }) => [...graph.names, ...(layer(graph.id)?.lines.keys() ?? [])])),
+    ];
     const dashOf = dashes(names);
     this.drawFacts(records);
     const label = labeller(records.map(({ session }) => session));
     drawLegend(this.legend, {
-      sessions: records.map(({ session }) => session), names, dashes: dashOf, labelOf: label,
-      nameLabel: (name) => shortName(name, this.title), hidden: this.hidden, changed: () => this.draw(),
+      sessions: records.map(({ session }) => session),
+      names,
+      dashes: dashOf,
+      labelOf: label,
+      nameLabel: (name) => shortName(name, this.title),
+      hidden: this.hidden,
+      changed: () => this.draw(),
     });
     this.drawPlot(this.lines(records, names, dashOf, label), records);
   }
@@ -89,10 +102,19 @@ export class Card {
         if (!places) continue;
         const short = shortName(name, this.title);
         lines.push({
-          places, line, color: palette.color(session.id), dash: dashOf.get(name), live: session.status === 'active',
+          places,
+          line,
+          color: palette.color(session.id),
+          dash: dashOf.get(name),
+          live: session.status === 'active',
           brokenAt: graph.stats?.[name]?.nan_x ?? null,
           smoothed: state.smooth > 0 ? smooth(line.mid, state.smooth) : null,
-          label: records.length === 1 ? short || name : names.length === 1 || !short ? label(session) : `${label(session)} ${short}`,
+          label:
+            records.length === 1
+              ? short || name
+              : names.length === 1 || !short
+                ? label(session)
+                : `${label(session)} ${short}`,
         });
       }
     }
@@ -102,14 +124,19 @@ export class Card {
   drawPlot(lines, records) {
     const waiting = records.some(({ graph }) => layer(graph.id) === null);
     const whole_ = xRange(lines);
-    if (!whole_) return this.nothing(waiting ? null : this.hidden.size ? 'Every line is hidden' : 'No points yet');
+    if (!whole_)
+      return this.nothing(waiting ? null : this.hidden.size ? 'Every line is hidden' : 'No points yet');
     const zoomed = state.zoom && state.zoom.max >= whole_[0] && state.zoom.min <= whole_[1];
     // A finer layer holds its window only, so the whole comes from elsewhere; the zoom says what is in sight.
-    const x = zoomed || (state.zoom && lines.some(({ line }) => !line.exact)) ? [state.zoom.min, state.zoom.max] : whole_;
+    const x =
+      zoomed || (state.zoom && lines.some(({ line }) => !line.exact))
+        ? [state.zoom.min, state.zoom.max]
+        : whole_;
     const y = yRange(lines, x, state.logY);
     if (!y) {
       const broken = lines.some(({ line }) => line.bad.some(Boolean));
-      if (!broken && !zoomed) return this.nothing(state.logY ? 'Nothing above zero to show on a log axis' : 'No points yet');
+      if (!broken && !zoomed)
+        return this.nothing(state.logY ? 'Nothing above zero to show on a log axis' : 'No points yet');
     }
     if (!this.chart) {
       this.plot.replaceChildren();
@@ -122,7 +149,12 @@ export class Card {
     this.chart?.destroy();
     this.chart = null;
     const kind = text === null ? 'bones' : 'nothing';
-    if (this.plot.children.length === 1 && this.plot.firstChild.className === kind && this.plot.textContent === (text ?? '')) return;
+    if (
+      this.plot.children.length === 1 &&
+      this.plot.firstChild.className === kind &&
+      this.plot.textContent === (text ?? '')
+    )
+      return;
     const box = document.createElement('div');
     box.className = kind;
     box.textContent = text ?? '';
@@ -142,7 +174,12 @@ export class Card {
       if (best) {
         const strong = document.createElement('b');
         strong.textContent = number(best.value);
-        facts.append(' · best ', strong, ' ', records.length > 1 ? quietText(shortTag(best.session)) : best.name);
+        facts.append(
+          ' · best ',
+          strong,
+          ' ',
+          records.length > 1 ? quietText(shortTag(best.session)) : best.name,
+        );
         facts.title = `${kind} · best ${best.value}, ${best.name} of ${tagOf(best.session)}`;
       }
     }
@@ -154,12 +191,18 @@ export class Card {
   }
 
   brokenWords(records) {
-    const found = records.map((record) => ({ ...record, first: firstBroken(record.graph) })).filter(({ first }) => first);
+    const found = records
+      .map((record) => ({ ...record, first: firstBroken(record.graph) }))
+      .filter(({ first }) => first);
     if (!found.length) return ['', '', ''];
     const texts = found.map(({ graph, first }) => `${word(graph.id, first)} at ${whole(first.x)}`);
     const tag = records.length > 1 ? shortTag(found[0].session, 16) : '';
     const rest = texts.length > 1 ? ` +${texts.length - 1}` : '';
-    return [`▲ ${texts[0]}`, tag + rest, found.map(({ session }, at) => `${tagOf(session)}: ${texts[at]}`).join('\n')];
+    return [
+      `▲ ${texts[0]}`,
+      tag + rest,
+      found.map(({ session }, at) => `${tagOf(session)}: ${texts[at]}`).join('\n'),
+    ];
   }
 
   /** What is drawn: {session: {name: columns}}, in the words of the read API. */
@@ -167,7 +210,8 @@ export class Card {
     const result = {};
     for (const { session, graph } of this.graphs) {
       const drawn = layer(graph);
-      if (drawn) result[session] = Object.fromEntries([...drawn.lines].map(([name, line]) => [name, wire(line)]));
+      if (drawn)
+        result[session] = Object.fromEntries([...drawn.lines].map(([name, line]) => [name, wire(line)]));
     }
     return result;
   }
@@ -189,7 +233,10 @@ function word(graph, { name, x }) {
 /** The best of a card: of held-out quantities where there are any. */
 function bestOf(records, kind) {
   const candidates = records.flatMap(({ session, graph }) =>
-    Object.entries(graph.stats ?? {}).map(([name, stat]) => ({ session, name, value: stat[kind] })).filter(({ value }) => typeof value === 'number'));
+    Object.entries(graph.stats ?? {})
+      .map(([name, stat]) => ({ session, name, value: stat[kind] }))
+      .filter(({ value }) => typeof value === 'number'),
+  );
   const heldOut = candidates.filter(({ name }) => isHeldOut(name));
   const among = heldOut.length ? heldOut : candidates;
   if (!among.length) return null;
@@ -201,5 +248,8 @@ function bestOf(records, kind) {
 function labeller(records) {
   const count = new Map();
   for (const session of records) count.set(tagOf(session), (count.get(tagOf(session)) ?? 0) + 1);
-  return (session) => (count.get(tagOf(session)) > 1 ? `${shortTag(session, 18)} ${session.id.slice(0, 4)}` : shortTag(session, 24));
+  return (session) =>
+    count.get(tagOf(session)) > 1
+      ? `${shortTag(session, 18)} ${session.id.slice(0, 4)}`
+      : shortTag(session, 24);
 }

@@ -40,29 +40,56 @@ export class Chart {
     this.u?.destroy();
     this.made = made;
     const time = state.xMode === 'time';
-    this.u = new uPlot({
-      ...this.size(),
-      legend: { show: false },
-      padding: [6, 8, 0, 0],
-      scales: { x: { time, auto: false }, y: { auto: false, distr: state.logY ? 3 : 1, range: (u, min, max) => [min, max] } },
-      series: [{}, { scale: 'y', points: { show: false } }],
-      axes: [
-        { ...this.axis(), size: 24, gap: 4, grid: { show: false }, ...axisOptions(state.xMode) },
-        { ...this.axis(), gap: 4, size: (u, values) => this.leftSize(values), grid: { stroke: () => css('--line'), width: 1 }, values: yValues, ...(state.logY && { splits: logSplits, filter: (u, splits) => splits }) },
+    this.u = new uPlot(
+      {
+        ...this.size(),
+        legend: { show: false },
+        padding: [6, 8, 0, 0],
+        scales: {
+          x: { time, auto: false },
+          y: { auto: false, distr: state.logY ? 3 : 1, range: (u, min, max) => [min, max] },
+        },
+        series: [{}, { scale: 'y', points: { show: false } }],
+        axes: [
+          { ...this.axis(), size: 24, gap: 4, grid: { show: false }, ...axisOptions(state.xMode) },
+          {
+            ...this.axis(),
+            gap: 4,
+            size: (u, values) => this.leftSize(values),
+            grid: { stroke: () => css('--line'), width: 1 },
+            values: yValues,
+            ...(state.logY && { splits: logSplits, filter: (u, splits) => splits }),
+          },
+        ],
+        cursor: {
+          points: { show: false },
+          y: false,
+          drag: { x: true, y: false, setScale: false, dist: 4 },
+          sync: {
+            key: SYNC,
+            setSeries: false,
+            scales: ['x', null],
+            filters: { pub: (type) => type === 'mousemove' || type === 'mouseleave' },
+          },
+          bind: {
+            dblclick: () => () => {
+              zoomTo(null);
+              return null;
+            },
+          },
+        },
+        hooks: {
+          draw: [(u) => drawAll(u, this.lines, { bad: css('--bad'), logY: state.logY })],
+          setCursor: [() => this.moved()],
+          setSelect: [(u) => this.selected(u)],
+        },
+      },
+      [
+        [0, 1],
+        [null, null],
       ],
-      cursor: {
-        points: { show: false },
-        y: false,
-        drag: { x: true, y: false, setScale: false, dist: 4 },
-        sync: { key: SYNC, setSeries: false, scales: ['x', null], filters: { pub: (type) => type === 'mousemove' || type === 'mouseleave' } },
-        bind: { dblclick: () => () => { zoomTo(null); return null; } },
-      },
-      hooks: {
-        draw: [(u) => drawAll(u, this.lines, { bad: css('--bad'), logY: state.logY })],
-        setCursor: [() => this.moved()],
-        setSelect: [(u) => this.selected(u)],
-      },
-    }, [[0, 1], [null, null]], this.box);
+      this.box,
+    );
   }
 
   axis() {
@@ -103,7 +130,8 @@ export class Chart {
     if (width < 4) return;
     const range = { min: u.posToVal(left, 'x'), max: u.posToVal(left + width, 'x') };
     u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    if (state.xMode === 'step' && range.max - range.min < 1) return emit('trouble', 'There is nothing finer than one step.');
+    if (state.xMode === 'step' && range.max - range.min < 1)
+      return emit('trouble', 'There is nothing finer than one step.');
     zoomTo(range);
   }
 

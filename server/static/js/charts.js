@@ -11,14 +11,17 @@ const cards = new Map();
 const dirty = new Set();
 let frame = 0;
 
-const seen = new IntersectionObserver((entries) => {
-  for (const { target, isIntersecting } of entries) {
-    const card = cards.get(target.dataset.graphTitle);
-    if (!card || card.element !== target) continue;
-    card.see(isIntersecting);
-    if (isIntersecting) drawSoon(card);
-  }
-}, { rootMargin: '150px 0px' });
+const seen = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const card = cards.get(target.dataset.graphTitle);
+      if (!card || card.element !== target) continue;
+      card.see(isIntersecting);
+      if (isIntersecting) drawSoon(card);
+    }
+  },
+  { rootMargin: '150px 0px' },
+);
 
 function drawSoon(card) {
   dirty.add(card);
@@ -47,7 +50,12 @@ export function arrange() {
     else drop(title);
   }
   filter();
-  absentCharts({ chosen: state.selected.length, known: known.length, cards: cards.size, hidden: [...cards.values()].every((card) => card.element.hidden) });
+  absentCharts({
+    chosen: state.selected.length,
+    known: known.length,
+    cards: cards.size,
+    hidden: [...cards.values()].every((card) => card.element.hidden),
+  });
 }
 
 function place(title, graphs) {
@@ -73,7 +81,8 @@ function drop(title) {
 
 function filter() {
   const words = state.graphFilter.toLowerCase().split(/\s+/).filter(Boolean);
-  for (const [title, card] of cards) card.element.hidden = !words.every((word) => title.toLowerCase().includes(word));
+  for (const [title, card] of cards)
+    card.element.hidden = !words.every((word) => title.toLowerCase().includes(word));
 }
 
 // A session's window of steps for the zoom, from any line of the graph.
@@ -88,9 +97,17 @@ on('series', (graphs) => {
   const changed = new Set(graphs);
   for (const card of cards.values()) if (card.graphs.some(({ graph }) => changed.has(graph))) drawSoon(card);
 });
-on('zoom', () => { hide(); drawAllSoon(); });
+on('zoom', () => {
+  hide();
+  drawAllSoon();
+});
 on('view', (changes) => ('graphFilter' in changes ? arrange() : drawAllSoon()));
-addEventListener('losswise:theme', () => { for (const card of cards.values()) { card.chart?.redraw(); drawSoon(card); } });
+addEventListener('losswise:theme', () => {
+  for (const card of cards.values()) {
+    card.chart?.redraw();
+    drawSoon(card);
+  }
+});
 
 // Live changes of several sessions are one arrangement.
 let arranging = 0;

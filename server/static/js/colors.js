@@ -1,7 +1,18 @@
 // A session has one colour everywhere; a quantity has a dash.
 import { readPref, writePref } from './prefs.js';
 
-const BASE = ['#4269d0', '#efb118', '#ff725c', '#3ca951', '#a463f2', '#6cc5b0', '#ff8ab7', '#9c6b4e', '#97bbf5', '#9498a0'];
+const BASE = [
+  '#4269d0',
+  '#efb118',
+  '#ff725c',
+  '#3ca951',
+  '#a463f2',
+  '#6cc5b0',
+  '#ff8ab7',
+  '#9c6b4e',
+  '#97bbf5',
+  '#9498a0',
+];
 
 // Solid, then patterns that differ at a glance. Validation takes the second whatever its place.
 const DASHES = [[], [5, 3], [1.5, 3], [9, 3, 1.5, 3], [12, 4], [5, 3, 1.5, 3, 1.5, 3]];
@@ -20,7 +31,9 @@ function shade(hex, by) {
   const target = by < 0 ? 0 : 255;
   const part = (at) => {
     const value = parseInt(hex.slice(at, at + 2), 16);
-    return Math.round(value + (target - value) * Math.abs(by)).toString(16).padStart(2, '0');
+    return Math.round(value + (target - value) * Math.abs(by))
+      .toString(16)
+      .padStart(2, '0');
   };
   return `#${part(1)}${part(3)}${part(5)}`;
 }
@@ -56,7 +69,8 @@ export class Palette {
   }
 }
 
-export const isHeldOut = (name) => HELD_OUT.test(name.replace(/([a-z])([A-Z])/g, '$1_$2').replaceAll('_', ' '));
+export const isHeldOut = (name) =>
+  HELD_OUT.test(name.replace(/([a-z])([A-Z])/g, '$1_$2').replaceAll('_', ' '));
 
 /** The dash of each name of a chart: {name: [on, off, ...]}. */
 export function dashes(names) {

@@ -9,17 +9,59 @@ const SHOWN_STATISTICS = 6;
 const pref = `columns.${project}`;
 
 export const endOf = (session) => session.ended_at ?? session.heard_at ?? session.updated_at;
-export const elapsedOf = (session) => (session.status === 'active' ? now() : endOf(session)) - session.created_at;
+export const elapsedOf = (session) =>
+  (session.status === 'active' ? now() : endOf(session)) - session.created_at;
 
 const FIXED = [
   { key: 'pick', label: '', width: 38, cell: pickCell, fixed: true },
   { key: 'tag', label: 'Tag', sort: 'tag', width: 236, cell: tagCell, fixed: true },
   { key: 'status', label: 'Status', sort: 'status', width: 220, cell: statusCell, fixed: true },
   { key: 'progress', label: 'Progress', sort: 'progress', down: true, width: 140, cell: progressCell },
-  { key: 'iter', label: 'Iter', sort: 'last_x', down: true, right: true, width: 88, ...textCell((s) => whole(s.last_x), (s) => (s.max_iter ? `of ${whole(s.max_iter)}` : '')) },
-  { key: 'elapsed', label: 'Elapsed', sort: 'elapsed', down: true, right: true, width: 84, ticks: true, ...textCell((s) => duration(elapsedOf(s))) },
-  { key: 'done', label: 'Done at', sort: 'eta', width: 134, dim: true, ticks: true, ...textCell(doneAt, (s) => exactTime(s.status === 'active' ? s.eta : endOf(s))) },
-  { key: 'created', label: 'Created', sort: 'created_at', down: true, width: 124, dim: true, ticks: true, off: true, ...textCell((s) => relativeTime(s.created_at, now()), (s) => exactTime(s.created_at)) },
+  {
+    key: 'iter',
+    label: 'Iter',
+    sort: 'last_x',
+    down: true,
+    right: true,
+    width: 88,
+    ...textCell(
+      (s) => whole(s.last_x),
+      (s) => (s.max_iter ? `of ${whole(s.max_iter)}` : ''),
+    ),
+  },
+  {
+    key: 'elapsed',
+    label: 'Elapsed',
+    sort: 'elapsed',
+    down: true,
+    right: true,
+    width: 84,
+    ticks: true,
+    ...textCell((s) => duration(elapsedOf(s))),
+  },
+  {
+    key: 'done',
+    label: 'Done at',
+    sort: 'eta',
+    width: 134,
+    dim: true,
+    ticks: true,
+    ...textCell(doneAt, (s) => exactTime(s.status === 'active' ? s.eta : endOf(s))),
+  },
+  {
+    key: 'created',
+    label: 'Created',
+    sort: 'created_at',
+    down: true,
+    width: 124,
+    dim: true,
+    ticks: true,
+    off: true,
+    ...textCell(
+      (s) => relativeTime(s.created_at, now()),
+      (s) => exactTime(s.created_at),
+    ),
+  },
   { key: 'id', label: 'Id', width: 180, dim: true, off: true, ...textCell((s) => s.id) },
   { key: 'group', label: 'Group', width: 120, off: true, ...textCell((s) => s.group || '–') },
 ];
@@ -48,14 +90,27 @@ export function discover() {
         names.statistics.set(`${graph.kind}(${full})`, { kind: graph.kind, name: full });
       }
     }
-    for (const [name, value] of Object.entries(session.params ?? {})) if (isPlain(value)) names.params.add(name);
+    for (const [name, value] of Object.entries(session.params ?? {}))
+      if (isPlain(value)) names.params.add(name);
     for (const name of Object.keys(session.values ?? {})) names.values.add(name);
   }
   const before = signature();
   found = {
-    statistics: merge(found.statistics, [...names.statistics].map(([key, at]) => statistic(key, at)), 'key'),
-    params: merge(found.params, [...names.params].map((name) => anyColumn('params', name)), 'key'),
-    values: merge(found.values, [...names.values].map((name) => anyColumn('values', name)), 'key'),
+    statistics: merge(
+      found.statistics,
+      [...names.statistics].map(([key, at]) => statistic(key, at)),
+      'key',
+    ),
+    params: merge(
+      found.params,
+      [...names.params].map((name) => anyColumn('params', name)),
+      'key',
+    ),
+    values: merge(
+      found.values,
+      [...names.values].map((name) => anyColumn('values', name)),
+      'key',
+    ),
   };
   return signature() !== before;
 }
@@ -75,7 +130,14 @@ const widthFor = (label) => Math.min(280, Math.max(100, 44 + 7.4 * label.length)
 
 function statistic(key, { kind, name }) {
   return {
-    key, label: key, sort: key, down: kind === 'max', right: true, width: widthFor(key), kind, group: 'statistics',
+    key,
+    label: key,
+    sort: key,
+    down: kind === 'max',
+    right: true,
+    width: widthFor(key),
+    kind,
+    group: 'statistics',
     value: (s) => s.stats?.[name]?.[kind],
     ...textCell((s) => number(s.stats?.[name]?.[kind])),
   };
@@ -84,12 +146,23 @@ function statistic(key, { kind, name }) {
 function anyColumn(group, name) {
   const read = (s) => s[group]?.[name];
   return {
-    key: `${group}.${name}`, label: name, sort: `${group}.${name}`, right: true, width: widthFor(name), off: group === 'params', group,
-    ...textCell((s) => (typeof read(s) === 'number' && group === 'values' ? number(read(s)) : anything(read(s)))),
+    key: `${group}.${name}`,
+    label: name,
+    sort: `${group}.${name}`,
+    right: true,
+    width: widthFor(name),
+    off: group === 'params',
+    group,
+    ...textCell((s) =>
+      typeof read(s) === 'number' && group === 'values' ? number(read(s)) : anything(read(s)),
+    ),
   };
 }
 
-const signature = () => all().map((column) => column.key).join('\n');
+const signature = () =>
+  all()
+    .map((column) => column.key)
+    .join('\n');
 export const all = () => [...FIXED, ...found.statistics, ...found.params, ...found.values];
 
 function isShown(column) {
@@ -104,8 +177,17 @@ export const shown = () => all().filter(isShown);
 /** Fill the Columns menu. */
 export function fillMenu(menu) {
   const box = menu.querySelector('.menu-list');
-  const groups = [['Columns', FIXED.filter((column) => !column.fixed)], ['Statistics', found.statistics], ['Params', found.params], ['Values', found.values]];
-  box.replaceChildren(...groups.filter(([, columns]) => columns.length).flatMap(([title, columns]) => [heading(title), ...columns.map(picker)]));
+  const groups = [
+    ['Columns', FIXED.filter((column) => !column.fixed)],
+    ['Statistics', found.statistics],
+    ['Params', found.params],
+    ['Values', found.values],
+  ];
+  box.replaceChildren(
+    ...groups
+      .filter(([, columns]) => columns.length)
+      .flatMap(([title, columns]) => [heading(title), ...columns.map(picker)]),
+  );
 }
 
 function heading(title) {

@@ -7,9 +7,19 @@ import { ask, on, state, view, zoomTo } from './state.js';
 const byId = (id) => document.getElementById(id);
 const WAIT = 180;
 
-const STATUSES = [['', 'All'], ['active', 'Active'], ['complete', 'Complete'], ['failed', 'Failed'], ['cancelled', 'Cancelled']];
+const STATUSES = [
+  ['', 'All'],
+  ['active', 'Active'],
+  ['complete', 'Complete'],
+  ['failed', 'Failed'],
+  ['cancelled', 'Cancelled'],
+];
 const LIVE = {
-  connecting: 'connecting', live: 'live', reconnecting: 'reconnecting', polling: 'asking every 2 s', unreachable: 'server unreachable',
+  connecting: 'connecting',
+  live: 'live',
+  reconnecting: 'reconnecting',
+  polling: 'asking every 2 s',
+  unreachable: 'server unreachable',
 };
 
 function later(act) {
@@ -42,9 +52,14 @@ function search() {
   field.value = state.q;
   const send = later(() => field.value.trim() !== state.q && ask({ q: field.value.trim() }));
   field.addEventListener('input', send);
-  on('question', () => { if (document.activeElement !== field) field.value = state.q; });
+  on('question', () => {
+    if (document.activeElement !== field) field.value = state.q;
+  });
   const graphs = byId('graph-filter');
-  graphs.addEventListener('input', later(() => view({ graphFilter: graphs.value.trim() })));
+  graphs.addEventListener(
+    'input',
+    later(() => view({ graphFilter: graphs.value.trim() })),
+  );
 }
 
 function statuses() {
@@ -62,7 +77,7 @@ function statuses() {
     const all = Object.values(list.counts).reduce((sum, count) => sum + count, 0);
     for (const button of box.children) {
       const { status } = button.dataset;
-      const count = status ? list.counts[status] ?? 0 : all;
+      const count = status ? (list.counts[status] ?? 0) : all;
       button.lastChild.textContent = list.loaded ? whole(count) : '';
       button.hidden = Boolean(status) && count === 0 && state.status !== status;
       button.ariaPressed = String(state.status === status);
@@ -94,7 +109,9 @@ function axis() {
 function smoothing() {
   const slider = byId('smooth');
   slider.value = state.smooth;
-  const show = () => { byId('smooth-value').textContent = Number(slider.value).toFixed(2); };
+  const show = () => {
+    byId('smooth-value').textContent = Number(slider.value).toFixed(2);
+  };
   slider.addEventListener('input', () => {
     show();
     view({ smooth: Number(slider.value) });
@@ -105,8 +122,12 @@ function smoothing() {
 function zoom() {
   const button = byId('reset-zoom');
   button.addEventListener('click', () => zoomTo(null));
-  on('zoom', () => { button.disabled = state.zoom === null; });
-  on('finer', (busy) => { button.textContent = busy ? 'Reset zoom …' : 'Reset zoom'; });
+  on('zoom', () => {
+    button.disabled = state.zoom === null;
+  });
+  on('finer', (busy) => {
+    button.textContent = busy ? 'Reset zoom …' : 'Reset zoom';
+  });
 }
 
 function news() {

@@ -1,7 +1,7 @@
 // Drawing on the chart's canvas: lines, bands between extremes, marks where a value was not finite.
 import { after } from './lines.js';
 
-const DOTS_BELOW = 40;
+const DOTS_BELOW = 24;
 
 /** Pixels of a value on a scale, as a function; null where the scale has no range yet. */
 export function ruler(u, key) {
@@ -29,11 +29,17 @@ export function drawAll(u, lines, { bad, logY }) {
   ctx.rect(left, top, width, height);
   ctx.clip();
   ctx.lineJoin = 'round';
-  const range = (item) => [Math.max(0, after(item.places, u.scales.x.min) - 2), Math.min(item.places.length, after(item.places, u.scales.x.max) + 1)];
+  const range = (item) => [
+    Math.max(0, after(item.places, u.scales.x.min) - 2),
+    Math.min(item.places.length, after(item.places, u.scales.x.max) + 1),
+  ];
   const y = logY ? (value) => (value > 0 ? Y(value) : NaN) : Y;
   for (const item of lines) if (!item.line.exact) drawBand(ctx, item, range(item), X, y, ratio);
-  for (const item of lines) if (item.smoothed && item.line.exact) drawLine(ctx, item, item.line.mid, range(item), X, y, { ratio, alpha: 0.25, thin: true });
-  for (const item of lines) drawLine(ctx, item, item.smoothed ?? item.line.mid, range(item), X, y, { ratio, alpha: 1 });
+  for (const item of lines)
+    if (item.smoothed && item.line.exact)
+      drawLine(ctx, item, item.line.mid, range(item), X, y, { ratio, alpha: 0.25, thin: true });
+  for (const item of lines)
+    drawLine(ctx, item, item.smoothed ?? item.line.mid, range(item), X, y, { ratio, alpha: 1 });
   for (const item of lines) if (item.live) drawHead(ctx, item, X, y, ratio);
   for (const item of lines) drawMarks(ctx, item, range(item), X, { top, ratio, bad });
   ctx.restore();

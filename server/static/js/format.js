@@ -81,7 +81,8 @@ export const tagOf = (session) => session.tag || `session ${session.id.slice(0, 
 /** Why a session has its status, or ''. */
 export function reasonOf(session, now) {
   const broken = session.graphs?.map((graph) => firstBroken(graph)).find((found) => found);
-  if (session.reason === 'silent') return `silent since ${clockTime(session.heard_at ?? session.updated_at, now)}`;
+  if (session.reason === 'silent')
+    return `silent since ${clockTime(session.heard_at ?? session.updated_at, now)}`;
   if (session.status === 'failed' || session.status === 'active') {
     if (broken) return `NaN at ${whole(broken.x)}`;
   }
@@ -92,7 +93,8 @@ export function reasonOf(session, now) {
 export function firstBroken(graph) {
   let first = null;
   for (const [name, stat] of Object.entries(graph.stats ?? {})) {
-    if (stat.nan && (first === null || stat.nan_x < first.x)) first = { name, x: stat.nan_x, count: stat.nan };
+    if (stat.nan && (first === null || stat.nan_x < first.x))
+      first = { name, x: stat.nan_x, count: stat.nan };
   }
   return first;
 }

@@ -38,17 +38,23 @@ function fill() {
   const list = document.createElement('dl');
   for (const [keys, words] of HELP) {
     const term = document.createElement('dt');
-    for (const key of keys.split('  ')) term.append(Object.assign(document.createElement('kbd'), { className: 'key', textContent: key }), ' ');
+    for (const key of keys.split('  '))
+      term.append(Object.assign(document.createElement('kbd'), { className: 'key', textContent: key }), ' ');
     list.append(term, Object.assign(document.createElement('dd'), { textContent: words }));
   }
-  const close = Object.assign(document.createElement('button'), { className: 'button', textContent: 'Close', type: 'button' });
+  const close = Object.assign(document.createElement('button'), {
+    className: 'button',
+    textContent: 'Close',
+    type: 'button',
+  });
   close.addEventListener('click', () => dialog.close());
   dialog.append(title, list, close);
 }
 
 // Keys that a focused control needs for itself.
 function isBusy(target, key) {
-  if (target.closest('input[type="search"], input[type="text"], textarea, select, [contenteditable]')) return true;
+  if (target.closest('input[type="search"], input[type="text"], textarea, select, [contenteditable]'))
+    return true;
   const moves = ['ArrowDown', 'ArrowUp', 'Enter', ' '].includes(key);
   return moves && Boolean(target.closest('button, summary, a, input, pre, [role="separator"]'));
 }

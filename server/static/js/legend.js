@@ -6,7 +6,12 @@ const PLAIN = '--dim';
 
 /** Draw it in `box`. `hidden` is the card's set of keys, 's:<id>' and 'n:<name>'; `changed` is called after a click. */
 export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, hidden, changed }) {
-  const key = JSON.stringify([sessions.map((s) => [s.id, labelOf(s), palette.color(s.id)]), names, [...hidden], document.documentElement.dataset.theme]);
+  const key = JSON.stringify([
+    sessions.map((s) => [s.id, labelOf(s), palette.color(s.id)]),
+    names,
+    [...hidden],
+    document.documentElement.dataset.theme,
+  ]);
   if (box.dataset.key === key) return;
   box.dataset.key = key;
   const focus = box.contains(document.activeElement) ? document.activeElement.dataset.key : null;
@@ -15,13 +20,23 @@ export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, h
   const entries = [];
   if (sessions.length > 1 || single) {
     for (const session of sessions) {
-      const text = sessions.length === 1 && single ? nameLabel(names[0]) || labelOf(session) : labelOf(session);
-      entries.push(entry(`s:${session.id}`, text, session.tag, palette.color(session.id), single ? dashes.get(names[0]) : []));
+      const text =
+        sessions.length === 1 && single ? nameLabel(names[0]) || labelOf(session) : labelOf(session);
+      entries.push(
+        entry(
+          `s:${session.id}`,
+          text,
+          session.tag,
+          palette.color(session.id),
+          single ? dashes.get(names[0]) : [],
+        ),
+      );
     }
   }
   if (!single) {
     const color = sessions.length === 1 ? palette.color(sessions[0].id) : plain;
-    for (const name of names) entries.push(entry(`n:${name}`, nameLabel(name) || name, name, color, dashes.get(name)));
+    for (const name of names)
+      entries.push(entry(`n:${name}`, nameLabel(name) || name, name, color, dashes.get(name)));
   }
   box.replaceChildren(...entries);
   box.classList.toggle('more', box.scrollHeight > box.clientHeight + 4);

@@ -25,7 +25,11 @@ export function lineFrom(columns, exact) {
   return line;
 }
 
-export const emptyLine = (exact) => lineFrom(exact ? { x: [], t: [], y: [] } : { x: [], t: [], mean: [], min: [], max: [], nan: [], inf: [] }, exact);
+export const emptyLine = (exact) =>
+  lineFrom(
+    exact ? { x: [], t: [], y: [] } : { x: [], t: [], mean: [], min: [], max: [], nan: [], inf: [] },
+    exact,
+  );
 
 function addValue(line, y) {
   line.mid.push(typeof y === 'number' ? y : NaN);
@@ -81,9 +85,19 @@ export function nearest(xs, x) {
 
 /** The line in the words of the read API, so that what is drawn can be compared with what is stored. */
 export function wire(line) {
-  if (line.exact) return { x: [...line.x], y: line.mid.map((value, at) => TEXTS[line.bad[at]] ?? (Number.isNaN(value) ? null : value)) };
+  if (line.exact)
+    return {
+      x: [...line.x],
+      y: line.mid.map((value, at) => TEXTS[line.bad[at]] ?? (Number.isNaN(value) ? null : value)),
+    };
   const finite = (value) => (Number.isNaN(value) ? null : value);
-  return { x: [...line.x], min: line.lo.map(finite), max: line.hi.map(finite), mean: line.mid.map(finite), bad: [...line.bad] };
+  return {
+    x: [...line.x],
+    min: line.lo.map(finite),
+    max: line.hi.map(finite),
+    mean: line.mid.map(finite),
+    bad: [...line.bad],
+  };
 }
 
 /**

@@ -4,12 +4,16 @@ export function closeMenusOutside() {
   document.addEventListener('click', (event) => {
     for (const menu of open()) if (!menu.contains(event.target)) menu.open = false;
   });
-  document.addEventListener('keydown', (event) => {
-    if (event.key !== 'Escape') return;
-    for (const menu of open()) {
-      menu.open = false;
-      menu.querySelector('summary').focus();
-      event.stopImmediatePropagation();
-    }
-  }, true);
+  document.addEventListener(
+    'keydown',
+    (event) => {
+      if (event.key !== 'Escape') return;
+      for (const menu of open()) {
+        menu.open = false;
+        menu.querySelector('summary').focus();
+        event.stopImmediatePropagation();
+      }
+    },
+    true,
+  );
 }

@@ -4,7 +4,7 @@ const memory = new Map();
 export function readPref(name, otherwise) {
   try {
     const text = localStorage.getItem(`losswise.${name}`);
-    return text === null ? memory.get(name) ?? otherwise : JSON.parse(text);
+    return text === null ? (memory.get(name) ?? otherwise) : JSON.parse(text);
   } catch {
     return memory.get(name) ?? otherwise;
   }
@@ -12,5 +12,9 @@ export function readPref(name, otherwise) {
 
 export function writePref(name, value) {
   memory.set(name, value);
-  try { localStorage.setItem(`losswise.${name}`, JSON.stringify(value)); } catch { /* memory has it */ }
+  try {
+    localStorage.setItem(`losswise.${name}`, JSON.stringify(value));
+  } catch {
+    /* memory has it */
+  }
 }

@@ -20,21 +20,26 @@ draw();
 /** Selected sessions that the table has not loaded are asked for one by one. */
 async function fetchSelected(always = false) {
   const missing = state.selected.filter((id) => always || !sessions.has(id));
-  await Promise.all(missing.map(async (id) => {
-    try {
-      absorb(await getSession(id));
-    } catch (error) {
-      if (error.status === 404 || error.status === 410) select(state.selected.filter((other) => other !== id));
-      else if (always) throw error;
-    }
-  }));
+  await Promise.all(
+    missing.map(async (id) => {
+      try {
+        absorb(await getSession(id));
+      } catch (error) {
+        if (error.status === 404 || error.status === 410)
+          select(state.selected.filter((other) => other !== id));
+        else if (always) throw error;
+      }
+    }),
+  );
 }
 
 /** After a broken connection, or while there is no stream: what has changed? */
 async function catchUpAll() {
   await refresh();
   await fetchSelected(false);
-  const stillShown = state.selected.filter((id) => !list.ids.slice(0, 100).includes(id) && sessions.get(id)?.status === 'active');
+  const stillShown = state.selected.filter(
+    (id) => !list.ids.slice(0, 100).includes(id) && sessions.get(id)?.status === 'active',
+  );
   for (const id of stillShown) absorb(await getSession(id));
   catchUp();
 }
@@ -54,7 +59,9 @@ function showNewest() {
   if (!state.automatic || !list.loaded || (filtered && !first)) return;
   first = false;
   if (state.selected.length >= SHOWN_FIRST) return;
-  const fresh = list.ids.filter((id) => !state.selected.includes(id)).slice(0, SHOWN_FIRST - state.selected.length);
+  const fresh = list.ids
+    .filter((id) => !state.selected.includes(id))
+    .slice(0, SHOWN_FIRST - state.selected.length);
   if (fresh.length) select([...state.selected, ...fresh], { automatic: true });
 }
 
@@ -67,12 +74,22 @@ on('selection', () => {
   clearTimeout(following);
   following = setTimeout(() => live.open(), 150);
 });
-on('deleted', (id) => state.selected.includes(id) && select(state.selected.filter((other) => other !== id), { automatic: state.automatic }));
+on(
+  'deleted',
+  (id) =>
+    state.selected.includes(id) &&
+    select(
+      state.selected.filter((other) => other !== id),
+      { automatic: state.automatic },
+    ),
+);
 on('list', () => {
   showNewest();
   arrange();
 });
-on('trouble', (text) => { document.getElementById('announce').textContent = text; });
+on('trouble', (text) => {
+  document.getElementById('announce').textContent = text;
+});
 
 await Promise.all([reload(), fetchSelected()]);
 arrange();

@@ -28,17 +28,21 @@ for (const button of document.querySelectorAll('[data-copy]')) {
     let copied = true;
     try {
       await navigator.clipboard.writeText(code.textContent);
-    } catch { // no clipboard without https or a loopback address: select the text, so that a key press copies it
+    } catch {
+      // no clipboard without https or a loopback address: select the text, so that a key press copies it
       copied = false;
       getSelection().selectAllChildren(code);
     }
     button.textContent = copied ? 'Copied' : 'Selected: press Ctrl C';
-    setTimeout(() => { button.textContent = 'Copy'; }, 2000);
+    setTimeout(() => {
+      button.textContent = 'Copy';
+    }, 2000);
   });
 }
 
 // Strings, comments and keywords. The text stays what it was: only spans are put around pieces of it.
-const TOKENS = /(#[^\n]*)|("(?:\\.|[^"\\\n])*")|\b(import|from|as|with|for|in|if|def|class|return|not|and|or|None|True|False)\b/g;
+const TOKENS =
+  /(#[^\n]*)|("(?:\\.|[^"\\\n])*")|\b(import|from|as|with|for|in|if|def|class|return|not|and|or|None|True|False)\b/g;
 for (const code of document.querySelectorAll('code.python')) {
   const text = code.textContent;
   const parts = [];

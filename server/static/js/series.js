@@ -15,12 +15,23 @@ let zoomTimer = 0;
 let zoomAsking = null;
 
 const entryOf = (graph, session) => {
-  if (!entries.has(graph)) entries.set(graph, { session, full: null, zoom: null, wanted: false, stale: true, asking: false, missed: [] });
+  if (!entries.has(graph))
+    entries.set(graph, {
+      session,
+      full: null,
+      zoom: null,
+      wanted: false,
+      stale: true,
+      asking: false,
+      missed: [],
+    });
   return entries.get(graph);
 };
 
 /** How many pixels wide charts are: what the server sends fits them. */
-export const setWidth = (width) => { pixels = width; };
+export const setWidth = (width) => {
+  pixels = width;
+};
 
 /** A graph is in sight: have its points. */
 export function need(graph, session) {
@@ -96,7 +107,9 @@ async function askFull(graphs) {
 }
 
 function layerFrom(body) {
-  const lines = new Map(Object.entries(body.series).map(([name, columns]) => [name, lineFrom(columns, body.exact)]));
+  const lines = new Map(
+    Object.entries(body.series).map(([name, columns]) => [name, lineFrom(columns, body.exact)]),
+  );
   return { version: body.version ?? 0, exact: body.exact, lines, tail: 0 };
 }
 
@@ -148,7 +161,9 @@ function addAll(layer, series, perhapsKnown, window) {
 // lines leave the picture instead of ending in it. `windowOf` gives a session's window in steps.
 
 let windowOf = () => null;
-export const setWindows = (give) => { windowOf = give; };
+export const setWindows = (give) => {
+  windowOf = give;
+};
 
 function zoomSoon() {
   clearTimeout(zoomTimer);
@@ -161,7 +176,14 @@ async function askZoom() {
   const { signal } = (zoomAsking = new AbortController());
   const groups = new Map();
   for (const [graph, entry] of entries) {
-    if (!entry.wanted || !entry.full || entry.full.exact || entry.zoom || !state.selected.includes(entry.session)) continue;
+    if (
+      !entry.wanted ||
+      !entry.full ||
+      entry.full.exact ||
+      entry.zoom ||
+      !state.selected.includes(entry.session)
+    )
+      continue;
     const window = windowOf(graph, entry);
     if (!window) continue;
     const key = `${window.x0} ${window.x1}`;
@@ -176,7 +198,8 @@ async function askZoom() {
 async function askWindow({ window, graphs }, signal) {
   try {
     const answer = (await getSeries(graphs, { ...window, width: pixels * 1.2 }, signal)).graphs;
-    for (const [graph, body] of Object.entries(answer)) entries.get(graph).zoom = { ...layerFrom(body), window };
+    for (const [graph, body] of Object.entries(answer))
+      entries.get(graph).zoom = { ...layerFrom(body), window };
     emit('series', graphs);
   } catch (error) {
     if (error.name !== 'AbortError') emit('trouble', error.message);
@@ -188,5 +211,9 @@ on('zoom', () => {
   zoomAsking?.abort();
   if (state.zoom) zoomSoon();
 });
-on('series', () => { if (state.zoom) zoomSoon(); });
-on('deleted', (id) => { for (const [graph, entry] of entries) if (entry.session === id) entries.delete(graph); });
+on('series', () => {
+  if (state.zoom) zoomSoon();
+});
+on('deleted', (id) => {
+  for (const [graph, entry] of entries) if (entry.session === id) entries.delete(graph);
+});

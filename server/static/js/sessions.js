@@ -6,7 +6,17 @@ const PAGE = 100;
 const CHECKED = 20;
 
 /** The table's rows: ids in the server's order, and what the server said of the whole filter. */
-export const list = { ids: [], next: null, total: 0, counts: {}, loaded: false, waiting: false, error: null, refused: false, news: new Set() };
+export const list = {
+  ids: [],
+  next: null,
+  total: 0,
+  counts: {},
+  loaded: false,
+  waiting: false,
+  error: null,
+  refused: false,
+  news: new Set(),
+};
 
 let asking = null;
 let countsTimer = 0;
@@ -150,6 +160,8 @@ function countSoon() {
       list.counts = page.counts;
       list.total = page.total;
       emit('list');
-    } catch { /* the next change asks again */ }
+    } catch {
+      /* the next change asks again */
+    }
   }, 1000);
 }

@@ -33,11 +33,15 @@ export function startSplit() {
     const start = event.clientY - pane.offsetHeight;
     const move = (moved) => set(moved.clientY - start);
     bar.addEventListener('pointermove', move);
-    bar.addEventListener('lostpointercapture', () => {
-      bar.removeEventListener('pointermove', move);
-      bar.classList.remove('held');
-      writePref('split', pane.offsetHeight);
-    }, { once: true });
+    bar.addEventListener(
+      'lostpointercapture',
+      () => {
+        bar.removeEventListener('pointermove', move);
+        bar.classList.remove('held');
+        writePref('split', pane.offsetHeight);
+      },
+      { once: true },
+    );
   });
   bar.addEventListener('keydown', (event) => {
     const by = { ArrowDown: 30, ArrowUp: -30, PageDown: 150, PageUp: -150 }[event.key];

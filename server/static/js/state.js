@@ -6,7 +6,8 @@ const bus = new EventTarget();
 const NONE = 'none';
 
 export const on = (name, listener) => bus.addEventListener(name, (event) => listener(event.detail));
-export const once = (name, listener) => bus.addEventListener(name, (event) => listener(event.detail), { once: true });
+export const once = (name, listener) =>
+  bus.addEventListener(name, (event) => listener(event.detail), { once: true });
 export const emit = (name, detail) => bus.dispatchEvent(new CustomEvent(name, { detail }));
 
 const root = document.getElementById('content');
@@ -52,7 +53,9 @@ export function select(ids, { automatic = false } = {}) {
 }
 
 export const toggle = (id) =>
-  select(state.selected.includes(id) ? state.selected.filter((other) => other !== id) : [...state.selected, id]);
+  select(
+    state.selected.includes(id) ? state.selected.filter((other) => other !== id) : [...state.selected, id],
+  );
 
 /** Another question to the server: search, status or sort. */
 export function ask(changes) {

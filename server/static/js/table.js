@@ -46,11 +46,13 @@ export function draw() {
 function layColumns() {
   columns = shown();
   rows.clear();
-  group.replaceChildren(...columns.map((column) => {
-    const col = document.createElement('col');
-    if (column.key !== 'tag') col.style.width = `${column.width}px`;
-    return col;
-  }));
+  group.replaceChildren(
+    ...columns.map((column) => {
+      const col = document.createElement('col');
+      if (column.key !== 'tag') col.style.width = `${column.width}px`;
+      return col;
+    }),
+  );
   const wanted = columns.reduce((sum, column) => sum + column.width, 0);
   table.style.minWidth = `${innerWidth <= 700 ? wanted - 90 : wanted}px`;
   head.replaceChildren(...columns.map(header));
@@ -73,7 +75,13 @@ function header(column) {
   if (!column.sort) {
     const span = document.createElement('span');
     span.textContent = column.label;
-    if (column.key === 'pick') span.append(Object.assign(document.createElement('span'), { className: 'unseen', textContent: 'Shown in the graphs' }));
+    if (column.key === 'pick')
+      span.append(
+        Object.assign(document.createElement('span'), {
+          className: 'unseen',
+          textContent: 'Shown in the graphs',
+        }),
+      );
     th.append(span);
     return th;
   }
@@ -130,13 +138,15 @@ function place(nodes) {
 }
 
 function drawBones() {
-  body.replaceChildren(...Array.from({ length: BONES }, () => {
-    const row = document.createElement('tr');
-    row.className = 'bones';
-    row.ariaHidden = 'true';
-    row.append(...columns.map(() => document.createElement('td')));
-    return row;
-  }));
+  body.replaceChildren(
+    ...Array.from({ length: BONES }, () => {
+      const row = document.createElement('tr');
+      row.className = 'bones';
+      row.ariaHidden = 'true';
+      row.append(...columns.map(() => document.createElement('td')));
+      return row;
+    }),
+  );
 }
 
 function patch(id, index) {
@@ -210,13 +220,22 @@ body.addEventListener('focusin', (event) => {
 });
 
 scroll.addEventListener('scroll', draw, { passive: true });
-new ResizeObserver(() => { measure(); draw(); }).observe(scroll);
+new ResizeObserver(() => {
+  measure();
+  draw();
+}).observe(scroll);
 menu.addEventListener('toggle', () => menu.open && fillMenu(menu));
 
-on('columns', () => { layColumns(); draw(); });
+on('columns', () => {
+  layColumns();
+  draw();
+});
 for (const name of ['list', 'session', 'selection', 'waiting', 'best']) on(name, draw);
 addEventListener('losswise:theme', draw);
-on('question', () => { scroll.scrollTop = 0; reload(); });
+on('question', () => {
+  scroll.scrollTop = 0;
+  reload();
+});
 on('arrived', (id) => {
   if (scroll.scrollTop > 0) scroll.scrollTop += ROW; // what the person reads stays where it is
   requestAnimationFrame(() => requestAnimationFrame(() => rows.get(id)?.classList.add('fresh')));

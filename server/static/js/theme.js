@@ -1,13 +1,26 @@
 // Runs before anything is painted, so that a dark page never flashes white. A classic script on purpose.
 (function () {
   let chosen = null;
-  try { chosen = localStorage.getItem('losswise.theme'); } catch { /* storage is switched off */ }
+  try {
+    chosen = localStorage.getItem('losswise.theme');
+  } catch {
+    /* storage is switched off */
+  }
   const dark = matchMedia('(prefers-color-scheme: dark)');
-  const apply = () => { document.documentElement.dataset.theme = chosen || (dark.matches ? 'dark' : 'light'); };
-  dark.addEventListener('change', () => { apply(); dispatchEvent(new Event('losswise:theme')); });
+  const apply = () => {
+    document.documentElement.dataset.theme = chosen || (dark.matches ? 'dark' : 'light');
+  };
+  dark.addEventListener('change', () => {
+    apply();
+    dispatchEvent(new Event('losswise:theme'));
+  });
   addEventListener('losswise:toggle-theme', () => {
     chosen = document.documentElement.dataset.theme === 'dark' ? 'light' : 'dark';
-    try { localStorage.setItem('losswise.theme', chosen); } catch { /* holds for this page then */ }
+    try {
+      localStorage.setItem('losswise.theme', chosen);
+    } catch {
+      /* holds for this page then */
+    }
     apply();
     dispatchEvent(new Event('losswise:theme'));
   });

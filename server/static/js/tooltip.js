@@ -31,7 +31,8 @@ function brokenNear(u, item, at, place) {
   const { bad } = item.line;
   for (let by = 0; by < 30; by += 1) {
     for (const near of [at - by, at + by]) {
-      if (bad[near] && Math.abs(u.valToPos(item.places[near], 'x') - u.valToPos(place, 'x')) <= MARK_REACH) return near;
+      if (bad[near] && Math.abs(u.valToPos(item.places[near], 'x') - u.valToPos(place, 'x')) <= MARK_REACH)
+        return near;
     }
   }
   return bad[at] ? at : -1;
@@ -58,7 +59,9 @@ function dots(chart, here) {
   chart.spots ??= [];
   if (chart.spotsIn !== over) chart.spots = [];
   chart.spotsIn = over;
-  const places = here.filter(({ item, at }) => Number.isFinite(valueOf(item, at)) && !(state.logY && valueOf(item, at) <= 0));
+  const places = here.filter(
+    ({ item, at }) => Number.isFinite(valueOf(item, at)) && !(state.logY && valueOf(item, at) <= 0),
+  );
   while (chart.spots.length < places.length) {
     const spot = document.createElement('i');
     spot.className = 'spot';
@@ -77,14 +80,23 @@ function dots(chart, here) {
 const valueOf = (item, at) => (item.smoothed ?? item.line.mid)[at];
 
 function fill(chart, here, place, xlabel) {
-  tip ??= document.body.appendChild(Object.assign(document.createElement('div'), { className: 'tip', role: 'tooltip' }));
+  tip ??= document.body.appendChild(
+    Object.assign(document.createElement('div'), { className: 'tip', role: 'tooltip' }),
+  );
   const at = document.createElement('div');
   at.className = 'at';
   const steps = here.map(({ item, at: n }) => item.places[n]);
-  at.textContent = placeText(steps.reduce((best, x) => (Math.abs(x - place) < Math.abs(best - place) ? x : best), steps[0]), state.xMode, xlabel);
+  at.textContent = placeText(
+    steps.reduce((best, x) => (Math.abs(x - place) < Math.abs(best - place) ? x : best), steps[0]),
+    state.xMode,
+    xlabel,
+  );
   const nearestRow = closest(chart, here);
   const table = document.createElement('table');
-  const shown = here.length > ROWS ? [...here].sort((a, b) => (b === nearestRow) - (a === nearestRow)).slice(0, ROWS) : here;
+  const shown =
+    here.length > ROWS
+      ? [...here].sort((a, b) => (b === nearestRow) - (a === nearestRow)).slice(0, ROWS)
+      : here;
   table.append(...shown.map((entry) => row(entry, entry === nearestRow && here.length > 1)));
   tip.replaceChildren(at, table);
   if (here.length > ROWS) tip.append(`and ${here.length - ROWS} more`);
@@ -102,7 +114,8 @@ function row({ item, at, broken }, near) {
   } else {
     cell(tr, number(valueOf(item, at)), 'value');
     if (item.smoothed) cell(tr, number(item.line.mid[at]), 'spread');
-    else if (!item.line.exact && item.line.lo[at] !== item.line.hi[at]) cell(tr, `${number(item.line.lo[at])} to ${number(item.line.hi[at])}`, 'spread');
+    else if (!item.line.exact && item.line.lo[at] !== item.line.hi[at])
+      cell(tr, `${number(item.line.lo[at])} to ${number(item.line.hi[at])}`, 'spread');
   }
   return tr;
 }
@@ -123,7 +136,14 @@ function cell(tr, text, className) {
 
 /** The flags of a place in words. */
 export function words(flags) {
-  return [[NAN, 'NaN'], [PLUS, '∞'], [MINUS, '−∞']].filter(([flag]) => flags & flag).map(([, word]) => word).join(', ');
+  return [
+    [NAN, 'NaN'],
+    [PLUS, '∞'],
+    [MINUS, '−∞'],
+  ]
+    .filter(([flag]) => flags & flag)
+    .map(([, word]) => word)
+    .join(', ');
 }
 
 function closest(chart, here) {

@@ -39,18 +39,26 @@ export function windowOf(line, sessionId, mode, { min, max }) {
 export function placeText(value, mode, label) {
   if (mode === 'percent') return `${value.toFixed(1)} %`;
   if (mode === 'elapsed') return `after ${duration(value)}`;
-  if (mode === 'time') return new Date(value * 1000).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
+  if (mode === 'time')
+    return new Date(value * 1000).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'medium' });
   return `${label || 'step'} ${whole(Math.round(value))}`;
 }
 
-const SECONDS = [0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 432000, 864000];
-const STEPS = [1, 2, 5].flatMap((m) => Array.from({ length: 18 }, (_, e) => m * 10 ** e)).sort((a, b) => a - b);
+const SECONDS = [
+  0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800,
+  432000, 864000,
+];
+const STEPS = [1, 2, 5]
+  .flatMap((m) => Array.from({ length: 18 }, (_, e) => m * 10 ** e))
+  .sort((a, b) => a - b);
 
 /** uPlot's settings for the axis. */
 export function axisOptions(mode) {
   if (mode === 'time') return {};
-  if (mode === 'elapsed') return { incrs: SECONDS, values: (u, splits) => splits.map((s) => (s === null ? '' : shortDuration(s))) };
-  if (mode === 'percent') return { values: (u, splits) => splits.map((s) => (s === null ? '' : `${+s.toFixed(4)}%`)) };
+  if (mode === 'elapsed')
+    return { incrs: SECONDS, values: (u, splits) => splits.map((s) => (s === null ? '' : shortDuration(s))) };
+  if (mode === 'percent')
+    return { values: (u, splits) => splits.map((s) => (s === null ? '' : `${+s.toFixed(4)}%`)) };
   return { incrs: STEPS, values: (u, splits) => splits.map((s) => (s === null ? '' : shortNumber(s))) };
 }
 
@@ -58,13 +66,21 @@ export function shortDuration(seconds) {
   if (seconds === 0) return '0';
   if (seconds % 86400 === 0) return `${seconds / 86400}d`;
   if (seconds % 3600 === 0) return `${seconds / 3600}h`;
-  if (seconds % 60 === 0) return seconds > 3600 ? `${Math.floor(seconds / 3600)}h${(seconds % 3600) / 60}m` : `${seconds / 60}m`;
-  return seconds > 60 ? `${Math.floor(seconds / 60)}m${+(seconds % 60).toFixed(1)}s` : `${+seconds.toFixed(2)}s`;
+  if (seconds % 60 === 0)
+    return seconds > 3600 ? `${Math.floor(seconds / 3600)}h${(seconds % 3600) / 60}m` : `${seconds / 60}m`;
+  return seconds > 60
+    ? `${Math.floor(seconds / 60)}m${+(seconds % 60).toFixed(1)}s`
+    : `${+seconds.toFixed(2)}s`;
 }
 
 export function shortNumber(value) {
   const size = Math.abs(value);
-  for (const [unit, letter] of [[1e12, 'T'], [1e9, 'G'], [1e6, 'M'], [1e3, 'k']]) {
+  for (const [unit, letter] of [
+    [1e12, 'T'],
+    [1e9, 'G'],
+    [1e6, 'M'],
+    [1e3, 'k'],
+  ]) {
     if (size >= unit) return `${+(value / unit).toFixed(4)}${letter}`;
   }
   return String(+value.toFixed(4));

@@ -23,7 +23,10 @@ export function yValues(u, splits, axis, space, step) {
   return splits.map((value) => {
     if (value === null) return '';
     if (value === 0) return '0';
-    if (log) return Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3 ? exponent(value) : String(+value.toPrecision(6));
+    if (log)
+      return Math.abs(value) >= 1e5 || Math.abs(value) < 1e-3
+        ? exponent(value)
+        : String(+value.toPrecision(6));
     if (size >= 1e4) return shortNumber(value);
     if (size < 1e-3) return exponent(value);
     return value.toFixed(digitsOf(step));
@@ -37,7 +40,10 @@ function digitsOf(step) {
   return digits;
 }
 
-const exponent = (value) => String(+value.toPrecision(3)).includes('e') ? String(+value.toPrecision(3)) : (+value.toPrecision(3)).toExponential();
+const exponent = (value) =>
+  String(+value.toPrecision(3)).includes('e')
+    ? String(+value.toPrecision(3))
+    : (+value.toPrecision(3)).toExponential();
 
 /** The range that holds what is in sight, with a little air; null where there is nothing finite. */
 export function yRange(lines, [x0, x1], logY) {
@@ -61,7 +67,8 @@ export function yRange(lines, [x0, x1], logY) {
   }
   const air = (max - min) * 0.05;
   if (min >= 0 && min < max * 0.3) return [0, max + air];
-  if (max <= 1 && min >= 0 && max > 0.9) return [min - air, Math.min(1, max + air) === 1 ? 1 + air / 5 : max + air];
+  if (max <= 1 && min >= 0 && max > 0.9)
+    return [min - air, Math.min(1, max + air) === 1 ? 1 + air / 5 : max + air];
   return [min - air, max + air];
 }
 
