@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import signal
 import sys
@@ -119,6 +120,11 @@ def _at_exit() -> None:
             return
         except Exception as problem:
             say_error("ending a session at exit", problem)
+    if isinstance(_watched.error, KeyboardInterrupt):
+        # CPython ends by SIGINT where the last code it ran was interrupted. What was imported since then to
+        # send the rest made it forget that, and the script's exit status would be another.
+        with contextlib.suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")
 
 
 def _how(session: Session) -> tuple[str, str | None, Any]:
@@ -127,6 +133,8 @@ def _how(session: Session) -> tuple[str, str | None, Any]:
         status, reason = ending_of(_watched.error)
         return status, reason, _watched.error if status == "failed" else None
     outbox = session._outbox
+    if outbox is not None and _watched.exit_at is not None:
+        outbox.write_out(2.0)
     went_on = outbox is not None and _watched.exit_at is not None and outbox.last_point_at > _watched.exit_at
     if _watched.exit_code not in (None, 0) and not went_on:  # went on: somebody caught that SystemExit
         message = f"exit status {_watched.exit_code}"

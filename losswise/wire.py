@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import os
 import threading
 import time
@@ -67,13 +68,23 @@ class Pace:
 _pace = Pace()
 
 
-def _renew_pace() -> None:
+# `requests` would import it on the sender's thread, and it must not set its fork handlers in mid-fork
+assert logging
+
+_importing = threading.Lock()
+"""Held while `requests` is imported. A child forked in the middle of it could never import it."""
+
+
+def _after_fork_in_child() -> None:
     global _pace
     _pace = Pace()
+    _importing.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_pace)
+    os.register_at_fork(
+        before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_after_fork_in_child
+    )
 
 
 class Wire:
@@ -104,11 +115,7 @@ class Wire:
             body = gzip.compress(body, compresslevel=3)
             headers["Content-Encoding"] = "gzip"
         try:
-            import requests  # 160 ms: only when something is sent
-
-            if self._session is None:
-                self._session = requests.Session()
-            response = self._session.request(
+            response = self._opened().request(
                 method,
                 self.base_url + path,
                 data=body,
@@ -126,6 +133,13 @@ class Wire:
             problem=f"HTTP {response.status_code}",
             retry_after=_seconds(response.headers.get("Retry-After")),
         )
+
+    def _opened(self) -> requests.Session:
+        if self._session is None:
+            with _importing:
+                import requests  # 160 ms: only when something is sent
+            self._session = requests.Session()
+        return self._session
 
     def _authorize(self, request: Any) -> Any:
         request.headers["Authorization"] = f"Bearer {self._api_key}"
