@@ -45,7 +45,6 @@ MAX_COMMAND = 10_000
 GIT_SECONDS = 10.0
 
 _SECRET_OPTION = re.compile(r"(?i)^--?[\w-]*(key|token|secret|password|passwd)[\w-]*")
-_ADDRESS = re.compile(r"^(?P<scheme>[a-zA-Z][\w+.-]*://)[^/@]*@")
 
 
 def default_tag(track_git: bool) -> str:
@@ -125,8 +124,13 @@ def without_user(address: str) -> str:
     >>> without_user("git@example.com:team/repo.git")
     'example.com:team/repo.git'
     """
-    if "://" in address:
-        return _ADDRESS.sub(r"\g<scheme>", address)
+    scheme, is_url, rest = address.partition("://")
+    if is_url:
+        authority, _slash, _path = rest.partition("/")
+        _host, colon, port = authority.rpartition("@")[2].partition(":")
+        if colon and not port.isdigit():  # no port, so a password with a slash in it
+            return f"{scheme}://{rest.rpartition('@')[2]}"
+        return f"{scheme}://{rest[len(authority.rpartition('@')[0]) :].removeprefix('@')}"
     before, at, after = address.partition("@")
     return after if at and "/" not in before else address
 

@@ -78,6 +78,7 @@ def script(tmp_path: Path, clean_home: Path) -> Iterator[Callable[..., Script]]:
             [sys.executable, str(path)],
             env=clean_environment(clean_home, **passed),
             cwd=tmp_path,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
