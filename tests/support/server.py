@@ -156,7 +156,7 @@ def eventually(check: Callable[[], Any], timeout: float = 20.0, every: float = 0
             last = check()
             if last:
                 return last
-        except (AssertionError, LookupError, ValueError, requests.RequestException) as error:
+        except (AssertionError, LookupError, TypeError, ValueError, requests.RequestException) as error:
             last = error
         time.sleep(every)
     raise AssertionError(f"still not so after {timeout} s: {last!r}")
