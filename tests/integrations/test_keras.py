@@ -90,7 +90,11 @@ def test_a_fit_arrives_complete(watched: Server) -> None:
     assert params["optimizer_config"]["momentum"] == 0.9
     assert (params["parameters"], params["trainable_parameters"]) == (650, 650)
     assert (params["batch_size"], params["epochs"], params["steps_per_epoch"]) == (BATCH, 3, 4)
-    assert (params["model"], params["keras"], params["backend"]) == ("digits", keras.__version__, keras.backend.backend())
+    assert (params["model"], params["keras"], params["backend"]) == (
+        "digits",
+        keras.__version__,
+        keras.backend.backend(),
+    )
     summary = next(text["text"] for text in session["texts"] if text["name"] == "model summary")
     assert "dense" in summary
     assert "650" in summary
