@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 FRAMEWORK ?= numpy
 BIN = $(VENV)/bin
+# setuptools warns of an editable install, which is what we want here
+PIP = PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --quiet
 SOURCES = setup.py pyproject.toml server/frontend/package-lock.json
 
 # what `make demo FRAMEWORK=...` installs beside the server
@@ -42,17 +44,17 @@ $(VENV)/bin/python:
 		|| { echo "Losswise needs Python 3.10 or newer; name one with make PYTHON=python3.12" >&2; exit 1; }
 	@echo "Making $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV) || { echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(PIP) --upgrade pip
 
 $(VENV)/.demo-$(FRAMEWORK): $(SOURCES) | $(VENV)/bin/python
 	@test -n "$(DEMO_$(FRAMEWORK))" || { echo "FRAMEWORK is numpy, keras or lightning, not $(FRAMEWORK)" >&2; exit 1; }
 	@echo "Installing Losswise and what the demo needs ($(DEMO_$(FRAMEWORK))) ..."
-	@$(BIN)/python -m pip install --quiet $(foreach item,$(DEMO_$(FRAMEWORK)),$(if $(filter .%,$(item)),--editable '$(item)','$(item)'))
+	@$(PIP) $(foreach item,$(DEMO_$(FRAMEWORK)),$(if $(filter .%,$(item)),--editable '$(item)','$(item)'))
 	@touch $@
 
 $(VENV)/.test: $(SOURCES) | $(VENV)/bin/python
 	@echo "Installing Losswise and what its tests need (PyTorch among it, some minutes on a slow line) ..."
-	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@$(PIP) --editable '.[test]'
 	@touch $@
 
 clean:

