@@ -13,7 +13,7 @@ DEMO_numpy = .[demo]
 DEMO_keras = .[demo,keras] jax
 DEMO_lightning = .[demo,lightning] torch==2.13.0
 
-.PHONY: demo test test-full lint format bench clean help
+.PHONY: demo test test-full lint format clean help
 
 help:
 	@echo "make demo       set up, serve, and train a small model whose curves you watch (FRAMEWORK=numpy|keras|lightning)"
