@@ -142,6 +142,16 @@ def test_interrupted_runs_are_cancelled(demo: Callable[..., Demo]) -> None:
     assert (run["status"], run["reason"]) == ("cancelled", "interrupted")
 
 
+def test_ctrl_c_counts_where_a_shell_had_it_ignored(demo: Callable[..., Demo]) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        started = demo("--port", "0", "--seconds", "100")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    eventually(lambda: started.sessions()[0]["last_x"] > 3)
+    assert started.ends_by(signal.SIGINT) == 130
+
+
 def test_a_port_taken_by_ones_own_server(
     demo: Callable[..., Demo], new_server: Callable[..., Server], clean_home: Path
 ) -> None:
