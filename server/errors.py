@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
@@ -28,6 +28,8 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Refused, lambda error: answer(error.status, error.code, error.message))
     app.register_error_handler(SQLAlchemyError, _database_error)
+    for error in (DataError, ProgrammingError, OverflowError):
+        app.register_error_handler(error, _out_of_range)
     app.register_error_handler(Exception, _crash)
 
 
@@ -64,6 +66,13 @@ def _database_error(error: SQLAlchemyError) -> Any:
     if busy:
         return answer(503, "unavailable", "The database does not answer now; try again in a moment.")
     return answer(500, "server_error", "The server could not do that; its log says why.")
+
+
+def _out_of_range(error: Exception) -> Any:
+    """A number too large for a column, or a made-up cursor: the asker's doing, unless something was to be stored."""
+    if request.method not in ("GET", "HEAD"):
+        return _crash(error)
+    return answer(400, "bad_request", "A value in the question is out of range, or of the wrong kind.")
 
 
 def _away(error: DBAPIError) -> bool:

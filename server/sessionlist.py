@@ -30,6 +30,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.elements import ColumnElement
 
+from losswise.records import INT64_MAX, INT64_MIN
+
 from . import statistics, status
 from .database import is_sqlite
 from .models import Graph, Project, Session
@@ -277,8 +279,15 @@ def _write_cursor(at: list[Any], now: float) -> str:
 def _read_cursor(cursor: str) -> dict[str, Any]:
     try:
         place = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(place["at"], list) or not isinstance(place["now"], float):
+        if not isinstance(place["now"], float) or not all(map(_is_place, place["at"])):
             raise TypeError
     except (ValueError, TypeError, KeyError, binascii.Error, msgspec.DecodeError):
         raise BadQuery("'cursor' is not one that this server gave") from None
     return dict(place)
+
+
+def _is_place(value: Any) -> bool:
+    """Whether the value may stand in a cursor: what a column to sort by holds."""
+    if type(value) is int:
+        return INT64_MIN <= value <= INT64_MAX
+    return value is None or type(value) in (str, float)

@@ -11,7 +11,7 @@ import msgspec
 from flask import Blueprint, Response, request
 from sqlalchemy import select
 
-from losswise.records import is_id
+from losswise.records import INT64_MAX, INT64_MIN, is_id, storable_text
 
 from .. import pointstore, series, sessionlist
 from ..access import Access
@@ -42,9 +42,9 @@ def list_sessions() -> Response:
                 projects,
                 limit=whole_number("limit", sessionlist.LIMIT, 1, sessionlist.LIMIT_MOST),
                 cursor=request.args.get("cursor"),
-                q=request.args.get("q"),
+                q=storable_text(request.args.get("q", "")),
                 status_=request.args.get("status"),
-                sort=request.args.get("sort"),
+                sort=storable_text(request.args.get("sort", "")),
             )
     except sessionlist.BadQuery as error:
         raise Refused(400, "bad_request", str(error)) from None
@@ -142,7 +142,7 @@ def _write_cursor(x: int, arrival: int) -> str:
 def _read_cursor(cursor: str) -> list[int]:
     try:
         place = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=list[int])
-        if len(place) == 2:
+        if len(place) == 2 and all(INT64_MIN <= number <= INT64_MAX for number in place):
             return place
     except (ValueError, binascii.Error, msgspec.DecodeError):
         pass

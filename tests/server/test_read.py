@@ -125,6 +125,29 @@ def test_unreadable_questions_are_400(server: Server, query: dict[str, str]) -> 
     assert answer.json()["error"]
 
 
+def test_made_up_cursors_and_numbers_are_no_crash(server: Server) -> None:
+    import base64
+
+    run = Writing(server)
+    graph = run.graph()
+
+    def cursor(text: str) -> str:
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    for path, params in (
+        (f"/graphs/{graph}/points", {"cursor": cursor("[99999999999999999999999, 2]")}),
+        (f"/graphs/{graph}/points", {"cursor": cursor("[18446744073709551615, 2]")}),
+        ("/sessions", {"cursor": cursor('{"at": ["text", 1], "now": 1.5}')}),
+        ("/sessions", {"cursor": cursor('{"at": 5, "now": 1.5}')}),
+        ("/sessions", {"cursor": cursor('{"at": [[], 1], "now": 1.5}')}),
+        ("/sessions", {"cursor": cursor('{"at": [18446744073709551615, 18446744073709551615], "now": 1.5}')}),
+    ):
+        assert server.request("GET", "/api/v2" + path, params=params).status_code in (200, 400), params
+    for params in ({"q": "nul\0inside"}, {"sort": "min(a\0b)"}, {"sort": "params.\0"}):
+        assert server.request("GET", "/api/v2/sessions", params=params).status_code == 200
+    assert server.signed_in().get(f"{server.url}/projects/{10**20}", timeout=30).status_code in (400, 404)
+
+
 def test_unknown_things_are_404(server: Server) -> None:
     for path in ("/sessions/" + "0" * 20, "/graphs/" + "0" * 20 + "/points", "/series?graph=zzz", "/nowhere"):
         answer = server.request("GET", "/api/v2" + path)
