@@ -31,6 +31,9 @@ MAX_NAME = 500
 MAX_NAMES = 1_000
 MAX_TEXT = 1024 * 1024
 
+LATEST = 253_402_300_799
+"""The last second of the year 9999: a time after it, or before 1970, is no time."""
+
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 Record = dict[str, Any]
@@ -218,8 +221,8 @@ def _check_session(record: Record) -> None:
     if max_iter is not None and not (_is_int64(max_iter) and max_iter > 0):
         raise BadRecord("'max_iter' must be a whole number above 0, or null")
     created_at = record.get("created_at")
-    if created_at is not None and not _is_number(created_at):
-        raise BadRecord("'created_at' must be unix seconds")
+    if created_at is not None and not _is_time(created_at):
+        raise BadRecord("'created_at' must be unix seconds, 0 to the year 9999")
 
 
 def _check_graph(record: Record) -> None:
@@ -238,8 +241,8 @@ def _check_points(record: Record) -> None:
         raise BadRecord("'x' must be a list of whole numbers")
     if x and not (INT64_MIN <= min(x) and max(x) <= INT64_MAX):
         raise BadRecord("'x' must fit into 64 bits")
-    if not isinstance(t, list) or not set(map(type, t)) <= {int, float} or not all(map(math.isfinite, t)):
-        raise BadRecord("'t' must be a list of unix seconds")
+    if not isinstance(t, list) or not all(map(_is_time, t)):
+        raise BadRecord("'t' must be a list of unix seconds, 0 to the year 9999")
     if len(t) != len(x):
         raise BadRecord(f"'x' has {len(x)} places and 't' has {len(t)}")
     if not isinstance(y, dict):
@@ -304,8 +307,8 @@ def _check_image(record: Record) -> None:
 def _check_rewind(record: Record) -> None:
     if not _is_int64(record.get("after")):
         raise BadRecord("'after' must be a whole number")
-    if not _is_number(record.get("t")):
-        raise BadRecord("'t' must be unix seconds")
+    if not _is_time(record.get("t")):
+        raise BadRecord("'t' must be unix seconds, 0 to the year 9999")
     if record.get("graph") is not None:
         _id(record, "graph")
 
@@ -315,8 +318,8 @@ def _check_status(record: Record) -> None:
         raise BadRecord(f"'status' must be one of {', '.join(STATUSES)}")
     _optional(record, "reason", str, "text")
     _optional(record, "error", dict, "an object")
-    if record.get("t") is not None and not _is_number(record["t"]):
-        raise BadRecord("'t' must be unix seconds")
+    if record.get("t") is not None and not _is_time(record["t"]):
+        raise BadRecord("'t' must be unix seconds, 0 to the year 9999")
     dropped = record.get("dropped")
     if dropped is not None and not (_is_int64(dropped) and dropped >= 0):
         raise BadRecord("'dropped' must be a number of points")
@@ -358,8 +361,8 @@ def _is_int64(value: Any) -> bool:
     return type(value) is int and INT64_MIN <= value <= INT64_MAX
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value)
+def _is_time(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= LATEST
 
 
 def _kind_of(value: Any) -> str:

@@ -267,6 +267,8 @@ class Session:
         Example:
             >>> session.set_values({"best epoch": 12, "checkpoint": "s3://models/12.pt"})
         """
+        if not isinstance(values, Mapping):
+            return say_once("values", f"set_values takes a dictionary, not {values!r:.60}; skipped")
         try:
             self._put(values_record({plain_name(name): snapshot(value) for name, value in values.items()}))
         except Exception as error:

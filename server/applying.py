@@ -37,6 +37,7 @@ class SessionState:
         self.changed = False
         self.rewound = False
         self.new_points: list[pointstore.Row] = []
+        self.places: list[tuple[float, int]] = []
         # of each graph that got points: their x, and its greatest x before, until the points are written
         self.new_x: dict[int, list[int]] = {}
         self.previous_x: dict[int, int | None] = {}
@@ -196,8 +197,8 @@ class SessionState:
         greatest = statistics.greatest_x(self.row["graph_stats"])
         if greatest is not None:
             self.row["last_x"] = greatest
-            if not self.replay:
-                self.row["pace"] = statistics.add_pace(self.row["pace"], t[-1], greatest)
+        if not self.replay:
+            self.places += zip(t, x, strict=True)
 
     def _revive(self) -> None:
         """Points of a live writer: it lives, and so does its session."""
@@ -222,7 +223,7 @@ class SessionState:
         for number in numbers:
             self._take_back(number, after, until)
         self.row["last_x"] = statistics.greatest_x(self.row["graph_stats"])
-        self.row["pace"] = []
+        self.row["pace"], self.places = [], []
         self.rewound = True
 
     def _take_back(self, number: int, after: int, until: float) -> None:
@@ -285,6 +286,7 @@ class SessionState:
         row = self.row
         titles = {str(graph["number"]): graph["title"] for graph in self.graphs.values()}
         row["stats"] = statistics.by_name(row["graph_stats"], titles)
+        row["pace"] = statistics.add_pace(row["pace"], self.places)
         row["eta"] = statistics.estimate(row["pace"], row["max_iter"], self.now) if row["status"] == "active" else None
         row["search"] = search_text(row)
         row["updated_at"] = self.now

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +67,8 @@ def prepare_engine(engine: Engine) -> None:
     the lock at its start instead of failing when it tries to turn from a reader into a writer."""
     if not is_sqlite(engine):
         return
+    if engine.url.database:
+        _make_private(engine.url.database)
 
     @event.listens_for(engine, "connect")
     def connect(connection: Any, _record: Any) -> None:
@@ -80,6 +84,13 @@ def prepare_engine(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         write = connection.get_execution_options().get(WRITE)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _make_private(path: str) -> None:
+    """A new database is this user's alone, also in a folder that others may look into. SQLite gives its
+    write-ahead log the same mode."""
+    with contextlib.suppress(OSError):  # it is there already; if it cannot be made, SQLite says why
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @contextmanager

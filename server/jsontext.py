@@ -71,7 +71,7 @@ def storable(value: Any) -> Any:
     if isinstance(value, float):
         return encode_number(value)
     if type(value) is int and not INT64_MIN <= value <= INT64_MAX:
-        return encode_number(float(value)) if abs(value) < 2**1023 else str(value)
+        return float(value) if abs(value) < 2**1023 else ("Infinity" if value > 0 else "-Infinity")
     if isinstance(value, list):
         return [storable(item) for item in value]
     if isinstance(value, dict):

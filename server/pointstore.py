@@ -27,6 +27,8 @@ def rows_of(
     y: Mapping[str, Sequence[Any]],
 ) -> list[Row]:
     """Columns as rows. A place where no name has a value makes no row."""
+    if not y:
+        return []
     names = list(y)
     rows: list[Row] = []
     arrival = first_arrival

@@ -65,7 +65,8 @@ def list_sessions(
 
     Raises BadQuery for a sort, status or cursor that cannot be understood.
     """
-    place = _read_cursor(cursor) if cursor else None
+    sort = sort or "-created_at"
+    place = _read_cursor(cursor, sort) if cursor else None
     now = place["now"] if place else time.time()
     shown = _shown_status(now)
     within = and_(_columns.project_id.in_(projects), *_matches(q))
@@ -75,7 +76,7 @@ def list_sessions(
         if status_ not in counts:
             raise BadQuery(f"'status' is one of {', '.join(counts)}, not {status_[:40]!r}")
         within = and_(within, shown == status_)
-    order = _order(connection, sort or "-created_at", now)
+    order = _order(connection, sort, now)
     query = select(_table, *(expression.label(f"sort_{n}") for n, (expression, _) in enumerate(order)))
     query = query.where(within)
     if place:
@@ -86,7 +87,7 @@ def list_sessions(
     at = [getattr(rows[-1], f"sort_{n}") for n in range(len(order))] if rows else []
     return {
         "sessions": rows_json(connection, rows, time.time()),
-        "next": _write_cursor(at, now) if more else None,
+        "next": _write_cursor(at, now, sort) if more else None,
         "total": counts[status_] if status_ else sum(counts.values()),
         "counts": counts,
     }
@@ -191,7 +192,7 @@ def _order(connection: Connection, sort: str, now: float) -> list[Column]:
         "max_iter": _columns.max_iter,
         "last_x": _columns.last_x,
         "points": _columns.points,
-        "eta": _columns.eta,
+        "eta": case((_shown_status(now) == "active", _columns.eta)),
         "group": _columns.group_name,
         "progress": done,
         "elapsed": elapsed - _columns.created_at,
@@ -272,17 +273,21 @@ def _after(order: list[Column], at: list[Any]) -> ColumnElement:
     return condition
 
 
-def _write_cursor(at: list[Any], now: float) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode({"at": at, "now": now})).decode().rstrip("=")
+def _write_cursor(at: list[Any], now: float, sort: str) -> str:
+    place = {"at": at, "now": now, "sort": sort}
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str) -> dict[str, Any]:
+def _read_cursor(cursor: str, sort: str) -> dict[str, Any]:
     try:
         place = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         if not isinstance(place["now"], float) or not all(map(_is_place, place["at"])):
             raise TypeError
+        its_sort = place["sort"]
     except (ValueError, TypeError, KeyError, binascii.Error, msgspec.DecodeError):
         raise BadQuery("'cursor' is not one that this server gave") from None
+    if its_sort != sort:
+        raise BadQuery("'cursor' does not belong to this 'sort'")
     return dict(place)
 
 

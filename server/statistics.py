@@ -7,6 +7,7 @@ to arrive, count every value, nan how many are NaN or infinite and nan_x the x o
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -63,18 +64,20 @@ def add_column(stat: Stat | None, x: Iterable[int], values: Iterable[Any]) -> St
 
 
 def by_name(graph_stats: Mapping[str, Mapping[str, Stat]], titles: Mapping[str, str]) -> dict[str, Stat]:
-    """A session's statistics by name, {"min", "max", "last", "count"} each; a name that stands in two graphs is
-    `title/name`."""
-    graphs_of: dict[str, int] = {}
-    for stats in graph_stats.values():
-        for name in stats:
-            graphs_of[name] = graphs_of.get(name, 0) + 1
-    result: dict[str, Stat] = {}
-    for number, stats in graph_stats.items():
-        for name, stat in stats.items():
-            shown = name if graphs_of[name] == 1 else f"{titles.get(number, '')}/{name}"
-            result[shown] = {field: stat[field] for field in PUBLIC}
-    return result
+    """A session's statistics by name, {"min", "max", "last", "count"} each.
+
+    A name that stands in two graphs is `title/name`; so is one that another's `title/name` would hide.
+    """
+    graphs_of = Counter(name for stats in graph_stats.values() for name in stats)
+    shared = {name for name, graphs in graphs_of.items() if graphs > 1}
+    made = {
+        f"{titles.get(number, '')}/{name}" for number, stats in graph_stats.items() for name in stats if name in shared
+    }
+    return {
+        f"{titles.get(number, '')}/{name}" if name in shared | made else name: {field: stat[field] for field in PUBLIC}
+        for number, stats in graph_stats.items()
+        for name, stat in stats.items()
+    }
 
 
 def greatest_x(graph_stats: Mapping[str, Mapping[str, Stat]]) -> int | None:
@@ -84,14 +87,20 @@ def greatest_x(graph_stats: Mapping[str, Mapping[str, Stat]]) -> int | None:
     )
 
 
-def add_pace(pace: list[list[float]], t: float, x: int) -> list[list[float]]:
-    """The pace with one more place [time, x]: five minutes of it, a place about every ten seconds."""
-    if pace and (t < pace[-1][0] or x < pace[-1][1]):
-        return [[t, x]]  # a rewind or another clock: begin again
-    if len(pace) >= 2 and pace[-1][0] - pace[-2][0] < PACE_STEP:
-        pace = pace[:-1]
-    pace = [*pace, [t, x]]
-    while len(pace) > 2 and pace[1][0] <= t - PACE_SECONDS:
+def add_pace(pace: list[list[float]], places: Iterable[tuple[float, int]]) -> list[list[float]]:
+    """The pace with more places (time, x): the last five minutes of it, a place about every ten seconds.
+
+    Graphs are logged at different rates and several writers have clocks of their own, so a place that is neither
+    later nor farther than the last says nothing and is left out.
+    """
+    for t, x in sorted(places):
+        if pace and (t <= pace[-1][0] or x <= pace[-1][1]):
+            continue
+        # the last place moves on until it is ten seconds after the one before
+        if len(pace) >= 2 and pace[-1][0] - pace[-2][0] < PACE_STEP:
+            pace = pace[:-1]
+        pace = [*pace, [t, x]]
+    while len(pace) > 2 and pace[1][0] <= pace[-1][0] - PACE_SECONDS:
         pace = pace[1:]
     return pace
 

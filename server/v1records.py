@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ from sqlalchemy import select
 
 from losswise import records as format_
 from losswise.facts import without_user
-from losswise.records import BadRecord, Record
+from losswise.records import LATEST, BadRecord, Record
 
 from . import blobs
 from .database import writing
@@ -108,7 +107,7 @@ def _point(entry: Any, now: float) -> tuple[str, str, int, float, dict[str, Any]
         raise BadRecord("'x' must be a whole number")
     if not isinstance(y, dict):
         raise BadRecord("'y' must be an object of numbers")
-    if not isinstance(t, (int, float)) or not math.isfinite(t):
+    if not isinstance(t, (int, float)) or not 0 <= t <= LATEST:
         t = now
     return entry["session_id"], entry["graph_id"], x, t, {name: _number(y[name]) for name in y}
 

@@ -340,3 +340,10 @@ def test_disabled_does_nothing_at_all(
     assert not journals.exists()
     assert recorder.batches == []
     assert capsys.readouterr().err == ""
+
+
+def test_values_that_are_no_dictionary_are_one_sentence(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    with losswise.Session("values", track_git=False) as session:
+        session.set_values(5)  # type: ignore[arg-type]
+        session.set_values({"best": 1})
+    assert "set_values takes a dictionary, not 5" in capsys.readouterr().err

@@ -287,3 +287,35 @@ def test_any_text_is_stored(server: Server, tag: str) -> None:
     assert server.points(row["graphs"][0]["id"])[expected[:50]]["y"] == [1.0]
     found = server.get("/api/v2/sessions", sort=f"min({expected[:50]})", limit=3)["sessions"]
     assert found[0]["stats"].get(expected[:50], {}).get("min") is not None
+
+
+def test_a_point_without_names_stores_nothing_and_blocks_nothing(server: Server) -> None:
+    run = Writing(server)
+    graph = run.graph()
+    run.points(graph, [0, 1])
+    run.points(graph, [2], a=[1.0])
+    assert server.points(graph)["a"]["x"] == [2]
+    assert run.row()["points"] == 1
+
+
+def test_times_that_are_no_times_are_refused(server: Server) -> None:
+    run = Writing(server)
+    graph = run.graph()
+    for time_ in (1e300, -1.0, 253_402_300_800):
+        for record in (
+            records.session_record(created_at=time_),
+            records.points_record(graph, [0], [time_], {"a": [1.0]}),
+            records.status_record("complete", time_),
+        ):
+            answer = server.post_batch(run.session, [record], writer=run.writer, seq=run.seq + 1)
+            assert (answer.status_code, answer.json()["code"]) == (422, "bad_batch")
+            assert "year 9999" in answer.json()["error"]
+
+
+def test_no_statistic_hides_behind_a_slash(server: Server) -> None:
+    run = Writing(server)
+    run.points(run.graph("a"), [0], n=[1.0])
+    run.points(run.graph("b"), [0], n=[2.0])
+    run.points(run.graph("c"), [0], **{"a/n": [3.0], "plain": [4.0]})
+    stats = run.row()["stats"]
+    assert {name: stat["min"] for name, stat in stats.items()} == {"a/n": 1.0, "b/n": 2.0, "c/a/n": 3.0, "plain": 4.0}

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.support.batches import Writing
 from tests.support.server import ADMIN_EMAIL, API_KEY, Server
 
 
@@ -75,6 +76,15 @@ def test_first_start_with_nothing_configured(new_server: Callable[..., Server]) 
     again = server.sign_in_link()
     assert requests.get(again, timeout=30).status_code == 200
     assert server.get("/api/v2/me")["project"]["name"] == "default"
+
+
+def test_the_database_is_private_also_in_an_open_folder(new_server: Callable[..., Server]) -> None:
+    server = new_server()
+    server.data_dir.mkdir(mode=0o755)
+    server.start()
+    Writing(server)
+    for path in server.data_dir.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
 def test_a_stored_login_of_another_address_is_left_alone(new_server: Callable[..., Server]) -> None:

@@ -137,10 +137,17 @@ def test_made_up_cursors_and_numbers_are_no_crash(server: Server) -> None:
     for path, params in (
         (f"/graphs/{graph}/points", {"cursor": cursor("[99999999999999999999999, 2]")}),
         (f"/graphs/{graph}/points", {"cursor": cursor("[18446744073709551615, 2]")}),
-        ("/sessions", {"cursor": cursor('{"at": ["text", 1], "now": 1.5}')}),
+        ("/sessions", {"cursor": cursor('{"at": ["text", 1], "now": 1.5, "sort": "-created_at"}')}),
         ("/sessions", {"cursor": cursor('{"at": 5, "now": 1.5}')}),
-        ("/sessions", {"cursor": cursor('{"at": [[], 1], "now": 1.5}')}),
-        ("/sessions", {"cursor": cursor('{"at": [18446744073709551615, 18446744073709551615], "now": 1.5}')}),
+        ("/sessions", {"cursor": cursor('{"at": [[], 1], "now": 1.5, "sort": "-created_at"}')}),
+        (
+            "/sessions",
+            {
+                "cursor": cursor(
+                    '{"at": [18446744073709551615, 18446744073709551615], "now": 1.5, "sort": "-created_at"}'
+                )
+            },
+        ),
     ):
         assert server.request("GET", "/api/v2" + path, params=params).status_code in (200, 400), params
     for params in ({"q": "nul\0inside"}, {"sort": "min(a\0b)"}, {"sort": "params.\0"}):
@@ -294,3 +301,48 @@ def test_estimated_completion(server: Server) -> None:
     run.end()
     assert run.row()["eta"] is None
     assert Writing(server).row()["progress"] is None
+
+
+def test_estimated_completion_with_graphs_of_different_rates(server: Server) -> None:
+    """Validation lags behind training, in x and in time; the estimate is there after every batch."""
+    run = Writing(server, max_iter=1_000)
+    train, val = run.graph("train"), run.graph("val")
+    start = time.time() - 60
+    for batch in range(12):
+        xs = list(range(batch * 10, batch * 10 + 10))
+        times = [start + x / 2 for x in xs]
+        run.send(
+            records.points_record(train, xs, times, {"loss": [1.0] * 10}),
+            records.points_record(val, xs[:1], [times[0] - 2], {"loss": [1.0]}),
+        )
+        eta = run.row()["eta"]
+        assert eta is not None
+    # half a second an iteration
+    assert eta - time.time() == pytest.approx((999 - 119) / 2, rel=0.05)
+
+
+def test_estimated_completion_from_one_large_record(server: Server) -> None:
+    run = Writing(server, max_iter=10)
+    now = time.time()
+    run.points(run.graph(), list(range(6)), [now - 30 + 6 * x for x in range(6)], a=[1.0] * 6)
+    assert run.row()["eta"] == pytest.approx(now + 24, abs=5)
+
+
+def test_sorting_by_estimated_completion_puts_ended_ones_last(server: Server) -> None:
+    for tag, pace in (("slow", 4.0), ("fast", 1.0)):
+        run = Writing(server, tag=tag, project="estimates", max_iter=50)
+        now = time.time()
+        run.points(run.graph(), [0, 10], [now - 10 * pace, now], a=[1.0, 1.0])
+    ended = Writing(server, tag="ended", project="estimates", max_iter=50)
+    ended.points(ended.graph(), [0, 10], a=[1.0, 1.0])
+    ended.end()
+    assert tags(server.get("/api/v2/sessions", project="estimates", sort="eta")) == ["fast", "slow", "ended"]
+    assert tags(server.get("/api/v2/sessions", project="estimates", sort="-eta")) == ["slow", "fast", "ended"]
+
+
+def test_a_cursor_belongs_to_its_sort(server: Server, project: str) -> None:
+    page = server.get("/api/v2/sessions", project=project, sort="min(train_loss)", limit=3)
+    params = {"project": project, "sort": "tag", "cursor": page["next"]}
+    answer = server.request("GET", "/api/v2/sessions", params=params)
+    assert answer.status_code == 400
+    assert "sort" in answer.json()["error"]

@@ -170,3 +170,18 @@ def test_wrong_keys_and_bodies(server: Server) -> None:
         assert answer.json()["success"] is False
     large = server.request("POST", "/api/v1/sessions", data=b"x" * (33 * 1024 * 1024))
     assert (large.status_code, large.json()["success"]) == (413, False)
+
+
+def test_an_empty_point_does_not_cost_its_list(server: Server) -> None:
+    session = new_session(server)
+    graph = new_graph(server, session)
+    call(server, "POST", "/points", point(session, graph, 0, {}))
+    call(
+        server, "POST", "/point-list", {"point_list": [point(session, graph, x, {}) for x in range(3)], "stats_map": {}}
+    )
+    call(server, "POST", "/points", point(session, graph, 1, {"a": 10**400}))
+    assert server.points(graph)["a"]["y"] == ["Infinity"]
+    late = {**point(session, graph, 2, {"a": 1.0}), "time": 1e300}
+    call(server, "POST", "/points", late)
+    assert abs(server.points(graph)["a"]["t"][-1] - time.time()) < 60
+    assert call(server, "PATCH", f"/sessions/{session}", {"attributes": {"status": "failed"}})["success"] is False
