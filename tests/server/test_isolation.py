@@ -1,0 +1,89 @@
+"""One organization never sees or touches another's, and a limited key keeps to its project."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, insert
+
+from losswise import records
+from losswise_server.access import hash_secret
+from losswise_server.database import normalize_url, sqlite_url
+from losswise_server.models import ApiKey, Organization, Project
+from tests.support.batches import Writing
+from tests.support.server import Server
+
+
+def add_key(server: Server, name: str, *, limited: bool = False) -> tuple[str, int]:
+    """A key of a new organization with one project; returns it and the project's id."""
+    url = normalize_url(server.database_url) if server.database_url else sqlite_url(server.data_dir)
+    engine = create_engine(url)
+    key = "lw_" + secrets.token_hex(20)
+    with engine.begin() as connection:
+
+        def add(model: Any, **values: Any) -> int:
+            made = connection.execute(insert(model.__table__).values(created_at=0.0, **values))
+            return int(made.inserted_primary_key[0])
+
+        organization = add(Organization, name=name)
+        project = add(Project, organization_id=organization, name="theirs")
+        add(
+            ApiKey,
+            organization_id=organization,
+            project_id=project,
+            name=name,
+            key_hash=hash_secret(key),
+            limited=limited,
+        )
+    engine.dispose()
+    return key, project
+
+
+def test_another_organization_sees_and_changes_nothing(server: Server) -> None:
+    key, _ = add_key(server, "others")
+    run = Writing(server, tag="ours")
+    graph = run.graph()
+    run.points(graph, [0], a=[1.0])
+    [ours] = [project["id"] for project in server.get("/api/v2/projects")["projects"] if project["name"] == "default"]
+
+    def theirs(method: str, path: str, **options: Any) -> int:
+        return server.request(method, path, key=key, **options).status_code
+
+    assert server.request("GET", "/api/v2/sessions", key=key).json()["sessions"] == []
+    for path in (
+        f"/api/v2/sessions/{run.session}",
+        f"/api/v2/graphs/{graph}/points",
+        f"/api/v2/series?graph={graph}",
+        f"/api/v2/sessions?project_id={ours}",
+        f"/live?project_id={ours}",
+        f"/api/v2/sessions/{run.session}/blobs/{'0' * 64}",
+    ):
+        assert theirs("GET", path) == 404, path
+    assert theirs("DELETE", f"/api/v2/sessions/{run.session}") == 404
+    assert theirs("PUT", f"/api/v2/sessions/{run.session}/blobs/{'0' * 64}", data=b"") == 404
+    batch = {"format": 1, "session": run.session, "records": [records.session_record(tag="taken")]}
+    assert theirs("POST", "/api/v2/batches", json=batch) == 403
+    point = {"session_id": run.session, "graph_id": graph, "x": 1, "y": {"a": 2.0}, "time": 1}
+    assert theirs("POST", "/api/v1/points", json=point) == 404
+    assert theirs("PATCH", f"/api/v1/sessions/{run.session}", json={"attributes": {"status": "complete"}}) == 403
+    row = run.row()
+    assert (row["tag"], row["status"], row["points"]) == ("ours", "active", 1)
+
+
+@pytest.mark.parametrize("limited", [False, True])
+def test_a_key_makes_projects_unless_it_is_limited(server: Server, limited: bool) -> None:
+    key, project = add_key(server, "third", limited=limited)
+
+    def start(name: str | None) -> int:
+        record = records.session_record(tag="x", project=name)
+        body = {"format": 1, "session": records.new_id(), "records": [record]}
+        return server.request("POST", "/api/v2/batches", key=key, json=body).status_code
+
+    assert start(None) == 200
+    assert start("theirs") == 200
+    assert start("new") == (403 if limited else 200)
+    seen = server.request("GET", "/api/v2/projects", key=key).json()["projects"]
+    assert [entry["name"] for entry in seen] == (["theirs"] if limited else ["new", "theirs"])
+    assert project in [entry["id"] for entry in seen]
