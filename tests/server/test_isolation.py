@@ -6,12 +6,12 @@ import secrets
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, insert
-
-from losswise import records
 from losswise_server.access import hash_secret
 from losswise_server.database import normalize_url, sqlite_url
 from losswise_server.models import ApiKey, Organization, Project
+from sqlalchemy import create_engine, insert
+
+from losswise import records
 from tests.support.batches import Writing
 from tests.support.server import Server
 
