@@ -22,7 +22,7 @@ help:
 	@echo "make lint       ruff and mypy"
 
 demo: $(VENV)/.demo-$(FRAMEWORK)
-	@$(BIN)/losswise demo --framework $(FRAMEWORK) || test $$? = 130  # Ctrl-C is how it ends
+	@trap : INT; $(BIN)/losswise demo --framework $(FRAMEWORK) || test $$? = 130  # Ctrl-C is how it ends
 
 test: $(VENV)/.test
 	@$(BIN)/python -m tests.run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -75,7 +76,7 @@ def _login(arguments: argparse.Namespace) -> int:
     if answer.status in (401, 403):
         return _complain(f"{address} does not accept this key ({answer.error or answer.problem})")
     if answer.status != 200 or "organization" not in answer.body:
-        return _complain(f"no losswise server answers at {address} ({answer.error or answer.problem})")
+        return _complain(_no_server(address, answer.error or answer.problem))
     try:
         path = store_login(address, key)
     except OSError as error:
@@ -83,6 +84,16 @@ def _login(arguments: argparse.Namespace) -> int:
     project = (answer.body.get("project") or {}).get("name")
     print(f"{address} accepts the key{f' for the project {project!r}' if project else ''}; stored in {path}")
     return 0
+
+
+def _no_server(address: str, problem: str) -> str:
+    """What may be wrong with the address, in words that say what to try."""
+    root = re.match(r"https?://[^/]+", address)
+    if "SSL" in problem:
+        return f"{address} does not speak https; try http://"
+    if root and root[0] != address:
+        return f"no losswise server answers at {address} ({problem}); try {root[0]}, without what follows it"
+    return f"no losswise server answers at {address} ({problem})"
 
 
 def _ask_for_key(address: str) -> str:

@@ -8,8 +8,12 @@ import ipaddress
 import os
 import socket
 import sys
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
 
 from losswise import __version__
+from losswise.locks import FileLock
 from losswise.login import load_login, store_login
 
 from . import create_app
@@ -20,6 +24,7 @@ from .schema import upgrade_schema
 from .serve import serve
 
 HOST, PORT = "127.0.0.1", 3000
+EVERYWHERE = ("", "0.0.0.0", "::")
 
 
 def main(argv: list[str]) -> int:
@@ -59,15 +64,33 @@ def run(arguments: argparse.Namespace) -> int:
         )
     listener = _listen(arguments.host, arguments.port)
     url = address(arguments.host, listener.getsockname()[1])
+    lock = _lock_data(settings)
     first = _prepare_database(settings)
     stored = _store_login(arguments.host, url, first)
     serve(
         settings,
         listener,
         workers=arguments.workers,
-        on_ready=lambda: _greet(url, settings, first, stored),
+        on_ready=lambda: _greet(arguments.host, url, settings, first, stored),
     )
+    if lock is not None:
+        lock.release()
     return 0
+
+
+def _lock_data(settings: Settings) -> FileLock | None:
+    """On SQLite, keep other servers off the data: a page of theirs would not hear of what this one stores."""
+    if not settings.sqlite:
+        return None
+    database = make_url(settings.database_url).database
+    lock = FileLock(Path(f"{database}.lock"))
+    try:
+        taken = not lock.acquire()
+    except OSError as error:
+        raise CannotStart(f"{lock.path} cannot be written ({error.strerror})") from None
+    if taken:
+        raise CannotStart(f"a server already runs on {database}; use that one, or name another folder with --data-dir")
+    return lock
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -92,7 +115,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def address(host: str, port: int) -> str:
     """The address at which a browser on this machine finds the server."""
-    if host in ("", "0.0.0.0", "::"):
+    if host in EVERYWHERE:
         host = "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -127,9 +150,11 @@ def _store_login(host: str, url: str, first: FirstStart) -> bool:
     return True
 
 
-def _greet(url: str, settings: Settings, first: FirstStart, stored: bool) -> None:
+def _greet(host: str, url: str, settings: Settings, first: FirstStart, stored: bool) -> None:
     place = settings.data_dir if settings.sqlite else "PostgreSQL"
     lines = [f"Losswise {__version__} is ready at {url} (data: {place})"]
+    if host in EVERYWHERE:
+        lines.append("  It listens on every network of this machine; from another one, use its name, not 127.0.0.1")
     if first.api_key:
         told = "stored for this user: scripts on this machine need nothing more" if stored else "shown only now"
         lines.append(f"  API key: {first.api_key}  ({told})")

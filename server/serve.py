@@ -52,11 +52,13 @@ def _serve_gunicorn(settings: Settings, listener: socket.socket, workers: int, o
                 "timeout": 120,
                 "loglevel": "warning",
                 "accesslog": None,
+                "control_socket_disable": True,  # it would lie in the person's home
                 "when_ready": lambda _server: on_ready(),
                 "post_worker_init": lambda _worker: _end_streams_first(),
             }
             for name, value in options.items():
-                self.cfg.set(name, value)
+                if name in self.cfg.settings:  # an older gunicorn has no control socket to disable
+                    self.cfg.set(name, value)
 
         def load(self) -> Any:
             return _worker_app(settings, STREAMS)

@@ -92,7 +92,7 @@ def test_the_client_knows_neither_server_nor_framework() -> None:
 
 
 def test_the_server_takes_little_of_the_client() -> None:
-    allowed = {"losswise", "losswise.records", "losswise.folders", "losswise.login", "losswise.facts"}
+    allowed = {"losswise", "losswise.records", "losswise.folders", "losswise.login", "losswise.facts", "losswise.locks"}
     for name, path in modules("losswise_server").items():
         used = {
             imported

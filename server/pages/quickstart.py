@@ -14,11 +14,11 @@ from .projects import find_project, last_project
 
 bp = Blueprint("quickstart", __name__)
 
-# id, title, and what pip installs
+# id, title, and what pip installs in a clone: PyPI has the published client up to 4.0 only
 EXAMPLES = (
-    ("python", "Python", "pip install 'losswise>=5.0.0.dev0'"),
-    ("keras", "Keras", "pip install 'losswise[keras]>=5.0.0.dev0' torch"),
-    ("lightning", "Lightning", "pip install 'losswise[lightning]>=5.0.0.dev0'"),
+    ("python", "Python", "pip install ."),
+    ("keras", "Keras", "pip install '.[keras]' torch"),
+    ("lightning", "Lightning", "pip install '.[lightning]'"),
 )
 
 

@@ -160,6 +160,22 @@ def test_a_file_that_is_no_database(new_server: Callable[..., Server]) -> None:
     assert "cannot be used" in refused(run(server, "--port", "0", "--data-dir", str(server.data_dir)))
 
 
+def test_a_second_server_on_the_same_data(new_server: Callable[..., Server]) -> None:
+    """Its pages would not hear of what the first one stores."""
+    server = new_server().start()
+    sentence = refused(run(server, "--port", "0", "--data-dir", str(server.data_dir)))
+    assert "already runs" in sentence
+    assert "--data-dir" in sentence
+    server.kill()  # a lock dies with its holder
+    server.start()
+
+
+def test_listening_everywhere_is_said(new_server: Callable[..., Server]) -> None:
+    server = new_server(arguments=("--host", "0.0.0.0")).start()
+    assert "every network" in server.output
+    assert not (server.folder / "home/.gunicorn").exists()
+
+
 def test_a_newer_database(new_server: Callable[..., Server]) -> None:
     server = new_server().start()
     server.stop()

@@ -14,9 +14,9 @@ export const elapsedOf = (session) =>
 
 const FIXED = [
   { key: 'pick', label: '', width: 38, cell: pickCell, fixed: true },
-  { key: 'tag', label: 'Tag', sort: 'tag', width: 236, cell: tagCell, fixed: true },
-  { key: 'status', label: 'Status', sort: 'status', width: 220, cell: statusCell, fixed: true },
-  { key: 'progress', label: 'Progress', sort: 'progress', down: true, width: 140, cell: progressCell },
+  { key: 'tag', label: 'Tag', sort: 'tag', width: 216, cell: tagCell, fixed: true },
+  { key: 'status', label: 'Status', sort: 'status', width: 184, cell: statusCell, fixed: true },
+  { key: 'progress', label: 'Progress', sort: 'progress', down: true, width: 124, cell: progressCell },
   {
     key: 'iter',
     label: 'Iter',
@@ -126,7 +126,7 @@ function merge(old, fresh, by) {
 }
 
 const isPlain = (value) => value === null || typeof value !== 'object' || Array.isArray(value);
-const widthFor = (label) => Math.min(280, Math.max(100, 44 + 7.4 * label.length));
+const widthFor = (label) => Math.min(280, Math.max(88, 26 + 7.1 * label.length));
 
 function statistic(key, { kind, name }) {
   return {
