@@ -13,13 +13,14 @@ DEMO_numpy = .[demo]
 DEMO_keras = .[demo,keras] jax
 DEMO_lightning = .[demo,lightning] torch==2.13.0
 
-.PHONY: demo test test-full lint format clean help
+.PHONY: demo test test-full lint format bench clean help
 
 help:
 	@echo "make demo       set up, serve, and train a small model whose curves you watch (FRAMEWORK=numpy|keras|lightning)"
 	@echo "make test       set up everything and run the tests"
 	@echo "make test-full  what takes longer, too"
 	@echo "make lint       ruff and mypy"
+	@echo "make bench      measure it beside its peers (BENCH='NAME ... --quick' for less; docs/benchmarks.md)"
 
 demo: $(VENV)/.demo-$(FRAMEWORK)
 	@trap : INT; $(BIN)/losswise demo --framework $(FRAMEWORK) || test $$? = 130  # Ctrl-C is how it ends
@@ -39,6 +40,9 @@ format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+bench: $(VENV)/.bench
+	@$(BIN)/python -m benchmarks $(BENCH)
+
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
 		|| { echo "Losswise needs Python 3.10 or newer; name one with make PYTHON=python3.12" >&2; exit 1; }
@@ -55,6 +59,11 @@ $(VENV)/.demo-$(FRAMEWORK): $(SOURCES) | $(VENV)/bin/python
 $(VENV)/.test: $(SOURCES) | $(VENV)/bin/python
 	@echo "Installing Losswise and what its tests need (PyTorch among it, some minutes on a slow line) ..."
 	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.test
+	@echo "Installing what Losswise is measured beside ..."
+	@$(PIP) --editable '.[bench]'
 	@touch $@
 
 clean:

@@ -1,0 +1,116 @@
+"""What LosswiseKerasCallback adds to a batch of Keras' `fit`, beside a callback that does nothing."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from importlib.util import find_spec
+from typing import Any
+
+from benchmarks import slowdown
+from benchmarks.inside import StepClock
+from benchmarks.measuring import Result
+from benchmarks.report import Row
+
+BATCH, FEATURES, CLASSES = 4, 4, 8
+
+
+def run(quick: bool) -> list[Row]:
+    return slowdown.rows("keras_fit", find_spec("tensorboardX") is not None, quick)
+
+
+# in the measured process
+
+
+def fit(how: str, steps: int) -> Result:
+    """Train for so many batches. Keras' own TensorBoard callback needs TensorFlow, so that one is made here."""
+    import numpy as np
+
+    model = _model()
+    model.clock = clock = StepClock(steps)
+    x = np.zeros((steps * BATCH, FEATURES), "float32")
+    y = np.zeros((steps * BATCH, CLASSES), "float32")
+    end, peer = _end(clock), ""
+    if how == slowdown.PEER:
+        peer, callback = "tensorboardX", _tensorboard()
+    elif how == slowdown.OURS:
+        from losswise.integrations import LosswiseKerasCallback
+
+        callback = LosswiseKerasCallback("fit", track_git=False, command_line=False)
+    else:
+        callback = _empty()
+    model.fit(x, y, batch_size=BATCH, epochs=1, shuffle=False, verbose=0, callbacks=[callback, end])
+    return {**end.result, "peer": peer}
+
+
+@functools.cache
+def _model() -> Any:
+    import keras
+
+    class Model(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense = keras.layers.Dense(CLASSES)
+            self.clock = StepClock(0)
+
+        def call(self, inputs: Any) -> Any:
+            return self.dense(inputs)
+
+        def train_step(self, *data: Any) -> Any:
+            self.clock.tick()
+            return super().train_step(*data)
+
+    model = Model()
+    model.compile(optimizer="sgd", loss="mse", metrics=["mae"], jit_compile=False)
+    return model
+
+
+def _end(clock: StepClock) -> Any:
+    """Reads the clock when the last batch is done; the end of `fit` waits for the server, which is no step."""
+    import keras
+
+    class End(keras.callbacks.Callback):
+        result: Result = {}
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            self.result = clock.result()
+
+    return End()
+
+
+def _empty() -> Any:
+    import keras
+
+    class Empty(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            pass
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            pass
+
+    return Empty()
+
+
+def _tensorboard() -> Any:
+    import keras
+    from tensorboardX import SummaryWriter
+
+    class TensorBoard(keras.callbacks.Callback):
+        def on_train_begin(self, logs: Any = None) -> None:
+            self.writer = SummaryWriter(os.path.join(os.environ["HOME"], "events"))
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            for name, value in (logs or {}).items():
+                self.writer.add_scalar(name, value, batch)
+
+        def on_train_end(self, logs: Any = None) -> None:
+            self.writer.close()
+
+    return TensorBoard()
+
+
+if __name__ == "__main__":
+    from benchmarks.__main__ import main
+
+    sys.exit(main(names=("keras_fit",)))

@@ -1,0 +1,117 @@
+"""What LosswiseLogger adds to a step of Lightning's `fit`, beside a logger that does nothing."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+import warnings
+from importlib.util import find_spec
+from typing import Any
+
+from benchmarks import slowdown
+from benchmarks.inside import StepClock
+from benchmarks.measuring import Result
+from benchmarks.report import Row
+
+BATCH, FEATURES, CLASSES = 4, 4, 8
+
+
+def run(quick: bool) -> list[Row]:
+    has_peer = any(find_spec(name) is not None for name in ("tensorboard", "tensorboardX"))
+    return slowdown.rows("lightning_fit", has_peer, quick)
+
+
+# in the measured process
+
+
+def fit(how: str, steps: int) -> Result:
+    """Train for so many steps, logged at each."""
+    import pytorch_lightning as pl
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    # what Lightning says of devices and worker processes says nothing here
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="pytorch_lightning")
+    torch.set_num_threads(1)
+    clock = StepClock(steps)
+    logger, peer = _logger(how)
+    trainer = pl.Trainer(
+        max_epochs=1,
+        accelerator="cpu",
+        log_every_n_steps=1,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        logger=logger,
+        default_root_dir=os.environ["HOME"],
+    )
+    model = _module()(clock)
+    trainer.fit(model, DataLoader(TensorDataset(torch.zeros(steps * BATCH, FEATURES)), batch_size=BATCH))
+    return {**model.result, "peer": peer}
+
+
+def _logger(how: str) -> tuple[Any, str]:
+    if how == slowdown.PEER:
+        from pytorch_lightning.loggers import TensorBoardLogger
+
+        logger = TensorBoardLogger(os.environ["HOME"])
+        return logger, f"TensorBoardLogger ({type(logger.experiment).__module__.partition('.')[0]})"
+    if how == slowdown.OURS:
+        from losswise.integrations import LosswiseLogger
+
+        return LosswiseLogger("fit", track_git=False, command_line=False), ""
+    return _empty(), ""
+
+
+def _empty() -> Any:
+    from pytorch_lightning.loggers.logger import Logger
+
+    class Empty(Logger):
+        name, version = "empty", "0"
+
+        def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+            pass
+
+        def log_hyperparams(self, params: Any, *rest: Any) -> None:
+            pass
+
+    return Empty()
+
+
+@functools.cache
+def _module() -> Any:
+    import pytorch_lightning as pl
+    import torch
+
+    class Module(pl.LightningModule):
+        def __init__(self, clock: StepClock) -> None:
+            super().__init__()
+            self.clock = clock
+            self.result: Result = {}
+            self.net = torch.nn.Linear(FEATURES, CLASSES)
+
+        def training_step(self, batch: Any, index: int) -> Any:
+            self.clock.tick()
+            output = self.net(batch[0])
+            loss = (output**2).mean()
+            self.log("train_loss", loss)
+            self.log("train_accuracy", (output > 0).float().mean())
+            return loss
+
+        def on_train_epoch_end(self) -> None:
+            # the end of `fit` waits for the server, which is no step
+            self.result = self.clock.result()
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), lr=0.01)
+
+    return Module
+
+
+if __name__ == "__main__":
+    from benchmarks.__main__ import main
+
+    sys.exit(main(names=("lightning_fit",)))
