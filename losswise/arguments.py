@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from losswise.naming import Placement
+from losswise.numeric import to_x
 from losswise.plain import name as plain_name
 from losswise.plain import text as plain_text
-from losswise.records import INT64_MAX, KINDS
+from losswise.records import INT64_MAX, INT64_MIN, KINDS, is_id
 
 
 def described_error(error: BaseException | Mapping[str, Any] | None) -> dict[str, str] | None:
@@ -88,3 +89,17 @@ def checked_places(graphs: Any) -> dict[str, Placement]:
             raise ValueError(f"graphs takes {{name: (title, kind)}}, not {name!r}: {value!r}")
         places[name] = Placement(title, kind)
     return places
+
+
+def checked_rewind(resume: Any, from_x: Any) -> int | None:
+    """The last x that stays; None: all of them."""
+    if resume is not None and not is_id(resume):
+        raise ValueError(f"resume takes a session's id, 20 hex digits, not {resume!r}")
+    if from_x is None:
+        return None
+    if resume is None:
+        raise ValueError("from_x goes with resume: it takes back what a session has")
+    x = to_x(from_x)
+    if x is None or x <= INT64_MIN:
+        raise ValueError(f"from_x must be a whole number of 64 bits, not {from_x!r}")
+    return x - 1

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 HEAD = 3
 """Places of a row before its values: number, x, time."""
 
-MAX_TAKEN = 20_000
+MAX_TAKEN = 5_000
 """Rows of a set of names taken at once, so that no copy holds the interpreter's lock for long."""
 
 

@@ -17,6 +17,8 @@ from losswise.records import Record, encode_number
 
 SLICE = 2_000
 """Numbers encoded in one call."""
+BREATH = 0.0001
+"""Seconds to sleep between two calls: a sleep of 0 gives the lock away and takes it right back."""
 MAX_CELLS = 50_000
 """Numbers in one record, so that a record stays around a megabyte."""
 MAX_ROWS = 10_000
@@ -26,19 +28,23 @@ def record_line(record: Record) -> bytes:
     return dumps(record).encode() + b"\n"
 
 
-def points_lines(graph_id: str, points: Points, yielding: bool = True) -> Iterator[tuple[bytes, int]]:
-    """Points records as lines, each with its number of points. `type` stands first, as readers expect."""
+def points_lines(graph_id: str, points: Points, gently: bool = True) -> Iterator[tuple[bytes, int]]:
+    """Points records as lines, each with its number of points. `type` stands first, as readers expect.
+
+    Args:
+        gently: sleep for a moment between two calls of the encoder, where there is more than one.
+    """
     total = len(points.x)
     rows = max(1, min(MAX_ROWS, MAX_CELLS // (len(points.y) + 2)))
     for start in range(0, total, rows):
         end = min(total, start + rows)
-        columns = ",".join(f"{dumps(name)}:{_column(column[start:end], yielding)}" for name, column in points.y.items())
-        x, t = _column(points.x[start:end], yielding), _column(points.t[start:end], yielding)
+        columns = ",".join(f"{dumps(name)}:{_column(column[start:end], gently)}" for name, column in points.y.items())
+        x, t = _column(points.x[start:end], gently), _column(points.t[start:end], gently)
         line = f'{{"type":"points","graph":"{graph_id}","x":{x},"t":{t},"y":{{{columns}}}}}\n'
         yield line.encode(), end - start
 
 
-def _column(column: Sequence[Any], yielding: bool) -> str:
+def _column(column: Sequence[Any], gently: bool) -> str:
     parts = []
     for start in range(0, len(column), SLICE):
         part = list(column[start : start + SLICE])
@@ -49,6 +55,6 @@ def _column(column: Sequence[Any], yielding: bool) -> str:
         if not finite:
             part = [encode_number(number) if type(number) is float else number for number in part]
         parts.append(dumps(part)[1:-1])
-        if yielding:
-            time.sleep(0)
+        if gently and len(column) > SLICE // 4:
+            time.sleep(BREATH)
     return f"[{','.join(parts)}]"

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 
 from losswise.locks import forget_held
 from losswise.messages import say, say_error
+from losswise.settings import end_timeout
+from losswise.waiting import wait_delivered
 
 if TYPE_CHECKING:
-    from losswise.outbox import Outbox
     from losswise.session import Session
 
-TERMINATED = 10.0
-"""Seconds in all that SIGTERM leaves for the delivery."""
-TELL_AFTER = 2.0
-TELL_EACH = 5.0
+
+Ending = tuple[str, "str | None", Any]
+"""Status, reason and error."""
 
 
 class _Watched:
@@ -69,38 +69,6 @@ def ending_of(error: BaseException | None) -> tuple[str, str | None]:
     return "failed", "error"
 
 
-def wait_delivered(outbox: Outbox, silent: float, refusing: float, most: float) -> None:
-    """Wait until the journal is with the server, as long as that has sense, and say what is left.
-
-    Args:
-        silent: seconds without an acknowledgement after which to give up.
-        refusing: the same, where the last attempt was turned away at once.
-        most: seconds in all.
-    """
-    started = time.monotonic()
-    if not outbox.wait_written(min(30.0, most)):
-        say("the journal could not be written to its end in time")
-        return
-    journal, sender = outbox.journal, outbox.sender
-    if journal is None or sender is None:
-        return
-    sender.hurry()
-    tell_at = started + TELL_AFTER
-    while not (sender.finished or sender.stopped):
-        now = time.monotonic()
-        silence = now - max(started, sender.heard_at)
-        if silence > silent or (sender.refused and silence > refusing) or now - started > most:
-            break
-        if now > tell_at:
-            tell_at = now + TELL_EACH
-            say(f"sending what is left: {journal.count - sender.acknowledged} records")
-        time.sleep(0.005)
-    sender.hurried = False  # from here on it goes on in the background, in its own time
-    left = journal.count - sender.acknowledged
-    if left and not sender.deleted:
-        say(f"{left} records are not sent yet; they are kept in {journal.path} and `losswise sync` sends them")
-
-
 def _install() -> None:
     atexit.register(_at_exit)
     _wrap_excepthook()
@@ -111,15 +79,16 @@ def _install() -> None:
 
 
 def _at_exit() -> None:
-    for session in list(_watched.sessions.values()):
-        try:
-            status, reason, error = _how(session)
-            session._end(status, reason, error)
-        except KeyboardInterrupt:
-            say("interrupted; what is not sent yet is kept, and `losswise sync` sends it")
-            return
-        except Exception as problem:
-            say_error("ending a session at exit", problem)
+    sessions = list(_watched.sessions.values())
+    try:
+        for session in sessions:
+            _close_guarded(session, _how)
+        wait_delivered([session._outbox for session in sessions if session._outbox is not None], end_timeout())
+    except KeyboardInterrupt:
+        say("interrupted; what is not sent yet is kept, and `losswise sync` sends it")
+        return
+    except Exception as problem:
+        say_error("ending the sessions at exit", problem)
     if isinstance(_watched.error, KeyboardInterrupt):
         # CPython ends by SIGINT where the last code it ran was interrupted. What was imported since then to
         # send the rest made it forget that, and the script's exit status would be another.
@@ -127,7 +96,14 @@ def _at_exit() -> None:
             exec("raise KeyboardInterrupt")
 
 
-def _how(session: Session) -> tuple[str, str | None, Any]:
+def _close_guarded(session: Session, how: Callable[[Session], Ending]) -> None:
+    try:
+        session._close(*how(session))
+    except Exception as problem:
+        say_error("ending a session", problem)
+
+
+def _how(session: Session) -> Ending:
     """Status, reason and error of a session that nobody ended."""
     if _watched.error is not None:
         status, reason = ending_of(_watched.error)
@@ -177,9 +153,15 @@ def _handle_sigterm() -> None:
 
 
 def _on_sigterm(number: int, frame: FrameType | None, before: Any) -> None:
-    deadline = time.monotonic() + TERMINATED
-    for session in list(_watched.sessions.values()):
-        session._end("cancelled", "interrupted", most=max(0.1, deadline - time.monotonic()))
+    try:
+        seconds = end_timeout()
+        sessions = list(_watched.sessions.values())
+        for session in sessions:
+            _close_guarded(session, lambda session: ("cancelled", "interrupted", None))
+        outboxes = [session._outbox for session in sessions if session._outbox is not None]
+        wait_delivered(outboxes, seconds, most=seconds)
+    except Exception as problem:
+        say_error("ending the sessions", problem)
     if callable(before):
         before(number, frame)
         return
@@ -190,5 +172,7 @@ def _on_sigterm(number: int, frame: FrameType | None, before: Any) -> None:
 def _after_fork_in_child() -> None:
     forget_held()
     for session in list(_watched.sessions.values()):
-        if session._outbox is not None:
-            session._outbox.after_fork()
+        try:
+            session._after_fork()
+        except Exception as problem:
+            say_error("going on in a forked process", problem)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 
@@ -26,6 +27,13 @@ def journal_folder() -> Path:
     """Journals of sessions: LW_JOURNAL_DIR, else a folder in the user's state folder. Not created here."""
     chosen = os.environ.get("LW_JOURNAL_DIR")
     return Path(chosen).expanduser() if chosen else state_folder() / "journals"
+
+
+def journal_folders() -> list[Path]:
+    """Where journals may lie: the folder for them and, where it cannot be written, one of this user's among the
+    temporary files. Not created here."""
+    user = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    return [journal_folder(), Path(tempfile.gettempdir()) / f"losswise-{user}" / "journals"]
 
 
 def _folder(xdg: str, home: str, mac: str, windows: str, part: str) -> Path:

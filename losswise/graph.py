@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
+from losswise.arguments import safely
 from losswise.buffers import MAX_TAKEN, Columns, Points, merge
 from losswise.messages import say_error, say_once
 from losswise.numeric import keep, to_float, to_x
 from losswise.plain import name as plain_name
+from losswise.records import KINDS, Record, graph_id, graph_record
 
 if TYPE_CHECKING:
     from losswise.outbox import Outbox
@@ -127,9 +129,17 @@ class Graph:
         self._columns: dict[Any, Columns] = {}
         self._side: deque[tuple[int, Any, float, Any]] = deque()
 
+    def record(self) -> Record:
+        """What the server is told of this graph."""
+        return graph_record(self.id, self.title, self.xlabel, self.ylabel, self.kind)
+
     def waiting(self) -> int:
         """Bytes that wait for the journal thread (points of the side way count as 500 each)."""
         return sum(len(columns.rows) for columns in list(self._columns.values())) + 500 * len(self._side)
+
+    def has_others(self) -> bool:
+        """Whether points of the side way wait: to read one may take a while."""
+        return bool(self._side)
 
     def take(self, limit: int) -> Points | None:
         """Take out, in the order in which they came, points with a number below `limit`.
@@ -194,6 +204,32 @@ class Graph:
 
     def __repr__(self) -> str:
         return f"<losswise.Graph {self.title!r} of session {self._outbox.session_id if self._outbox else '-'}>"
+
+
+def made(
+    outbox: Outbox | None,
+    session_id: str,
+    title: str,
+    xlabel: Any,
+    ylabel: Any,
+    kind: Any,
+    display_interval: Any,
+) -> Graph:
+    """A graph as a person asked for it; what cannot be is left out, with one warning."""
+    if kind is not None and kind not in KINDS:
+        say_once(("kind", session_id, title), f"graph {title!r}: kind is 'min', 'max' or None, not {kind!r}")
+        kind = None
+    interval = to_x(display_interval) if display_interval is not None else None
+    labels = safely(plain_name, xlabel, ""), safely(plain_name, ylabel, "")
+    return Graph(outbox, graph_id(session_id, title), title, *labels, kind, interval)
+
+
+def nowhere(title: str) -> Graph:
+    """A graph whose points go nowhere, for a session that cannot record."""
+    graph = object.__new__(Graph)
+    graph._outbox = None
+    graph.title = title
+    return graph
 
 
 def _short(value: object) -> str:

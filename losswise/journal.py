@@ -1,29 +1,47 @@
-"""The journal: one file a writer, one JSON record a line, only ever appended.
+"""The journal: the file of a writer, one JSON record a line, only ever appended, in segments.
 
-The first line is the header; the record in the line after it has number 1, and so on. What is not
-acknowledged by a server stands in here, whatever happens to the network or to this process.
+The first line of a segment is its header, which names the number of its first record. A few lines may follow
+that are no records of their own: the session and its graphs so far, for a server that must be told again.
+A segment whose records are all acknowledged is removed, so what lies on the disk is what is not delivered.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import re
+import shutil
 import socket
+import stat
 import sys
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from io import FileIO
 from pathlib import Path
 
 from losswise.locks import FileLock
-from losswise.records import FORMAT, is_id
+from losswise.plain import dumps
+from losswise.records import FORMAT, Record, is_id, merged_session
 
 SUFFIX = ".journal"
+SEGMENT_BYTES = 32 * 1024 * 1024
+"""A segment that has grown beyond this is followed by another."""
+
+_SEGMENT = re.compile(r"\.(\d{5,})\.journal$")
 
 
 @dataclass(frozen=True)
 class Header:
-    """Whose journal it is. Never holds a key."""
+    """Whose journal it is, and which part of it. Never holds a key.
+
+    Attributes:
+        segment: 1 for the first file of a writer, 2 for the next, ...
+        first: number of the first record in this file.
+        preamble: lines after the header that are no records of their own.
+    """
 
     session: str
     writer: str
@@ -32,6 +50,9 @@ class Header:
     boot: str = ""
     pid: int = 0
     created_at: float = 0.0
+    segment: int = 1
+    first: int = 1
+    preamble: int = 0
     format: int = FORMAT
 
     @classmethod
@@ -49,50 +70,136 @@ class Header:
         if not is_id(fields.get("session")) or not is_id(fields.get("writer")):
             raise ValueError("its header names no session and writer")
         known = cls.__dataclass_fields__
-        return cls(**{name: value for name, value in fields.items() if name in known})
+        header = cls(**{name: value for name, value in fields.items() if name in known})
+        if not all(type(number) is int for number in (header.first, header.preamble, header.segment)):
+            raise ValueError("its header is damaged")
+        return header
 
     def line(self) -> bytes:
         return json.dumps({"losswise": "journal", **asdict(self)}).encode() + b"\n"
 
 
 class Paths:
-    """The files that belong to a journal."""
+    """The files that belong to a writer, found from the path of any of its segments.
 
-    def __init__(self, journal: Path) -> None:
-        self.journal = journal
-        self.alive = FileLock(journal.with_suffix(".alive"))
-        self.sending = FileLock(journal.with_suffix(".sending"))
-        self.refused = journal.with_suffix(".refused")
+    Attributes:
+        alive: the lock that says that the writer lives.
+        sending: the lock of whoever sends the journal.
+        refused: records that a server refused.
+        blobs: folder of the bytes of images, by their hash.
+    """
+
+    def __init__(self, segment: Path) -> None:
+        stem = _SEGMENT.sub("", segment.name)
+        self.folder = segment.parent
+        self.stem = stem if stem != segment.name else segment.name.removesuffix(SUFFIX)
+        self.alive = FileLock(self.folder / f"{self.stem}.alive")
+        self.sending = FileLock(self.folder / f"{self.stem}.sending")
+        self.refused = self.folder / f"{self.stem}.refused"
+        self.blobs = self.folder / f"{self.stem}.blobs"
+
+    def segment(self, number: int) -> Path:
+        return self.folder / f"{self.stem}.{number:05d}{SUFFIX}"
+
+    def segments(self) -> list[Path]:
+        """The files that are there, in order."""
+        found = [path for path in self.folder.iterdir() if path.name.startswith(self.stem) and path.suffix == SUFFIX]
+        return sorted(found, key=_place)
+
+    def size(self) -> int:
+        """Bytes of all that waits to be sent, images included."""
+        files = [*self.segments(), *(self.blobs.iterdir() if self.blobs.is_dir() else ())]
+        return sum(path.stat().st_size for path in files)
+
+    def remove(self) -> None:
+        """Take away what is delivered. Records that were refused stay."""
+        with contextlib.suppress(OSError):
+            for path in self.segments():
+                path.unlink()
+        shutil.rmtree(self.blobs, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self.alive.path.unlink()
 
 
 class Journal:
-    """A journal being written. Used by the journal thread only, but for `count` and `size`.
+    """A journal being written, by the journal thread only; `count`, `size` and `complete` may be read by others.
 
     Attributes:
-        count: records in the file.
-        size: bytes in the file.
+        path: the segment that is written.
+        count: records so far.
         complete: nothing will be added any more.
+        unwritten: lines that the disk did not take at the very end; the sender may still send them.
     """
 
-    def __init__(self, folder: Path, header: Header) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def __init__(self, folder: Path, header: Header, sends: bool = False) -> None:
+        """Make the folder and the first segment. With `sends`, nobody else sends it as long as this one lives.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        _make_private(folder)
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(header.created_at))
-        self.path = folder / f"{stamp}-{header.session}-{header.writer}{SUFFIX}"
-        self.header = header
+        self.path = folder / f"{stamp}-{header.session}-{header.writer}.{header.segment:05d}{SUFFIX}"
         self.paths = Paths(self.path)
-        self.paths.alive.acquire()
-        self._file = open(  # noqa: SIM115 - open as long as the writer lives
-            self.path, "xb", buffering=0, opener=lambda path, flags: os.open(path, flags, 0o600)
-        )
+        self.header = header
         self.count = 0
-        self.size = 0
         self.complete = False
+        self.unwritten: list[bytes] = []
+        self._written = 0  # bytes in all segments
+        self._images = 0  # bytes beside them, counted by the thread that makes them
+        self._removed = 0  # of both, counted by the sender
+        self._session: Record = {}
+        self._graphs: dict[str, Record] = {}
+        self.paths.alive.acquire()
+        if sends:
+            self.paths.sending.acquire()
+        self._size = 0  # of this segment
+        self._file = _create(self.path)
         self._write(header.line())
 
-    def append(self, lines: list[bytes]) -> None:
+    @property
+    def size(self) -> int:
+        """Bytes on the disk that are not yet delivered."""
+        return self._written + self._images - self._removed
+
+    def added_image(self, size: int) -> None:
+        """An image of so many bytes lies beside the journal now."""
+        self._images += size
+
+    def forgotten(self, size: int) -> None:
+        """The sender has removed so many bytes."""
+        self._removed += size
+
+    def note(self, record: Record) -> None:
+        """Remember what a server that does not know the session must be told again."""
+        if record["type"] == "session":
+            self._session = merged_session(self._session, record)
+        elif record["type"] == "graph":
+            self._graphs[record["id"]] = record
+
+    def append(self, lines: Sequence[bytes]) -> None:
         """Add whole lines. Raises OSError, with the file as it was, where the disk does not take them."""
+        if self._size > SEGMENT_BYTES:
+            with contextlib.suppress(OSError):  # a full disk: the old segment goes on
+                self._rotate()
         self._write(b"".join(lines))
         self.count += len(lines)
+
+    def _rotate(self) -> None:
+        known = [dumps(record).encode() + b"\n" for record in (self._session, *self._graphs.values()) if record]
+        header = replace(self.header, segment=self.header.segment + 1, first=self.count + 1, preamble=len(known))
+        path = self.paths.segment(header.segment)
+        file = _create(path)
+        before, self._file, size, self._size = self._file, file, self._size, 0
+        try:
+            self._write(header.line() + b"".join(known))
+        except OSError:
+            self._file, self._size = before, size
+            file.close()
+            path.unlink()
+            raise
+        self.header, self.path = header, path
+        before.close()
 
     def _write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -100,10 +207,11 @@ class Journal:
             while view:
                 view = view[self._file.write(view) :]
         except OSError:
-            self._file.truncate(self.size)
-            self._file.seek(self.size)
+            self._file.truncate(self._size)
+            self._file.seek(self._size)
             raise
-        self.size += len(data)
+        self._size += len(data)
+        self._written += len(data)
 
     def finish(self) -> None:
         """Nothing is added from here on. The file stays until everything in it is acknowledged."""
@@ -119,58 +227,37 @@ class Journal:
         self.paths.sending.release()
 
 
-class Reader:
-    """Reads a journal's records from the front, also while it is written."""
+def find(folder: Path) -> list[Path]:
+    """The first segment of each journal in a folder, oldest first."""
+    first: dict[str, Path] = {}
+    with contextlib.suppress(OSError):
+        for path in sorted((path for path in folder.iterdir() if path.suffix == SUFFIX), key=_place):
+            first.setdefault(Paths(path).stem, path)
+    return [first[stem] for stem in sorted(first)]
 
-    def __init__(self, path: Path) -> None:
-        """Raises OSError where it cannot be read, ValueError where it is no journal."""
-        self.path = path
-        with open(path, "rb") as file:
-            line = file.readline()
-        if not line.endswith(b"\n"):
-            raise ValueError("its header is not complete")
-        self.header = Header.parse(line)
-        self._offset = self._start = len(line)
-        self.number = 0
-        # unbuffered: a write that the disk took half of is taken back, and a buffer would keep that half
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - read on as the file grows
 
-    def read(self, most_bytes: int) -> list[bytes]:
-        """The next whole lines, of about this size together; at least one where there is one."""
-        self._file.seek(self._offset)
-        data = self._file.read(most_bytes)
-        end = data.rfind(b"\n") + 1
-        while not end and len(data) >= most_bytes:
-            more = self._file.read(most_bytes)
-            if not more:
-                break
-            end = len(data) + more.find(b"\n") + 1 if b"\n" in more else 0
-            data += more
-            most_bytes = len(data)
-        if not end:
-            return []
-        self._offset += end
-        lines = data[: end - 1].split(b"\n")
-        self.number += len(lines)
-        return lines
+def lives(paths: Paths, header: Header) -> bool:
+    """Whether the writer is still at work."""
+    if paths.alive.is_held():
+        return True
+    if paths.alive.is_trusted or not paths.alive.path.exists():
+        return False
+    # the file system keeps no locks
+    if header.host != socket.gethostname():
+        return True
+    return header.boot in ("", boot_id()) and _runs(header.pid)
 
-    def torn(self) -> int:
-        """Bytes behind the last whole line: what a killed writer left half-written."""
-        position = self._offset
-        size = os.fstat(self._file.fileno()).st_size
-        self._file.seek(position)
-        rest = self._file.read(size - position)
-        return len(rest) - (rest.rfind(b"\n") + 1)
 
-    def opening(self) -> list[bytes]:
-        """The session and graph records so far: what a server that does not know the session is told."""
-        known = (b'{"type":"session"', b'{"type":"graph"')
-        with open(self.path, "rb") as file:
-            file.seek(self._start)
-            return [line[:-1] for line in file if line.startswith(known) and line.endswith(b"\n")]
-
-    def close(self) -> None:
-        self._file.close()
+def _runs(pid: int) -> bool:
+    if os.name == "nt":  # where os.kill sends something, whatever the number
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def boot_id() -> str:
@@ -179,3 +266,26 @@ def boot_id() -> str:
         with contextlib.suppress(OSError):
             return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
+
+
+def _make_private(folder: Path) -> None:
+    """Make the folder, for this user only.
+
+    Raises:
+        OSError: it cannot be made; or another user was faster, in a place where everybody may make folders.
+    """
+    for place in (folder.parent, folder):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    is_shared = folder.parent.parent.stat().st_mode & stat.S_ISVTX
+    if is_shared and hasattr(os, "getuid") and folder.parent.stat().st_uid != os.getuid():
+        raise PermissionError(errno.EACCES, "it belongs to another user")
+
+
+def _place(path: Path) -> int:
+    found = _SEGMENT.search(path.name)
+    return int(found[1]) if found else 0
+
+
+def _create(path: Path) -> FileIO:
+    """A new file of this user's, unbuffered: what is written is with the system at once."""
+    return open(path, "xb", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o600))

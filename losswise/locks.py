@@ -28,6 +28,10 @@ _held: set[str] = set()
 class FileLock:
     """A lock that at most one holder has at a time.
 
+    Attributes:
+        is_trusted: the file system keeps locks. One that does not must keep nobody from recording, so there
+            everybody gets it.
+
     Example:
         >>> lock = FileLock(Path("run.lock"))
         >>> if lock.acquire():
@@ -36,6 +40,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.is_trusted = True
         self._descriptor: int | None = None
 
     def acquire(self) -> bool:
@@ -47,9 +52,17 @@ class FileLock:
         key = os.path.abspath(self.path)
         if key in _held:
             return False
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        if not _lock(descriptor):
-            os.close(descriptor)
+        for _ in range(10):
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            answer = _lock(descriptor)
+            self.is_trusted = answer is not None
+            if answer is False:
+                os.close(descriptor)
+                return False
+            if _is_at(descriptor, self.path):
+                break
+            os.close(descriptor)  # its holder took it away between our two steps
+        else:
             return False
         _held.add(key)
         self._descriptor = descriptor
@@ -59,13 +72,18 @@ class FileLock:
         """Let the lock go, and with `remove` take its file away."""
         if self._descriptor is None:
             return
-        if remove:
-            with contextlib.suppress(OSError):
-                os.unlink(self.path)
+        if remove and os.name != "nt":  # first, so that nobody takes a lock that is about to go
+            self._unlink()
         with contextlib.suppress(OSError):
             os.close(self._descriptor)
+        if remove and os.name == "nt":  # Windows removes no file that is open
+            self._unlink()
         self._descriptor = None
         _held.discard(os.path.abspath(self.path))
+
+    def _unlink(self) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
 
     def is_held(self) -> bool:
         """Whether somebody has it, this process included. Does not create the file."""
@@ -87,15 +105,26 @@ def forget_held() -> None:
     _held.clear()
 
 
-def _lock(descriptor: int) -> bool:
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether the file that is open is the one that the path names now."""
+    try:
+        opened, named = os.fstat(descriptor), os.stat(path)
+    except OSError:
+        return False
+    return (opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino)
+
+
+def _lock(descriptor: int) -> bool | None:
+    """True: taken. False: somebody else has it. None: this file system knows no locks."""
     try:
         if fcntl is not None:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         elif msvcrt is not None:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            return None
     except OSError as error:
-        # a file system without locks must not keep anybody from recording
-        return error.errno not in _REFUSED
+        return False if error.errno in _REFUSED else None
     return True
 
 

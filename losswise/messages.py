@@ -6,12 +6,14 @@ import sys
 
 _said: set[object] = set()
 _MOST = 1_000
+line_start = ""
+"""What clears a line on which something is drawn, such as a progress bar."""
 
 
 def say(text: str) -> None:
     """Write one line `losswise: <text>` to stderr. A closed or broken stderr is nobody's problem."""
     try:
-        sys.stderr.write(f"losswise: {text}\n")
+        sys.stderr.write(f"{line_start}losswise: {text}\n")
         sys.stderr.flush()
     except Exception:  # noqa: S110 - there is nowhere left to tell it
         pass

@@ -62,6 +62,21 @@ def text(value: str, most: int = MAX_TEXT) -> str:
     return value[: most - 60] + f"\n… [cut by losswise: {len(value)} characters]"
 
 
+def size_text(size: float) -> str:
+    """A number of bytes as a person reads it.
+
+    >>> size_text(900), size_text(2 * 1024**3)
+    ('900 bytes', '2 GiB')
+    """
+    if size < 1024:
+        return f"{size:.0f} bytes"
+    for unit in ("KiB", "MiB", "GiB"):
+        size /= 1024
+        if size < 1024:
+            return f"{size:.3g} {unit}"
+    return f"{size / 1024:.3g} TiB"
+
+
 def _leaf(value: Any) -> Any:
     shape = getattr(value, "shape", None)
     if shape is not None and tuple(shape) != () and hasattr(value, "tolist"):

@@ -108,6 +108,20 @@ def session_record(**fields: Any) -> Record:
     return {"type": "session", **{name: value for name, value in fields.items() if value is not None}}
 
 
+def merged_session(known: Record, record: Record) -> Record:
+    """What the second session record makes of the first: absent fields stay, maps merge by key.
+
+    >>> merged_session({"type": "session", "tag": "a", "params": {"x": 1}}, {"type": "session", "params": {"y": 2}})
+    {'type': 'session', 'tag': 'a', 'params': {'x': 1, 'y': 2}}
+    """
+    maps = {
+        name: {**known[name], **value}
+        for name, value in record.items()
+        if isinstance(value, Mapping) and isinstance(known.get(name), Mapping)
+    }
+    return {**known, **record, **maps}
+
+
 def graph_record(id: str, title: str, xlabel: str = "", ylabel: str = "", kind: str | None = None) -> Record:
     return {"type": "graph", "id": id, "title": title, "xlabel": xlabel, "ylabel": ylabel, "kind": kind}
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import threading
 import time
+from pathlib import Path
 
+from losswise import leftovers
 from losswise.delivery import Delivery, Outcome, Step
-from losswise.journal import Journal, Reader
+from losswise.journal import Journal
 from losswise.messages import say_error
+from losswise.reader import Reader
+from losswise.settings import Target
 from losswise.wire import Wire
 
 HEARTBEAT = 10.0
@@ -31,7 +34,7 @@ class Sender:
         deleted: the session was deleted on the server.
     """
 
-    def __init__(self, journal: Journal, base_url: str, api_key: str) -> None:
+    def __init__(self, journal: Journal, target: Target) -> None:
         self.acknowledged = 0
         self.heard_at = 0.0
         self.refused = False
@@ -41,14 +44,27 @@ class Sender:
         self.hurried = False
         self.is_started = False
         self._journal = journal
-        self._wire = Wire(base_url, api_key)
+        self._target = target
+        self._wire = Wire(target.base_url, target.api_key or "")
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="losswise-sender", daemon=True)
 
     def start(self) -> None:
         self.is_started = True
-        self._journal.paths.sending.acquire()
         self._thread.start()
+
+    def is_at_work(self) -> bool:
+        """Something more may still come of it."""
+        return self.is_started and not (self.finished or self.stopped) and self._thread.is_alive()
+
+    @property
+    def path(self) -> Path:
+        """The journal's file."""
+        return self._journal.path
+
+    def unsent(self) -> int:
+        """Records that the server does not have yet."""
+        return self._journal.count + len(self._journal.unwritten) - self.acknowledged
 
     def nudge(self) -> None:
         """The journal has grown, or is complete."""
@@ -61,7 +77,7 @@ class Sender:
 
     def _run(self) -> None:
         try:
-            reader = Reader(self._journal.path)
+            reader = Reader(self._journal.paths.segment(1))
         except (OSError, ValueError) as error:
             say_error("reading the journal", error)
             self.stopped = True
@@ -84,7 +100,12 @@ class Sender:
             outcome = delivery.step()
             if outcome.step is Step.IDLE:
                 if complete and delivery.acknowledged >= count:
-                    return
+                    if not self._journal.unwritten:
+                        return
+                    delivery.add(self._journal.unwritten)
+                    self._journal.count += len(self._journal.unwritten)
+                    self._journal.unwritten = []
+                    continue
                 silence = time.monotonic() - spoke_at
                 if not self._pause(HEARTBEAT - silence):
                     continue
@@ -101,17 +122,21 @@ class Sender:
             self.stopped = True
             return False
         if delivery.acknowledged > self.acknowledged:
+            if not self.acknowledged:
+                leftovers.send_soon(self._journal.paths.folder, self._target)
             self.acknowledged = delivery.acknowledged
             self.heard_at = time.monotonic()
+            self._journal.forgotten(delivery.freed)
+            delivery.freed = 0
         if outcome.step is Step.RETRY:
-            self._back_off(outcome.pause)
+            self._back_off(outcome)
         return True
 
-    def _back_off(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        was_hurried = self.hurried
+    def _back_off(self, outcome: Outcome) -> None:
+        until = time.monotonic() + outcome.pause
+        was_hurried = self.hurried or outcome.wished
         while (left := until - time.monotonic()) > 0:
-            if self.hurried:
+            if self.hurried and not outcome.wished:
                 if not was_hurried:
                     return
                 left = min(left, LAST_PAUSE)
@@ -132,8 +157,7 @@ class Sender:
     def _tidy(self, delivery: Delivery) -> None:
         """Remove the journal, where nothing of it is needed any more."""
         if not self.stopped or delivery.deleted:
-            with contextlib.suppress(OSError):
-                os.unlink(self._journal.path)
+            self._journal.paths.remove()
         self._journal.paths.sending.release(remove=True)
         self.acknowledged = delivery.acknowledged
         self.finished = not self.stopped

@@ -15,39 +15,35 @@ from losswise.arguments import (
     checked_info,
     checked_max_iter,
     checked_places,
+    checked_rewind,
     checked_tags,
     described_error,
     safely,
 )
-from losswise.folders import journal_folder
+from losswise.companions import Companions
+from losswise.folders import journal_folders
+from losswise.images import ImageSequence
 from losswise.messages import say, say_error, say_once
-from losswise.naming import place
-from losswise.notebook import session_html
+from losswise.notebook import session_html, start_line
 from losswise.numeric import to_x
 from losswise.outbox import Outbox
 from losswise.params import Params
+from losswise.placing import Placer
 from losswise.plain import name as plain_name
 from losswise.plain import snapshot
 from losswise.plain import text as plain_text
 from losswise.records import (
     ENDED,
-    KINDS,
     MAX_TEXT,
     Record,
-    graph_id,
-    graph_record,
-    is_id,
     new_id,
+    rewind_record,
     session_record,
     status_record,
     text_record,
     values_record,
 )
-
-SILENT_SERVER = 10.0
-"""Seconds without an acknowledgement after which `done` waits no longer."""
-REFUSING_SERVER = 2.0
-"""The same, where nobody listens or the key is refused."""
+from losswise.waiting import wait_delivered
 
 
 class Session:
@@ -67,9 +63,13 @@ class Session:
         group: sessions of one group stand together, such as the folds of a cross-validation.
         tags: words to filter by.
         resume: id of a session to go on with.
+        from_x: with `resume`, the x of the next point: what stands there and after it is taken back, as
+            when training goes on from a checkpoint.
         api_key, base_url: the key and the server's address; else as `losswise.settings` finds them.
         graphs: your own places for names in `log`: {"my_score": ("quality", "max")}.
         command_line: record the command line.
+        console: keep what is printed (stdout and stderr; progress bars in their last state), at most 1 MiB.
+        system: add graphs of processor, memory and GPU (needs `pip install 'losswise[system]'`).
         data: what `params` was called once.
 
     Raises:
@@ -104,60 +104,60 @@ class Session:
         base_url: str | None = None,
         graphs: Mapping[str, tuple[str, str | None]] | None = None,
         command_line: bool = True,
+        console: bool = True,
+        system: bool = False,
+        from_x: int | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
+        self.status = "active"
+        self.created_at = time.time()
+        self._outbox: Outbox | None = None
+        self._companions: Companions | None = None
+        self._graphs: dict[str, graphs_of.Graph] = {}
+        self._next_x = 0
+        self._left_as: ends.Ending | None = None
+        # what is wrong with the arguments is raised; what goes wrong otherwise is one warning
         target = settings.resolve(base_url, api_key)
         check_texts(tag=tag, project=project, group=group)
         check_params(params, "params")
         check_params(data, "data")
-        if resume is not None and not is_id(resume):
-            raise ValueError(f"resume takes a session's id, 20 hex digits, not {resume!r}")
         self._max_iter = checked_max_iter(max_iter)
         self._info = checked_info(info)
         self._tags = checked_tags(tags)
-        self._places = checked_places(graphs)
-        self._is_resumed = resume is not None
-        self._tag = tag if tag is not None or resume else facts.default_tag(track_git)
-        self._project, self._group = project, group
+        self._placer = Placer(self.graph, checked_places(graphs))
+        self._after_x = checked_rewind(resume, from_x)
         self.id: str = resume or new_id()
         self.session_id = self.id
         self.base_url = target.base_url
         self.url = f"{target.base_url}/s/{self.id}"
-        self.created_at = time.time()
-        self.status = "active"
-        self.params = Params({**(data or {}), **(params or {})}, self._send_params)
-        self._graphs: dict[str, graphs_of.Graph] = {}
-        self._placed: dict[tuple[Any, ...], list[tuple[graphs_of.Graph, tuple[Any, ...]]]] = {}
-        self._next_x = 0
-        self._left_as: tuple[str, str | None, Mapping[str, str] | None] | None = None
-        mode = settings.mode()
-        self._outbox: Outbox | None = None
-        self._facts: facts.Gathering | None = None
-        if mode != "disabled":
-            self._outbox = Outbox(self.id, target, journal_folder(), mode == "online", self._opening)
-            self._begin(track_git, command_line, mode)
-
-    def _begin(self, track_git: bool, command_line: bool, mode: str) -> None:
-        assert self._outbox is not None
+        self._is_resumed = resume is not None
+        self._project, self._group = project, group
+        self._tag = tag
+        self.params = Params(
+            {**(data or {}), **(params or {})}, lambda changed: self._put(session_record(params=snapshot(changed)))
+        )
         try:
-            self._outbox.attend()
-            self._facts = facts.Gathering(self._send_facts, track_git, command_line)
-            self._facts.start()
+            if tag is None and resume is None:
+                self._tag = facts.default_tag(track_git)
+            self._begin(target, console=console, system=system, track_git=track_git, command_line=command_line)
         except Exception as error:
             say_error("starting a session", error)
-        if self._outbox.online:
-            say(f"watching at {self.url}")
-        elif mode == "offline":
-            say(f"offline: kept in {journal_folder()}; `losswise sync` sends it")
-        else:
-            say(
-                f"no API key for {self.base_url}, so this session is kept in {journal_folder()}; "
-                f"`losswise login {self.base_url}`, then `losswise sync` sends it"
-            )
+
+    def _begin(self, target: settings.Target, **companions: bool) -> None:
+        mode = settings.mode()
+        if mode == "disabled":
+            return
+        bound = settings.journal_bound()
+        outbox = Outbox(self.id, target, journal_folders(), mode == "online", bound, self._opening)
+        self._outbox = outbox
+        self._companions = Companions(self, outbox)
+        outbox.attend()
+        self._companions.start(**companions)
+        say(start_line(self, mode, outbox.online))
 
     @property
     def tag(self) -> str | None:
-        """What the session is called. None: resumed, and the server knows."""
+        """What it is called. None: resumed, and the server knows."""
         return self._tag
 
     @property
@@ -198,29 +198,34 @@ class Session:
         known = self._graphs.get(title)
         if known is not None:
             return known
-        if kind == "":
-            kind = None
-        if kind is not None and kind not in KINDS:
-            say_once(("kind", self.id, title), f"graph {title!r}: kind is 'min', 'max' or None, not {kind!r}")
-            kind = None
-        interval = to_x(display_interval) if display_interval is not None else None
+        try:
+            return self._new_graph(title, xlabel, ylabel, kind or None, display_interval)
+        except Exception as error:
+            say_error("making a graph", error)
+            return graphs_of.nowhere(title)
+
+    Graph = graph
+
+    def _new_graph(self, title: str, *options: Any) -> graphs_of.Graph:
         outbox = self._outbox if self._outbox and not self._outbox.closed else None
-        graph = graphs_of.Graph(
-            outbox,
-            graph_id(self.id, title),
-            title,
-            safely(plain_name, xlabel, ""),
-            safely(plain_name, ylabel, ""),
-            kind,
-            interval,
-        )
-        self._put(_graph_record(graph))
+        graph = graphs_of.made(outbox, self.id, title, *options)
+        self._put(graph.record())
         graph = self._graphs.setdefault(title, graph)
         if outbox is not None and graph not in outbox.graphs:
             outbox.graphs.append(graph)
         return graph
 
-    Graph = graph
+    def image_sequence(self, x: int, name: str) -> ImageSequence:
+        """Images that belong to one x, such as predictions after an epoch.
+
+        Args:
+            x: a whole number, such as the step.
+            name: what the sequence is called; the same name at another x is its next step.
+
+        Example:
+            >>> session.image_sequence(3, "validation").append(image, "cat.png", {"class": "cat"}, {"p": 0.93})
+        """
+        return ImageSequence(self._companions.images if self._companions is not None else None, x, name)
 
     def log(self, metrics: Mapping[str, Any], x: int | float | None = None) -> None:
         """Add values to the graphs on which their names belong; see `losswise.naming`.
@@ -236,9 +241,7 @@ class Session:
             if x is None:
                 x = self._next_x
             self._next_x = (x if type(x) is int else to_x(x) or 0) + 1
-            placed = self._placed.get(tuple(metrics))
-            if placed is None:
-                placed = self._place(tuple(metrics))
+            placed = self._placer.placed(tuple(metrics))
             if len(placed) == 1:
                 placed[0][0].append(x, metrics)
                 return
@@ -246,17 +249,6 @@ class Session:
                 graph.append(x, {name: metrics[name] for name in names})
         except Exception as error:
             say_error("logging", error)
-
-    def _place(self, names: tuple[Any, ...]) -> list[tuple[graphs_of.Graph, tuple[Any, ...]]]:
-        titles: dict[str, list[Any]] = {}
-        for name in names:
-            placement = place(plain_name(name), self._places)
-            self.graph(placement.title, kind=placement.kind)
-            titles.setdefault(placement.title, []).append(name)
-        placed = [(self.graph(title), tuple(members)) for title, members in titles.items()]
-        if len(self._placed) < 1_000:
-            self._placed[names] = placed
-        return placed
 
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Set cells of the session table.
@@ -298,7 +290,12 @@ class Session:
             True where all of it is acknowledged. Offline it is False, though it stands on the disk.
         """
         try:
-            return True if self._outbox is None else self._outbox.flush(timeout)
+            if self._outbox is None:
+                return True
+            deadline = time.monotonic() + timeout
+            if self._companions is not None:
+                self._companions.images.wait(timeout)
+            return self._outbox.flush(deadline - time.monotonic())
         except Exception as error:
             say_error("flushing", error)
             return False
@@ -308,6 +305,7 @@ class Session:
         status: str = "complete",
         reason: str | None = None,
         error: BaseException | Mapping[str, str] | None = None,
+        timeout: float | None = None,
     ) -> None:
         """End the session and wait until everything is delivered, while the server takes it.
 
@@ -318,35 +316,36 @@ class Session:
             status: 'complete', 'failed' or 'cancelled'.
             reason: a word, such as 'error' or 'interrupted'.
             error: what it failed with.
+            timeout: seconds without an acknowledgement after which to give up; else LW_END_TIMEOUT, else 10.
         """
-        self._end(status, reason, error)
-
-    def _end(
-        self,
-        status: str,
-        reason: str | None = None,
-        error: BaseException | Mapping[str, str] | None = None,
-        most: float = 3600.0,
-    ) -> None:
         try:
             if status not in ENDED:
                 say(f"a session ends as {', '.join(ENDED)}, not {status!r}; taken as complete")
                 status = "complete"
-            outbox = self._outbox
-            if outbox is None or not outbox.open:
-                self.status = status if outbox is None else self.status
-                return
-            if self._facts is not None:
-                self._facts.wait(min(2.0, most))
-            described = described_error(error)
-            self.status = status
-            self._left_as = (status, reason, described)
-            outbox.end(status_record(status, time.time(), reason, described))
-            ends.wait_delivered(outbox, SILENT_SERVER, REFUSING_SERVER, most)
-            if not outbox.open:
+            if self._close(status, reason, error) and self._outbox is not None:
+                wait_delivered([self._outbox], settings.end_timeout() if timeout is None else timeout)
+            if self._outbox is None or not self._outbox.open:
                 ends.forget(self)
         except Exception as problem:
             say_error("ending a session", problem)
+
+    def _close(self, status: str, reason: str | None, error: BaseException | Mapping[str, str] | None) -> bool:
+        """Write down how it ended, without waiting for the delivery. False: it had ended before."""
+        outbox = self._outbox
+        if outbox is None or not outbox.open:
+            self.status = status if outbox is None else self.status
+            return False
+        if self._companions is not None:
+            self._companions.finish()
+        described = described_error(error)
+        self.status = status
+        self._left_as = (status, reason, described)
+        outbox.end(status_record(status, time.time(), reason, described))
+        return True
+
+    def expect(self, status: str, reason: str | None, error: Mapping[str, str] | None) -> None:
+        """What the process's exit shall say of this session, if nothing ends it before and nothing goes wrong."""
+        self._left_as = (status, reason, error)
 
     def __enter__(self) -> Session:
         return self
@@ -355,7 +354,7 @@ class Session:
         self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         status, reason = ends.ending_of(error)
-        self._end(status, reason, error if status == "failed" else None)
+        self.done(status, reason, error if status == "failed" else None)
 
     # what the outbox asks for, and what is put into it
 
@@ -363,6 +362,8 @@ class Session:
         """A writer opens: what its journal begins with."""
         ends.watch(self)
         self.status = "active"
+        if self._companions is not None:
+            self._companions.go_on()
         record = session_record(
             project=self._project,
             tag=self._tag,
@@ -373,7 +374,15 @@ class Session:
             created_at=None if self._is_resumed else self.created_at,
             info=self._info or None,
         )
-        return [record, *(_graph_record(graph) for graph in list(self._graphs.values()))]
+        rewind = [] if self._after_x is None else [rewind_record(self._after_x, self.created_at)]
+        self._after_x = None
+        return [record, *rewind, *(graph.record() for graph in list(self._graphs.values()))]
+
+    def _after_fork(self) -> None:
+        if self._outbox is not None:
+            self._outbox.after_fork()
+        if self._companions is not None:
+            self._companions.after_fork()
 
     def _put(self, record: Record) -> None:
         try:
@@ -381,9 +390,6 @@ class Session:
                 self._outbox.put(record)
         except Exception as error:
             say_error(f"recording a {record.get('type')} record", error)
-
-    def _send_params(self, changed: Mapping[str, Any]) -> None:
-        self._put(session_record(params=snapshot(changed)))
 
     def _send_facts(self, fields: Mapping[str, Any]) -> None:
         if self._outbox is not None and self._outbox.open:
@@ -394,7 +400,3 @@ class Session:
 
     def __repr__(self) -> str:
         return f"<losswise.Session {self.tag!r} {self.status} {self.url}>"
-
-
-def _graph_record(graph: graphs_of.Graph) -> Record:
-    return graph_record(graph.id, graph.title, graph.xlabel, graph.ylabel, graph.kind)

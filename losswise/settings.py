@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 
 from losswise.login import load_login
@@ -10,6 +11,8 @@ from losswise.messages import say_once
 
 DEFAULT_BASE_URL = "http://127.0.0.1:3000"
 MODES = ("online", "offline", "disabled")
+JOURNAL_MAX = 2 * 1024**3
+END_TIMEOUT = 10.0
 
 _set: dict[str, str] = {}
 
@@ -74,6 +77,33 @@ def mode() -> str:
         return chosen
     say_once(("mode", chosen), f"LW_MODE is {chosen!r}; it can be {', '.join(MODES)}. Taken as online.")
     return "online"
+
+
+def journal_bound() -> int:
+    """Bytes that a session's journal may take on the disk: LW_JOURNAL_MAX, such as 500MB or 2GiB."""
+    return int(_positive("LW_JOURNAL_MAX", _SIZE, JOURNAL_MAX))
+
+
+def end_timeout() -> float:
+    """Seconds that a session's end waits for a server that acknowledges nothing: LW_END_TIMEOUT."""
+    return _positive("LW_END_TIMEOUT", _SECONDS, END_TIMEOUT)
+
+
+def _positive(name: str, pattern: re.Pattern[str], default: float) -> float:
+    chosen = os.environ.get(name, "").strip()
+    if not chosen:
+        return default
+    found = pattern.fullmatch(chosen)
+    if found is None:
+        say_once((name, chosen), f"{name} is {chosen!r}, which cannot be read; {default:g} is taken")
+        return default
+    unit = found[2].lower().removesuffix("b") if pattern is _SIZE else ""
+    return float(found[1]) * _UNITS[unit]
+
+
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)( ?s)?")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?i?b?)", re.IGNORECASE)
+_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
 def resolve(base_url: str | None = None, api_key: str | None = None) -> Target:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import logging
 import os
 import threading
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
 GZIP_ABOVE = 2_000
+MAX_ANSWER = 4 * 1024 * 1024
 PAUSE = 0.1
 """Seconds between the starts of two requests of this process."""
 
@@ -103,6 +105,10 @@ class Wire:
         """POST a batch, compressed where that pays. Never raises."""
         return self._request("POST", "/api/v2/batches", body, timeout)
 
+    def put_blob(self, session: str, sha256: str, data: bytes, timeout: float = READ_TIMEOUT) -> Answer:
+        """PUT the bytes of an image. Never raises."""
+        return self._request("PUT", f"/api/v2/sessions/{session}/blobs/{sha256}", data, timeout)
+
     def close(self) -> None:
         if self._session is not None:
             self._session.close()
@@ -110,8 +116,8 @@ class Wire:
 
     def _request(self, method: str, path: str, body: bytes | None, timeout: float) -> Answer:
         _pace.wait()
-        headers = {"Content-Type": "application/json"}
-        if body is not None and len(body) > GZIP_ABOVE:
+        headers = {"Content-Type": "application/json" if method != "PUT" else "application/octet-stream"}
+        if method == "POST" and body is not None and len(body) > GZIP_ABOVE:
             body = gzip.compress(body, compresslevel=3)
             headers["Content-Encoding"] = "gzip"
         try:
@@ -123,13 +129,15 @@ class Wire:
                 auth=self._authorize,  # a function, or requests would put what .netrc holds in its place
                 timeout=(CONNECT_TIMEOUT, timeout),
                 allow_redirects=False,  # a POST that is redirected comes back as a GET
+                stream=True,  # what answers may be no server of ours, and not mean to end
             )
+            content = _content(response, time.monotonic() + timeout)
         except Exception as error:
             self.close()
             return Answer(0, {}, _problem(error), refused=_is_refused(error))
         return Answer(
             response.status_code,
-            _json_object(response),
+            _json_object(content),
             problem=f"HTTP {response.status_code}",
             retry_after=_seconds(response.headers.get("Retry-After")),
         )
@@ -146,10 +154,22 @@ class Wire:
         return request
 
 
-def _json_object(response: Any) -> dict[str, Any]:
+def _content(response: Any, deadline: float) -> bytes:
+    """The body of an answer. Raises where it is longer than any of ours, or takes too long."""
+    content = b""
+    for part in response.iter_content(64 * 1024):
+        content += part
+        if len(content) > MAX_ANSWER:
+            raise OSError("its answer is too long")
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return content
+
+
+def _json_object(content: bytes) -> dict[str, Any]:
     try:
-        body = response.json()
-    except Exception:
+        body = json.loads(content)
+    except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
 

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 import losswise
-from losswise import sender, session, wire
+from losswise import sender, wire
 from losswise.delivery import Delivery, Step
-from losswise.journal import Header, Journal, Reader
+from losswise.journal import Header, Journal
+from losswise.reader import Reader
 from losswise.records import new_id, points_record, session_record
 from tests.client.conftest import journal_records, points_of
 from tests.client.recorder import Recorder, Reply
@@ -20,7 +21,7 @@ from tests.client.recorder import Recorder, Reply
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "SILENT_SERVER", 4.0)
+    monkeypatch.setenv("LW_END_TIMEOUT", "4")
     monkeypatch.setattr(wire, "PAUSE", 0.01)
 
 

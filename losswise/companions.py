@@ -1,0 +1,109 @@
+"""What works beside a session: gathering facts, the console's output, the system's graphs, images."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from losswise.facts import Gathering
+from losswise.images import ImageThread
+from losswise.messages import say_error
+from losswise.records import Record
+
+if TYPE_CHECKING:
+    from losswise.console import Console
+    from losswise.outbox import Outbox
+    from losswise.session import Session
+    from losswise.system import SystemMonitor
+
+OPENING = 5.0
+"""Seconds that an image waits for the journal to be opened."""
+
+LAST_IMAGES = 10.0
+"""Seconds that images which are still encoded get at the end."""
+
+
+class Companions:
+    """The helpers of one session.
+
+    Attributes:
+        images: makes PNGs of images on a thread of its own.
+    """
+
+    def __init__(self, session: Session, outbox: Outbox) -> None:
+        self.images = ImageThread(self._put_image, self._blob_folder)
+        self._session = session
+        self._outbox = outbox
+        self._facts: Gathering | None = None
+        self._console: Console | None = None
+        self._system: SystemMonitor | None = None
+
+    def start(self, console: bool, system: bool, track_git: bool, command_line: bool) -> None:
+        """Start what is wanted. Never raises."""
+        try:
+            self._facts = Gathering(self._session._send_facts, track_git, command_line)
+            self._facts.start()
+            if console:
+                from losswise.console import Console
+
+                self._console = Console(self._wake)
+                self._outbox.sources.append(self._console)
+            if system:
+                from losswise.system import SystemMonitor
+
+                self._system = SystemMonitor(self._session.graph, lambda: self._outbox.last_x)
+            self.go_on()
+        except Exception as error:
+            say_error("starting what works beside a session", error)
+
+    def go_on(self) -> None:
+        """The session is active, at the start or again."""
+        if self._console is not None:
+            self._console.start()
+        if self._system is not None:
+            self._system.start()
+
+    def finish(self) -> None:
+        """Before the last record: hear out what is still under way, for a moment."""
+        try:
+            if self._system is not None:
+                self._system.stop()
+            if self._facts is not None:
+                self._facts.wait(2.0)
+            if not self.images.wait(LAST_IMAGES):
+                self.images.drop()
+            if self._console is not None:
+                self._console.stop()
+        except Exception as error:
+            say_error("ending what works beside a session", error)
+
+    def after_fork(self) -> None:
+        """In a forked child: the parent goes on with what it has begun. (The console is a source of the outbox.)"""
+        self.images.after_fork()
+        if self._system is not None:
+            self._system.after_fork()
+
+    def _wake(self) -> None:
+        if self._outbox.signal:
+            self._outbox.attend()
+
+    def _put_image(self, record: Record) -> None:
+        journal = self._outbox.journal
+        if journal is not None:
+            with contextlib.suppress(OSError):  # sent and gone already: the same image as before
+                journal.added_image((journal.paths.blobs / record["sha256"]).stat().st_size)
+        self._outbox.put(record)
+
+    def _blob_folder(self) -> Path | None:
+        """Beside the journal, once it is open; None where there is none, or no room."""
+        until = time.monotonic() + OPENING
+        while self._outbox.journal is None and not self._outbox.closed and time.monotonic() < until:
+            if self._outbox.signal:
+                self._outbox.attend()
+            time.sleep(0.01)
+        journal = self._outbox.journal
+        if journal is None or self._outbox.closed or journal.size > self._outbox.bound:
+            return None
+        return journal.paths.blobs

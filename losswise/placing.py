@@ -1,0 +1,45 @@
+"""Which graphs the values of `Session.log` go to: the naming rule, remembered for each set of names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from losswise.graph import Graph
+from losswise.naming import Placement, place
+from losswise.plain import name as plain_name
+
+REMEMBERED = 1_000
+"""Sets of names that are placed once and for all."""
+
+Placed = list[tuple[Graph, tuple[Any, ...]]]
+
+
+class Placer:
+    """Finds or makes the graphs of metrics.
+
+    Args:
+        graph: makes the graph of a title and a kind: `Session.graph`.
+        places: a person's own places by name, which win over the rule.
+    """
+
+    def __init__(self, graph: Callable[..., Graph], places: Mapping[str, Placement]) -> None:
+        self._graph = graph
+        self._places = places
+        self._placed: dict[tuple[Any, ...], Placed] = {}
+
+    def placed(self, names: tuple[Any, ...]) -> Placed:
+        """Each graph with those of the names that are drawn on it."""
+        known = self._placed.get(names)
+        if known is not None:
+            return known
+        titles: dict[str, list[Any]] = {}
+        kinds: dict[str, str | None] = {}
+        for name in names:
+            placement = place(plain_name(name), self._places)
+            titles.setdefault(placement.title, []).append(name)
+            kinds.setdefault(placement.title, placement.kind)
+        placed = [(self._graph(title, kind=kinds[title]), tuple(members)) for title, members in titles.items()]
+        if len(self._placed) < REMEMBERED:
+            self._placed[names] = placed
+        return placed

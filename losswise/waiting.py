@@ -1,0 +1,66 @@
+"""Waiting at the end until the journals are with the server, as long as that has sense."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from losswise.messages import say
+
+if TYPE_CHECKING:
+    from losswise.outbox import Outbox
+    from losswise.sender import Sender
+
+REFUSED = 2.0
+"""Seconds to wait where nobody listens or the key is not accepted, if nothing shorter is asked for."""
+WRITING = 30.0
+"""Seconds that the local disk gets for what is in memory."""
+TELL_AFTER = 2.0
+TELL_EACH = 5.0
+
+
+def wait_delivered(outboxes: Sequence[Outbox], silent: float, most: float = float("inf")) -> None:
+    """Wait for the delivery of sessions that have ended, with progress, and say what is left.
+
+    A server that goes on acknowledging gets all the time it needs.
+
+    Args:
+        outboxes: of the sessions.
+        silent: seconds without an acknowledgement of any after which to give up; 2 at most where the last
+            attempts were refused.
+        most: seconds in all.
+    """
+    started = time.monotonic()
+    for outbox in outboxes:
+        if not outbox.wait_written(min(WRITING, max(0.0, started + most - time.monotonic()))):
+            say("the journal could not be written to its end in time")
+    tell_at = started + TELL_AFTER
+    senders = [outbox.sender for outbox in outboxes if outbox.sender is not None]
+    for sender in senders:
+        sender.hurry()
+    while left := [sender for sender in senders if sender.is_at_work()]:
+        now = time.monotonic()
+        silence = now - max(started, *(sender.heard_at for sender in senders))
+        patience = min(silent, REFUSED) if all(sender.refused for sender in left) else silent
+        if silence > patience or now - started > most:
+            break
+        if now > tell_at:
+            tell_at = now + TELL_EACH
+            say(f"sending what is left: {_count(left)} records")
+        time.sleep(0.005)
+    for sender in senders:
+        sender.hurried = False  # from here on it goes on in the background, in its own time
+    _tell_what_is_left([sender for sender in senders if not sender.finished and not sender.deleted])
+
+
+def _count(senders: Sequence[Sender]) -> int:
+    return sum(sender.unsent() for sender in senders)
+
+
+def _tell_what_is_left(senders: Sequence[Sender]) -> None:
+    unsent = [sender for sender in senders if sender.unsent()]
+    if not unsent:
+        return
+    where = unsent[0].path if len(unsent) == 1 else unsent[0].path.parent
+    say(f"{_count(unsent)} records are not sent yet; they are kept in {where} and `losswise sync` sends them")
