@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from losswise.messages import say_error
+from losswise.plain import snapshot
+from losswise.records import Record, session_record
 
 
 class Params(dict[str, Any]):
@@ -16,9 +18,9 @@ class Params(dict[str, Any]):
         >>> session.params.update(rate=0.1, layers=[64, 10])
     """
 
-    def __init__(self, params: Mapping[str, Any], send: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(self, params: Mapping[str, Any], put: Callable[[Record], None]) -> None:
         super().__init__(params)
-        self._send = send
+        self._put = put
 
     def __setitem__(self, name: str, value: Any) -> None:
         self.update({name: value})
@@ -28,7 +30,7 @@ class Params(dict[str, Any]):
             changed = dict(*args, **params)
             super().update(changed)
             if changed:
-                self._send(changed)
+                self._put(session_record(params=snapshot(changed)))
         except Exception as error:
             say_error("updating params", error)
 

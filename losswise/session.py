@@ -133,9 +133,7 @@ class Session:
         self._is_resumed = resume is not None
         self._project, self._group = project, group
         self._tag = tag
-        self.params = Params(
-            {**(data or {}), **(params or {})}, lambda changed: self._put(session_record(params=snapshot(changed)))
-        )
+        self.params = Params({**(data or {}), **(params or {})}, self._put)
         try:
             if tag is None and resume is None:
                 self._tag = facts.default_tag(track_git)

@@ -87,7 +87,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         self._fit_start = self._x + 1
         # Keras calls no hook when fit raises. So says a thread that looks at the stack; and, where the script
         # ends before that, the process's exit
-        session._left_as = ("failed", "error", LEFT)
+        session.expect("failed", "error", LEFT)
         if frame is not None:
             self._watch = CallWatch(frame, self._on_left)
 
