@@ -105,12 +105,28 @@ class Plan:
         return ENDS[self.second_end if self.shape == "resumed after" else self.end][1:]
 
 
-def plan_of(number: int, shapes: tuple[str, ...] = tuple(SHAPES), seconds: float = 2.0, notes: bool = False) -> Plan:
+def plan_of(number: int, seconds: float = 1.5) -> Plan:
     """The plan of a scenario: its appends take up to about `seconds`."""
-    dice = random.Random(f"plan {number}")
+    return _plan(random.Random(f"plan {number}"), tuple(SHAPES), seconds)
+
+
+def plan_to_kill(number: int, seconds: float = 4.0) -> Plan:
+    """The plan of a script in one process that takes at least `seconds`, and notes its appends."""
+    dice = random.Random(f"plan to kill {number}")
+    plan = _plan(dice, ALONE, seconds)
+    plan.notes = True
+    for writing in plan.writings:
+        if plan.shape == "burst":
+            writing.points, writing.every = 40_000, dice.choice((1_000, 5_000))
+        writing.points = max(300, writing.points)
+        writing.pause = seconds / (writing.points // writing.every)
+    return plan
+
+
+def _plan(dice: random.Random, shapes: tuple[str, ...], seconds: float) -> Plan:
     shape = dice.choices(shapes, [SHAPES[name] for name in shapes])[0]
     main = _writing(dice, "main", "main", seconds)
-    plan = Plan(shape, 1, [main], dice.choice(tuple(ENDS)), block=dice.random() < 0.5, notes=notes)
+    plan = Plan(shape, 1, [main], dice.choice(tuple(ENDS)), block=dice.random() < 0.5)
     if shape == "graphs":
         main.titles = list(TITLES[: dice.randint(2, 4)])
     elif shape == "threads":

@@ -22,7 +22,7 @@ KINDS = {
 }
 """Kinds of faults and how often one is chosen."""
 FOREVER = 60.0
-"""Seconds of a fault that outlasts its script."""
+"""Seconds of a fault that outlasts its script, where the network never is well again."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Schedule:
                 return Fault(PASS)
             self.drawn += 1
             kind = dice.choice(self.kinds)
-            seconds = dice.uniform(0.05, 2.0) if dice.random() < 0.93 or kind != "hang" else FOREVER
+            seconds = FOREVER if self.most is None and dice.random() < 0.2 else dice.uniform(0.05, 2.0)
             return Fault(kind, seconds, dice.random(), dice.randrange(1_000_000))
 
     def __repr__(self) -> str:

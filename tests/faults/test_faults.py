@@ -55,7 +55,7 @@ class Faults:
             again = f"one of them again: SCENARIO=number python -m pytest '{test}'"
             pytest.fail("\n\n".join([f"{len(stories)} of {len(numbers)} scenarios went wrong", *stories, again]), False)
 
-    @numbers(30, 200)
+    @numbers(30, 300)
     def test_every_point_arrives_once_and_in_order_over_a_faulty_network(self, numbers: Sequence[int]) -> None:
         self.check(faulty_network, numbers)
 
@@ -63,7 +63,7 @@ class Faults:
     def test_a_lost_answer_doubles_no_point(self, numbers: Sequence[int]) -> None:
         self.check(answers_lost, numbers)
 
-    @numbers(3, 20)
+    @numbers(3, 40)
     def test_a_killed_script_loses_its_last_moments_only(self, numbers: Sequence[int]) -> None:
         self.check(killed_script, numbers, beside=2)
 
