@@ -91,7 +91,7 @@ def _drop_oldest(connection: Connection, session_key: int, record: Record) -> No
     )
     rows = [(number, length) for number, length in connection.execute(query)]
     total = sum(length for _, length in rows)
-    gone = []
+    gone: list[int] = []
     while total - rows[len(gone)][1] >= MAX_TEXT:
         number, length = rows[len(gone)]
         gone.append(number)
