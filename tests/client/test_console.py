@@ -1,0 +1,525 @@
+"""The console's output: who is heard, what is kept of it, and that printing stays what it was."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tqdm import tqdm
+from tqdm.contrib import DummyTqdmFile
+
+import losswise
+from losswise import console as console_of
+from losswise.console import MAX_FOLDED, MAX_PENDING, MAX_SENT, Console
+from losswise.messages import say
+from losswise.records import check_record
+from tests.client.conftest import Script, journal_records
+from tests.client.recorder import Recorder
+from tests.support.server import eventually
+
+
+@pytest.fixture
+def made() -> Iterator[Callable[..., Console]]:
+    """Makes consoles that have started, and stops them."""
+    consoles: list[Console] = []
+
+    def make(wake: Callable[[], None] = lambda: None) -> Console:
+        console = Console(wake)
+        console.start()
+        consoles.append(console)
+        return console
+
+    yield make
+    for console in consoles:
+        console.stop()
+    assert console_of._hook.consoles == ()
+    assert console_of._hook._streams == []
+
+
+@pytest.fixture
+def console(made: Callable[..., Console]) -> Console:
+    return made()
+
+
+def taken(console: Console, final: bool = True) -> str:
+    records = console.take(final)
+    assert len(records) <= 1
+    for record in records:
+        check_record(record)
+        assert (record["name"], record["append"], record["x"]) == ("console", True, None)
+    return "".join(record["text"] for record in records)
+
+
+def test_stdout_and_stderr_in_the_order_of_writing(
+    capsys: pytest.CaptureFixture[str], made: Callable[..., Console]
+) -> None:
+    console = made()
+    print("one")
+    print("two", file=sys.stderr)
+    print("three", "four", sep=", ")
+    sys.stdout.writelines(["five\n", "six\n"])
+    assert taken(console) == "one\ntwo\nthree, four\nfive\nsix\n"
+    assert capsys.readouterr() == ("one\nthree, four\nfive\nsix\n", "two\n")
+
+
+def test_what_came_before_and_after_is_not_heard(made: Callable[..., Console]) -> None:
+    print("before")
+    console = made()
+    print("meanwhile")
+    console.stop()
+    print("after")
+    assert taken(console) == "meanwhile\n"
+
+
+def test_the_streams_are_as_before_when_the_last_stops(made: Callable[..., Console]) -> None:
+    streams = (sys.stdout, sys.stderr)
+    was = [(dict(vars(stream)), stream.isatty(), stream.encoding) for stream in streams]
+    first, second = made(), made()
+    assert (sys.stdout, sys.stderr) == streams
+    assert [(stream.isatty(), stream.encoding) for stream in streams] == [entry[1:] for entry in was]
+    assert all("write" in vars(stream) for stream in streams)
+    first.stop()
+    print("one hears")
+    assert taken(second) == "one hears\n"
+    assert taken(first) == ""
+    second.stop()
+    assert [(dict(vars(stream)), stream.isatty(), stream.encoding) for stream in streams] == was
+
+
+def test_every_session_hears(made: Callable[..., Console]) -> None:
+    consoles = [made(), made(), made()]
+    print("hello")
+    assert [taken(console) for console in consoles] == ["hello\n"] * 3
+
+
+def test_starting_twice_is_hearing_once(console: Console) -> None:
+    console.start()
+    print("once")
+    assert taken(console) == "once\n"
+
+
+def test_lines_are_taken_when_they_are_finished(console: Console) -> None:
+    sys.stdout.write("epoch 1: ")
+    assert console.waiting() > 0
+    assert taken(console, final=False) == ""
+    assert console.waiting() == 0  # the journal thread can sleep
+    sys.stdout.write("done\nepoch 2: ")
+    console._next = 0.0
+    assert taken(console, final=False) == "epoch 1: done\n"
+    assert console.waiting() == 0
+    assert taken(console) == "epoch 2:\n"
+    print("after the end")
+    assert taken(console) == "after the end\n"
+
+
+def test_at_most_one_record_a_second(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console_of, "EVERY", 0.3)
+    print("one")
+    assert taken(console, final=False) == "one\n"
+    print("two")
+    assert taken(console, final=False) == ""
+    assert console.waiting() > 0
+    time.sleep(0.35)
+    print("three")
+    assert taken(console, final=False) == "two\nthree\n"
+    print("four")
+    assert taken(console, final=True) == "four\n"
+
+
+def test_a_line_whose_end_comes_apart_does_not_wait_for_a_second(console: Console) -> None:
+    sys.stdout.write("line")
+    assert taken(console, final=False) == ""
+    sys.stdout.write("\n")
+    eventually(lambda: taken(console, final=False) == "line\n", timeout=0.5, every=0.01)
+
+
+def test_wake_is_called_once_until_it_is_taken(made: Callable[..., Console]) -> None:
+    calls: list[str] = []
+    console = made(lambda: calls.append(threading.current_thread().name))
+    for _ in range(5):
+        print("text")
+    assert calls == [threading.current_thread().name]
+    taken(console)
+    print("more")
+    assert len(calls) == 2
+
+
+def test_an_error_of_ours_does_not_reach_the_caller(
+    made: Callable[..., Console], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def wake() -> None:
+        raise RuntimeError("asleep")
+
+    console = made(wake)
+    for _ in range(3):
+        assert sys.stdout.write("text\n") == 5
+        console._told = False
+    output, errors = capsys.readouterr()
+    assert output == "text\n" * 3
+    assert len(errors.splitlines()) == 1
+    assert "asleep" in errors
+    assert taken(console).count("text\n") == 3
+
+
+def test_saying_something_while_waking_does_not_recurse(made: Callable[..., Console]) -> None:
+    console = made(lambda: say("woken"))
+    sys.stdout.write("text\n")
+    assert taken(console) == "text\nlosswise: woken\n"
+
+
+def test_errors_of_the_stream_are_passed_on(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+    console.start()
+    print("open")
+    with pytest.raises(TypeError):
+        stream.write(5)  # type: ignore[arg-type]
+    stream.close()
+    with pytest.raises(ValueError, match="closed"):
+        print("closed")
+    assert taken(console) == "open\n"
+
+
+class Slotted:
+    __slots__ = ("text",)
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+
+@pytest.mark.parametrize("stream", [None, object(), Slotted()])
+def test_streams_that_cannot_be_heard_are_let_alone(stream: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", stream)
+        console = Console(lambda: None)
+        console.start()
+        if isinstance(stream, Slotted):
+            print("text")
+        print("heard", file=sys.stderr)
+        console.stop()
+    assert taken(console) == "heard\n"
+    if isinstance(stream, Slotted):
+        assert stream.text == "text\n"
+
+
+class Minimal:
+    """As notebooks have one: no file, only a write."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+
+    def write(self, text: str) -> None:
+        self.written.append(text)
+
+
+def test_any_object_with_a_write_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Minimal()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", stream)
+        patched.setattr(sys, "stderr", stream)
+        console = Console(lambda: None)
+        console.start()
+        print("out")
+        print("err", file=sys.stderr)
+        console.stop()
+        print("after")
+    assert stream.written == ["out", "\n", "err", "\n", "after", "\n"]
+    assert taken(console) == "out\nerr\n"
+    assert vars(stream) == {"written": stream.written}
+
+
+def test_output_that_goes_elsewhere_is_not_the_consoles(console: Console) -> None:
+    elsewhere = io.StringIO()
+    with contextlib.redirect_stdout(elsewhere):
+        print("elsewhere")
+        print("here", file=sys.stderr)
+    print("here again")
+    assert elsewhere.getvalue() == "elsewhere\n"
+    assert taken(console) == "here\nhere again\n"
+
+
+class Tee(io.StringIO):
+    """As scripts make one: writes to the stream that was there, too."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__()
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        self.stream.write(text)
+        return super().write(text)
+
+
+def test_a_stream_over_another_is_heard_once(made: Callable[..., Console], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = made()
+    monkeypatch.setattr(sys, "stdout", Tee(sys.stdout))
+    second = made()
+    print("text")
+    assert (taken(first), taken(second)) == ("text\n", "text\n")
+
+
+def test_a_stream_that_passes_attributes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tqdm's way to print above bars: its stream hands attributes that are set to the stream below."""
+    screen = io.StringIO()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", DummyTqdmFile(screen))
+        console = Console(lambda: None)
+        console.start()
+        print("text")
+        console.stop()
+        print("after")
+    assert screen.getvalue() == "text\nafter\n"
+    assert "write" not in vars(screen)
+    assert taken(console) == "text\n"
+
+
+def test_who_puts_his_own_write_over_ours_keeps_it(made: Callable[..., Console]) -> None:
+    stream = sys.stdout
+    console = made()
+    heard: list[str] = []
+    ours = stream.write
+    stream.write = lambda text: (heard.append(text), ours(text))[1]  # type: ignore[method-assign]
+    try:
+        print("a")
+        console.stop()
+        print("b")
+        console.start()
+        print("c")
+        console.stop()
+        print("d")
+        assert "".join(heard) == "a\nb\nc\nd\n"
+        assert taken(console) == "a\nc\n"
+    finally:
+        del stream.write
+
+
+def test_whoever_holds_the_stream_is_heard(made: Callable[..., Console]) -> None:
+    handler = logging.StreamHandler(sys.stderr)  # made before the session
+    logger = logging.Logger("training")
+    logger.addHandler(handler)
+    console = made()
+    logger.info("%s of %s", 1, 2)
+    for _ in tqdm(range(3), desc="epoch", ncols=50, mininterval=0):
+        pass
+    logged, bar = taken(console).splitlines()
+    assert logged == "1 of 2"
+    assert bar.startswith("epoch: 100%")
+
+
+def test_threads_lose_nothing(console: Console) -> None:
+    texts: list[str] = []
+
+    def write(number: int) -> None:
+        for line in range(500):
+            sys.stdout.write(f"thread {number} line {line}\n")
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        texts.append(taken(console))
+    for thread in threads:
+        thread.join()
+    texts.append(taken(console))
+    lines = "".join(texts).splitlines()
+    assert sorted(lines) == sorted(f"thread {number} line {line}" for number in range(8) for line in range(500))
+    for number in range(8):
+        own = [line for line in lines if line.startswith(f"thread {number} ")]
+        assert own == [f"thread {number} line {line}" for line in range(500)]
+
+
+def test_of_a_flood_head_and_tail_are_kept(console: Console) -> None:
+    lines = [f"line {number}\n" for number in range(25_000)]
+    for line in lines:
+        console.hear(line)
+    text = taken(console, final=False)
+    whole = "".join(lines)
+    assert MAX_SENT < len(whole) < MAX_FOLDED
+    assert text.startswith(whole[:40_000])
+    assert text.endswith(whole[-40_000:])
+    note = f"… [left out by losswise: {len(whole) - MAX_SENT} characters]\n"
+    assert note in text
+    assert len(text) <= MAX_SENT + len(note) + 1
+
+
+def test_of_more_than_can_be_folded_head_and_tail_are_kept(console: Console) -> None:
+    whole = "".join(f"line {number}\n" for number in range(100_000))
+    for start in range(0, len(whole), 300_000):
+        console.hear(whole[start : start + 300_000])
+    text = taken(console, final=False)
+    assert text.startswith("line 0\nline 1\n")
+    assert text.endswith("line 99998\nline 99999\n")
+    [note] = [line for line in text.splitlines() if "left out" in line]
+    left_out = int(note.split()[-2])
+    assert abs(left_out + len(text) - len(note) - len(whole)) < 50
+
+
+def test_pending_text_is_bounded_and_the_latest_is_kept(console: Console) -> None:
+    for number in range(200_000):
+        console.hear(f"line {number:09} is here\n")
+        if number % 10_000 == 0:
+            assert console.waiting() <= MAX_PENDING
+    assert sum(map(sys.getsizeof, console._pending)) <= MAX_PENDING
+    text = taken(console, final=False)
+    note, *lines = text.splitlines()
+    left_out = int(note.split()[-2])
+    assert left_out + sum(map(len, lines)) + len(lines) == pytest.approx(23 * 200_000, abs=100)
+    assert lines[-1] == "line 000199999 is here"
+    assert console.waiting() == 0
+    console.hear("and on it goes\n")
+    console._next = 0.0
+    assert taken(console, final=False) == "and on it goes\n"
+
+
+def test_one_text_of_many_megabytes(console: Console) -> None:
+    console.hear("x" * 50_000_000 + "the end\n")
+    assert console.waiting() < MAX_PENDING
+    text = taken(console, final=False)
+    assert text.startswith("… [left out by losswise: ")
+    assert text.endswith("the end\n")
+    assert len(text) <= MAX_SENT
+
+
+def test_a_progress_bar_that_writes_a_lot_is_one_line(console: Console) -> None:
+    for number in range(3_000):
+        console.hear(f"\r{number:>90}")
+    console.hear("\n")
+    assert taken(console) == f"{2_999:>90}\n"
+
+
+def test_any_text_becomes_a_record(console: Console) -> None:
+    sys.stdout.write("ünï 日本 🎉\n")
+    console.hear("lone \ud800 surrogate and \x00 NUL\n")
+    assert taken(console) == "ünï 日本 🎉\nlone ? surrogate and  NUL\n"
+
+
+def test_printing_stays_cheap(console: Console) -> None:
+    stream = sys.stdout
+    amount, best = 10_000, 1.0
+    for _ in range(5):
+        started = time.perf_counter()
+        for _ in range(amount):
+            stream.write("")
+        best = min(best, (time.perf_counter() - started) / amount)
+        taken(console)
+    assert best < 20e-6  # 1 µs where nothing else runs
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_keeps_its_own_output_only(console: Console) -> None:
+    print("the parent's")
+    receiver, sender = os.pipe()
+    console_of._hook._lock.acquire()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            threading.Thread(target=console.after_fork).start()  # another thread held the lock, so to speak
+            time.sleep(0.2)
+            print("the child's")
+            console.start()
+            os.write(sender, taken(console).encode())
+        finally:
+            os._exit(0)
+    console_of._hook._lock.release()
+    os.waitpid(pid, 0)
+    assert os.read(receiver, 1_000).decode() == "the child's\n"
+    assert taken(console) == "the parent's\n"
+
+
+# with a real session
+
+
+def console_text(records: list[dict[str, Any]]) -> str:
+    return "".join(record["text"] for record in records if record["type"] == "text" and record["name"] == "console")
+
+
+def test_a_session_keeps_what_is_printed(recorder: Recorder) -> None:
+    session = losswise.Session(track_git=False)
+    print("printed")
+    eventually(lambda: "printed\n" in console_text(recorder.records("text")), timeout=5)
+    print("and the last")
+    sys.stdout.write("unfinished")
+    session.done()
+    text = console_text(recorder.records("text"))
+    assert text.endswith("printed\nand the last\nunfinished\n")
+    print("after the end")
+    assert console_text(recorder.records("text")) == text
+
+
+def test_a_session_without_it_keeps_nothing(recorder: Recorder) -> None:
+    session = losswise.Session(track_git=False, console=False)
+    print("printed")
+    session.done()
+    assert recorder.records("text") == []
+
+
+def test_a_script_that_fails_shows_its_traceback(script: Callable[..., Script], tmp_path: Path) -> None:
+    run = script(
+        """
+        import sys, warnings
+        import losswise
+        from tqdm import tqdm
+        session = losswise.Session(track_git=False)
+        for step in tqdm(range(3), mininterval=0):
+            session.log({"loss": 1.0})
+        warnings.warn("beware")
+        raise ValueError("it went wrong")
+        """,
+        LW_MODE="offline",
+    )
+    assert run.wait() == 1
+    text = console_text(journal_records(tmp_path / "journals"))
+    assert "100%|" in text
+    assert text.count("it/s]") == 1
+    assert "UserWarning: beware\n" in text
+    assert text.endswith("ValueError: it went wrong\n")
+    assert "ValueError: it went wrong" in run.errors
+
+
+def test_lines_of_the_last_second_survive_sys_exit(script: Callable[..., Script], tmp_path: Path) -> None:
+    run = script(
+        """
+        import sys
+        import losswise
+        session = losswise.Session(track_git=False)
+        for number in range(100):
+            print("line", number)
+        sys.exit("that is all")
+        """,
+        LW_MODE="offline",
+    )
+    assert run.wait() == 1
+    lines = console_text(journal_records(tmp_path / "journals")).splitlines()
+    assert [line for line in lines if line.startswith("line ")] == [f"line {number}" for number in range(100)]
+    assert run.output.splitlines() == [f"line {number}" for number in range(100)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+def test_a_killed_script_leaves_what_was_printed(script: Callable[..., Script], tmp_path: Path) -> None:
+    run = script(
+        """
+        import os, signal, time
+        import losswise
+        session = losswise.Session(track_git=False)
+        for number in range(20):
+            print("line", number, flush=True)
+            time.sleep(0.1)
+        time.sleep(1.2)
+        os.kill(os.getpid(), signal.SIGKILL)
+        """,
+        LW_MODE="offline",
+    )
+    run.wait()
+    assert "line 19\n" in console_text(journal_records(tmp_path / "journals"))
