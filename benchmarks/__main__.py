@@ -22,6 +22,7 @@ def main(words: list[str] | None = None, names: tuple[str, ...] = NAMES) -> int:
     chosen = parser.parse_args(words)
     if unknown := set(getattr(chosen, "names", ())) - set(names):
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    about = machine()  # now: afterwards the load is our own
     results: dict[str, list[Row]] = {}
     failed: list[str] = []
     for name in getattr(chosen, "names", ()) or names:
@@ -30,7 +31,6 @@ def main(words: list[str] | None = None, names: tuple[str, ...] = NAMES) -> int:
         except Exception as error:  # the others are still worth their time
             say(f"{name}: {type(error).__name__}: {error}")
             failed.append(name)
-    about = machine()
     print_table(results, about, chosen.quick)
     write_json(chosen.json, results, about, chosen.quick)
     print(f"\nwritten to {chosen.json}" + (f"; not measured: {', '.join(failed)}" if failed else ""))

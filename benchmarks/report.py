@@ -76,7 +76,7 @@ def print_table(results: dict[str, list[Row]], about: dict[str, Any], quick: boo
         places[len(lines)] = name
         lines += [_cells(row) for row in rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEADINGS))]
-    print(f"{about['cores']} cores, {about['cpu']}, {about['system']}, {about['python']}, load {about['load']}")
+    print(f"{about['cores']} cores, {about['cpu']}, {about['system']}, {about['python']}, load {about['load']} before")
     print("medians, with the least and the most of all runs" + ("; --quick: not to be compared" if quick else ""))
     for number, line in enumerate(lines):
         if number in places:
