@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from losswise.facts import Gathering
+from losswise.guard import guarded
 from losswise.images import ImageThread
-from losswise.messages import say_error
 from losswise.records import Record
 
 if TYPE_CHECKING:
@@ -40,24 +40,23 @@ class Companions:
         self._console: Console | None = None
         self._system: SystemMonitor | None = None
 
+    @guarded("starting what works beside a session")
     def start(self, console: bool, system: bool, track_git: bool, command_line: bool) -> None:
         """Start what is wanted. Never raises."""
-        try:
-            self._facts = Gathering(self._session._send_facts, track_git, command_line)
-            self._facts.start()
-            if console:
-                from losswise.console import Console
+        self._facts = Gathering(self._session._send_facts, track_git, command_line)
+        self._facts.start()
+        if console:
+            from losswise.console import Console
 
-                self._console = Console(self._wake)
-                self._outbox.sources.append(self._console)
-            if system:
-                from losswise.system import SystemMonitor
+            self._console = Console(self._wake)
+            self._outbox.sources.append(self._console)
+        if system:
+            from losswise.system import SystemMonitor
 
-                self._system = SystemMonitor(self._session.graph, lambda: self._outbox.last_x)
-            self.go_on()
-        except Exception as error:
-            say_error("starting what works beside a session", error)
+            self._system = SystemMonitor(self._session.graph, lambda: self._outbox.last_x)
+        self.go_on()
 
+    @guarded("going on with what works beside a session")
     def go_on(self) -> None:
         """The session is active, at the start or again."""
         if self._console is not None:
@@ -65,19 +64,17 @@ class Companions:
         if self._system is not None:
             self._system.start()
 
+    @guarded("ending what works beside a session")
     def finish(self) -> None:
         """Before the last record: hear out what is still under way, for a moment."""
-        try:
-            if self._system is not None:
-                self._system.stop()
-            if self._facts is not None:
-                self._facts.wait(2.0)
-            if not self.images.wait(LAST_IMAGES):
-                self.images.drop()
-            if self._console is not None:
-                self._console.stop()
-        except Exception as error:
-            say_error("ending what works beside a session", error)
+        if self._system is not None:
+            self._system.stop()
+        if self._facts is not None:
+            self._facts.wait(2.0)
+        if not self.images.wait(LAST_IMAGES):
+            self.images.drop()
+        if self._console is not None:
+            self._console.stop()
 
     def after_fork(self) -> None:
         """In a forked child: the parent goes on with what it has begun. (The console is a source of the outbox.)"""

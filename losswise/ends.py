@@ -14,8 +14,9 @@ from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from losswise.guard import guarded
 from losswise.locks import forget_held
-from losswise.messages import say, say_error
+from losswise.messages import say
 from losswise.settings import end_timeout
 from losswise.waiting import wait_delivered
 
@@ -50,7 +51,8 @@ def watch(session: Session) -> None:
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
         # a forked worker ends with os._exit, which runs no atexit
-        import_module("multiprocessing.util").Finalize(None, _at_exit, exitpriority=100)
+        at_exit = guarded("ending the sessions of a worker")(_at_exit)
+        import_module("multiprocessing.util").Finalize(None, at_exit, exitpriority=100)
 
 
 def forget(session: Session) -> None:
@@ -70,25 +72,23 @@ def ending_of(error: BaseException | None) -> tuple[str, str | None]:
 
 
 def _install() -> None:
-    atexit.register(_at_exit)
+    atexit.register(guarded("ending the sessions at exit")(_at_exit))
     _wrap_excepthook()
     _wrap_exit()
     _handle_sigterm()
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork_in_child)
+        os.register_at_fork(after_in_child=guarded("going on in a forked process")(_after_fork_in_child))
 
 
 def _at_exit() -> None:
     sessions = list(_watched.sessions.values())
     try:
         for session in sessions:
-            _close_guarded(session, _how)
+            _close(session, _how)
         wait_delivered([session._outbox for session in sessions if session._outbox is not None], end_timeout())
     except KeyboardInterrupt:
         say("interrupted; what is not sent yet is kept, and `losswise sync` sends it")
         return
-    except Exception as problem:
-        say_error("ending the sessions at exit", problem)
     if isinstance(_watched.error, KeyboardInterrupt):
         # CPython ends by SIGINT where the last code it ran was interrupted. What was imported since then to
         # send the rest made it forget that, and the script's exit status would be another.
@@ -96,11 +96,9 @@ def _at_exit() -> None:
             exec("raise KeyboardInterrupt")
 
 
-def _close_guarded(session: Session, how: Callable[[Session], Ending]) -> None:
-    try:
-        session._close(*how(session))
-    except Exception as problem:
-        say_error("ending a session", problem)
+@guarded("ending a session")
+def _close(session: Session, how: Callable[[Session], Ending]) -> None:
+    session._close(*how(session))
 
 
 def _how(session: Session) -> Ending:
@@ -153,15 +151,7 @@ def _handle_sigterm() -> None:
 
 
 def _on_sigterm(number: int, frame: FrameType | None, before: Any) -> None:
-    try:
-        seconds = end_timeout()
-        sessions = list(_watched.sessions.values())
-        for session in sessions:
-            _close_guarded(session, lambda session: ("cancelled", "interrupted", None))
-        outboxes = [session._outbox for session in sessions if session._outbox is not None]
-        wait_delivered(outboxes, seconds, most=seconds)
-    except Exception as problem:
-        say_error("ending the sessions", problem)
+    _end_by_sigterm()
     if callable(before):
         before(number, frame)
         return
@@ -169,10 +159,17 @@ def _on_sigterm(number: int, frame: FrameType | None, before: Any) -> None:
     os.kill(os.getpid(), number)
 
 
+@guarded("ending the sessions")
+def _end_by_sigterm() -> None:
+    seconds = end_timeout()
+    sessions = list(_watched.sessions.values())
+    for session in sessions:
+        _close(session, lambda session: ("cancelled", "interrupted", None))
+    outboxes = [session._outbox for session in sessions if session._outbox is not None]
+    wait_delivered(outboxes, seconds, most=seconds)
+
+
 def _after_fork_in_child() -> None:
     forget_held()
     for session in list(_watched.sessions.values()):
-        try:
-            session._after_fork()
-        except Exception as problem:
-            say_error("going on in a forked process", problem)
+        session._after_fork()

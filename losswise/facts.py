@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from losswise.messages import say_error
+from losswise.guard import guarded_thread
 from losswise.plain import text as plain_text
 
 CI_NAMES = (
@@ -50,12 +50,14 @@ _SECRET_OPTION = re.compile(r"(?i)^--?[\w-]*(key|token|secret|password|passwd)[\
 def default_tag(track_git: bool) -> str:
     """BUILDKITE_BRANCH, else the git branch of the working directory, else 'default'."""
     branch = os.environ.get("BUILDKITE_BRANCH")
-    return branch or (git_branch(Path.cwd()) if track_git else None) or "default"
+    return branch or (git_branch() if track_git else None) or "default"
 
 
-def git_branch(folder: Path) -> str | None:
-    """The branch checked out around `folder`, read from its files (starting git takes milliseconds)."""
+def git_branch() -> str | None:
+    """The branch checked out around the working directory, read from git's files (starting git takes
+    milliseconds)."""
     try:
+        folder = Path.cwd()
         for place in (folder, *folder.parents):
             git = place / ".git"
             if git.is_file():  # a worktree or a submodule names its folder in here
@@ -104,7 +106,7 @@ def git_facts() -> dict[str, str]:
     if commit is None:
         return {}
     facts = {"commit": commit.strip()}
-    branch = git_branch(Path.cwd()) or _git("rev-parse", "--abbrev-ref", "HEAD")
+    branch = git_branch() or _git("rev-parse", "--abbrev-ref", "HEAD")
     if branch and branch.strip() != "HEAD":
         facts["branch"] = branch.strip()
     remote = _git("config", "--get", "remote.origin.url")
@@ -174,7 +176,7 @@ class Gathering:
         self._send = send
         self._track_git = track_git
         self._command_line = command_line
-        self._thread = threading.Thread(target=self._run, name="losswise-facts", daemon=True)
+        self._thread = guarded_thread(self._run, "losswise-facts")
 
     def start(self) -> None:
         self._thread.start()
@@ -184,10 +186,7 @@ class Gathering:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        try:
-            self._send({"env": environment(self._command_line)})
-            git = git_facts() if self._track_git else {}
-            if git:
-                self._send({"git": git})
-        except Exception as error:
-            say_error("gathering facts of the surroundings", error)
+        self._send({"env": environment(self._command_line)})
+        git = git_facts() if self._track_git else {}
+        if git:
+            self._send({"git": git})

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 from losswise.arguments import safely
 from losswise.buffers import MAX_TAKEN, Columns, Points, merge
-from losswise.messages import say_error, say_once
+from losswise.guard import guarded
+from losswise.messages import say_once
 from losswise.numeric import keep, to_float, to_x
 from losswise.plain import name as plain_name
 from losswise.records import KINDS, Record, graph_id, graph_record
@@ -97,20 +98,18 @@ class Graph:
         except Exception:
             self._append_other(x, y)
 
+    @guarded("adding a point")
     def _append_other(self, x: Any, y: Any) -> None:
         """The side way: the first point of a set of names, and whatever is not a plain number."""
         outbox = self._outbox
         if outbox is None:
             return
-        try:
-            values = {key: keep(value) for key, value in y.items()} if hasattr(y, "items") else y
-            self._side.append((next(self._numbers), keep(x), _now(), values))
-            if isinstance(values, dict):
-                self._open_columns(tuple(values))
-            if outbox.signal:
-                outbox.attend()
-        except Exception as error:
-            say_error(f"adding a point to the graph {self.title!r}", error)
+        values = {key: keep(value) for key, value in y.items()} if hasattr(y, "items") else y
+        self._side.append((next(self._numbers), keep(x), _now(), values))
+        if isinstance(values, dict):
+            self._open_columns(tuple(values))
+        if outbox.signal:
+            outbox.attend()
 
     def _open_columns(self, names: tuple[Any, ...]) -> None:
         is_new = names and names not in self._columns and len(self._columns) < MAX_COLUMNS
@@ -202,6 +201,7 @@ class Graph:
             values[plain_name(name)] = read
         return (number, whole, t, values) if values else None
 
+    @guarded("showing a graph", default="<losswise.Graph>")
     def __repr__(self) -> str:
         return f"<losswise.Graph {self.title!r} of session {self._outbox.session_id if self._outbox else '-'}>"
 

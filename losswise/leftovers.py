@@ -9,8 +9,8 @@ from pathlib import Path
 
 from losswise import journal
 from losswise.delivery import Delivery, Step
+from losswise.guard import guarded_thread
 from losswise.login import load_login
-from losswise.messages import say_error
 from losswise.reader import Reader
 from losswise.settings import Target
 from losswise.wire import Wire
@@ -32,17 +32,14 @@ def send_soon(folder: Path, target: Target) -> None:
     """
     if not _started.is_set():
         _started.set()
-        threading.Thread(target=_run, args=(folder, target), name="losswise-leftovers", daemon=True).start()
+        guarded_thread(_run, "losswise-leftovers", folder, target).start()
 
 
 def _run(folder: Path, target: Target) -> None:
-    try:
-        unreachable: set[str] = set()
-        for path in journal.find(folder):
-            time.sleep(PAUSE)
-            _send(path, target, unreachable)
-    except Exception as error:
-        say_error("sending what earlier sessions left", error)
+    unreachable: set[str] = set()
+    for path in journal.find(folder):
+        time.sleep(PAUSE)
+        _send(path, target, unreachable)
 
 
 def _send(path: Path, target: Target, unreachable: set[str]) -> None:

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from losswise.guard import guarded
 from losswise.journal import Journal
-from losswise.messages import say_error, say_once
+from losswise.messages import say_once
 from losswise.records import Record
 from losswise.scribe import Scribe
 from losswise.sender import Sender
@@ -118,19 +119,17 @@ class Outbox:
 
     # the caller's thread
 
+    @guarded("starting to write the journal")
     def attend(self) -> None:
-        """Wake or start the scribe; wait for the disk where memory is full. Never raises."""
-        try:
-            if self.full:
-                self._wait_for_disk()
-            self.signal = False
-            if not self.open:
-                self._start()
-            scribe = self._scribe
-            if scribe is not None:
-                scribe.wake()
-        except Exception as error:
-            say_error("starting to write the journal", error)
+        """Wake or start the scribe; wait for the disk where memory is full."""
+        if self.full:
+            self._wait_for_disk()
+        self.signal = False
+        if not self.open:
+            self._start()
+        scribe = self._scribe
+        if scribe is not None:
+            scribe.wake()
 
     def _wait_for_disk(self) -> None:
         say_once(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from losswise.messages import say_error
+from losswise.guard import guarded
 from losswise.plain import snapshot
 from losswise.records import Record, session_record
 
@@ -22,17 +22,16 @@ class Params(dict[str, Any]):
         super().__init__(params)
         self._put = put
 
+    @guarded("updating params")
     def __setitem__(self, name: str, value: Any) -> None:
         self.update({name: value})
 
+    @guarded("updating params")
     def update(self, *args: Any, **params: Any) -> None:
-        try:
-            changed = dict(*args, **params)
-            super().update(changed)
-            if changed:
-                self._put(session_record(params=snapshot(changed)))
-        except Exception as error:
-            say_error("updating params", error)
+        changed = dict(*args, **params)
+        super().update(changed)
+        if changed:
+            self._put(session_record(params=snapshot(changed)))
 
     def setdefault(self, name: str, default: Any = None) -> Any:
         if name not in self:

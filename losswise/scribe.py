@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from losswise.encode import points_lines, record_line
+from losswise.guard import guarded_thread
 from losswise.journal import Header, Journal
 from losswise.messages import say_error, say_once
 from losswise.plain import size_text
@@ -53,7 +53,7 @@ class Scribe:
         self._outbox = outbox
         self._held: list[bytes] = []
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="losswise-journal", daemon=True)
+        self._thread = guarded_thread(self._run, "losswise-journal")
 
     # called by other threads
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import threading
 import time
 from pathlib import Path
 
 from losswise import leftovers
 from losswise.delivery import Delivery, Outcome, Step
+from losswise.guard import guarded_thread
 from losswise.journal import Journal
 from losswise.messages import say_error
 from losswise.reader import Reader
@@ -47,7 +47,7 @@ class Sender:
         self._target = target
         self._wire = Wire(target.base_url, target.api_key or "")
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="losswise-sender", daemon=True)
+        self._thread = guarded_thread(self._run, "losswise-sender")
 
     def start(self) -> None:
         self.is_started = True
@@ -91,7 +91,11 @@ class Sender:
         finally:
             reader.close()
             self._wire.close()
-        self._tidy(delivery)
+        self.acknowledged = delivery.acknowledged
+        try:
+            self._tidy(delivery)
+        finally:
+            self.finished = not self.stopped
 
     def _deliver(self, delivery: Delivery) -> None:
         spoke_at = time.monotonic()
@@ -159,5 +163,3 @@ class Sender:
         if not self.stopped or delivery.deleted:
             self._journal.paths.remove()
         self._journal.paths.sending.release(remove=True)
-        self.acknowledged = delivery.acknowledged
-        self.finished = not self.stopped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
@@ -22,6 +23,7 @@ from losswise.arguments import (
 )
 from losswise.companions import Companions
 from losswise.folders import journal_folders
+from losswise.guard import guarded
 from losswise.images import ImageSequence
 from losswise.messages import say, say_error, say_once
 from losswise.notebook import session_html, start_line
@@ -77,6 +79,7 @@ class Session:
 
     Attributes:
         id, session_id: 20 hex digits, made here.
+        tag: what it is called; None: resumed, and the server knows.
         url: the session's page.
         status: 'active', then what it ended with.
 
@@ -87,6 +90,17 @@ class Session:
         ...     for step in range(100):
         ...         graph.append(step, {"train_loss": 1.0 / (step + 1)})
     """
+
+    id: str = ""
+    session_id: str = ""
+    url: str = ""
+    base_url: str = ""
+    tag: str | None = None
+    status: str = "active"
+    _outbox: Outbox | None = None
+    _companions: Companions | None = None
+    _next_x = 0
+    _left_as: ends.Ending | None = None
 
     def __init__(
         self,
@@ -109,38 +123,35 @@ class Session:
         from_x: int | None = None,
         data: Mapping[str, Any] | None = None,
     ) -> None:
-        self.status = "active"
         self.created_at = time.time()
-        self._outbox: Outbox | None = None
-        self._companions: Companions | None = None
+        self.params: dict[str, Any] = {}
         self._graphs: dict[str, graphs_of.Graph] = {}
-        self._next_x = 0
-        self._left_as: ends.Ending | None = None
-        # what is wrong with the arguments is raised; what goes wrong otherwise is one warning
-        target = settings.resolve(base_url, api_key)
-        check_texts(tag=tag, project=project, group=group)
-        check_params(params, "params")
-        check_params(data, "data")
-        self._max_iter = checked_max_iter(max_iter)
-        self._info = checked_info(info)
-        self._tags = checked_tags(tags)
-        self._placer = Placer(self.graph, checked_places(graphs))
-        self._after_x = checked_rewind(resume, from_x)
-        self.id: str = resume or new_id()
-        self.session_id = self.id
-        self.base_url = target.base_url
-        self.url = f"{target.base_url}/s/{self.id}"
-        self._is_resumed = resume is not None
-        self._project, self._group = project, group
-        self._tag = tag
-        self.params = Params({**(data or {}), **(params or {})}, self._put)
         try:
-            if tag is None and resume is None:
-                self._tag = facts.default_tag(track_git)
-            self._begin(target, console=console, system=system, track_git=track_git, command_line=command_line)
+            # what is wrong with the arguments is raised here; what else goes wrong is one warning
+            target = settings.resolve(base_url, api_key)
+            check_texts(tag=tag, project=project, group=group)
+            check_params(params, "params")
+            check_params(data, "data")
+            self._max_iter = checked_max_iter(max_iter)
+            self._info = checked_info(info)
+            self._tags = checked_tags(tags)
+            self._placer = Placer(self.graph, checked_places(graphs))
+            self._after_x = checked_rewind(resume, from_x)
+            self._project, self._group, self._is_resumed = project, group, resume is not None
+            self.tag = tag if tag is not None or resume else facts.default_tag(track_git)
+            self.id = self.session_id = resume or new_id()
+            self.base_url = target.base_url
+            self.url = f"{target.base_url}/s/{self.id}"
+            self.params = Params({**(data or {}), **(params or {})}, self._put)
+        except (TypeError, ValueError):
+            raise
         except Exception as error:
+            self.id = self.session_id = self.id or os.urandom(10).hex()
             say_error("starting a session", error)
+        else:
+            self._begin(target, console=console, system=system, track_git=track_git, command_line=command_line)
 
+    @guarded("starting a session")
     def _begin(self, target: settings.Target, **companions: bool) -> None:
         mode = settings.mode()
         if mode == "disabled":
@@ -154,16 +165,12 @@ class Session:
         say(start_line(self, mode, outbox.online))
 
     @property
-    def tag(self) -> str | None:
-        """What it is called. None: resumed, and the server knows."""
-        return self._tag
-
-    @property
     def max_iter(self) -> int | None:
         """Number of x values expected; may be set when it becomes known."""
         return self._max_iter
 
     @max_iter.setter
+    @guarded("setting max_iter")
     def max_iter(self, value: int | None) -> None:
         try:
             self._max_iter = checked_max_iter(value)
@@ -192,19 +199,17 @@ class Session:
         Example:
             >>> accuracy = session.graph("accuracy", xlabel="step", kind="max")
         """
+        graph = self._known_or_new(title, xlabel, ylabel, kind, display_interval)
+        return graph if graph is not None else graphs_of.nowhere(title)
+
+    Graph = graph
+
+    @guarded("making a graph")
+    def _known_or_new(self, title: Any, *options: Any) -> graphs_of.Graph | None:
         title = safely(plain_name, title, "")
         known = self._graphs.get(title)
         if known is not None:
             return known
-        try:
-            return self._new_graph(title, xlabel, ylabel, kind or None, display_interval)
-        except Exception as error:
-            say_error("making a graph", error)
-            return graphs_of.nowhere(title)
-
-    Graph = graph
-
-    def _new_graph(self, title: str, *options: Any) -> graphs_of.Graph:
         outbox = self._outbox if self._outbox and not self._outbox.closed else None
         graph = graphs_of.made(outbox, self.id, title, *options)
         self._put(graph.record())
@@ -225,6 +230,7 @@ class Session:
         """
         return ImageSequence(self._companions.images if self._companions is not None else None, x, name)
 
+    @guarded("logging")
     def log(self, metrics: Mapping[str, Any], x: int | float | None = None) -> None:
         """Add values to the graphs on which their names belong; see `losswise.naming`.
 
@@ -235,19 +241,17 @@ class Session:
         Example:
             >>> session.log({"train_loss": 0.31, "val_accuracy": 0.92}, x=17)
         """
-        try:
-            if x is None:
-                x = self._next_x
-            self._next_x = (x if type(x) is int else to_x(x) or 0) + 1
-            placed = self._placer.placed(tuple(metrics))
-            if len(placed) == 1:
-                placed[0][0].append(x, metrics)
-                return
-            for graph, names in placed:
-                graph.append(x, {name: metrics[name] for name in names})
-        except Exception as error:
-            say_error("logging", error)
+        if x is None:
+            x = self._next_x
+        self._next_x = (x if type(x) is int else to_x(x) or 0) + 1
+        placed = self._placer.placed(tuple(metrics))
+        if len(placed) == 1:
+            placed[0][0].append(x, metrics)
+            return
+        for graph, names in placed:
+            graph.append(x, {name: metrics[name] for name in names})
 
+    @guarded("setting values")
     def set_values(self, values: Mapping[str, Any]) -> None:
         """Set cells of the session table.
 
@@ -259,11 +263,9 @@ class Session:
         """
         if not isinstance(values, Mapping):
             return say_once("values", f"set_values takes a dictionary, not {values!r:.60}; skipped")
-        try:
-            self._put(values_record({plain_name(name): snapshot(value) for name, value in values.items()}))
-        except Exception as error:
-            say_error("setting values", error)
+        self._put(values_record({plain_name(name): snapshot(value) for name, value in values.items()}))
 
+    @guarded("keeping a text")
     def text(self, name: str, text: str, x: int | None = None) -> None:
         """Keep a text (markdown) with the session; the same name and x replaces it.
 
@@ -272,12 +274,10 @@ class Session:
             text: at most a million characters; longer ones are cut, with a note.
             x: the step that it belongs to, or None.
         """
-        try:
-            whole = to_x(x) if x is not None else None
-            self._put(text_record(plain_name(name), plain_text(str(text), MAX_TEXT), whole))
-        except Exception as error:
-            say_error("keeping a text", error)
+        whole = to_x(x) if x is not None else None
+        self._put(text_record(plain_name(name), plain_text(str(text), MAX_TEXT), whole))
 
+    @guarded("flushing", default=False)
     def flush(self, timeout: float = 10.0) -> bool:
         """Wait until the server has everything so far.
 
@@ -287,17 +287,14 @@ class Session:
         Returns:
             True where all of it is acknowledged. Offline it is False, though it stands on the disk.
         """
-        try:
-            if self._outbox is None:
-                return True
-            deadline = time.monotonic() + timeout
-            if self._companions is not None:
-                self._companions.images.wait(timeout)
-            return self._outbox.flush(deadline - time.monotonic())
-        except Exception as error:
-            say_error("flushing", error)
-            return False
+        if self._outbox is None:
+            return True
+        deadline = time.monotonic() + timeout
+        if self._companions is not None:
+            self._companions.images.wait(timeout)
+        return self._outbox.flush(deadline - time.monotonic())
 
+    @guarded("ending a session")
     def done(
         self,
         status: str = "complete",
@@ -316,16 +313,13 @@ class Session:
             error: what it failed with.
             timeout: seconds without an acknowledgement after which to give up; else LW_END_TIMEOUT, else 10.
         """
-        try:
-            if status not in ENDED:
-                say(f"a session ends as {', '.join(ENDED)}, not {status!r}; taken as complete")
-                status = "complete"
-            if self._close(status, reason, error) and self._outbox is not None:
-                wait_delivered([self._outbox], settings.end_timeout() if timeout is None else timeout)
-            if self._outbox is None or not self._outbox.open:
-                ends.forget(self)
-        except Exception as problem:
-            say_error("ending a session", problem)
+        if status not in ENDED:
+            say(f"a session ends as {', '.join(ENDED)}, not {status!r}; taken as complete")
+            status = "complete"
+        if self._close(status, reason, error) and self._outbox is not None:
+            wait_delivered([self._outbox], settings.end_timeout() if timeout is None else timeout)
+        if self._outbox is None or not self._outbox.open:
+            ends.forget(self)
 
     def _close(self, status: str, reason: str | None, error: BaseException | Mapping[str, str] | None) -> bool:
         """Write down how it ended, without waiting for the delivery. False: it had ended before."""
@@ -335,10 +329,13 @@ class Session:
             return False
         if self._companions is not None:
             self._companions.finish()
-        described = described_error(error)
         self.status = status
-        self._left_as = (status, reason, described)
-        outbox.end(status_record(status, time.time(), reason, described))
+        described = None
+        try:
+            described = described_error(error)
+        finally:
+            self._left_as = (status, reason, described)
+            outbox.end(status_record(status, time.time(), reason, described))
         return True
 
     def expect(self, status: str, reason: str | None, error: Mapping[str, str] | None) -> None:
@@ -348,6 +345,7 @@ class Session:
     def __enter__(self) -> Session:
         return self
 
+    @guarded("ending a session")
     def __exit__(
         self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -364,7 +362,7 @@ class Session:
             self._companions.go_on()
         record = session_record(
             project=self._project,
-            tag=self._tag,
+            tag=self.tag,
             group=self._group,
             tags=self._tags,
             params=snapshot(dict(self.params)) or None,
@@ -382,19 +380,19 @@ class Session:
         if self._companions is not None:
             self._companions.after_fork()
 
+    @guarded("recording")
     def _put(self, record: Record) -> None:
-        try:
-            if self._outbox is not None:
-                self._outbox.put(record)
-        except Exception as error:
-            say_error(f"recording a {record.get('type')} record", error)
+        if self._outbox is not None:
+            self._outbox.put(record)
 
     def _send_facts(self, fields: Mapping[str, Any]) -> None:
         if self._outbox is not None and self._outbox.open:
             self._outbox.put(session_record(**fields))
 
+    @guarded("showing a session", default="")
     def _repr_html_(self) -> str:
         return session_html(self)
 
+    @guarded("showing a session", default="<losswise.Session>")
     def __repr__(self) -> str:
         return f"<losswise.Session {self.tag!r} {self.status} {self.url}>"

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
+from losswise.guard import guarded
+
 if TYPE_CHECKING:
     import requests
 
@@ -79,13 +81,15 @@ _importing = threading.Lock()
 
 def _after_fork_in_child() -> None:
     global _pace
-    _pace = Pace()
     _importing.release()
+    _pace = Pace()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=_importing.acquire, after_in_parent=_importing.release, after_in_child=_after_fork_in_child
+        before=_importing.acquire,
+        after_in_parent=_importing.release,
+        after_in_child=guarded("going on in a forked process")(_after_fork_in_child),
     )
 
 

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from types import FrameType
 
+from losswise.guard import guarded_thread
+
 EACH = 0.5
 """Seconds between two looks at the stack."""
 
@@ -26,7 +28,7 @@ class CallWatch:
         self._ident = threading.get_ident()
         self._around = sys.exc_info()[1]  # the call itself may stand in an except block
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="losswise-callwatch", daemon=True)
+        self._thread = guarded_thread(self._run, "losswise-callwatch")
         self._thread.start()
 
     def stop(self) -> None:

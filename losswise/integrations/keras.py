@@ -19,8 +19,9 @@ except ImportError as error:
         problem = f"Keras cannot be imported ({error}): install a backend and name it, as in KERAS_BACKEND=torch"
     raise ImportError(problem, name=error.name) from None
 
+from losswise.guard import guarded
 from losswise.integrations.callwatch import CallWatch
-from losswise.integrations.shared import guarded, label_x, session_options
+from losswise.integrations.shared import label_x, session_options
 from losswise.session import Session
 
 LEFT = {"type": "", "message": "fit was left by an exception that the script caught", "traceback": ""}
@@ -78,7 +79,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
 
     # fit
 
-    @guarded
+    @guarded()
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         self._leave()
         frame = _frame_of_fit()
@@ -91,14 +92,14 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         if frame is not None:
             self._watch = CallWatch(frame, self._on_left)
 
-    @guarded
+    @guarded()
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         self._epoch_began = time.perf_counter()
         self._epoch_start = self._x + 1
         if self._epochs_seen == 0:
             self._expect(epoch, (self.params or {}).get("steps"))
 
-    @guarded
+    @guarded()
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         self._x = x = self._epoch_start + batch
         if not logs:
@@ -107,7 +108,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         if self._every and x % self._every == 0:
             self._log(logs, x)
 
-    @guarded
+    @guarded()
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         x = max(self._x, 0)
         values = dict(logs or {})
@@ -120,7 +121,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
             self._expect(epoch, self._x + 1 - self._epoch_start)
         self._epochs_seen += 1
 
-    @guarded
+    @guarded()
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         self._leave()
         if self.session is None:
@@ -133,7 +134,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         else:
             self.session.done()
 
-    @guarded
+    @guarded()
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """The end of `evaluate`; inside of fit, its results come with the epoch's."""
         if self._in_fit or not logs:
@@ -150,7 +151,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
             self._watch.stop()
             self._watch = None
 
-    @guarded
+    @guarded()
     def _on_left(self, error: BaseException | None) -> None:
         """fit is no longer on the stack, and on_train_end was not called: it raised."""
         session = self.session

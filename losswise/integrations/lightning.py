@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from losswise.integrations.shared import guarded, label_x, session_options
+from losswise.guard import guarded
+from losswise.integrations.shared import label_x, session_options
 from losswise.session import Session
 
 _PACKAGES = ("lightning.pytorch", "pytorch_lightning")
@@ -122,7 +123,7 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
         return "/"
 
     @_rank_zero
-    @guarded
+    @guarded()
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Log values at a step; left out, one more than the last."""
         session = self.experiment
@@ -139,7 +140,7 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
         session.log(values, step)
 
     @_rank_zero
-    @guarded
+    @guarded()
     def log_hyperparams(self, params: Any, metrics: Mapping[str, Any] | None = None) -> None:
         """Add a dictionary or Namespace to the session's params, and metrics to its values."""
         found = dict(params) if isinstance(params, Mapping) else dict(vars(params))
@@ -149,7 +150,7 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
             self.experiment.set_values(metrics)
 
     @_rank_zero
-    @guarded
+    @guarded()
     def log_graph(self, model: Any, input_array: Any = None) -> None:
         """Keep the model's summary. Lightning calls this when it begins to fit, test or validate."""
         trainer = getattr(model, "_trainer", None)
@@ -161,7 +162,7 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
         self.experiment.params.update({name: value for name, value in found.items() if name not in own})
 
     @_rank_zero
-    @guarded
+    @guarded()
     def finalize(self, status: str) -> None:
         """Send how it ended. Lightning calls this at the end of fit, test, validate and predict."""
         session = self._session

@@ -1,33 +1,14 @@
-"""What every integration needs: it never ends a training, and wrong arguments are told where they are given."""
+"""What every integration needs: wrong arguments are told where they are given, and graphs get their labels."""
 
 from __future__ import annotations
 
-import functools
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from losswise.arguments import check_params, check_texts, checked_max_iter, checked_places
-from losswise.messages import say_error
 from losswise.naming import place
 from losswise.session import Session
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def guarded(method: Callable[P, R]) -> Callable[P, R | None]:
-    """A hook that a framework calls: an error of ours is one warning, and the training goes on."""
-
-    @functools.wraps(method)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R | None:
-        try:
-            return method(*args, **kwargs)
-        except Exception as error:
-            say_error(f"running {method.__qualname__}", error)
-            return None
-
-    return run
 
 
 def session_options(

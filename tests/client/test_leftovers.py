@@ -1,0 +1,117 @@
+"""What earlier runs left is sent by a later one, where it is theirs to send."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import losswise
+from losswise import leftovers
+from losswise.login import store_login
+from tests.client.conftest import Script
+from tests.client.recorder import Recorder
+from tests.support.server import eventually
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "PAUSE", 0.02)
+    monkeypatch.setattr(leftovers, "_started", type(leftovers._started)())
+
+
+def leave(monkeypatch: pytest.MonkeyPatch, base_url: str, name: str) -> str:
+    """A journal that a run without a server left behind."""
+    monkeypatch.setenv("LW_MODE", "offline")
+    with losswise.Session(name, track_git=False, base_url=base_url) as session:
+        session.graph("loss").append(0, {name: 1.0})
+    monkeypatch.delenv("LW_MODE")
+    return session.id
+
+
+def run(**options: str) -> None:
+    session = losswise.Session("later", track_git=False, **options)  # type: ignore[arg-type]
+    session.graph("loss").append(0, {"later": 1.0})
+    session.done()
+
+
+def test_a_later_run_sends_what_is_left_for_its_own_address(
+    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left = leave(monkeypatch, recorder.url, "left")
+    capsys.readouterr()
+    run()
+    eventually(lambda: list(journals.iterdir()) == [])
+    assert recorder.points("left") == [(0, 1.0)]
+    replayed = [batch for batch in recorder.batches if batch["session"] == left]
+    assert {batch["replay"] for batch in replayed} == {True}
+    assert "left" not in capsys.readouterr().err  # nothing is said over the training
+
+
+def test_it_goes_to_another_address_only_with_the_key_stored_for_it(
+    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, third = Recorder(), Recorder()
+    try:
+        store_login(other.url, "the other's key")
+        leave(monkeypatch, other.url, "other")
+        leave(monkeypatch, third.url, "third")
+        run()
+        eventually(lambda: other.points("other"))
+        time.sleep(0.3)
+        assert {headers["Authorization"] for headers in other.headers} == {"Bearer the other's key"}
+        assert third.batches == []
+        assert len(list(journals.glob("*.journal"))) == 1
+    finally:
+        other.close()
+        third.close()
+
+
+def test_journals_of_another_host_and_of_running_scripts_are_left_alone(
+    recorder: Recorder, journals: Path, script: Callable[..., Script], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = """
+        import losswise
+        session = losswise.Session("running", track_git=False)
+        session.graph("loss").append(0, {"running": 1.0})
+        session.flush(1.0)
+        print("running", flush=True)
+        input()
+    """
+    running = script(code, LW_JOURNAL_DIR=str(journals), LW_BASE_URL=recorder.url, LW_MODE="offline")
+    running.until("running")
+    leave(monkeypatch, recorder.url, "elsewhere")
+    path = max(journals.glob("*.journal"))
+    header, rest = path.read_bytes().split(b"\n", 1)
+    path.write_bytes(json.dumps({**json.loads(header), "host": "another"}).encode() + b"\n" + rest)
+    run()
+    time.sleep(0.5)
+    assert recorder.points("running") == []
+    assert recorder.points("elsewhere") == []
+    assert len(list(journals.glob("*.journal"))) == 2
+
+
+def test_a_killed_runs_journal_is_sent_by_the_next(
+    recorder: Recorder, journals: Path, script: Callable[..., Script]
+) -> None:
+    code = """
+        import losswise
+        session = losswise.Session("killed", track_git=False)
+        for x in range(100):
+            session.graph("loss").append(x, {"killed": float(x)})
+        session.flush(1.0)
+        print("ready", flush=True)
+        input()
+    """
+    recorder.answer = lambda batch: (500, {"error": "down"}, {})
+    killed = script(code, LW_JOURNAL_DIR=str(journals), LW_BASE_URL=recorder.url, LW_API_KEY="k")
+    killed.until("ready")
+    killed.process.kill()
+    killed.wait()
+    recorder.answer = lambda batch: None
+    run()
+    eventually(lambda: list(journals.iterdir()) == [])
+    assert recorder.points("killed") == [(x, float(x)) for x in range(100)]
