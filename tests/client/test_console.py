@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -102,7 +103,9 @@ def test_every_session_hears(made: Callable[..., Console]) -> None:
 
 
 def test_starting_twice_is_hearing_once(console: Console) -> None:
+    streams = list(console_of._hook._streams)
     console.start()
+    assert console_of._hook._streams == streams
     print("once")
     assert taken(console) == "once\n"
 
@@ -354,11 +357,14 @@ def test_of_a_flood_head_and_tail_are_kept(console: Console) -> None:
     assert len(text) <= MAX_SENT + len(note) + 1
 
 
-def test_of_more_than_can_be_folded_head_and_tail_are_kept(console: Console) -> None:
+def test_of_more_than_can_be_folded_head_and_tail_are_kept(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = "".join(f"line {number}\n" for number in range(100_000))
     for start in range(0, len(whole), 300_000):
         console.hear(whole[start : start + 300_000])
+    feed, fed = console._terminal.feed, []
+    monkeypatch.setattr(console._terminal, "feed", lambda text: (fed.append(len(text)), feed(text))[1])
     text = taken(console, final=False)
+    assert sum(fed) == MAX_FOLDED
     assert text.startswith("line 0\nline 1\n")
     assert text.endswith("line 99998\nline 99999\n")
     [note] = [line for line in text.splitlines() if "left out" in line]
@@ -421,19 +427,30 @@ def test_printing_stays_cheap(console: Console) -> None:
 def test_a_forked_child_keeps_its_own_output_only(console: Console) -> None:
     print("the parent's")
     receiver, sender = os.pipe()
-    console_of._hook._lock.acquire()
+    held, let_go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with console_of._hook._lock:
+            held.set()
+            let_go.wait(20)
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    held.wait(20)
     pid = os.fork()
     if pid == 0:
+        signal.alarm(10)  # rather than wait for ever
         try:
-            threading.Thread(target=console.after_fork).start()  # another thread held the lock, so to speak
-            time.sleep(0.2)
+            console.after_fork()
             print("the child's")
             console.start()
             os.write(sender, taken(console).encode())
         finally:
             os._exit(0)
-    console_of._hook._lock.release()
+    let_go.set()
+    holding.join()
     os.waitpid(pid, 0)
+    os.close(sender)
     assert os.read(receiver, 1_000).decode() == "the child's\n"
     assert taken(console) == "the parent's\n"
 

@@ -41,7 +41,7 @@ def test_a_bad_record_is_found_set_aside_and_the_rest_arrives(
     recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorder.answer = bad_batch
-    with losswise.Session(track_git=False) as session:
+    with losswise.Session(track_git=False, console=False) as session:
         for number in range(20):
             session.text("bad" if number == 13 else f"text{number}", "x")
             session.graph("loss").append(number, {"a": 1.0})
@@ -58,7 +58,7 @@ def test_a_batch_too_large_is_split(recorder: Recorder) -> None:
         return (413, {"error": "too large"}, {}) if len(batch["records"]) > 3 else None
 
     recorder.answer = at_most_three
-    with losswise.Session(track_git=False) as session:
+    with losswise.Session(track_git=False, console=False) as session:
         for number in range(20):
             session.text(f"text{number}", "x")
     assert len(recorder.records("text")) == 20

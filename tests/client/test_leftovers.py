@@ -83,8 +83,8 @@ def test_journals_of_another_host_and_of_running_scripts_are_left_alone(
     """
     running = script(code, LW_JOURNAL_DIR=str(journals), LW_BASE_URL=recorder.url, LW_MODE="offline")
     running.until("running")
-    leave(monkeypatch, recorder.url, "elsewhere")
-    path = max(journals.glob("*.journal"))
+    elsewhere = leave(monkeypatch, recorder.url, "elsewhere")
+    [path] = journals.glob(f"*{elsewhere}*.journal")
     header, rest = path.read_bytes().split(b"\n", 1)
     path.write_bytes(json.dumps({**json.loads(header), "host": "another"}).encode() + b"\n" + rest)
     run()

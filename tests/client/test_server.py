@@ -29,7 +29,9 @@ def test_what_is_recorded_is_what_the_read_api_gives(server: Server, journals: P
     assert found["values"] == {"best": 0.25}
     assert found["info"] == {"note": "**bold**"}
     assert (found["group"], found["tags"]) == ("g", ["x"])
-    assert found["texts"] == [{"name": "summary", "x": None, "text": "a *net*"}]
+    texts = {text["name"]: text["text"] for text in found["texts"]}
+    assert texts["summary"] == "a *net*"
+    assert texts["console"].startswith("losswise: watching at http")
     assert found["env"]["host"]
     assert {shown["title"]: shown["kind"] for shown in found["graphs"]} == {"loss": "min", "accuracy": "max"}
     points = server.points(graph.id)
