@@ -110,11 +110,10 @@ def plan_of(number: int, seconds: float = 1.5) -> Plan:
     return _plan(random.Random(f"plan {number}"), tuple(SHAPES), seconds)
 
 
-def plan_to_kill(number: int, seconds: float = 4.0) -> Plan:
-    """The plan of a script in one process that takes at least `seconds`, and notes its appends."""
-    dice = random.Random(f"plan to kill {number}")
+def steady_plan(number: int, seconds: float) -> Plan:
+    """The plan of a script in one process whose appends take at least `seconds`."""
+    dice = random.Random(f"steady plan {number}")
     plan = _plan(dice, ALONE, seconds)
-    plan.notes = True
     for writing in plan.writings:
         if plan.shape == "burst":
             writing.points, writing.every = 40_000, dice.choice((1_000, 5_000))

@@ -76,18 +76,29 @@ def ended_after() -> Iterator[list[Script]]:
             script.kill()
 
 
-def sync(folder: Path, server: Server, url: str | None = None) -> tuple[int, str]:
+def sync(folder: Path, server: Server, url: str | None = None, kill_after: float | None = None) -> tuple[int, str]:
     """`losswise sync` of a scenario's journals to the server, or through a proxy; its status and what it said."""
-    environ = clean_environment(
-        folder,
-        LW_API_KEY=server.api_key,
-        LW_BASE_URL=url or server.url,
-        LW_JOURNAL_DIR=str(folder / "journals"),
+    process = subprocess.Popen(
+        server.command("sync"),
+        env=_environ(folder, url or server.url, server.api_key),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    done = subprocess.run(
-        server.command("sync"), env=environ, cwd=folder, capture_output=True, text=True, timeout=PATIENCE
-    )
-    return done.returncode, done.stdout + done.stderr
+    with process:
+        try:
+            said, _ = process.communicate(timeout=kill_after or PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said, _ = process.communicate()
+            if kill_after is None:
+                raise
+    return process.returncode, said
+
+
+def _environ(folder: Path, url: str, key: str) -> dict[str, str]:
+    return clean_environment(folder, LW_API_KEY=key, LW_BASE_URL=url, LW_JOURNAL_DIR=str(folder / "journals"))
 
 
 def workers_of(pid: int) -> list[int]:

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator
 
@@ -25,6 +26,7 @@ class Proxy:
         acknowledged: requests whose answer the client got whole.
         resends: batches that went to the server though it was sent that number before.
         log: what happened to each request, for the message of a failure.
+        errors: tracebacks of the proxy's own errors, which would look like faults.
     """
 
     def __init__(self, server_port: int, schedule: Schedule) -> None:
@@ -33,6 +35,7 @@ class Proxy:
         self.acknowledged: list[Message] = []
         self.resends = 0
         self.log: list[str] = []
+        self.errors: list[str] = []
         self._server_port = server_port
         self._started = time.monotonic()
         self._lock = threading.Lock()
@@ -44,7 +47,7 @@ class Proxy:
         self.port: int = self._holder.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._listener: socket.socket | None = None
-        self._listen()
+        self.listen()
 
     def __enter__(self) -> Proxy:
         return self
@@ -55,7 +58,7 @@ class Proxy:
     def close(self) -> None:
         """End all connections and wait for what is still on its way to the server."""
         self._closing.set()
-        self._stop_listening()
+        self.refuse()
         with self._lock:
             open_, threads = list(self._connections), list(self._threads)
         for connection in open_:
@@ -75,7 +78,7 @@ class Proxy:
         made.bind(("127.0.0.1", port))
         return made
 
-    def _listen(self) -> None:
+    def listen(self) -> None:
         with self._lock:
             if self._closing.is_set() or self._listener is not None:
                 return
@@ -83,7 +86,8 @@ class Proxy:
             self._listener.listen(64)
         self._spawn(self._accept, self._listener)
 
-    def _stop_listening(self) -> None:
+    def refuse(self) -> None:
+        """Have new connections refused, until `listen` is called."""
         with self._lock:
             listener, self._listener = self._listener, None
         if listener is not None:
@@ -115,6 +119,8 @@ class Proxy:
                 goes_on = self._exchange(client)
         except Broken:
             reset(client)
+        except Exception:
+            self.errors.append(traceback.format_exc())
         finally:
             client.close()
             with self._lock:
@@ -171,10 +177,10 @@ class Proxy:
         return self._answer(client, request, self._ask(request))
 
     def _refuse(self, client: socket.socket, request: Message, fault: Fault) -> bool:
-        self._stop_listening()
+        self.refuse()
         reset(client)
         self._closing.wait(fault.seconds)
-        self._listen()
+        self.listen()
         return False
 
     def _reset(self, client: socket.socket, request: Message, fault: Fault) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults import checks
-from tests.faults.plans import Plan, plan_of, plan_to_kill
+from tests.faults.plans import Plan, plan_of, steady_plan
 from tests.faults.processes import Script, ended_after, kill_server, start_again, sync
 from tests.faults.proxy import Proxy
 from tests.faults.schedule import Schedule
@@ -35,21 +35,32 @@ Scenario = Callable[[int, Server, Path], Outcome]
 
 def faulty_network(number: int, server: Server, folder: Path) -> Outcome:
     """Random faults for a random script, whose end may come before the network is well again."""
-    return _through_proxy(number, server, folder, Schedule.of(number))
+    return _through_proxy(number, server, folder, Schedule.of(number), plan_of(number), is_away=number % 5 == 4)
 
 
 def answers_lost(number: int, server: Server, folder: Path) -> Outcome:
     """Every second answer gets lost, from the first request to the last; no request does."""
-    return _through_proxy(number, server, folder, Schedule(f"answers {number}", ("drop answer",), 0.5, None))
+    schedule = Schedule(f"answers {number}", ("drop answer",), 0.5, None)
+    return _through_proxy(number, server, folder, schedule, plan_of(number))
 
 
-def _through_proxy(number: int, server: Server, folder: Path, schedule: Schedule) -> Outcome:
-    plan = plan_of(number)
+def foreign_answers(number: int, server: Server, folder: Path) -> Outcome:
+    """A dozen answers that are none of our server's; three scenarios have met them all."""
+    schedule = Schedule(f"foreign {number}", ("foreign answer",), 0.8, 12, first=9 * number)
+    return _through_proxy(number, server, folder, schedule, steady_plan(number, 2.0))
+
+
+def _through_proxy(
+    number: int, server: Server, folder: Path, schedule: Schedule, plan: Plan, is_away: bool = False
+) -> Outcome:
+    """A script behind a proxy. With `is_away` nobody listens there before it has ended."""
     if plan.shape == "resumed after" and schedule.most is None:
         schedule.most = 6  # else two processes wait for their 10 s one after the other
     plan.write(folder / "plan.json")
     outcome = Outcome(story=[f"plan: {plan}", f"schedule: {schedule}"])
     with Proxy(server.port, schedule) as proxy, ended_after() as scripts:
+        if is_away:
+            proxy.refuse()
         scripts.append(Script(folder, "script", proxy.url, server.api_key))
         ids = scripts[0].ids()
         if plan.shape == "resumed after":
@@ -61,7 +72,9 @@ def _through_proxy(number: int, server: Server, folder: Path, schedule: Schedule
             outcome.story.append(f"sync beside the script: {said}")
         for script in scripts:
             script.wait()
-        if number % 4 == 3 and schedule.most is not None:
+        if is_away:  # all is left for `losswise sync`, which meets the faults, and is killed now and then
+            proxy.listen()
+            _sync_left(outcome, folder, server, proxy.url, random.Random(number).choice((None, 0.3, 0.5, 0.8)))
             _sync_left(outcome, folder, server, proxy.url)
         _sync_left(outcome, folder, server)
         proxy.close()  # now comes what was on its way
@@ -75,7 +88,8 @@ def _through_proxy(number: int, server: Server, folder: Path, schedule: Schedule
 def killed_script(number: int, server: Server, folder: Path) -> Outcome:
     """kill -9 of a script at a random moment, while the network has faults, too."""
     dice = random.Random(f"kill {number}")
-    plan = plan_to_kill(number)
+    plan = steady_plan(number, 4.0)
+    plan.notes = True
     plan.write(folder / "plan.json")
     schedule = Schedule.of(number)
     outcome = Outcome(story=[f"plan: {plan}", f"schedule: {schedule}"])
@@ -106,8 +120,7 @@ def killed_server(number: int, server: Server, folder: Path) -> Outcome:
         for place in range(2):
             own = folder / str(place)
             own.mkdir()
-            plan = plan_to_kill(2 * number + place, seconds=1.5)
-            plan.notes = False
+            plan = steady_plan(2 * number + place, 1.5)
             plan.write(own / "plan.json")
             outcome.story.append(f"plan {place}: {plan}")
             proxy = Proxy(server.port, Schedule(f"server {number} {place}"))
@@ -143,12 +156,15 @@ def _kill(server: Server, whole: bool, proxies: list[Proxy]) -> list[list[Messag
     return [list(proxy.acknowledged) for proxy in proxies]
 
 
-def _sync_left(outcome: Outcome, folder: Path, server: Server, through: str | None = None) -> None:
+def _sync_left(
+    outcome: Outcome, folder: Path, server: Server, through: str | None = None, kill_after: float | None = None
+) -> None:
     """`losswise sync` where journals are left. With the server itself it must bring everything."""
     if not list((folder / "journals").rglob("*.journal")):
         return
-    status, said = sync(folder, server, through)
+    status, said = sync(folder, server, through, kill_after)
     outcome.counts["syncs"] += 1
+    outcome.counts["kills of a sync"] += status == -9
     outcome.story.append(f"sync {'through the proxy' if through else 'to the server'}: status {status}\n{said}")
     if status and not through:
         outcome.wrong.append(f"losswise sync ended with status {status}")
@@ -169,6 +185,7 @@ def _tell(outcome: Outcome, proxy: Proxy, scripts: list[Script]) -> None:
     outcome.counts.update({f"fault: {kind}": count for kind, count in proxy.injected.items()})
     outcome.counts["resends"] += proxy.resends
     outcome.counts["acknowledged requests"] += len(proxy.acknowledged)
+    outcome.wrong += [f"the proxy has an error of its own: {error}" for error in proxy.errors]
     outcome.story += proxy.log[-40:]
     outcome.story += [f"stderr of the script:\n{script.stderr()[-3_000:]}" for script in scripts]
 

@@ -33,7 +33,7 @@ class Fault:
         kind: one of KINDS, or "pass".
         seconds: how long it takes, where it takes time.
         part: where to cut, as a part of the whole.
-        choice: a random number for what else there is to choose.
+        choice: a number for what else there is to choose.
     """
 
     kind: str
@@ -48,14 +48,21 @@ class Schedule:
     Attributes:
         kinds: the kinds that this schedule draws.
         most: number of faults after which the network is well again. None: it never is.
+        first: `choice` of the first fault; that of each further one is one more. None: drawn.
     """
 
     def __init__(
-        self, seed: str, kinds: tuple[str, ...] | None = None, rate: float = 0.0, most: int | None = 0
+        self,
+        seed: str,
+        kinds: tuple[str, ...] = (),
+        rate: float = 0.0,
+        most: int | None = 0,
+        first: int | None = None,
     ) -> None:
         self._random = random.Random(seed)
         self._lock = threading.Lock()
-        self.kinds = kinds if kinds is not None else tuple(KINDS)
+        self.first = first if first is not None else self._random.randrange(1_000)
+        self.kinds = kinds
         self.rate = rate
         self.most = most
         self.drawn = 0
@@ -79,7 +86,7 @@ class Schedule:
             self.drawn += 1
             kind = dice.choice(self.kinds)
             seconds = FOREVER if self.most is None and dice.random() < 0.2 else dice.uniform(0.05, 2.0)
-            return Fault(kind, seconds, dice.random(), dice.randrange(1_000_000))
+            return Fault(kind, seconds, dice.random(), self.first + self.drawn - 1)
 
     def __repr__(self) -> str:
         most = "without end" if self.most is None else f"{self.most} faults"

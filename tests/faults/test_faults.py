@@ -11,7 +11,15 @@ from typing import ClassVar
 import pytest
 
 from tests.conftest import database_url
-from tests.faults.scenarios import Scenario, answers_lost, faulty_network, killed_script, killed_server, run
+from tests.faults.scenarios import (
+    Scenario,
+    answers_lost,
+    faulty_network,
+    foreign_answers,
+    killed_script,
+    killed_server,
+    run,
+)
 from tests.support.server import Server
 
 
@@ -59,9 +67,13 @@ class Faults:
     def test_every_point_arrives_once_and_in_order_over_a_faulty_network(self, numbers: Sequence[int]) -> None:
         self.check(faulty_network, numbers)
 
-    @numbers(6, 24)
+    @numbers(4, 24)
     def test_a_lost_answer_doubles_no_point(self, numbers: Sequence[int]) -> None:
         self.check(answers_lost, numbers)
+
+    @numbers(4, 24)
+    def test_what_is_no_answer_of_the_server_is_none(self, numbers: Sequence[int]) -> None:
+        self.check(foreign_answers, numbers)
 
     @numbers(3, 40)
     def test_a_killed_script_loses_its_last_moments_only(self, numbers: Sequence[int]) -> None:

@@ -15,6 +15,7 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -29,13 +30,15 @@ folder = Path(sys.argv[2])
 resume = sys.argv[3] if len(sys.argv) > 3 else None
 
 
-def write(session: losswise.Session, writing: dict[str, Any]) -> None:
-    """Append the points of one writing, and note each where the plan wants it."""
+def write(session: losswise.Session, writing: dict[str, Any], then: Callable[[], None] | None = None) -> None:
+    """Append the points of one writing, and note each where the plan wants it; call `then` after a third."""
     name, titles = writing["name"], writing["titles"]
     graphs = [session.graph(title, kind="min") for title in titles]
     keys = [f"{name} {title}" for title in titles]
     note = os.open(folder / f"{name}.notes", os.O_CREAT | os.O_WRONLY | os.O_APPEND) if plan["notes"] else None
     for n in range(writing["points"]):
+        if then is not None and n == writing["points"] // 3:
+            then()
         which, x = n % len(titles), n % writing["period"]
         # now and then a number that is none of Python's own, which goes another way through the client
         y: dict[str, Any] = {keys[which]: Fraction(n) if n % 11 == 10 else n}
@@ -73,11 +76,14 @@ def train(sessions: list[losswise.Session]) -> None:
             running.append(fork.Process(**work))
         elif writing["role"] == "thread":
             running.append(threading.Thread(**work))
-    for other in running:
-        other.start()
+
+    def start() -> None:
+        for other in running:
+            other.start()
+
     for writing in mine:
         if writing["role"] in ("main", "second"):
-            write(sessions[writing["session"]], writing)
+            write(sessions[writing["session"]], writing, start)  # so that a fork finds points not written yet
     for other in running:
         other.join()
         if getattr(other, "exitcode", 0):

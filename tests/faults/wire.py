@@ -140,4 +140,4 @@ FOREIGN = (
     b"\x00" * 2_000,
     b"220 mail.example.com ESMTP\r\n",
 )
-"""Answers of captive portals, broken gateways, other servers and other protocols."""
+"""27 answers of captive portals, broken gateways, other servers and other protocols."""
