@@ -21,6 +21,7 @@ from losswise.settings import end_timeout
 from losswise.waiting import wait_delivered
 
 if TYPE_CHECKING:
+    from losswise.scribe import Scribe
     from losswise.session import Session
 
 
@@ -84,8 +85,9 @@ def _at_exit() -> None:
     sessions = list(_watched.sessions.values())
     try:
         for session in sessions:
-            _close(session, _how)
-        wait_delivered([session._outbox for session in sessions if session._outbox is not None], end_timeout())
+            if session._outbox is not None:
+                session._outbox.is_last = True
+        wait_delivered(_close_all(sessions, _how), end_timeout())
     except KeyboardInterrupt:
         say("interrupted; what is not sent yet is kept, and `losswise sync` sends it")
         return
@@ -96,9 +98,15 @@ def _at_exit() -> None:
             exec("raise KeyboardInterrupt")
 
 
+def _close_all(sessions: list[Session], how: Callable[[Session], Ending]) -> list[Scribe]:
+    """Have all of them ended before any is waited for."""
+    scribes = [_close(session, how) for session in sessions]
+    return [scribe for scribe in scribes if scribe is not None]
+
+
 @guarded("ending a session")
-def _close(session: Session, how: Callable[[Session], Ending]) -> None:
-    session._close(*how(session))
+def _close(session: Session, how: Callable[[Session], Ending]) -> Scribe | None:
+    return session._close(*how(session))
 
 
 def _how(session: Session) -> Ending:
@@ -163,10 +171,7 @@ def _on_sigterm(number: int, frame: FrameType | None, before: Any) -> None:
 def _end_by_sigterm() -> None:
     seconds = end_timeout()
     sessions = list(_watched.sessions.values())
-    for session in sessions:
-        _close(session, lambda session: ("cancelled", "interrupted", None))
-    outboxes = [session._outbox for session in sessions if session._outbox is not None]
-    wait_delivered(outboxes, seconds, most=seconds)
+    wait_delivered(_close_all(sessions, lambda session: ("cancelled", "interrupted", None)), seconds, most=seconds)
 
 
 def _after_fork_in_child() -> None:

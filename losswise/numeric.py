@@ -15,13 +15,15 @@ _IMMUTABLE = frozenset((bool, int, float, str, bytes, complex, type(None)))
 
 
 def keep(value: Any) -> Any:
-    """The value, or a copy where it is an array or tensor that could be written to later.
+    """The value, or a copy where it is an array, tensor or variable that could be written to later.
 
-    A tensor is detached and copied on its own device, which only queues the copy there.
+    A tensor is detached and copied on its own device, which only queues the copy there: nothing is waited for.
     """
     if type(value) in _IMMUTABLE:
         return value
     try:
+        if hasattr(value, "assign"):  # a variable of Keras or TensorFlow: what it holds now
+            value = value.value() if callable(value.value) else value.value
         if hasattr(value, "detach") and hasattr(value, "clone"):  # torch
             return value.detach().clone()
         if type(value).__module__ == "numpy" and hasattr(value, "ndim"):

@@ -61,6 +61,7 @@ class Outbox:
         graphs, records, sources: what the scribe empties.
         asked: number of the last call that waits until all before it is written.
         last_x: the greatest x written so far.
+        is_last: the process ends, so that nothing opens another writer.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Outbox:
         self.sources: list[Source] = []
         self.closed = False
         self.last_x = 0
+        self.is_last = False
         self._opening = opening
         self._reset()
 
@@ -154,6 +156,9 @@ class Outbox:
         with self._lock:
             if self.open or self.closed:
                 return
+            if self.is_last:
+                say_once("last", "the script has ended, and its sessions with it; what comes now is not recorded")
+                return
             if self._scribe is not None:  # the writer before this one has its last lines to write
                 self._scribe.join(timeout=5.0)
             self.records.extend(self._opening())
@@ -180,7 +185,7 @@ class Outbox:
         self.asked += 1
         asked = self.asked
         scribe.wake(urgent=True)
-        return _wait_until(lambda: scribe.written >= asked or not scribe.is_writing(), timeout)
+        return wait_until(lambda: scribe.written >= asked or not scribe.is_writing(), timeout)
 
     def flush(self, timeout: float) -> bool:
         """Wait until the server has acknowledged all that was recorded before this call."""
@@ -194,23 +199,23 @@ class Outbox:
         sender, count = scribe.sender, scribe.journal.count
         sender.nudge()
         left = deadline - time.monotonic()
-        arrived = _wait_until(lambda: sender.acknowledged >= count or not sender.is_at_work(), left)
+        arrived = wait_until(lambda: sender.acknowledged >= count or not sender.is_at_work(), left)
         return arrived and sender.acknowledged >= count and not scribe.dropped
 
-    def end(self, status: Record) -> None:
-        """Write down what is left and this status as the last record. `ends.wait_delivered` waits for it."""
+    def end(self, status: Record) -> Scribe | None:
+        """Write down what is left and this status as the last record. None: it had ended before.
+
+        Returns:
+            What `waiting.wait_delivered` waits for. What is recorded from here on opens another writer.
+        """
         with self._lock:
             if not self.open or self._scribe is None:
-                return
+                return None
             self._scribe.ending = status
             self.open = False
             self.signal = True
             self._scribe.wake(urgent=True)
-
-    def wait_written(self, timeout: float) -> bool:
-        """After `end`: wait until the journal is complete."""
-        scribe = self._scribe
-        return scribe is None or _wait_until(lambda: not scribe.is_writing(), timeout)
+            return self._scribe
 
     def close(self) -> None:
         """Nothing can be recorded: appends cost nothing from here on, and memory does not grow."""
@@ -223,7 +228,7 @@ class Outbox:
         self.sources.clear()
 
 
-def _wait_until(done: Callable[[], bool], timeout: float) -> bool:
+def wait_until(done: Callable[[], bool], timeout: float) -> bool:
     """Poll, since a signal handler that runs in the middle must be able to wait for the same thing."""
     deadline = time.monotonic() + timeout
     pause = 0.001

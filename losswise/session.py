@@ -45,6 +45,7 @@ from losswise.records import (
     text_record,
     values_record,
 )
+from losswise.scribe import Scribe
 from losswise.waiting import wait_delivered
 
 
@@ -316,17 +317,18 @@ class Session:
         if status not in ENDED:
             say(f"a session ends as {', '.join(ENDED)}, not {status!r}; taken as complete")
             status = "complete"
-        if self._close(status, reason, error) and self._outbox is not None:
-            wait_delivered([self._outbox], settings.end_timeout() if timeout is None else timeout)
+        scribe = self._close(status, reason, error)
+        if scribe is not None:
+            wait_delivered([scribe], settings.end_timeout() if timeout is None else timeout)
         if self._outbox is None or not self._outbox.open:
             ends.forget(self)
 
-    def _close(self, status: str, reason: str | None, error: BaseException | Mapping[str, str] | None) -> bool:
-        """Write down how it ended, without waiting for the delivery. False: it had ended before."""
+    def _close(self, status: str, reason: str | None, error: Any) -> Scribe | None:
+        """Write down how it ended, without waiting for the delivery. None: it had ended before."""
         outbox = self._outbox
         if outbox is None or not outbox.open:
             self.status = status if outbox is None else self.status
-            return False
+            return None
         if self._companions is not None:
             self._companions.finish()
         self.status = status
@@ -335,8 +337,8 @@ class Session:
             described = described_error(error)
         finally:
             self._left_as = (status, reason, described)
-            outbox.end(status_record(status, time.time(), reason, described))
-        return True
+            scribe = outbox.end(status_record(status, time.time(), reason, described))
+        return scribe
 
     def expect(self, status: str, reason: str | None, error: Mapping[str, str] | None) -> None:
         """What the process's exit shall say of this session, if nothing ends it before and nothing goes wrong."""

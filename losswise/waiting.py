@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from losswise.messages import say
+from losswise.outbox import wait_until
 
 if TYPE_CHECKING:
-    from losswise.outbox import Outbox
+    from losswise.scribe import Scribe
     from losswise.sender import Sender
 
 REFUSED = 2.0
@@ -20,25 +21,24 @@ TELL_AFTER = 2.0
 TELL_EACH = 5.0
 
 
-def wait_delivered(outboxes: Sequence[Outbox], silent: float, most: float = float("inf")) -> None:
-    """Wait for the delivery of sessions that have ended, with progress, and say what is left.
+def wait_delivered(scribes: Sequence[Scribe], silent: float, most: float = float("inf")) -> None:
+    """Wait for the delivery of journals that have ended, with progress, and say what is left.
 
     A server that goes on acknowledging gets all the time it needs.
 
     Args:
-        outboxes: of the sessions.
+        scribes: that write them.
         silent: seconds without an acknowledgement of any after which to give up; 2 at most where the last
             attempts were refused.
         most: seconds in all.
     """
     started = time.monotonic()
-    for outbox in outboxes:
-        if outbox.open:  # its end could not be told
-            continue
-        if not outbox.wait_written(min(WRITING, max(0.0, started + most - time.monotonic()))):
+    for scribe in scribes:
+        seconds = min(WRITING, max(0.0, started + most - time.monotonic()))
+        if not wait_until(lambda scribe=scribe: not scribe.is_writing(), seconds):  # type: ignore[misc]
             say("the journal could not be written to its end in time")
     tell_at = started + TELL_AFTER
-    senders = [outbox.sender for outbox in outboxes if outbox.sender is not None]
+    senders = [scribe.sender for scribe in scribes if scribe.sender is not None]
     for sender in senders:
         sender.hurry()
     while left := [sender for sender in senders if sender.is_at_work()]:

@@ -1,0 +1,171 @@
+"""How long an end waits: as long as the server acknowledges, and no longer than that has sense."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import losswise
+from tests.client.conftest import Script, journal_records, points_of
+from tests.client.recorder import Recorder
+
+Start = Callable[..., Script]
+
+SESSIONS = """
+    import os, signal, sys, threading, time
+    import losswise
+    sessions = [losswise.Session(f"n{n}", track_git=False, command_line=False) for n in range(5)]
+    for n, session in enumerate(sessions):
+        for x in range(100):
+            session.graph("loss").append(x, {f"a{n}": float(x)})
+"""
+
+
+@pytest.fixture
+def environ(recorder: Recorder) -> dict[str, str]:
+    return {"LW_BASE_URL": recorder.url, "LW_API_KEY": "k", "LW_END_TIMEOUT": "2"}
+
+
+def in_journals(folder: Path) -> list[int]:
+    """How many points of each of the sessions are kept."""
+    records = journal_records(folder)
+    return [len(points_of(records, f"a{n}")) for n in range(5)]
+
+
+def test_a_server_that_never_answers_holds_no_script_however_many_its_sessions(
+    recorder: Recorder, script: Start, environ: dict[str, str], tmp_path: Path
+) -> None:
+    recorder.answer = lambda batch: "hang"
+    begun = time.monotonic()
+    run = script(SESSIONS, **environ)
+    assert run.wait() == 0, run.errors
+    assert time.monotonic() - begun < 8.0
+    assert in_journals(tmp_path / "journals") == [100] * 5
+    assert len([line for line in run.errors.splitlines() if "not sent yet" in line]) == 1
+
+
+def test_sigterm_leaves_so_many_seconds_in_all(
+    recorder: Recorder, script: Start, environ: dict[str, str], tmp_path: Path
+) -> None:
+    recorder.answer = lambda batch: (503, {"error": "full"}, {"Retry-After": "60"})
+    run = script(SESSIONS + "    print('ready', flush=True); time.sleep(30)\n", **environ)
+    run.until("ready")
+    time.sleep(0.5)
+    begun = time.monotonic()
+    run.process.send_signal(signal.SIGTERM)
+    assert run.wait() == -signal.SIGTERM, run.errors
+    assert time.monotonic() - begun < 5.0
+    assert in_journals(tmp_path / "journals") == [100] * 5
+    ended = [record for record in journal_records(tmp_path / "journals") if record["type"] == "status"]
+    assert [record["status"] for record in ended] == ["cancelled"] * 5
+
+
+def test_a_slow_server_gets_all_the_time_it_needs(recorder: Recorder, script: Start, environ: dict[str, str]) -> None:
+    def slowly(batch: dict[str, object]) -> tuple[int, dict[str, object], dict[str, str]] | None:
+        records = batch["records"]
+        if isinstance(records, list) and len(records) > 3:
+            return 413, {"error": "too large"}, {}
+        time.sleep(0.5)
+        return None
+
+    recorder.answer = slowly
+    code = """
+        import losswise
+        session = losswise.Session(track_git=False, console=False)
+        for number in range(20):
+            session.text(f"text {number}", "x")
+    """
+    begun = time.monotonic()
+    run = script(code, **{**environ, "LW_END_TIMEOUT": "1.5"})
+    assert run.wait(60) == 0, run.errors
+    assert time.monotonic() - begun > 3.0  # longer than it waits for a server that says nothing
+    assert len(recorder.records("text")) == 20
+    assert "sending what is left" in run.errors
+
+
+def test_what_the_server_asks_to_wait_is_waited_at_the_end_too(recorder: Recorder) -> None:
+    recorder.answer = lambda batch: (429, {"error": "slowly"}, {"Retry-After": "1.5"}) if recorder.batches[1:] else None
+    session = losswise.Session(track_git=False, console=False)
+    session.flush()
+    recorder.batches.clear()
+    recorder.answer = lambda batch: (
+        (429, {"error": "slowly"}, {"Retry-After": "1.5"}) if len(recorder.batches) == 1 else None
+    )
+    session.graph("loss").append(0, {"a": 1.0})
+    begun = time.monotonic()
+    session.done()
+    assert time.monotonic() - begun > 1.0
+    assert len(recorder.batches) <= 3
+    assert recorder.points("a") == [(0, 1.0)]
+
+
+def test_done_can_be_told_not_to_wait(recorder: Recorder, journals: Path) -> None:
+    recorder.answer = lambda batch: "hang"
+    session = losswise.Session(track_git=False)
+    session.graph("loss").append(0, {"a": 1.0})
+    begun = time.monotonic()
+    session.done(timeout=0.0)
+    assert time.monotonic() - begun < 1.0
+    assert points_of(journal_records(journals), "a") == [(0, 1.0)]
+
+
+def test_an_interpreter_that_shuts_down_in_the_middle_of_sending_loses_nothing(
+    recorder: Recorder, script: Start, environ: dict[str, str], tmp_path: Path
+) -> None:
+    code = """
+        import threading, time
+        import losswise
+        session = losswise.Session(track_git=False)
+        graph = session.graph("loss")
+
+        def go_on():
+            while True:  # a thread that still appends while the interpreter goes down
+                graph.append(0, {"b": 1.0})
+
+        threading.Thread(target=go_on, daemon=True).start()
+        for x in range(200_000):
+            graph.append(x, {"a": float(x)})
+    """
+    run = script(code, **environ)
+    assert run.wait(60) == 0, run.errors
+    assert "Traceback" not in run.errors
+    assert "Fatal" not in run.errors
+    assert [x for x, _ in recorder.points("a")] == list(range(200_000))
+
+
+def test_a_session_that_begins_at_the_very_end(recorder: Recorder, script: Start, environ: dict[str, str]) -> None:
+    code = """
+        import atexit
+        import losswise
+
+        @atexit.register
+        def late():
+            with losswise.Session("late", track_git=False) as session:
+                session.graph("loss").append(0, {"a": 1.0})
+    """
+    run = script(code, **environ)
+    assert run.wait() == 0, run.errors
+    assert "Traceback" not in run.errors
+    assert recorder.points("a") == [(0, 1.0)]
+
+
+def test_ctrl_c_ends_the_waiting_and_says_what_is_kept(
+    recorder: Recorder, script: Start, environ: dict[str, str], tmp_path: Path
+) -> None:
+    recorder.answer = lambda batch: "hang"
+    code = SESSIONS + "    print('ready', flush=True)\n    session.done()\n"
+    run = script(code, **{**environ, "LW_END_TIMEOUT": "30"})
+    run.until("ready")
+    time.sleep(1.0)
+    begun = time.monotonic()
+    run.process.send_signal(signal.SIGINT)
+    threading.Timer(1.5, run.process.send_signal, (signal.SIGINT,)).start()
+    assert run.wait() == -signal.SIGINT, run.errors
+    assert time.monotonic() - begun < 10.0
+    assert "losswise sync" in run.errors
+    assert in_journals(tmp_path / "journals") == [100] * 5
