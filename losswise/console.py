@@ -226,8 +226,6 @@ class _Stream:
             own = vars(stream)
             self._before = own.get("write")
             self._write = own["write"] = self._listening(stream.write)
-            if stream.write is not self._write:
-                self.restore()
 
     def is_in_place(self) -> bool:
         return self._write is not None and vars(self.stream).get("write") is self._write

@@ -72,10 +72,8 @@ class Terminal:
             unfinished = _UNFINISHED.search(text, max(0, len(text) - MAX_SEQUENCE - 100))
             if unfinished:
                 self._partial, text = unfinished[0], text[: unfinished.start()]
-        if _CONTROL.search(text):
-            text = text.replace("\r\n", "\n")
-            self._act(text)
-        elif len(self._rows) == 1 and self._column == len(self._rows[0]) and not (self._reaches or self._drawing):
+        is_one_line = len(self._rows) == 1 and self._column == len(self._rows[0])
+        if is_one_line and not (self._reaches or self._drawing or _CONTROL.search(text)):
             self._add_plain(text)
         else:
             self._act(text)
@@ -106,8 +104,6 @@ class Terminal:
                 self._out.append(_line(row) + "\n")
         del self._rows[:count]
         self._row = max(0, self._row - count)
-        if self._landed is not None:
-            self._landed = max(0, self._landed - count)
 
     def _settle(self) -> None:
         """Let go what this feed has made final."""

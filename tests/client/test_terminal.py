@@ -14,7 +14,7 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, TextColumn
 from tqdm import tqdm
 
-from losswise.terminal import MAX_LINE, Terminal
+from losswise.terminal import MAX_LINE, MAX_ROWS, WIDTH, Terminal
 
 
 def fold(*pieces: str) -> str:
@@ -76,6 +76,8 @@ FOLDED = [
     ("erase below", "one\ntwo\nthree\x1b[2A\x1b[Jand\n", "one  and\n"),
     ("clear the screen", "one\ntwo\x1b[2J\x1b[Hthree\n", "one\ntwo\nthree\n"),
     ("up at the beginning", "\x1b[2Aone\n", "one\n"),
+    ("up to lines that are not written", "\x1b[3A\x1b[2Bone\n", "one\n"),
+    ("far to the right", "a\x1b[99999999Cx\n", f"a{' ' * (WIDTH - 1)}x\n"),
     ("a broken sequence", "a\x1b[\nb\x1b\n", "a\nb\n"),
     ("an absurd number", f"a\x1b[{'9' * 50}Bb\x1b[{'9' * 50}Dc\n", "cb\n"),
     ("not ASCII", "Müller\r日本語\n", "日本語ler\n"),
@@ -196,6 +198,24 @@ def test_bars_that_are_drawn_now_and_then_fold() -> None:
             final += terminal.feed("\x1b[2A\rlog\x1b[K\nfirst 50%\x1b[K\nsecond 50%\nthird 50%")
     assert final == "log\n"
     assert terminal.close() == "first 99%\nsecond 99%\nthird 99%"
+
+
+def test_bars_of_which_one_at_a_time_moves_fold() -> None:
+    terminal = Terminal()
+    final = terminal.feed("\x1b[?25lfirst 0%\nsecond 0%\nthird 0%\n")
+    for percent in range(1, 100):
+        for name, up in (("first", 3), ("second", 2), ("third", 1)):
+            move = f"\x1b[{up}A\r{name} {percent}%\r\x1b[{up}B"
+            final += terminal.feed(move if percent % 2 else move + "\x1b[1A\x1b[1B")
+    assert final == ""
+    assert terminal.close() == "first 99%\nsecond 99%\nthird 99%\n"
+
+
+def test_the_cursor_comes_back_to_the_last_lines_only() -> None:
+    lines = fold("".join(f"{number}\n" for number in range(300)) + "\x1b[299A\rX").splitlines()
+    expected = [str(number) for number in range(300)]
+    expected[301 - MAX_ROWS] = "X" + expected[301 - MAX_ROWS][1:]
+    assert lines == expected
 
 
 def test_lines_are_not_held_back_for_long_after_bars() -> None:
