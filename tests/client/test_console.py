@@ -1,4 +1,4 @@
-"""The console's output: who is heard, what is kept of it, and that printing stays what it was."""
+"""The console's output: who is heard, and that printing stays what it was."""
 
 from __future__ import annotations
 
@@ -11,21 +11,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tqdm import tqdm
 from tqdm.contrib import DummyTqdmFile
 
-import losswise
 from losswise import console as console_of
-from losswise.console import MAX_FOLDED, MAX_PENDING, MAX_SENT, Console
+from losswise.console import Console
 from losswise.messages import say
-from losswise.records import check_record
-from tests.client.conftest import Script, journal_records
-from tests.client.recorder import Recorder
-from tests.support.server import eventually
+from tests.client.hearing import taken
 
 
 @pytest.fixture
@@ -49,15 +44,6 @@ def made() -> Iterator[Callable[..., Console]]:
 @pytest.fixture
 def console(made: Callable[..., Console]) -> Console:
     return made()
-
-
-def taken(console: Console, final: bool = True) -> str:
-    records = console.take(final)
-    assert len(records) <= 1
-    for record in records:
-        check_record(record)
-        assert (record["name"], record["append"], record["x"]) == ("console", True, None)
-    return "".join(record["text"] for record in records)
 
 
 def test_stdout_and_stderr_in_the_order_of_writing(
@@ -108,45 +94,6 @@ def test_starting_twice_is_hearing_once(console: Console) -> None:
     assert console_of._hook._streams == streams
     print("once")
     assert taken(console) == "once\n"
-
-
-def test_lines_are_taken_when_they_are_finished(console: Console) -> None:
-    sys.stdout.write("epoch 1: ")
-    assert console.waiting() > 0
-    assert taken(console, final=False) == ""
-    assert console.waiting() == 0  # the journal thread can sleep
-    sys.stdout.write("done\nepoch 2: ")
-    console._next = 0.0
-    assert taken(console, final=False) == "epoch 1: done\n"
-    assert console.waiting() == 0
-    assert taken(console) == "epoch 2:\n"
-    print("after the end")
-    assert taken(console) == "after the end\n"
-
-
-def test_at_most_one_record_a_second(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console_of, "EVERY", 60.0)
-    print("one")
-    assert taken(console, final=False) == "one\n"
-    print("two")
-    assert taken(console, final=False) == ""
-    assert console.waiting() > 0
-    print("three")
-    assert 50 < console._next - time.monotonic() <= 60
-    console._next = time.monotonic()
-    assert taken(console, final=False) == "two\nthree\n"
-    print("four")
-    assert taken(console, final=True) == "four\n"
-
-
-def test_a_line_whose_end_comes_apart_does_not_wait_for_a_second(
-    console: Console, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(console_of, "EVERY", 60.0)
-    sys.stdout.write("line")
-    assert taken(console, final=False) == ""
-    sys.stdout.write("\n")
-    eventually(lambda: taken(console, final=False) == "line\n")
 
 
 def test_wake_is_called_once_until_it_is_taken(made: Callable[..., Console]) -> None:
@@ -347,74 +294,6 @@ def test_threads_lose_nothing(console: Console) -> None:
         assert own == [f"thread {number} line {line}" for line in range(500)]
 
 
-def test_of_a_flood_head_and_tail_are_kept(console: Console) -> None:
-    lines = [f"line {number}\n" for number in range(25_000)]
-    for line in lines:
-        console.hear(line)
-    text = taken(console, final=False)
-    whole = "".join(lines)
-    assert MAX_SENT < len(whole) < MAX_FOLDED
-    assert text.startswith(whole[:40_000])
-    assert text.endswith(whole[-40_000:])
-    note = f"… [left out by losswise: {len(whole) - MAX_SENT} characters]\n"
-    assert note in text
-    assert len(text) <= MAX_SENT + len(note) + 1
-
-
-def test_of_more_than_can_be_folded_head_and_tail_are_kept(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = "".join(f"line {number}\n" for number in range(100_000))
-    for start in range(0, len(whole), 300_000):
-        console.hear(whole[start : start + 300_000])
-    feed, fed = console._terminal.feed, []
-    monkeypatch.setattr(console._terminal, "feed", lambda text: (fed.append(len(text)), feed(text))[1])
-    text = taken(console, final=False)
-    assert sum(fed) == MAX_FOLDED
-    assert text.startswith("line 0\nline 1\n")
-    assert text.endswith("line 99998\nline 99999\n")
-    [note] = [line for line in text.splitlines() if "left out" in line]
-    left_out = int(note.split()[-2])
-    assert abs(left_out + len(text) - len(note) - len(whole)) < 50
-
-
-def test_pending_text_is_bounded_and_the_latest_is_kept(console: Console) -> None:
-    for number in range(200_000):
-        console.hear(f"line {number:09} is here\n")
-        if number % 10_000 == 0:
-            assert console.waiting() <= MAX_PENDING
-    assert sum(map(sys.getsizeof, console._pending)) <= MAX_PENDING
-    text = taken(console, final=False)
-    note, *lines = text.splitlines()
-    left_out = int(note.split()[-2])
-    assert left_out + sum(map(len, lines)) + len(lines) == pytest.approx(23 * 200_000, abs=100)
-    assert lines[-1] == "line 000199999 is here"
-    assert console.waiting() == 0
-    console.hear("and on it goes\n")
-    console._next = 0.0
-    assert taken(console, final=False) == "and on it goes\n"
-
-
-def test_one_text_of_many_megabytes(console: Console) -> None:
-    console.hear("x" * 50_000_000 + "the end\n")
-    assert console.waiting() < MAX_PENDING
-    text = taken(console, final=False)
-    assert text.startswith("… [left out by losswise: ")
-    assert text.endswith("the end\n")
-    assert len(text) <= MAX_SENT
-
-
-def test_a_progress_bar_that_writes_a_lot_is_one_line(console: Console) -> None:
-    for number in range(3_000):
-        console.hear(f"\r{number:>90}")
-    console.hear("\n")
-    assert taken(console) == f"{2_999:>90}\n"
-
-
-def test_any_text_becomes_a_record(console: Console) -> None:
-    sys.stdout.write("ünï 日本 🎉\n")
-    console.hear("lone \ud800 surrogate and \x00 NUL\n")
-    assert taken(console) == "ünï 日本 🎉\nlone ? surrogate and  NUL\n"
-
-
 def test_printing_stays_cheap(console: Console) -> None:
     stream = sys.stdout
     amount, best = 10_000, 1.0
@@ -457,90 +336,3 @@ def test_a_forked_child_keeps_its_own_output_only(console: Console) -> None:
     os.close(sender)
     assert os.read(receiver, 1_000).decode() == "the child's\n"
     assert taken(console) == "the parent's\n"
-
-
-# with a real session
-
-
-def console_text(records: list[dict[str, Any]]) -> str:
-    return "".join(record["text"] for record in records if record["type"] == "text" and record["name"] == "console")
-
-
-def test_a_session_keeps_what_is_printed(recorder: Recorder) -> None:
-    session = losswise.Session(track_git=False)
-    print("printed")
-    eventually(lambda: "printed\n" in console_text(recorder.records("text")))
-    print("and the last")
-    sys.stdout.write("unfinished")
-    session.done()
-    text = console_text(recorder.records("text"))
-    assert text.endswith("printed\nand the last\nunfinished\n")
-    print("after the end")
-    assert console_text(recorder.records("text")) == text
-
-
-def test_a_session_without_it_keeps_nothing(recorder: Recorder) -> None:
-    session = losswise.Session(track_git=False, console=False)
-    print("printed")
-    session.done()
-    assert recorder.records("text") == []
-
-
-def test_a_script_that_fails_shows_its_traceback(script: Callable[..., Script], tmp_path: Path) -> None:
-    run = script(
-        """
-        import sys, warnings
-        import losswise
-        from tqdm import tqdm
-        session = losswise.Session(track_git=False)
-        for step in tqdm(range(3), mininterval=0):
-            session.log({"loss": 1.0})
-        warnings.warn("beware")
-        raise ValueError("it went wrong")
-        """,
-        LW_MODE="offline",
-    )
-    assert run.wait() == 1
-    text = console_text(journal_records(tmp_path / "journals"))
-    assert "100%|" in text
-    assert text.count("it/s]") == 1
-    assert "UserWarning: beware\n" in text
-    assert text.endswith("ValueError: it went wrong\n")
-    assert "ValueError: it went wrong" in run.errors
-
-
-def test_lines_of_the_last_second_survive_sys_exit(script: Callable[..., Script], tmp_path: Path) -> None:
-    run = script(
-        """
-        import sys
-        import losswise
-        session = losswise.Session(track_git=False)
-        for number in range(100):
-            print("line", number)
-        sys.exit("that is all")
-        """,
-        LW_MODE="offline",
-    )
-    assert run.wait() == 1
-    lines = console_text(journal_records(tmp_path / "journals")).splitlines()
-    assert [line for line in lines if line.startswith("line ")] == [f"line {number}" for number in range(100)]
-    assert run.output.splitlines() == [f"line {number}" for number in range(100)]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
-def test_a_killed_script_leaves_what_was_printed(script: Callable[..., Script], tmp_path: Path) -> None:
-    run = script(
-        """
-        import os, signal, time
-        import losswise
-        session = losswise.Session(track_git=False)
-        for number in range(20):
-            print("line", number, flush=True)
-            time.sleep(0.1)
-        time.sleep(3)
-        os.kill(os.getpid(), signal.SIGKILL)
-        """,
-        LW_MODE="offline",
-    )
-    run.wait()
-    assert "line 19\n" in console_text(journal_records(tmp_path / "journals"))
