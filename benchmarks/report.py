@@ -27,7 +27,7 @@ class Row:
         beside: the peer or baseline measured in the same run; empty where there is none.
         theirs: its numbers, one a run.
         bar: what docs/benchmarks.md promises, in words; empty where nothing is promised.
-        met: whether that is so; None where nothing is promised.
+        met: whether that is so; None where nothing is promised, or where the runs differ too much to tell.
         detail: further numbers of the same runs, for the JSON.
     """
 
@@ -85,7 +85,7 @@ def print_table(results: dict[str, list[Row]], about: dict[str, Any], quick: boo
 
 
 def _cells(row: Row) -> list[str]:
-    met = "" if row.met is None else "yes" if row.met else "NO"
+    met = {True: "yes", False: "NO", None: "?" if row.bar else ""}[row.met]
     ratio = "" if row.ratio is None else f"{row.ratio:.3g}"
     return [f"  {row.what}", _shown(row.ours, row.unit), row.beside, _shown(row.theirs, row.unit), ratio, row.bar, met]
 

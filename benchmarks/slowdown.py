@@ -1,14 +1,14 @@
 """What logging adds to a step of a framework's training: the frame of keras_fit and lightning_fit.
 
 Each way to log has a process that stays for some turns, with the framework imported and warmed up, and trains
-when it is its turn. The step is a small model's own, about a millisecond, and does a fixed amount of work. What is measured
-goes from one step's start to the next one's, so it holds all hooks between.
+when it is its turn. The step is a small model's own, about a millisecond, and does a fixed amount of work. What is
+measured goes from one step's start to the next one's, so it holds all hooks between.
 """
 
 from __future__ import annotations
 
 from contextlib import ExitStack
-from statistics import median
+from statistics import median, quantiles
 
 from benchmarks.measuring import (
     Child,
@@ -68,6 +68,8 @@ def _row(found: dict[str, list[Result]], key: str, what: str, has_bar: bool) -> 
     ours = differences(column(found[OURS], key), base)
     peer = found.get(PEER, [])
     allowed = max(10.0, median(base) / 100)
+    low, _middle, high = quantiles(ours, n=4)
+    is_restless = high - low > 4 * allowed  # the machine says more than we do: no verdict
     return Row(
         f"added to a step: {what}",
         "µs",
@@ -75,5 +77,5 @@ def _row(found: dict[str, list[Result]], key: str, what: str, has_bar: bool) -> 
         peer[0]["peer"] if peer else "",
         differences(column(peer, key), base) if peer else [],
         f"≤ {allowed:.1f} µs" if has_bar else "",
-        median(ours) <= allowed if has_bar else None,
+        median(ours) <= allowed if has_bar and not is_restless else None,
     )
