@@ -65,8 +65,8 @@ class ImageSequence:
         """Add an image. Copies its pixels, never waits for the network or an accelerator, and never raises.
 
         Where images come faster than they can be encoded it waits for that, with one warning. A Matplotlib
-        figure is drawn before this returns, since Matplotlib draws on one thread at a time: tens of
-        milliseconds.
+        figure is drawn before this returns, since Matplotlib draws on one thread at a time; that, and the
+        import of Pillow with the first image, take tens of milliseconds.
 
         Args:
             image: a Pillow image; an array or tensor of shape (H, W), (H, W, C) or (C, H, W) with 1, 3 or 4

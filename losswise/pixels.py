@@ -2,7 +2,7 @@
 
 `copied` runs on the caller's thread: it copies the pixels where they are, so that they cannot change
 afterwards, and never waits for an accelerator. `Copied.png` runs behind it, and may wait. Frameworks are
-recognised by what they have loaded already; Pillow and NumPy are imported when an image is encoded.
+recognised by what they have loaded already; Pillow and NumPy are imported with the first image.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 CHANNELS = (1, 3, 4)
 """Gray, RGB, RGBA."""
 ENCODED = ("PNG", "JPEG", "GIF", "WEBP")
-NEEDED = "images need Pillow and NumPy: pip install 'losswise[images]'"
 
 _ON_ACCELERATORS = {"jax", "jaxlib", "tensorflow"}
 """Their arrays never change, and reading one waits until it is computed."""
@@ -46,20 +45,18 @@ class Copied:
         What came as a file stays what it is. Larger than the server takes: scaled down until it fits.
 
         Raises:
-            ImageError: it is no image, or Pillow or NumPy is missing.
+            ImageError: it is no image.
         """
-        try:
-            from PIL import Image
+        from PIL import Image
 
-            read = self._read()
+        read = self._read()
+        try:
             if not isinstance(read, bytes):
                 return fitting(for_png(read))
             image = Image.open(io.BytesIO(read), formats=ENCODED)
             return (read, *image.size) if len(read) <= MAX_BLOB_BYTES else fitting(for_png(image))
         except OSError as error:
             raise ImageError(f"Pillow cannot read it ({error})") from error
-        except ImportError as error:
-            raise ImageError(f"{NEEDED} ({error})") from error
 
 
 def copied(image: Any) -> Copied:
@@ -80,20 +77,19 @@ def copied(image: Any) -> Copied:
             smallest becomes black and what is largest white. NaN is black.
 
     Raises:
-        ImageError: it is none of these.
+        ImageError: it is none of these, or Pillow or NumPy is missing.
     """
+    _import_encoders()
     if isinstance(image, (bytes, bytearray, memoryview)):
         return _of_file(bytes(image), "these bytes")
     if isinstance(image, (str, os.PathLike)):
         return _of_path(image)
-    pillow = sys.modules.get("PIL.Image")
-    if pillow is not None and isinstance(image, pillow.Image):
+    if _is_a(image, "PIL.Image", "Image"):
         return _of_pillow(image)
-    matplotlib = sys.modules.get("matplotlib.figure")
-    if matplotlib is not None and hasattr(image, "figure"):
+    if hasattr(image, "figure"):
         # of axes and of a part of a figure that is the figure around, of a figure itself
         figure = getattr(image.figure, "figure", None)
-        if isinstance(figure, matplotlib.Figure):
+        if _is_a(figure, "matplotlib.figure", "Figure"):
             return _of_figure(figure)
     if hasattr(image, "detach") and hasattr(image, "clone"):  # torch
         return _of_tensor(image)
@@ -101,6 +97,23 @@ def copied(image: Any) -> Copied:
 
 
 # Copying, on the caller's thread
+
+
+def _import_encoders() -> None:
+    """Not in the thread behind: a process that forks amid the import of a thread has a child with half a module."""
+    try:
+        import numpy  # noqa: F401
+        from PIL import Image, WebPImagePlugin  # noqa: F401
+
+        Image.preinit()
+    except ImportError as error:
+        raise ImageError(f"images need Pillow and NumPy: pip install 'losswise[images]' ({error})") from error
+
+
+def _is_a(value: Any, module: str, name: str) -> bool:
+    """Whether it is of this class, without an import. Another thread may be half way through that import."""
+    kind = getattr(sys.modules.get(module), name, None)
+    return kind is not None and isinstance(value, kind)
 
 
 def _of_path(path: str | os.PathLike[str]) -> Copied:
@@ -171,8 +184,6 @@ def _of_tensor(tensor: Any) -> Copied:
         ready = sys.modules["torch"].cuda.current_stream(copy.device).record_event()
 
     def read() -> Image:
-        import numpy  # noqa: F401 - torch calls its absence by another name
-
         if ready is not None:
             ready.synchronize()
         values = copy.cpu()
@@ -204,12 +215,10 @@ def _of_array(array: Any) -> Copied:
 
 
 def _read_now(array: Any) -> Any:
-    try:
-        import numpy
+    import numpy
 
+    try:
         return numpy.array(array)
-    except ImportError as error:
-        raise ImageError(f"{NEEDED} ({error})") from error
     except Exception as error:
         raise ImageError(f"NumPy cannot read it ({error})") from error
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
+import textwrap
 import time
+import types
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from PIL import Image, ImageCms
 
 from losswise.pixels import copied
 from losswise.png import ImageError
+from tests.client.conftest import ROOT
 from tests.client.imaging import OnAccelerator
 
 RANDOM = np.random.default_rng(5)
@@ -296,10 +300,9 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("missing", ["PIL", "numpy"])
 def test_what_is_missing_is_said_with_the_command_that_brings_it(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken = copied(torch.zeros(3, 4, 5))
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ImageError, match=r"pip install 'losswise\[images\]'"):
-        taken.png()
+        copied(torch.zeros(3, 4, 5))
 
 
 @pytest.mark.parametrize("as_file", [False, True])
@@ -319,6 +322,52 @@ def test_a_large_image_is_scaled_down_until_it_fits(
         assert Image.open(io.BytesIO(data)).size == (width, height)
         assert abs(width / height - 2) < 0.05
     assert capsys.readouterr().err.count("scaled down") == 1
+
+
+def test_matplotlib_that_another_thread_imports_just_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", types.ModuleType("matplotlib.figure"))
+    with pytest.raises(ImageError, match="no image"):
+        copied(types.SimpleNamespace(figure=types.SimpleNamespace(figure=None)))
+
+
+def test_all_that_encodes_is_imported_before_the_thread_behind_comes(tmp_path: Path) -> None:
+    """A fork amid an import of that thread would leave half a module to the child, such as a data loader's worker."""
+    code = """
+        import sys, threading
+        from losswise.images import ImageSequence, ImageThread
+        from pathlib import Path
+
+        on_threads = []
+
+        class Finder:
+            def find_spec(name, path, target=None):
+                if threading.current_thread() is not threading.main_thread():
+                    on_threads.append(name)
+
+        sys.meta_path.insert(0, Finder)
+        import numpy, torch
+        thread = ImageThread(lambda record: None, lambda: Path("blobs"))
+        sequence = ImageSequence(thread, 0, "a")
+        sequence.append(numpy.zeros((4, 5)), "0")
+        assert thread.wait(30.0)
+        encoded = next(Path("blobs").iterdir())
+        sequence.append(encoded, "1")
+        for values in (torch.zeros(3, 4, 5), torch.zeros(4, 5, dtype=torch.bfloat16), [[0.5, 2.0]]):
+            sequence.append(values, "2")
+        from PIL import Image
+        for mode in ("P", "LA", "I", "F", "CMYK", "1"):
+            sequence.append(Image.new(mode, (4, 5)), "3")
+        for name in ("GIF", "WEBP", "JPEG"):
+            sequence.append(name, "4")
+        assert thread.wait(30.0)
+        print(on_threads)
+    """
+    for name in ("GIF", "WEBP", "JPEG"):
+        Image.new("RGB", (4, 5)).save(tmp_path / name, name)
+    words = [sys.executable, "-c", textwrap.dedent(code)]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=tmp_path, env=environ)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
 def test_nothing_of_the_kind_is_imported_before_an_image_comes() -> None:
