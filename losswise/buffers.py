@@ -1,14 +1,16 @@
-"""Points between the caller's thread and the journal thread: flat typed buffers without a lock.
+"""Between the caller's thread and the scribe: flat typed buffers without a lock.
 
-A row is the point's number in its graph, its x, its time, and its values, eight bytes each. A row is added
-with one call of `bytearray.extend`, and taken with a copy of the front and a deletion of the front; each of
-these is atomic in the interpreter, so neither thread waits for the other, and no row is lost between them.
-A million dictionaries in a queue made the garbage collector stop a loop for 100 ms; it never looks in here.
+A row is the point's number in its graph, its x, its time, and its values, eight bytes each. The caller adds a
+row with one call of `bytearray.extend`, which is atomic in the interpreter. The scribe takes the whole buffer
+away, puts an empty one in its place, and reads the old one from its front. (To delete the front of a buffer
+would make the next `extend` copy all that is left.) A million dictionaries in a queue made the garbage
+collector stop a loop for 100 ms; it never looks in here.
 """
 
 from __future__ import annotations
 
 import struct
+import sys
 from array import array
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -19,46 +21,91 @@ HEAD = 3
 MAX_TAKEN = 5_000
 """Rows of a set of names taken at once, so that no copy holds the interpreter's lock for long."""
 
+_NOBODY_ELSE = 3
+"""References to a buffer that only its Columns holds: the attribute, a local name, the question itself."""
+
 
 class Columns:
-    """The buffer of one graph and one set of names."""
+    """The buffer of one graph and one set of names.
 
-    __slots__ = ("names", "pack", "rows", "width")
+    Attributes:
+        names: of the values of a row.
+        pack: makes a row of a number, an x, a time and the values.
+        rows: where callers add rows. Ask for it anew for each row.
+    """
+
+    __slots__ = ("_old", "_read", "_size", "names", "pack", "rows")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
         self.pack = struct.Struct(f"=qqd{len(names)}d").pack
-        self.width = HEAD + len(names)
         self.rows = bytearray()
+        self._size = 8 * (HEAD + len(names))
+        self._old = bytearray()
+        self._read = 0  # bytes of the old buffer
 
-    def number_after(self, count: int) -> int | None:
-        """The number of the row behind the first `count` rows; None where there are no more."""
-        place = count * self.width * 8
-        return struct.unpack_from("=q", self.rows, place)[0] if len(self.rows) > place else None
+    def waiting(self) -> int:
+        """Bytes that are not taken yet."""
+        return len(self.rows) + len(self._old) - self._read
+
+    def held(self) -> int:
+        """Bytes in memory."""
+        return len(self.rows) + len(self._old)
+
+    def number_beyond(self) -> int | None:
+        """The number of the first row that the next `take` leaves; None where it leaves none."""
+        self._turn()
+        place = self._read + MAX_TAKEN * self._size
+        if len(self._old) > place:
+            return _number(self._old, place)
+        return _number(self.rows, 0) if self.rows else None
 
     def take(self, before: int) -> Points | None:
-        """Take out the rows whose number is below `before`; None where there are none."""
-        size = self.width * 8
-        data = bytes(self.rows[: min(len(self.rows) // size, MAX_TAKEN + 1_000) * size])
+        """Take rows whose number is below `before`, at most MAX_TAKEN; None where there are none."""
+        self._turn()
+        data = bytes(self._old[self._read : self._read + MAX_TAKEN * self._size])
         if not data:
             return None
+        width = self._size // 8
         whole = array("q", data)
-        numbers = whole[0 :: self.width]
+        numbers = whole[0::width]
         count = len(numbers)
         # only rows that came in the last instant can be too new, so they stand at the end
         while count and numbers[count - 1] >= before:
             count -= 1
         if not count:
             return None
-        del self.rows[: count * size]
-        end = count * self.width
+        self._read += count * self._size
+        self._turn()
+        end = count * width
         floats = array("d", data)
         return Points(
             numbers[:count],
-            whole[1 : end : self.width],
-            floats[2 : end : self.width],
-            {name: floats[HEAD + place : end : self.width] for place, name in enumerate(self.names)},
+            whole[1:end:width],
+            floats[2:end:width],
+            {name: floats[HEAD + place : end : width] for place, name in enumerate(self.names)},
         )
+
+    def _turn(self) -> None:
+        """Where the old buffer is read to its end, read the other one from here on.
+
+        A caller that has asked for the old buffer and not added its row yet holds a reference to it.
+        """
+        old = self._old
+        if self._read < len(old) or _references(old) > _NOBODY_ELSE or self._read < len(old):
+            return
+        if self.rows:
+            self._old, self._read = self.rows, 0
+            self.rows = bytearray()
+        elif old:
+            self._old, self._read = bytearray(), 0
+
+
+def _number(rows: bytearray, place: int) -> int:
+    return int(struct.unpack_from("=q", rows, place)[0])
+
+
+_references = getattr(sys, "getrefcount", lambda rows: 0)
 
 
 class Points(NamedTuple):

@@ -36,6 +36,7 @@ class Companions:
         self.images = ImageThread(self._put_image, self._blob_folder)
         self._session = session
         self._outbox = outbox
+        self._is_child = False
         self._facts: Gathering | None = None
         self._console: Console | None = None
         self._system: SystemMonitor | None = None
@@ -78,11 +79,21 @@ class Companions:
 
     def after_fork(self) -> None:
         """In a forked child: the parent goes on with what it has begun. (The console is a source of the outbox.)"""
+        self._is_child = True
         self.images.after_fork()
         if self._system is not None:
             self._system.after_fork()
 
+    def close(self) -> None:
+        """Nothing can be recorded any more."""
+        if self._console is not None:
+            self._console.stop()
+        if self._system is not None:
+            self._system.stop()
+
     def _wake(self) -> None:
+        if self._is_child and not self._outbox.open:
+            return  # a data loader's worker that prints needs no journal for that
         if self._outbox.signal:
             self._outbox.attend()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,8 +28,6 @@ LONGEST_PAUSE = 30.0
 KEY_PAUSE = 60.0
 LONGEST_WISH = 600.0
 """Seconds of Retry-After that are heeded."""
-
-_IMAGE = b'{"type":"image"'
 
 
 class Step(Enum):
@@ -94,17 +93,23 @@ class Delivery:
         self._batch_bytes = batch_bytes
         self._told_outage = False
         self._tell: Callable[[str], None] = _say_nothing if quietly else say
-        self._uploaded: set[str] = set()
+        self._is_blobs_turn = False
+        self._unreadable: set[str] = set()
 
     def step(self) -> Outcome:
-        """Send one batch, or the bytes of an image in it, and do what the answer asks for."""
+        """Send one batch, or the bytes of one image, and do what the answer asks for.
+
+        Images take turns with batches, so that neither keeps the other from the server.
+        """
         self._fill()
-        if not self._pending:
-            return Outcome(Step.IDLE)
-        records = self._pending[: self._portion]
-        blob = self._blob_due(records)
+        blob = self._next_blob() if self._is_blobs_turn or not self._pending else None
+        self._is_blobs_turn = blob is None
         if blob is not None:
             return self._upload(blob)
+        return self._send() if self._pending else Outcome(Step.IDLE)
+
+    def _send(self) -> Outcome:
+        records = self._pending[: self._portion]
         answer = self._wire.post_batch(self._body(records, self.acknowledged + len(records)))
         if answer.status == 200 and isinstance(answer.body.get("last"), int):
             return self._accept(answer.body["last"])
@@ -154,56 +159,44 @@ class Delivery:
         self._recovered()
         if last <= self.acknowledged:
             return self._wait(Answer(200, {}, problem=f"it keeps record {last}, not what was sent"))
-        gone, self._pending = self._pending[: last - self.acknowledged], self._pending[last - self.acknowledged :]
+        self._pending = self._pending[last - self.acknowledged :]
         self.acknowledged = last
-        self._forget(gone)
+        self.freed += self._reader.forget(last)
         if not self._pending:
             self._portion = None
         return Outcome(Step.SENT)
 
-    def _forget(self, records: list[bytes]) -> None:
-        """Remove what lies on the disk for these records only."""
-        self.freed += self._reader.forget(self.acknowledged)
-        for record in records:
-            sha256 = _sha256_of(record)
-            if sha256 is not None:
-                path = self._reader.paths.blobs / sha256
-                with contextlib.suppress(OSError):
-                    size = path.stat().st_size
-                    path.unlink()
-                    self.freed += size
-                    self.freed_images += size
-
-    def _blob_due(self, records: list[bytes]) -> Path | None:
-        """The bytes of an image among these records that the server does not have yet."""
-        for record in records:
-            sha256 = _sha256_of(record)
-            if sha256 is not None and sha256 not in self._uploaded:
-                path = self._reader.paths.blobs / sha256
-                if path.exists():
-                    return path
-                self._uploaded.add(sha256)  # sent before, by this process or another
+    def _next_blob(self) -> Path | None:
+        """The bytes of an image that the server does not have yet: whatever lies beside the journal."""
+        with contextlib.suppress(OSError), os.scandir(self._reader.paths.blobs) as entries:
+            for entry in entries:
+                if is_sha256(entry.name) and entry.name not in self._unreadable:
+                    return Path(entry.path)
         return None
 
     def _upload(self, path: Path) -> Outcome:
-        """Send an image's bytes, once."""
-        session, sha256 = self._reader.header.session, path.name
+        """Send an image's bytes, and remove them."""
         try:
             data = path.read_bytes()
         except OSError as error:
-            self._uploaded.add(sha256)
+            self._unreadable.add(path.name)
             say(f"the image {path} cannot be read ({error}); its record is sent without it")
             return Outcome(Step.SENT)
-        answer = self._wire.put_blob(session, sha256, data)
-        if answer.status == 200 and answer.body.get("sha256") == sha256:
-            self._recovered()
-            self._uploaded.add(sha256)
-            return Outcome(Step.SENT)
-        if answer.status == 413 or (answer.status == 422 and answer.code == "bad_blob"):
-            self._uploaded.add(sha256)
-            say(f"the server refused the image {path} ({answer.error or answer.problem})")
-            return Outcome(Step.SENT)
-        return self._heed(answer)
+        answer = self._wire.put_blob(self._reader.header.session, path.name, data)
+        is_taken = answer.status == 200 and answer.body.get("sha256") == path.name
+        is_refused = answer.status == 413 or (answer.status == 422 and answer.code == "bad_blob")
+        if not is_taken and not is_refused:
+            return self._heed(answer)
+        self._recovered()
+        if is_refused:
+            say(f"the server refused the image {path.name} ({answer.error or answer.problem}); it is left out")
+        try:
+            path.unlink()
+        except OSError:
+            self._unreadable.add(path.name)
+        self.freed += len(data)
+        self.freed_images += len(data)
+        return Outcome(Step.SENT)
 
     def _divide(self, answer: Answer) -> Outcome:
         """Halve the batch until the bad record is alone, and set that aside."""
@@ -290,16 +283,6 @@ class Delivery:
 
 def _say_nothing(text: str) -> None:
     """For deliveries that nobody watches."""
-
-
-def _sha256_of(record: bytes) -> str | None:
-    """The name of the bytes that an image record needs; None for other records."""
-    if not record.startswith(_IMAGE):
-        return None
-    with contextlib.suppress(ValueError, AttributeError):
-        sha256 = json.loads(record).get("sha256")
-        return sha256 if is_sha256(sha256) else None
-    return None
 
 
 def _describe(record: bytes) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from losswise.arguments import safely
-from losswise.buffers import MAX_TAKEN, Columns, Points, merge
+from losswise.buffers import Columns, Points, merge
 from losswise.guard import guarded
 from losswise.messages import say_once
 from losswise.numeric import keep, to_float, to_x
@@ -133,8 +133,12 @@ class Graph:
         return graph_record(self.id, self.title, self.xlabel, self.ylabel, self.kind)
 
     def waiting(self) -> int:
-        """Bytes that wait for the journal thread (points of the side way count as 500 each)."""
-        return sum(len(columns.rows) for columns in list(self._columns.values())) + 500 * len(self._side)
+        """Bytes that wait for the scribe (points of the side way count as 500 each)."""
+        return sum(columns.waiting() for columns in list(self._columns.values())) + 500 * len(self._side)
+
+    def held(self) -> int:
+        """Bytes in memory."""
+        return sum(columns.held() for columns in list(self._columns.values())) + 500 * len(self._side)
 
     def has_others(self) -> bool:
         """Whether points of the side way wait: to read one may take a while."""
@@ -146,7 +150,7 @@ class Graph:
         Not all at once where there are many: call it until it returns None.
         """
         for columns in list(self._columns.values()):
-            number = columns.number_after(MAX_TAKEN)
+            number = columns.number_beyond()
             limit = limit if number is None else min(limit, number)
         parts = [part for columns in list(self._columns.values()) if (part := columns.take(limit))]
         if self._side:

@@ -2,7 +2,7 @@
 
 The caller's thread fills buffers and looks at one flag; the scribe, a thread, empties them into the journal;
 the sender, another, reads the journal. None of them waits for the next, save that `append` waits for the local
-disk where 32 MiB of points have gathered.
+disk where 20 MiB of points have gathered.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from losswise.graph import Graph
     from losswise.settings import Target
 
-FULL = 32 * 1024 * 1024
+FULL = 20 * 1024 * 1024
 """Bytes of points in memory at which `append` waits for the local disk."""
 
 
@@ -175,7 +175,7 @@ class Outbox:
         )
 
     def is_full(self) -> bool:
-        return sum(graph.waiting() for graph in list(self.graphs)) > FULL
+        return sum(graph.held() for graph in list(self.graphs)) > FULL
 
     def write_out(self, timeout: float) -> bool:
         """Have everything that was recorded before this call written to the journal. False: not in time."""

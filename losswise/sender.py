@@ -27,7 +27,7 @@ class Sender:
 
     Attributes:
         acknowledged: number of the last record that the server has.
-        heard_at: when it last acknowledged something (time.monotonic), or 0.
+        heard_at: when it last took records or an image (time.monotonic), or 0.
         refused: the last attempt was turned away at once.
         finished: everything is acknowledged and the journal is removed.
         stopped: nothing more will be sent, though not everything was.
@@ -125,7 +125,7 @@ class Sender:
             self.deleted = delivery.deleted
             self.stopped = True
             return False
-        if delivery.acknowledged > self.acknowledged:
+        if delivery.acknowledged > self.acknowledged or delivery.freed:
             if not self.acknowledged:
                 leftovers.send_soon(self._journal.paths.folder, self._target)
             self.acknowledged = delivery.acknowledged

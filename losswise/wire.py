@@ -100,6 +100,9 @@ class Wire:
         self.base_url = base_url
         self._api_key = api_key
         self._session: requests.Session | None = None
+        self._blank: Any = None
+        self._options: Any = None
+        self._adapter: Any = None
 
     def get(self, path: str, timeout: float = READ_TIMEOUT) -> Answer:
         """GET `path`, such as "/api/v2/me". Never raises."""
@@ -125,16 +128,7 @@ class Wire:
             body = gzip.compress(body, compresslevel=3)
             headers["Content-Encoding"] = "gzip"
         try:
-            response = self._opened().request(
-                method,
-                self.base_url + path,
-                data=body,
-                headers=headers,
-                auth=self._authorize,  # a function, or requests would put what .netrc holds in its place
-                timeout=(CONNECT_TIMEOUT, timeout),
-                allow_redirects=False,  # a POST that is redirected comes back as a GET
-                stream=True,  # what answers may be no server of ours, and not mean to end
-            )
+            response = self._send(method, path, body, headers, timeout)
             content = _content(response, time.monotonic() + timeout)
         except Exception as error:
             self.close()
@@ -146,12 +140,26 @@ class Wire:
             retry_after=_seconds(response.headers.get("Retry-After")),
         )
 
-    def _opened(self) -> requests.Session:
+    def _send(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float
+    ) -> requests.Response:
+        """One request by way of requests' adapter: what `Session.request` works out anew for each request
+        (proxies, certificates, cookies, .netrc) costs more processor time than all the rest, ten times a second.
+        Nothing is redirected, since a POST that is redirected comes back as a GET."""
         if self._session is None:
             with _importing:
                 import requests  # 160 ms: only when something is sent
             self._session = requests.Session()
-        return self._session
+            self._blank = requests.Request("GET", self.base_url, auth=self._authorize).prepare()
+            # stream: what answers may be no server of ours, and not mean to end
+            self._options = self._session.merge_environment_settings(self.base_url, {}, True, None, None)
+            self._adapter = self._session.get_adapter(self.base_url)
+        request = self._blank.copy()
+        request.method, request.url, request.body = method, self._blank.url.rstrip("/") + path, body
+        request.headers.update(headers)
+        if body is not None:
+            request.headers["Content-Length"] = str(len(body))
+        return self._adapter.send(request, timeout=(CONNECT_TIMEOUT, timeout), **self._options)
 
     def _authorize(self, request: Any) -> Any:
         request.headers["Authorization"] = f"Bearer {self._api_key}"

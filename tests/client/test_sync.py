@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +13,9 @@ import pytest
 
 import losswise
 from losswise.cli import main
-from tests.client.conftest import Script
+from tests.client.conftest import ROOT, Script
 from tests.client.recorder import Recorder
-from tests.support.server import API_KEY, Server
+from tests.support.server import API_KEY, Server, clean_environment
 
 
 def record_offline(monkeypatch: pytest.MonkeyPatch, count: int = 100) -> losswise.Session:
@@ -132,3 +136,26 @@ def test_a_killed_scripts_journal_is_synced(
     assert main(["sync", str(tmp_path / "journals")]) == 0
     assert server.points(run.output.split()[0])["a"]["y"] == [float(x) for x in range(1_000)]
     assert list((tmp_path / "journals").iterdir()) == []
+
+
+def test_a_terminal_sees_a_progress_bar(server: Server, journals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pty = pytest.importorskip("pty")
+    record_offline(monkeypatch, 50_000)
+    record_offline(monkeypatch, 100)
+    terminal, end = pty.openpty()
+    environ = clean_environment(
+        journals.parent, LW_JOURNAL_DIR=str(journals), LW_BASE_URL=server.url, LW_API_KEY=API_KEY, PYTHONPATH=str(ROOT)
+    )
+    process = subprocess.Popen([sys.executable, "-m", "losswise", "sync"], env=environ, stderr=end, close_fds=True)
+    os.close(end)
+    shown = b""
+    with contextlib.suppress(OSError):  # the terminal's end
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+    assert process.wait(30) == 0
+    text = shown.decode()
+    assert "█" in text
+    assert "% of" in text
+    lines = text.replace("\r\x1b[K", "\n").replace("\r", "").split("\n")
+    assert "losswise: 2 of 2 journals are sent" in lines  # nothing of the bar is left in the line
