@@ -17,16 +17,20 @@ MOST_LOST = 0.2
 """Seconds before a kill whose points may be missing."""
 
 
+def rows(server: Server, ids: list[str]) -> list[dict[str, Any]]:
+    """The sessions that the server has of these."""
+    answers = [server.request("GET", f"/api/v2/sessions/{id_}") for id_ in ids]
+    return [answer.json() for answer in answers if answer.status_code == 200]
+
+
 def stored(server: Server, ids: list[str]) -> Series:
     """All points of these sessions, in the order in which the server reads them: by x, then by arrival."""
-    found: Series = {}
-    for place, id_ in enumerate(ids):
-        if server.request("GET", f"/api/v2/sessions/{id_}").status_code == 404:
-            continue  # a server that has lost the session has none of its points
-        for graph in server.session(id_)["graphs"]:
-            for name, columns in server.points(graph["id"]).items():
-                found[place, graph["title"], name] = list(zip(columns["x"], columns["y"], strict=True))
-    return found
+    return {
+        (ids.index(row["id"]), graph["title"], name): list(zip(columns["x"], columns["y"], strict=True))
+        for row in rows(server, ids)
+        for graph in row["graphs"]
+        for name, columns in server.points(graph["id"]).items()
+    }
 
 
 def points_arrived_once_and_in_order(expected: Series, found: Series) -> list[str]:
@@ -49,9 +53,9 @@ def points_arrived_once_and_in_order(expected: Series, found: Series) -> list[st
 def counted_right(server: Server, ids: list[str], found: Series) -> list[str]:
     """The statistics, which are kept up with each batch, count the points that are there."""
     counts = {
-        (place, graph["title"], name): stat["count"]
-        for place, id_ in enumerate(ids)
-        for graph in server.session(id_)["graphs"]
+        (ids.index(row["id"]), graph["title"], name): stat["count"]
+        for row in rows(server, ids)
+        for graph in row["graphs"]
         for name, stat in graph["stats"].items()
     }
     there = {key: len(points) for key, points in found.items()}
@@ -61,17 +65,19 @@ def counted_right(server: Server, ids: list[str], found: Series) -> list[str]:
 def session_is_complete(server: Server, plan: Plan, ids: list[str]) -> list[str]:
     """Status, values and texts are what the script said last."""
     wrong = []
-    rows = [server.session(id_) for id_ in ids]
-    for row in rows:
+    found = rows(server, ids)
+    if [row["id"] for row in found] != ids:
+        return [f"of the sessions {ids} the server has {[row['id'] for row in found]}"]
+    for row in found:
         if (row["status"], row["reason"]) != plan.ending():
             wrong.append(f"the session is {row['status']} ({row['reason']}), not {plan.ending()}")
         if row["dropped"]:
             wrong.append(f"{row['dropped']} points were dropped")
     points = plan.writings[0].points
-    if rows[0]["values"] != {"appended": points}:
-        wrong.append(f"the values are {rows[0]['values']}, not {points} appended")
-    if [text["text"] for text in rows[0]["texts"] if text["name"] == "note"] != [f"all {points} points"]:
-        wrong.append(f"the texts are {rows[0]['texts']}")
+    if found[0]["values"] != {"appended": points}:
+        wrong.append(f"the values are {found[0]['values']}, not {points} appended")
+    if [text["text"] for text in found[0]["texts"] if text["name"] == "note"] != [f"all {points} points"]:
+        wrong.append(f"the texts are {found[0]['texts']}")
     return wrong
 
 

@@ -83,7 +83,9 @@ class Plan:
     second_end: str = "falls off"
     block: bool = True
     notes: bool = False
-    """`block`: the sessions are used in a `with`. `notes`: each append is noted in a file that survives a kill."""
+    segment_bytes: int | None = None
+    """`block`: the sessions are used in a `with`. `notes`: each append is noted in a file that survives a kill.
+    `segment_bytes`: the size of the journal's segments, where it is not the client's own."""
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self)))
@@ -143,6 +145,8 @@ def _plan(dice: random.Random, shapes: tuple[str, ...], seconds: float) -> Plan:
             plan.end = plan.second_end = dice.choice(("falls off", "done", "exit 0"))
         else:
             plan.second_end = dice.choice(tuple(ENDS))
+    if dice.random() < 0.5:  # some eight segments
+        plan.segment_bytes = max(3_000, 5 * sum(writing.points for writing in plan.writings))
     return plan
 
 

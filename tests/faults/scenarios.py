@@ -136,8 +136,9 @@ def killed_server(number: int, server: Server, folder: Path) -> Outcome:
         if whole:
             time.sleep(dice.choice((0.0, 0.5, 1.0, 3.0)))
             start_again(server)
+        eventually(lambda: server.get("/api/v2/sessions", limit=1), every=0.02)
         for mine, requests in zip(ids, acknowledged, strict=True):
-            found = eventually(lambda mine=mine: checks.stored(server, mine) or {})
+            found = checks.stored(server, mine)
             outcome.wrong += checks.acknowledged_is_there(requests, found, mine)
         for own, _, proxy, script in runs:
             script.wait()
@@ -212,7 +213,12 @@ def run(scenario: Scenario, numbers: Iterable[int], server: Server, folder: Path
         outcomes = dict(pool.map(one, sorted(numbers, key=_is_short)))
     counts = sum((outcome.counts for outcome in outcomes.values()), Counter())
     parts = [f"{len(outcomes)} scenarios in {time.monotonic() - started:.0f} s"]
-    parts += [f"{count} {name}" for name, count in sorted(counts.items())]
+    parts += [f"{count} {name}" for name, count in sorted(counts.items()) if count and not name.startswith("fault: ")]
+    faults = {name[7:]: count for name, count in counts.items() if name.startswith("fault: ")}
+    if faults:
+        parts.append(
+            f"{sum(faults.values())} faults ({', '.join(f'{faults[kind]} {kind}' for kind in sorted(faults))})"
+        )
     if any(outcome.lost for outcome in outcomes.values()):
         parts.append(f"longest loss {max(outcome.lost for outcome in outcomes.values()) * 1000:.0f} ms")
     stories = [

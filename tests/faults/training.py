@@ -1,7 +1,7 @@
 """The training script of the scenarios: `python training.py PLAN FOLDER [ID]`, through the public API only.
 
 It does what the plan says (see plans.py) and prints the ids of its sessions first. With an id it is the second
-process of a plan, and resumes that session.
+process of a plan, and resumes that session. (Only the size of the journal's segments is no public setting.)
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import losswise
+from losswise import journal
 
 BEAT = 0.01
 """Seconds between two beats of the thread that notes how late this machine runs this process's threads."""
@@ -107,7 +108,16 @@ def end(sessions: list[losswise.Session], how: str) -> None:
         sys.exit(int(how[4:]))
 
 
+def make_segments_small(size: int) -> None:
+    """Segments of a size that no script of seconds would fill otherwise."""
+    if not hasattr(journal, "SEGMENT_BYTES"):
+        raise AttributeError("the size of segments has another name now")
+    journal.SEGMENT_BYTES = size
+
+
 def main() -> None:
+    if plan["segment_bytes"]:
+        make_segments_small(plan["segment_bytes"])
     if plan["notes"]:
         threading.Thread(target=beat, daemon=True).start()
     places = {f"{writing['name']} logged": ("logged", "max") for writing in plan["writings"]}
