@@ -214,11 +214,10 @@ def run(scenario: Scenario, numbers: Iterable[int], server: Server, folder: Path
     counts = sum((outcome.counts for outcome in outcomes.values()), Counter())
     parts = [f"{len(outcomes)} scenarios in {time.monotonic() - started:.0f} s"]
     parts += [f"{count} {name}" for name, count in sorted(counts.items()) if count and not name.startswith("fault: ")]
-    faults = {name[7:]: count for name, count in counts.items() if name.startswith("fault: ")}
+    faults = {name[7:]: count for name, count in sorted(counts.items()) if name.startswith("fault: ")}
     if faults:
-        parts.append(
-            f"{sum(faults.values())} faults ({', '.join(f'{faults[kind]} {kind}' for kind in sorted(faults))})"
-        )
+        kinds = ", ".join(f"{count} {kind}" for kind, count in faults.items())
+        parts.append(f"{sum(faults.values())} faults ({kinds})")
     if any(outcome.lost for outcome in outcomes.values()):
         parts.append(f"longest loss {max(outcome.lost for outcome in outcomes.values()) * 1000:.0f} ms")
     stories = [
