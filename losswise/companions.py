@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 OPENING = 5.0
 """Seconds that an image waits for the journal to be opened."""
 
+COUNTED = 10_000
+"""Images whose size is known to be counted."""
 LAST_IMAGES = 10.0
 """Seconds that images which are still encoded get at the end."""
 
@@ -34,9 +36,11 @@ class Companions:
 
     def __init__(self, session: Session, outbox: Outbox) -> None:
         self.images = ImageThread(self._put_image, self._blob_folder)
+        outbox.on_close = self.close
         self._session = session
         self._outbox = outbox
         self._is_child = False
+        self._counted: dict[str, None] = {}
         self._facts: Gathering | None = None
         self._console: Console | None = None
         self._system: SystemMonitor | None = None
@@ -98,20 +102,23 @@ class Companions:
             self._outbox.attend()
 
     def _put_image(self, record: Record) -> None:
-        journal = self._outbox.journal
-        if journal is not None:
-            with contextlib.suppress(OSError):  # sent and gone already: the same image as before
-                journal.added_image((journal.paths.blobs / record["sha256"]).stat().st_size)
+        journal, sha256 = self._outbox.journal, record["sha256"]
+        if journal is not None and sha256 not in self._counted:
+            self._counted[sha256] = None
+            if len(self._counted) > COUNTED:
+                self._counted.pop(next(iter(self._counted)))
+            with contextlib.suppress(OSError):  # sent already
+                journal.added_image((journal.paths.blobs / sha256).stat().st_size)
         self._outbox.put(record)
 
     def _blob_folder(self) -> Path | None:
         """Beside the journal, once it is open; None where there is none, or no room."""
-        until = time.monotonic() + OPENING
-        while self._outbox.journal is None and not self._outbox.closed and time.monotonic() < until:
-            if self._outbox.signal:
-                self._outbox.attend()
+        outbox, until = self._outbox, time.monotonic() + OPENING
+        while not (outbox.open and outbox.journal) and not outbox.closed and time.monotonic() < until:
+            if not outbox.open:
+                outbox.attend()
             time.sleep(0.01)
-        journal = self._outbox.journal
-        if journal is None or self._outbox.closed or journal.size > self._outbox.bound:
+        journal = outbox.journal
+        if journal is None or outbox.closed or journal.size > outbox.bound:
             return None
         return journal.paths.blobs

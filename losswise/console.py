@@ -77,20 +77,17 @@ class Console:
     # the writing thread
 
     def hear(self, text: str) -> None:
-        """Keep a text for the journal thread. Costs half a microsecond, never waits and never raises."""
-        try:
-            if len(text) > MAX_FOLDED:
-                self._lost += len(text) - MAX_FOLDED
-                text = text[-MAX_FOLDED:]
-            self._pending.append(text)
-            self._size += sys.getsizeof(text)  # not exact where threads meet: counted again before anything goes
-            if self._size > MAX_PENDING:
-                self._shed()
-            if not self._told:
-                self._told = True
-                self._wake()
-        except Exception as error:
-            say_error("keeping console output", error)
+        """Keep a text for the journal thread. Costs half a microsecond and never waits."""
+        if len(text) > MAX_FOLDED:
+            self._lost += len(text) - MAX_FOLDED
+            text = text[-MAX_FOLDED:]
+        self._pending.append(text)
+        self._size += sys.getsizeof(text)  # not exact where threads meet: counted again before anything goes
+        if self._size > MAX_PENDING:
+            self._shed()
+        if not self._told:
+            self._told = True
+            self._wake()
 
     def _shed(self) -> None:
         self._size = sum(map(sys.getsizeof, list(self._pending)))
@@ -250,8 +247,11 @@ class _Stream:
                 result = write(*arguments, **named)
             finally:
                 _inside.now = False
-            if arguments:
-                _hook.hear(arguments[0])
+            try:
+                if arguments:
+                    _hook.hear(arguments[0])
+            except Exception as error:
+                say_error("keeping console output", error)
             return result
 
         return listening_write

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from losswise.arguments import safely
+from losswise.guard import guarded, guarded_thread
 from losswise.messages import say, say_error, say_once
 from losswise.numeric import keep, to_x
 from losswise.pixels import Copied, copied
@@ -46,15 +48,11 @@ class ImageSequence:
     """
 
     def __init__(self, images: ImageThread | None, x: Any, name: str) -> None:
-        self.name = ""
         self._images = images
-        self._x: Any = None
-        try:
-            self.name = plain_name(name)
-            self._x = keep(x)
-        except Exception as error:
-            say_error("making an image sequence", error)
+        self.name = safely(plain_name, name, "")
+        self._x = keep(x)
 
+    @guarded("adding an image")
     def append(
         self,
         image: Any,
@@ -97,8 +95,6 @@ class ImageSequence:
             self._images.add(shown)
         except ImageError as error:
             _say_skipped(self.name, told, error)
-        except Exception as error:
-            say_error(f"adding an image to {self.name!r}", error)
 
     def _mapping(self, what: str, given: Any) -> dict[str, Any]:
         if given is None:
@@ -167,7 +163,7 @@ class ImageThread:
             time.sleep(0.005)
         with self._lock:
             if self._thread is None:
-                thread = threading.Thread(target=self._run, name="losswise-images", daemon=True)
+                thread = guarded_thread(self._run, "losswise-images")
                 thread.start()
                 self._thread = thread
             self._added += 1

@@ -24,6 +24,7 @@ from losswise.sender import Sender
 if TYPE_CHECKING:
     from losswise.graph import Graph
     from losswise.settings import Target
+    from losswise.sketch import Sketch
 
 FULL = 20 * 1024 * 1024
 """Bytes of points in memory at which `append` waits for the local disk."""
@@ -61,6 +62,8 @@ class Outbox:
         graphs, records, sources: what the scribe empties.
         asked: number of the last call that waits until all before it is written.
         last_x: the greatest x written so far.
+        on_close: called when nothing can be recorded any more.
+        sketch: a picture of the curves, in a notebook only.
         is_last: the process ends, so that nothing opens another writer.
     """
 
@@ -82,7 +85,9 @@ class Outbox:
         self.sources: list[Source] = []
         self.closed = False
         self.last_x = 0
+        self.sketch: Sketch | None = None
         self.is_last = False
+        self.on_close: Callable[[], None] = lambda: None
         self._opening = opening
         self._reset()
 
@@ -174,6 +179,10 @@ class Outbox:
             or any(source.waiting() for source in list(self.sources))
         )
 
+    def is_writing(self) -> bool:
+        """A writer is at work, be it on its last lines."""
+        return self.open or (self._scribe is not None and self._scribe.is_writing())
+
     def is_full(self) -> bool:
         return sum(graph.held() for graph in list(self.graphs)) > FULL
 
@@ -199,8 +208,8 @@ class Outbox:
         sender, count = scribe.sender, scribe.journal.count
         sender.nudge()
         left = deadline - time.monotonic()
-        arrived = wait_until(lambda: sender.acknowledged >= count or not sender.is_at_work(), left)
-        return arrived and sender.acknowledged >= count and not scribe.dropped
+        wait_until(lambda: sender.has_sent(count) or not sender.is_at_work(), left)
+        return sender.has_sent(count) and not scribe.dropped
 
     def end(self, status: Record) -> Scribe | None:
         """Write down what is left and this status as the last record. None: it had ended before.
@@ -225,6 +234,7 @@ class Outbox:
         for graph in list(self.graphs):
             graph._outbox = None
             graph._clear()
+        self.on_close()
         self.sources.clear()
 
 

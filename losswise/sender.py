@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from losswise.guard import guarded_thread
 from losswise.journal import Journal
 from losswise.messages import say_error
 from losswise.reader import Reader
+from losswise.records import is_sha256
 from losswise.settings import Target
 from losswise.wire import Wire
 
@@ -62,9 +64,18 @@ class Sender:
         """The journal's file."""
         return self._journal.path
 
+    def has_sent(self, count: int) -> bool:
+        """Whether the server has so many records, and all images."""
+        return self.acknowledged >= count and not self._images()
+
+    def _images(self) -> int:
+        with contextlib.suppress(OSError):
+            return sum(is_sha256(name) for name in os.listdir(self._journal.paths.blobs))
+        return 0
+
     def unsent(self) -> int:
-        """Records that the server does not have yet."""
-        return self._journal.count + len(self._journal.unwritten) - self.acknowledged
+        """Records and images that the server does not have yet."""
+        return self._journal.count + len(self._journal.unwritten) - self.acknowledged + self._images()
 
     def nudge(self) -> None:
         """The journal has grown, or is complete."""

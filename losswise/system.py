@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from losswise.guard import guarded_thread
 from losswise.messages import say_error, say_once
 
 if TYPE_CHECKING:
@@ -75,9 +76,7 @@ class SystemMonitor:
         if self._forked or (self._thread is not None and not self._stopped.is_set()):
             return
         self._reset()
-        self._thread = threading.Thread(
-            target=self._run, args=(self._stopped, self._appending), name="losswise-system", daemon=True
-        )
+        self._thread = guarded_thread(self._run, "losswise-system", self._stopped, self._appending)
         self._thread.start()
 
     def stop(self) -> None:

@@ -30,6 +30,7 @@ LEFT_OUT = ("demo", "integrations", "libs", "cli", "__main__", "sync", "progress
 DOORS = (
     "losswise.session.Session.__init__",
     "losswise.session.Session.__enter__",
+    "losswise.session.Session.graph",
     "losswise.graph.Graph.append",
     "losswise.guard.guarded",
 )
