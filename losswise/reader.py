@@ -31,11 +31,11 @@ class Reader:
             lines = [file.readline()]
             if not lines[0].endswith(b"\n"):
                 raise ValueError("its header is not complete")
-            self.header = Header.parse(lines[0])
-            lines += [file.readline() for _ in range(self.header.preamble)]
+            header = Header.parse(lines[0])
+            lines += [file.readline() for _ in range(header.preamble)]
         if not lines[-1].endswith(b"\n"):
             raise ValueError("its header is not complete")
-        self.path = path
+        self.path, self.header = path, header
         self._preamble = [line[:-1] for line in lines[1:]]
         self._offset = self._start = sum(map(len, lines))
         # unbuffered: a write that the disk took half of is taken back, and a buffer would keep that half
@@ -53,7 +53,7 @@ class Reader:
             self._file.close()
             try:
                 self._open(following)
-            except ValueError:  # its writer died while it began
+            except (OSError, ValueError):  # it is just being made, or its writer died over it, or the disk is full
                 self._file = open(passed, "rb", buffering=0)  # noqa: SIM115
                 return []
             self._passed.append((passed, number))

@@ -70,6 +70,23 @@ def test_delivered_segments_are_removed(tmp_path: Path, monkeypatch: pytest.Monk
     assert json.loads(rest.read(100)[0])["x"] == [rest.header.first - 4]
 
 
+def test_a_segment_that_is_just_being_made_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = written(tmp_path, 100, 2_000, monkeypatch)
+    second = journal.paths.segment(2)
+    whole = second.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    reader = Reader(journal.paths.segment(1))
+    reader.read(10_000)
+    before = reader.number
+    for begun in (b"", lines[0][:20], lines[0], lines[0] + lines[1][:10], lines[0] + lines[1]):
+        second.write_bytes(begun)
+        assert reader.read(10_000) == []
+        assert reader.header.segment == 1
+    second.write_bytes(whole)
+    assert json.loads(reader.read(100)[0])["x"] == [before - 3]
+    assert reader.header.segment == 2
+
+
 def test_a_session_of_many_segments_arrives_and_leaves_nothing(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
