@@ -21,8 +21,11 @@ HEAD = 3
 MAX_TAKEN = 5_000
 """Rows of a set of names taken at once, so that no copy holds the interpreter's lock for long."""
 
+CHUNK = 1024 * 1024
+"""Bytes from which on a buffer is taken away, since a large one may be copied whole when it grows."""
+
 _NOBODY_ELSE = 3
-"""References to a buffer that only its Columns holds: the attribute, a local name, the question itself."""
+"""References to a buffer that only its Columns holds: the list, a local name, the question itself."""
 
 
 class Columns:
@@ -41,29 +44,33 @@ class Columns:
         self.pack = struct.Struct(f"=qqd{len(names)}d").pack
         self.rows = bytearray()
         self._size = 8 * (HEAD + len(names))
-        self._old = bytearray()
-        self._read = 0  # bytes of the old buffer
+        self._old: list[bytearray] = []
+        self._read = 0  # bytes of the first old buffer
 
     def waiting(self) -> int:
         """Bytes that are not taken yet."""
-        return len(self.rows) + len(self._old) - self._read
+        return self.held() - self._read
 
     def held(self) -> int:
         """Bytes in memory."""
-        return len(self.rows) + len(self._old)
+        return len(self.rows) + sum(map(len, self._old))
 
     def number_beyond(self) -> int | None:
         """The number of the first row that the next `take` leaves; None where it leaves none."""
         self._turn()
         place = self._read + MAX_TAKEN * self._size
-        if len(self._old) > place:
-            return _number(self._old, place)
-        return _number(self.rows, 0) if self.rows else None
+        for rows in (*self._old, self.rows):
+            if len(rows) > place:
+                return int(struct.unpack_from("=q", rows, place)[0])
+            place = 0  # a take reads from one buffer only
+        return None
 
     def take(self, before: int) -> Points | None:
         """Take rows whose number is below `before`, at most MAX_TAKEN; None where there are none."""
         self._turn()
-        data = bytes(self._old[self._read : self._read + MAX_TAKEN * self._size])
+        if not self._old:
+            return None
+        data = bytes(self._old[0][self._read : self._read + MAX_TAKEN * self._size])
         if not data:
             return None
         width = self._size // 8
@@ -87,22 +94,20 @@ class Columns:
         )
 
     def _turn(self) -> None:
-        """Where the old buffer is read to its end, read the other one from here on.
+        """Take away what callers have filled, and drop what is read to its end.
 
-        A caller that has asked for the old buffer and not added its row yet holds a reference to it.
+        A caller that has asked for a buffer and not added its row yet holds a reference to it; until then no
+        later buffer is read, so that each thread's rows stay in order.
         """
-        old = self._old
-        if self._read < len(old) or _references(old) > _NOBODY_ELSE or self._read < len(old):
-            return
-        if self.rows:
-            self._old, self._read = self.rows, 0
+        if len(self.rows) > CHUNK or (self.rows and not self._old):
+            self._old.append(self.rows)
             self.rows = bytearray()
-        elif old:
-            self._old, self._read = bytearray(), 0
-
-
-def _number(rows: bytearray, place: int) -> int:
-    return int(struct.unpack_from("=q", rows, place)[0])
+        while self._old:
+            first = self._old[0]
+            if self._read < len(first) or _references(first) > _NOBODY_ELSE or self._read < len(first):
+                return
+            del self._old[0]
+            self._read = 0
 
 
 _references = getattr(sys, "getrefcount", lambda rows: 0)

@@ -28,23 +28,19 @@ def record_line(record: Record) -> bytes:
     return dumps(record).encode() + b"\n"
 
 
-def points_lines(graph_id: str, points: Points, gently: bool = True) -> Iterator[tuple[bytes, int]]:
-    """Points records as lines, each with its number of points. `type` stands first, as readers expect.
-
-    Args:
-        gently: sleep for a moment between two calls of the encoder, where there is more than one.
-    """
+def points_lines(graph_id: str, points: Points) -> Iterator[tuple[bytes, int]]:
+    """Points records as lines, each with its number of points. `type` stands first, as readers expect."""
     total = len(points.x)
     rows = max(1, min(MAX_ROWS, MAX_CELLS // (len(points.y) + 2)))
     for start in range(0, total, rows):
         end = min(total, start + rows)
-        columns = ",".join(f"{dumps(name)}:{_column(column[start:end], gently)}" for name, column in points.y.items())
-        x, t = _column(points.x[start:end], gently), _column(points.t[start:end], gently)
+        columns = ",".join(f"{dumps(name)}:{_column(column[start:end])}" for name, column in points.y.items())
+        x, t = _column(points.x[start:end]), _column(points.t[start:end])
         line = f'{{"type":"points","graph":"{graph_id}","x":{x},"t":{t},"y":{{{columns}}}}}\n'
         yield line.encode(), end - start
 
 
-def _column(column: Sequence[Any], gently: bool) -> str:
+def _column(column: Sequence[Any]) -> str:
     parts = []
     for start in range(0, len(column), SLICE):
         part = list(column[start : start + SLICE])
@@ -55,6 +51,6 @@ def _column(column: Sequence[Any], gently: bool) -> str:
         if not finite:
             part = [encode_number(number) if type(number) is float else number for number in part]
         parts.append(dumps(part)[1:-1])
-        if gently and len(column) > SLICE // 4:
+        if len(column) > SLICE // 4:
             time.sleep(BREATH)
     return f"[{','.join(parts)}]"

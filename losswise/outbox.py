@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FULL = 20 * 1024 * 1024
 """Bytes of points in memory at which `append` waits for the local disk."""
+MOMENT = 0.002
+"""Seconds that an `append` waits then."""
 
 
 class Source(Protocol):
@@ -128,24 +130,26 @@ class Outbox:
 
     @guarded("starting to write the journal")
     def attend(self) -> None:
-        """Wake or start the scribe; wait for the disk where memory is full."""
-        if self.full:
-            self._wait_for_disk()
+        """Wake or start the scribe; where memory is full, wait for the disk a little."""
         self.signal = False
         if not self.open:
             self._start()
         scribe = self._scribe
-        if scribe is not None:
-            scribe.wake()
+        if scribe is None:
+            return
+        scribe.wake()
+        if self.full and scribe.is_writing():
+            self.signal = True
+            self._slow_down()
 
-    def _wait_for_disk(self) -> None:
+    def _slow_down(self) -> None:
+        """Each call waits for a moment, so that none waits long."""
         say_once(
             ("full", self.session_id),
             "points come faster than the disk takes them, so `append` waits for it now and then; "
             "graph(display_interval=N) keeps every Nth point",
         )
-        while self.full and self._scribe is not None and self._scribe.is_writing():
-            time.sleep(0.002)
+        time.sleep(MOMENT)
 
     def put(self, record: Record) -> None:
         """Add a record that is no points record."""

@@ -25,8 +25,6 @@ PAUSE = 0.08
 WRITE_BYTES = 256 * 1024
 HELD_BYTES = 8 * 1024 * 1024
 """Records other than points that are kept in memory while the disk takes none."""
-LAGGING = 4 * 1024 * 1024
-"""Bytes of points in memory from which on the scribe makes no pauses for the training's sake."""
 
 _PAUSED, _URGENT = False, True
 
@@ -152,8 +150,7 @@ class Scribe:
         # accelerator comes last
         graphs = sorted(list(outbox.graphs), key=lambda graph: graph.has_others())  # noqa: C414
         limits = [graph.limit() for graph in graphs]
-        outbox.full = outbox.is_full()
-        outbox.signal = outbox.signal or outbox.full
+        self._look_at_memory()
         self._write_records(self._record_lines(final))
         for graph, limit in zip(graphs, limits, strict=True):
             self._drain_graph(graph, limit)
@@ -182,16 +179,22 @@ class Scribe:
         while taken := graph.take(limit):
             self.last_point_at = max(self.last_point_at, taken.t[-1])
             self._outbox.last_x = max(self._outbox.last_x, taken.x[-1])
-            for line, count in points_lines(graph.id, taken, gently=graph.waiting() < LAGGING):
+            if self._outbox.sketch is not None:
+                self._outbox.sketch.add(graph.title, taken)
+            for line, count in points_lines(graph.id, taken):
                 lines.append(line)
                 points += count
                 size += len(line)
             if size > WRITE_BYTES:
                 self._write_points(lines, points)
                 lines, points, size = [], 0, 0
-            if self._outbox.full:
-                self._outbox.full = self._outbox.is_full()
+            self._look_at_memory()
         self._write_points(lines, points)
+
+    def _look_at_memory(self) -> None:
+        self._outbox.full = self._outbox.is_full()
+        if self._outbox.full:
+            self._outbox.signal = True
 
     # the disk
 
