@@ -7,6 +7,7 @@ from typing import Any
 
 from losswise.graph import Graph
 from losswise.naming import Placement, place
+from losswise.numeric import to_x
 from losswise.plain import name as plain_name
 
 REMEMBERED = 1_000
@@ -26,7 +27,20 @@ class Placer:
     def __init__(self, graph: Callable[..., Graph], places: Mapping[str, Placement]) -> None:
         self._graph = graph
         self._places = places
+        self._next_x = 0
         self._placed: dict[tuple[Any, ...], Placed] = {}
+
+    def append(self, metrics: Mapping[str, Any], x: Any) -> None:
+        """Add values to their graphs; without an x, one after that of the last call."""
+        if x is None:
+            x = self._next_x
+        self._next_x = (x if type(x) is int else to_x(x) or 0) + 1
+        placed = self.placed(tuple(metrics))
+        if len(placed) == 1:
+            placed[0][0].append(x, metrics)
+            return
+        for graph, names in placed:
+            graph.append(x, {name: metrics[name] for name in names})
 
     def placed(self, names: tuple[Any, ...]) -> Placed:
         """Each graph with those of the names that are drawn on it."""

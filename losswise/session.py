@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
-from losswise import ends, facts, settings
+from losswise import ends, facts, notebook, settings
 from losswise import graph as graphs_of
 from losswise.arguments import (
     check_params,
@@ -26,7 +26,6 @@ from losswise.folders import journal_folders
 from losswise.guard import guarded
 from losswise.images import ImageSequence
 from losswise.messages import say, say_error, say_once
-from losswise.notebook import session_html, start_line
 from losswise.numeric import to_x
 from losswise.outbox import Outbox
 from losswise.params import Params
@@ -55,6 +54,10 @@ class Session:
     Made before the training. What it is given is written to a journal on the local disk and delivered from
     there by a thread; nothing here waits for the network save `done` and `flush`, and nothing raises save
     this constructor, for wrong arguments.
+
+    As a notebook's result it draws its graphs, live. One made at the top level of a cell is ended as complete
+    when a later cell has left no variable that reaches it, as when the cell runs again. An exception in a cell
+    ends none, since the kernel goes on; that ends a `with` block's.
 
     Args:
         tag: what the session is called; else BUILDKITE_BRANCH, else the git branch, else 'default'.
@@ -100,7 +103,6 @@ class Session:
     status: str = "active"
     _outbox: Outbox | None = None
     _companions: Companions | None = None
-    _next_x = 0
     _left_as: ends.Ending | None = None
 
     def __init__(
@@ -161,9 +163,10 @@ class Session:
         outbox = Outbox(self.id, target, journal_folders(), mode == "online", bound, self._opening)
         self._outbox = outbox
         self._companions = Companions(self, outbox)
+        notebook.attend(self, outbox)
         outbox.attend()
         self._companions.start(**companions)
-        say(start_line(self, mode, outbox.online))
+        say(notebook.start_line(self, mode, outbox.online))
 
     @property
     def max_iter(self) -> int | None:
@@ -242,15 +245,7 @@ class Session:
         Example:
             >>> session.log({"train_loss": 0.31, "val_accuracy": 0.92}, x=17)
         """
-        if x is None:
-            x = self._next_x
-        self._next_x = (x if type(x) is int else to_x(x) or 0) + 1
-        placed = self._placer.placed(tuple(metrics))
-        if len(placed) == 1:
-            placed[0][0].append(x, metrics)
-            return
-        for graph, names in placed:
-            graph.append(x, {name: metrics[name] for name in names})
+        self._placer.append(metrics, x)
 
     @guarded("setting values")
     def set_values(self, values: Mapping[str, Any]) -> None:
@@ -362,6 +357,7 @@ class Session:
         self.status = "active"
         if self._companions is not None:
             self._companions.go_on()
+        notebook.went_on(self)
         record = session_record(
             project=self._project,
             tag=self.tag,
@@ -393,7 +389,10 @@ class Session:
 
     @guarded("showing a session", default="")
     def _repr_html_(self) -> str:
-        return session_html(self)
+        return notebook.session_html(self)
+
+    def _ipython_display_(self) -> None:
+        notebook.show(self)
 
     @guarded("showing a session", default="<losswise.Session>")
     def __repr__(self) -> str:
