@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 
@@ -32,6 +31,8 @@ def journal_folder() -> Path:
 def journal_folders() -> list[Path]:
     """Where journals may lie: the folder for them and, where it cannot be written, one of this user's among the
     temporary files. Not created here."""
+    import tempfile
+
     user = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
     return [journal_folder(), Path(tempfile.gettempdir()) / f"losswise-{user}" / "journals"]
 

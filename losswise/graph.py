@@ -23,6 +23,8 @@ MAX_COLUMNS = 200
 """Sets of names that get a buffer of their own; what is beyond goes by the side way."""
 
 _now = time.time
+_PLAIN = (float, int)
+"""Numbers that cannot change and are at hand; NumPy's float64 and bool are among them."""
 
 
 class Graph:
@@ -87,7 +89,7 @@ class Graph:
                 return
             columns = self._columns[tuple(y)]
             for value in y.values():
-                if type(value) is not float and type(value) is not int:
+                if not isinstance(value, _PLAIN):
                     raise TypeError
             if type(x) is not int:
                 raise TypeError
@@ -97,6 +99,25 @@ class Graph:
                 outbox.attend()
         except Exception:
             self._append_other(x, y)
+
+    def append_some(self, x: Any, names: tuple[Any, ...], metrics: Mapping[str, Any]) -> None:
+        """`append` of those of the metrics that have these names, without a dictionary of their own."""
+        outbox = self._outbox
+        if outbox is None:
+            return
+        try:
+            columns = self._columns[names]
+            values = [metrics[name] for name in names]
+            for value in values:
+                if not isinstance(value, _PLAIN):
+                    raise TypeError
+            if type(x) is not int or self._every:
+                raise TypeError
+            columns.rows.extend(columns.pack(next(self._numbers), x, _now(), *values))
+            if outbox.signal:
+                outbox.attend()
+        except Exception:
+            self.append(x, {name: metrics[name] for name in names})
 
     @guarded("adding a point")
     def _append_other(self, x: Any, y: Any) -> None:

@@ -12,7 +12,6 @@ import errno
 import json
 import os
 import re
-import shutil
 import socket
 import stat
 import sys
@@ -116,6 +115,8 @@ class Paths:
         with contextlib.suppress(OSError):
             for path in self.segments():
                 path.unlink()
+        import shutil
+
         shutil.rmtree(self.blobs, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.alive.path.unlink()

@@ -35,18 +35,12 @@ class Placer:
         if x is None:
             x = self._next_x
         self._next_x = (x if type(x) is int else to_x(x) or 0) + 1
-        placed = self.placed(tuple(metrics))
-        if len(placed) == 1:
-            placed[0][0].append(x, metrics)
-            return
-        for graph, names in placed:
-            graph.append(x, {name: metrics[name] for name in names})
+        given = tuple(metrics)
+        for graph, names in self._placed.get(given) or self._place(given):
+            graph.append_some(x, names, metrics)
 
-    def placed(self, names: tuple[Any, ...]) -> Placed:
+    def _place(self, names: tuple[Any, ...]) -> Placed:
         """Each graph with those of the names that are drawn on it."""
-        known = self._placed.get(names)
-        if known is not None:
-            return known
         titles: dict[str, list[Any]] = {}
         kinds: dict[str, str | None] = {}
         for name in names:

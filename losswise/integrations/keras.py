@@ -67,9 +67,9 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         self.session: Session | None = None
         self._options = session_options(tag, params, max_iter, {"track_git": track_git, **options})
         self._every = _batches_between(log_freq, display_interval)
-        self._labelled: set[str] = set()
+        self._labelled: set[tuple[str, ...]] = set()
         self._x = -1  # of the last batch
-        self._logged: tuple[int, frozenset[str]] = (-1, frozenset())
+        self._logged: tuple[int, tuple[str, ...]] = (-1, ())
         self._loss: Any = None
         self._in_fit = False
         self._epochs_seen = 0  # of this fit
@@ -211,13 +211,19 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
     def _log(self, values: Mapping[str, Any], x: int) -> None:
         if self.session is None or not values:
             return
-        for name in values.keys() - self._labelled:
-            self._labelled.add(name)
+        names = tuple(values)
+        if names not in self._labelled:
+            self._label(self.session, names)
+        self.session.log(values, x)
+        self._logged = (x, names)
+
+    def _label(self, session: Session, names: tuple[str, ...]) -> None:
+        """A word at the axes of their graphs, before anything else makes these."""
+        self._labelled.add(names)
+        for name in names:
             by_batch = self._every and not name.startswith(("val_", "test_", "epoch_", "learning_rate"))
             note = "running mean of the epoch" if by_batch else ""
-            label_x(self.session, name, "batch", self._options.get("graphs"), note)
-        self.session.log(values, x)
-        self._logged = (x, frozenset(values))
+            label_x(session, name, "batch", self._options.get("graphs"), note)
 
     def _learning_rate(self) -> float | None:
         rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)

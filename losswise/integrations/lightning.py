@@ -88,7 +88,7 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
         self._prefix = prefix
         self._save_dir = save_dir
         self._session: Session | None = None
-        self._labelled: set[str] = set()
+        self._labelled: set[tuple[str, ...]] = set()
         self._epoch: tuple[int | None, Any] | None = None  # x and value as last logged
         self._trainer: weakref.ref[Any] | None = None  # whose total of steps is to be read
 
@@ -127,16 +127,19 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Log values at a step; left out, one more than the last."""
         session = self.experiment
-        self._learn_total(session)
+        if self._trainer is not None:
+            self._learn_total(session)
         values = {f"{self._prefix}/{name}": y for name, y in metrics.items()} if self._prefix else dict(metrics)
         epoch = values.pop("epoch", None) if not self._prefix else values.pop(f"{self._prefix}/epoch", None)
         if epoch is not None and (step is None or self._epoch != (step, epoch)):
             # Lightning logs it beside each group of metrics, so twice or more at one step
             self._epoch = (step, epoch)
             values["epoch"] = epoch
-        for name in values.keys() - self._labelled:
-            self._labelled.add(name)
-            label_x(session, name, "step", self._options.get("graphs"))
+        names = tuple(values)
+        if names not in self._labelled:
+            self._labelled.add(names)
+            for name in names:
+                label_x(session, name, "step", self._options.get("graphs"))
         session.log(values, step)
 
     @_rank_zero

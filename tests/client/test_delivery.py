@@ -23,6 +23,7 @@ from tests.client.recorder import Recorder, Reply
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LW_END_TIMEOUT", "4")
     monkeypatch.setattr(wire, "PAUSE", 0.01)
+    monkeypatch.setattr(wire, "BUSY_PAUSE", 0.01)
 
 
 def bad_batch(batch: dict[str, Any]) -> Reply | None:
