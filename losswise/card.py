@@ -39,6 +39,7 @@ font-variant-numeric:tabular-nums;color:var(--jp-content-font-color1,var(--vscod
 .lw-cut .lw-less{overflow:hidden;text-overflow:ellipsis}
 .lw-head,.lw-top,.lw-done{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 12px}
 .lw-head{margin:4px 0 10px}
+.losswise a{color:inherit}
 .lw-head a,.lw-head b{max-width:100%;font-weight:600}
 .lw-state{white-space:nowrap}
 .lw-state::before{content:"";display:inline-block;width:8px;height:8px;margin-right:6px;border-radius:50%;

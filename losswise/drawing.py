@@ -20,6 +20,9 @@ COLORS = (
     *("#6cc5b0", "#ff8ab7", "#9c6b4e", "#97bbf5", "#9498a0"),
 )
 
+MOST = 1.79e308
+"""The ends of an axis are finite."""
+
 Spot = tuple[float, float]
 
 
@@ -33,7 +36,7 @@ def number(value: float | None) -> str:
     if size >= 1e9 or 0 < size < 1e-3:
         return _exponent(f"{value:.2e}")
     if size >= 1000 or value == int(value):
-        return f"{value:,.0f}"
+        return f"{value + 0.0:,.0f}"  # no -0
     return f"{value:.{1 if size >= 100 else 2 if size >= 10 else 3 if size >= 1 else 4}f}"
 
 
@@ -78,15 +81,14 @@ class Drawing:
         last, last_x = curve.last, curve.last_x
         if last is not None and last_x is not None and math.isfinite(last) and last_x >= points[-1][0]:
             points.append((last_x, last))
-        paths = self._band(color, thinned(places, min(90, PAIRS // (4 * curves)))) if has_band else ""
+        is_exact = all(place.low == place.high for place in run)
+        paths = "" if is_exact or not has_band else self._band(color, thinned(places, min(90, PAIRS // (4 * curves))))
         paths += f'<path class="{color} {style}" d="{self._path(points)}"/>'
         if is_live or len(set(points)) == 1:
             paths += f'<path class="{color} lw-spot" d="{self._path(points[-1:])}h0"/>'
         return paths
 
     def _band(self, color: str, places: list[Place]) -> str:
-        if all(place.low == place.high for place in places):
-            return ""
         upper = [(place.x, place.high) for place in places]
         lower = [(place.x, place.low) for place in reversed(places)]
         return f'<path class="{color} lw-band" d="{self._path(upper + lower)}Z"/>'
@@ -142,12 +144,9 @@ def _y_range(places: Sequence[Place]) -> tuple[float, float]:
     """What holds all values with a little air, and zero where it is near."""
     low = min((place.low for place in places), default=0.0)
     high = max((place.high for place in places), default=1.0)
-    if low == high:
-        air = abs(low) * 0.1 or 0.5
-        return low - air, high + air
-    air = high * 0.04 - low * 0.04
+    air = (abs(low) * 0.1 or 0.5) if low == high else high * 0.04 - low * 0.04
     low = 0.0 if 0 <= low < high * 0.3 else low - air
-    return max(low, -1e308), min(high + air, 1e308)
+    return max(low, -MOST), min(high + air, MOST)
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from losswise.buffers import Points
+from losswise.guard import guarded
 
 MAX_GRAPHS = 24
 MAX_NAMES = 12
@@ -154,8 +155,9 @@ class Sketch:
         """The curves of a graph, in the order in which they came."""
         return dict(self._graphs.get(title, {}))
 
+    @guarded("drawing points")
     def add(self, title: str, points: Points) -> None:
-        """Add points of a graph, on the journal thread."""
+        """Add points of a graph, on the journal thread. They are written down whatever happens here."""
         curves = self._graphs.get(title)
         if curves is None:
             if len(self._graphs) >= MAX_GRAPHS:

@@ -86,6 +86,7 @@ append = {new("append")}.graph("loss").append
 
 def test_what_a_cell_has_just_made_or_a_function_made_is_left_alone(kernel: Kernel, recorder: Recorder) -> None:
     kernel.run(f"def train():\n    losswise.Session('function', track_git=False)\ntrain()\n{new('without a name')}")
+    kernel.listen(1.0)
     assert statuses(recorder) == {}
     kernel.run("1")
     eventually(lambda: statuses(recorder) == {"without a name": "complete"})
