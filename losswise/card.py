@@ -39,7 +39,7 @@ font-variant-numeric:tabular-nums;color:var(--jp-content-font-color1,var(--vscod
 .lw-cut .lw-less{overflow:hidden;text-overflow:ellipsis}
 .lw-head,.lw-top,.lw-done{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 12px}
 .lw-head{margin:4px 0 10px}
-.losswise a{color:inherit}
+.losswise a{color:inherit;text-decoration:underline #8889;text-underline-offset:3px}
 .lw-head a,.lw-head b{max-width:100%;font-weight:600}
 .lw-state{white-space:nowrap}
 .lw-state::before{content:"";display:inline-block;width:8px;height:8px;margin-right:6px;border-radius:50%;
@@ -58,7 +58,7 @@ background:currentColor}
 .lw-plot path{fill:none;stroke:currentColor;stroke-width:1.6;stroke-linejoin:round;stroke-linecap:round;
 vector-effect:non-scaling-stroke}
 .lw-plot path.lw-rule{stroke:#888;stroke-opacity:.28;stroke-width:1}
-.lw-plot path.lw-band{fill:currentColor;fill-opacity:.22;stroke-width:1;stroke-opacity:.45}
+.lw-plot path.lw-band{fill:currentColor;fill-opacity:.22;stroke-width:1;stroke-opacity:.35}
 .lw-plot path.lw-held{stroke-dasharray:5 3;stroke-linecap:butt}
 .lw-plot path.lw-spot{stroke-width:6}
 .lw-plot i{position:absolute;font-style:normal;font-size:11px;line-height:1;white-space:nowrap}
