@@ -222,6 +222,7 @@ class Session:
             outbox.graphs.append(graph)
         return graph
 
+    @guarded("making an image sequence", default=ImageSequence(None, 0, ""))
     def image_sequence(self, x: int, name: str) -> ImageSequence:
         """Images that belong to one x, such as predictions after an epoch.
 

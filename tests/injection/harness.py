@@ -22,8 +22,14 @@ from types import CodeType, FunctionType
 from typing import Any
 
 import numpy
+import PIL.Image
+import psutil
+import requests
 
 import losswise
+
+PRELOADED = (PIL.Image, psutil, requests)
+"""Imported once, before the forks: each takes longer than a training here."""
 
 LEFT_OUT = ("demo", "integrations", "libs", "cli", "__main__", "sync", "progress", "login", "messages")
 """Not called while a training runs, or how a fault is told; integrations have a harness in their framework."""

@@ -29,7 +29,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     )
     try:
         done = subprocess.run(
-            [sys.executable, str(HARNESS), str(folder), "6"],
+            [sys.executable, str(HARNESS), str(folder), "12"],
             env=environ,
             cwd=folder,
             capture_output=True,
