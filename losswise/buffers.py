@@ -24,8 +24,18 @@ MAX_TAKEN = 5_000
 CHUNK = 1024 * 1024
 """Bytes from which on a buffer is taken away, since a large one may be copied whole when it grows."""
 
-_NOBODY_ELSE = 3
-"""References to a buffer that only its Columns holds: the list, a local name, the question itself."""
+_references = getattr(sys, "getrefcount", lambda rows: 0)
+
+
+def _references_alone() -> int:
+    """References to a buffer that only its Columns holds: the list, a local name, the question itself. How many
+    these are differs between versions of Python."""
+    old = [bytearray()]
+    first = old[0]
+    return int(_references(first))
+
+
+_NOBODY_ELSE = _references_alone()
 
 
 class Columns:
@@ -77,9 +87,9 @@ class Columns:
         whole = array("q", data)
         numbers = whole[0::width]
         count = len(numbers)
-        # only rows that came in the last instant can be too new, so they stand at the end
-        while count and numbers[count - 1] >= before:
-            count -= 1
+        if max(numbers) >= before:
+            # what stands behind the first row that is too new waits with it, since threads are not in step
+            count = next(place for place, number in enumerate(numbers) if number >= before)
         if not count:
             return None
         self._read += count * self._size
@@ -108,9 +118,6 @@ class Columns:
                 return
             del self._old[0]
             self._read = 0
-
-
-_references = getattr(sys, "getrefcount", lambda rows: 0)
 
 
 class Points(NamedTuple):

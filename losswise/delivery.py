@@ -26,8 +26,8 @@ LEAST_BATCH_BYTES = 64 * 1024
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 30.0
 KEY_PAUSE = 60.0
-LONGEST_WISH = 600.0
-"""Seconds of Retry-After that are heeded."""
+MOST_TOLD = 5
+"""Refused records that are told one by one."""
 
 
 class Step(Enum):
@@ -70,6 +70,7 @@ class Delivery:
         deleted: the session was deleted on the server; nothing of it will ever be taken.
         failures: attempts in a row without an answer.
         set_aside: records that the server refused.
+        is_server_lost: the last attempt failed for a reason that other journals would meet, too.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Delivery:
         self._portion: int | None = None
         self._batch_bytes = batch_bytes
         self._told_outage = False
+        self.is_server_lost = False
         self._tell: Callable[[str], None] = _say_nothing if quietly else say
         self._is_blobs_turn = False
         self._unreadable: set[str] = set()
@@ -101,7 +103,10 @@ class Delivery:
 
         Images take turns with batches, so that neither keeps the other from the server.
         """
-        self._fill()
+        try:
+            self._fill()
+        except OSError as error:  # a network file system may fail for a moment
+            return self._wait(Answer(0, {}, problem=f"its journal cannot be read: {error}"))
         blob = self._next_blob() if self._is_blobs_turn or not self._pending else None
         self._is_blobs_turn = blob is None
         if blob is not None:
@@ -115,6 +120,8 @@ class Delivery:
             return self._accept(answer.body["last"])
         if answer.status in (400, 422) and answer.code == "bad_batch":
             return self._divide(answer)
+        if answer.status == 400 and answer.code == "bad_json":
+            return self._set_damaged_aside(answer)
         if answer.status == 413:
             self._batch_bytes = max(LEAST_BATCH_BYTES, self._batch_bytes // 2)
             return self._divide(answer)
@@ -188,10 +195,13 @@ class Delivery:
         if not is_taken and not is_refused:
             return self._heed(answer)
         self._recovered()
-        if is_refused:
-            say(f"the server refused the image {path.name} ({answer.error or answer.problem}); it is left out")
         try:
-            path.unlink()
+            if is_refused:
+                kept = self._reader.paths.folder / f"{self._reader.paths.stem}.{path.name[:12]}.refused"
+                say(f"the server refused an image ({answer.error or answer.problem}); it is kept in {kept}")
+                path.replace(kept)
+            else:
+                path.unlink()
         except OSError:
             self._unreadable.add(path.name)
         self.freed += len(data)
@@ -211,6 +221,16 @@ class Delivery:
         self._keep_refused(record, answer)
         return Outcome(Step.SENT)
 
+    def _set_damaged_aside(self, answer: Answer) -> Outcome:
+        """Lines that a disk has damaged must not stand in the way of the others."""
+        for place, record in enumerate(self._pending[: self._portion]):
+            try:
+                json.loads(record)
+            except ValueError:
+                self._portion = place or 1
+                return self._divide(answer) if place == 0 else Outcome(Step.SENT)
+        return self._wait(answer)
+
     def _keep_refused(self, record: bytes, answer: Answer) -> None:
         path = self._reader.paths.refused
         try:
@@ -220,10 +240,14 @@ class Delivery:
         except OSError as error:
             kept = f", and it could not be kept ({error})"
         reason = answer.error or answer.problem
-        say(f"the server refused record {self.acknowledged} ({_describe(record)}): {reason}{kept}")
+        if self.set_aside <= MOST_TOLD:
+            say(f"the server refused record {self.acknowledged} ({_describe(record)}): {reason}{kept}")
+        elif self.set_aside == MOST_TOLD + 1:
+            say(f"the server refuses more records; they are in {path}")
 
     def _heed(self, answer: Answer) -> Outcome:
         """An answer that is no acknowledgement and no complaint about a record."""
+        self.is_server_lost = answer.status != 403
         if answer.status == 404 and answer.code == "unknown_session":
             return self._introduce()
         if answer.status == 410 and answer.code == "deleted_session":
@@ -270,7 +294,7 @@ class Delivery:
             problem = answer.error or answer.problem
             self._tell(f"{self._wire.base_url} cannot be reached ({problem}); everything is kept and sent later")
         if answer.status in (429, 503) and answer.retry_after is not None:
-            return Outcome(Step.RETRY, min(answer.retry_after, LONGEST_WISH), wished=True)
+            return Outcome(Step.RETRY, answer.retry_after, wished=True)
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.failures - 1, 10))
         return Outcome(Step.RETRY, longest * random.uniform(0.5, 1.0), answer.refused)
 

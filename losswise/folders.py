@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 
@@ -25,24 +26,35 @@ def data_folder() -> Path:
 def journal_folder() -> Path:
     """Journals of sessions: LW_JOURNAL_DIR, else a folder in the user's state folder. Not created here."""
     chosen = os.environ.get("LW_JOURNAL_DIR")
-    return Path(chosen).expanduser() if chosen else state_folder() / "journals"
+    # absolute: a script may change its working directory
+    return Path(chosen).expanduser().absolute() if chosen else state_folder() / "journals"
 
 
 def journal_folders() -> list[Path]:
     """Where journals may lie: the folder for them and, where it cannot be written, one of this user's among the
     temporary files. Not created here."""
-    import tempfile
+    return [journal_folder(), _temporary() / "journals"]
 
+
+def _temporary() -> Path:
     user = str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    return [journal_folder(), Path(tempfile.gettempdir()) / f"losswise-{user}" / "journals"]
+    return Path(tempfile.gettempdir()) / f"losswise-{user}"
+
+
+def _home() -> Path:
+    """The home folder; a user who has none, as in some containers, gets a folder among the temporary files."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return _temporary()
 
 
 def _folder(xdg: str, home: str, mac: str, windows: str, part: str) -> Path:
     if sys.platform == "win32":
         base = os.environ.get(windows)
-        return (Path(base) if base else Path.home() / "AppData" / "Local") / "losswise" / part
+        return (Path(base) if base else _home() / "AppData" / "Local") / "losswise" / part
     if sys.platform == "darwin" and xdg not in os.environ:
-        return Path.home() / mac / "losswise" / part
+        return _home() / mac / "losswise" / part
     chosen = os.environ.get(xdg, "")
     # the XDG specification: a relative path is ignored
-    return (Path(chosen) if os.path.isabs(chosen) else Path.home() / home) / "losswise"
+    return (Path(chosen) if os.path.isabs(chosen) else _home() / home) / "losswise"

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from losswise.arguments import safely
-from losswise.buffers import Columns, Points, merge
+from losswise.buffers import MAX_TAKEN, Columns, Points, merge
 from losswise.guard import guarded
 from losswise.messages import say_once
-from losswise.numeric import keep, to_float, to_x
+from losswise.numeric import is_slow, keep, to_float, to_x
 from losswise.plain import name as plain_name
 from losswise.records import KINDS, Record, graph_id, graph_record
 
@@ -25,6 +25,32 @@ MAX_COLUMNS = 200
 _now = time.time
 _PLAIN = (float, int)
 """Numbers that cannot change and are at hand; NumPy's float64 and bool are among them."""
+
+
+class _Entry:
+    """A point that is not plain numbers.
+
+    Attributes:
+        is_slow: its values may not be computed yet, so that to read them is to wait.
+    """
+
+    __slots__ = ("is_slow", "number", "t", "x", "y")
+
+    def __init__(self, number: int, x: Any, t: float, y: Any) -> None:
+        self.number, self.x, self.t, self.y = number, x, t, y
+        self.is_slow = is_slow(x) or (isinstance(y, dict) and any(map(is_slow, y.values())))
+
+    def read(self) -> None:
+        """Wait for the values. What is no number stays what it is, for the warning."""
+        try:
+            whole = to_x(self.x)
+            self.x = self.x if whole is None else whole
+            for name, value in self.y.items() if isinstance(self.y, dict) else ():
+                number = to_float(value)
+                if number is not None:
+                    self.y[name] = number
+        finally:
+            self.is_slow = False
 
 
 class Graph:
@@ -126,7 +152,7 @@ class Graph:
         if outbox is None:
             return
         values = {key: keep(value) for key, value in y.items()} if hasattr(y, "items") else y
-        self._side.append((next(self._numbers), keep(x), _now(), values))
+        self._side.append(_Entry(next(self._numbers), keep(x), _now(), values))
         if isinstance(values, dict):
             self._open_columns(tuple(values))
         if outbox.signal:
@@ -135,7 +161,7 @@ class Graph:
     def _open_columns(self, names: tuple[Any, ...]) -> None:
         is_new = names and names not in self._columns and len(self._columns) < MAX_COLUMNS
         if is_new and all(type(name) is str and plain_name(name) == name for name in names):
-            self._columns[names] = Columns(names)
+            self._columns.setdefault(names, Columns(names))  # another thread may be as far
 
     def _is_thinned(self, y: Any) -> bool:
         names = tuple(y)
@@ -147,7 +173,7 @@ class Graph:
         """Forget what was not taken: at the start, and in a forked child, where the parent sends it."""
         self._numbers = itertools.count()
         self._columns: dict[Any, Columns] = {}
-        self._side: deque[tuple[int, Any, float, Any]] = deque()
+        self._side: deque[_Entry] = deque()
 
     def record(self) -> Record:
         """What the server is told of this graph."""
@@ -161,34 +187,52 @@ class Graph:
         """Bytes in memory."""
         return sum(columns.held() for columns in list(self._columns.values())) + 500 * len(self._side)
 
-    def has_others(self) -> bool:
-        """Whether points of the side way wait: to read one may take a while."""
-        return bool(self._side)
+    def is_slow(self) -> bool:
+        """Whether points wait whose values an accelerator may still be computing."""
+        return any(entry.is_slow for entry in list(self._side))
+
+    def read_slow(self) -> None:
+        """Wait for the values of such points, and read them. Called on a thread of its own."""
+        for entry in list(self._side):
+            if entry.is_slow:
+                entry.read()
 
     def take(self, limit: int) -> Points | None:
         """Take out, in the order in which they came, points with a number below `limit`.
 
-        Not all at once where there are many: call it until it returns None.
+        Not all at once where there are many: call it until it returns None. A point whose values are not ready
+        yet keeps those behind it back.
         """
+        side, limit = self._take_side(limit)
         for columns in list(self._columns.values()):
             number = columns.number_beyond()
             limit = limit if number is None else min(limit, number)
         parts = [part for columns in list(self._columns.values()) if (part := columns.take(limit))]
-        if self._side:
-            parts.extend(self._take_side(limit))
+        while side and side[-1].number >= limit:
+            self._side.appendleft(side.pop())
+        parts.extend(self._read_side(side))
         return merge(parts) if parts else None
 
     def limit(self) -> int:
         """A number above those of all points that were appended before this call."""
         return next(self._numbers)
 
-    def _take_side(self, limit: int) -> list[Points]:
-        parts: dict[tuple[str, ...], tuple[list[int], list[int], list[float], list[list[float | None]]]] = {}
-        for _ in range(len(self._side)):
+    def _take_side(self, limit: int) -> tuple[list[_Entry], int]:
+        """Points of the side way that are ready, from the front; and the number at which to stop."""
+        taken: list[_Entry] = []
+        for _ in range(min(len(self._side), MAX_TAKEN)):
             entry = self._side.popleft()
-            if entry[0] >= limit:
+            if entry.number >= limit or entry.is_slow:
                 self._side.appendleft(entry)
-                break
+                return taken, min(limit, entry.number)
+            taken.append(entry)
+        if self._side:
+            limit = min(limit, self._side[0].number)
+        return taken, limit
+
+    def _read_side(self, entries: list[_Entry]) -> list[Points]:
+        parts: dict[tuple[str, ...], tuple[list[int], list[int], list[float], list[list[float]]]] = {}
+        for entry in entries:
             point = self._read(entry)
             if point is None:
                 continue
@@ -203,9 +247,9 @@ class Graph:
             for names, (numbers, xs, ts, rows) in parts.items()
         ]
 
-    def _read(self, entry: tuple[int, Any, float, Any]) -> tuple[int, int, float, dict[str, float]] | None:
+    def _read(self, entry: _Entry) -> tuple[int, int, float, dict[str, float]] | None:
         """A point of the side way as numbers, or None with a warning where nothing of it is one."""
-        number, x, t, y = entry
+        number, x, t, y = entry.number, entry.x, entry.t, entry.y
         place = f"graph {self.title!r}"
         if not isinstance(y, dict):
             say_once(("y", self.id), f"{place}: append takes (x, {{name: value}}), not {_short(y)}; skipped")

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import queue
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -242,8 +243,6 @@ class ImageThread:
         if (folder, sha256) in self._written:
             return
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        import tempfile
-
         number, part = tempfile.mkstemp(dir=folder, prefix=f"{sha256}-", suffix=".part")  # with mode 600
         try:
             with open(number, "wb") as file:

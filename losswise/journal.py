@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import socket
 import stat
 import sys
@@ -28,6 +29,8 @@ from losswise.records import FORMAT, Record, is_id, merged_session
 SUFFIX = ".journal"
 SEGMENT_BYTES = 32 * 1024 * 1024
 """A segment that has grown beyond this is followed by another."""
+QUIET = 600.0
+"""Seconds after which a writer on another host that has shown no life is taken for dead."""
 
 _SEGMENT = re.compile(r"\.(\d{5,})\.journal$")
 
@@ -78,6 +81,18 @@ class Header:
         return json.dumps({"losswise": "journal", **asdict(self)}).encode() + b"\n"
 
 
+class NotWritten(OSError):
+    """The disk did not take all.
+
+    Attributes:
+        lines: how many it did take, from the front.
+    """
+
+    def __init__(self, lines: int, error: OSError) -> None:
+        super().__init__(error.errno, error.strerror or str(error))
+        self.lines = lines
+
+
 class Paths:
     """The files that belong to a writer, found from the path of any of its segments.
 
@@ -112,12 +127,10 @@ class Paths:
 
     def remove(self) -> None:
         """Take away what is delivered. Records that were refused stay."""
+        shutil.rmtree(self.blobs, ignore_errors=True)  # first: they are found by way of the segments
         with contextlib.suppress(OSError):
             for path in self.segments():
                 path.unlink()
-        import shutil
-
-        shutil.rmtree(self.blobs, ignore_errors=True)
         with contextlib.suppress(OSError):
             self.alive.path.unlink()
 
@@ -155,8 +168,14 @@ class Journal:
         if sends:
             self.paths.sending.acquire()
         self._size = 0  # of this segment
-        self._file = _create(self.path)
-        self._write(header.line())
+        try:
+            self._file = _create(self.path)
+            self._write(header.line())
+        except OSError:  # no room even for that
+            self.paths.remove()
+            self.paths.sending.release(remove=True)
+            self.paths.alive.release(remove=True)
+            raise
 
     @property
     def size(self) -> int:
@@ -166,6 +185,11 @@ class Journal:
     def added_image(self, size: int) -> None:
         """An image of so many bytes lies beside the journal now."""
         self._images += size
+
+    def measure(self) -> None:
+        """See how much is there: somebody else may have sent some of it."""
+        with contextlib.suppress(OSError):
+            self._removed = self._written + self._images - self.paths.size()
 
     def forgotten(self, size: int) -> None:
         """The sender has removed so many bytes."""
@@ -179,11 +203,22 @@ class Journal:
             self._graphs[record["id"]] = record
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Add whole lines. Raises OSError, with the file as it was, where the disk does not take them."""
+        """Add whole lines.
+
+        Raises:
+            NotWritten: the disk does not take them, or not all.
+        """
         if self._size > SEGMENT_BYTES:
             with contextlib.suppress(OSError):  # a full disk: the old segment goes on
                 self._rotate()
-        self._write(b"".join(lines))
+        data = b"".join(lines)
+        try:
+            self._write(data)
+        except OSError as error:
+            # whole lines stay, since a reader may have seen them
+            whole = data[: self._partly].count(b"\n")
+            self.count += whole
+            raise NotWritten(whole, error) from error
         self.count += len(lines)
 
     def _rotate(self) -> None:
@@ -203,16 +238,24 @@ class Journal:
         before.close()
 
     def _write(self, data: bytes) -> None:
-        view = memoryview(data)
+        done = 0
         try:
-            while view:
-                view = view[self._file.write(view) :]
+            while done < len(data):
+                done += self._file.write(memoryview(data)[done:])
         except OSError:
-            self._file.truncate(self._size)
-            self._file.seek(self._size)
+            done = data.rfind(b"\n", 0, done) + 1
+            self._file.truncate(self._size + done)
+            self._file.seek(self._size + done)
             raise
-        self._size += len(data)
-        self._written += len(data)
+        finally:
+            self._partly = done
+            self._size += done
+            self._written += done
+
+    def breathe(self) -> None:
+        """Show hosts that our locks do not reach that this writer lives."""
+        with contextlib.suppress(OSError):
+            os.utime(self.paths.alive.path)
 
     def finish(self) -> None:
         """Nothing is added from here on. The file stays until everything in it is acknowledged."""
@@ -241,11 +284,12 @@ def lives(paths: Paths, header: Header) -> bool:
     """Whether the writer is still at work."""
     if paths.alive.is_held():
         return True
+    if header.host != socket.gethostname():  # its locks may not reach us
+        with contextlib.suppress(OSError):
+            return time.time() - paths.alive.path.stat().st_mtime < QUIET
+        return False
     if paths.alive.is_trusted or not paths.alive.path.exists():
         return False
-    # the file system keeps no locks
-    if header.host != socket.gethostname():
-        return True
     return header.boot in ("", boot_id()) and _runs(header.pid)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from losswise import journal
 from losswise.delivery import Delivery, Step
-from losswise.guard import guarded_thread
+from losswise.guard import guarded, guarded_thread
 from losswise.login import load_login
 from losswise.reader import Reader
 from losswise.settings import Target
@@ -22,6 +22,7 @@ BATCH_BYTES = 512 * 1024
 _started = threading.Event()
 
 
+@guarded("sending what earlier sessions left")
 def send_soon(folder: Path, target: Target) -> None:
     """Send, once in this process, the journals in the folder whose writers are dead. Waits for nothing.
 

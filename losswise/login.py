@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +48,6 @@ def store_login(base_url: str, api_key: str) -> Path:
     Raises:
         OSError: the folder or the file cannot be written.
     """
-    import tempfile
-
     path = login_path()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.suppress(OSError):

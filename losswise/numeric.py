@@ -11,26 +11,40 @@ from typing import Any
 
 from losswise.records import INT64_MAX, INT64_MIN
 
+_BACKGROUND = frozenset(("torch", "jax", "jaxlib", "tensorflow", "mlx", "cupy"))
+_OF_DEVICES = ("detach", "block_until_ready", "__cuda_array_interface__")
 _IMMUTABLE = frozenset((bool, int, float, str, bytes, complex, type(None)))
 
 
 def keep(value: Any) -> Any:
-    """The value, or a copy where it is an array, tensor or variable that could be written to later.
+    """The value, or a copy of what it is now, where it could be written to later.
 
     A tensor is detached and copied on its own device, which only queues the copy there: nothing is waited for.
+    What no framework is known to compute in the background is read at once.
     """
     if type(value) in _IMMUTABLE:
         return value
     try:
-        if hasattr(value, "assign"):  # a variable of Keras or TensorFlow: what it holds now
+        if hasattr(value, "assign") and hasattr(value, "value"):  # a variable of Keras or TensorFlow
             value = value.value() if callable(value.value) else value.value
         if hasattr(value, "detach") and hasattr(value, "clone"):  # torch
             return value.detach().clone()
-        if type(value).__module__ == "numpy" and hasattr(value, "ndim"):
-            return value.copy()
+        if hasattr(value, "__cuda_array_interface__") or type(value).__module__ == "numpy":
+            return value.copy() if hasattr(value, "copy") else value
+        if is_slow(value):
+            return value
+        number = to_float(value) if hasattr(value, "__float__") or hasattr(value, "item") else None
     except Exception:
         return value
-    return value
+    return value if number is None else number
+
+
+def is_slow(value: Any) -> bool:
+    """Whether an accelerator may still be computing it, so that to read it is to wait."""
+    if type(value) in _IMMUTABLE:
+        return False
+    package = type(value).__module__.partition(".")[0]
+    return package in _BACKGROUND or any(hasattr(value, name) for name in _OF_DEVICES)
 
 
 def to_float(value: Any) -> float | None:

@@ -30,6 +30,8 @@ FULL = 20 * 1024 * 1024
 """Bytes of points in memory at which `append` waits for the local disk."""
 MOMENT = 0.002
 """Seconds that an `append` waits then."""
+LONG = 10.0
+"""Seconds that a large text waits at most."""
 
 
 class Source(Protocol):
@@ -62,6 +64,7 @@ class Outbox:
         open: a writer is at work. After `end` the next record opens another.
         closed: nothing can be recorded any more (deleted on the server, no disk); whatever comes is dropped.
         graphs, records, sources: what the scribe empties.
+        records_size: bytes of the records, about.
         asked: number of the last call that waits until all before it is written.
         last_x: the greatest x written so far.
         on_close: called when nothing can be recorded any more.
@@ -99,6 +102,7 @@ class Outbox:
         self.open = False
         self.asked = 0
         self.records: deque[Record] = deque()
+        self.records_size = 0
         self._lock = threading.RLock()
         self._scribe: Scribe | None = None
 
@@ -158,8 +162,14 @@ class Outbox:
         if not self.open:
             self._start()
         self.records.append(record)
-        if self._scribe is not None:
-            self._scribe.wake()
+        self.records_size += _size(record)
+        scribe = self._scribe
+        if scribe is None:
+            return
+        scribe.wake()
+        until = time.monotonic() + LONG
+        while self.records_size > FULL and scribe.is_writing() and time.monotonic() < until:
+            self._slow_down()
 
     def _start(self) -> None:
         with self._lock:
@@ -173,13 +183,18 @@ class Outbox:
             self.records.extend(self._opening())
             self._scribe = Scribe(self)
             self.open = True
-            self._scribe.start()
+            try:
+                self._scribe.start()
+            except RuntimeError as error:  # a limit of the system, or the process is at its end
+                self.open = False
+                say_once(("thread", self.session_id), f"no thread can be started ({error}); nothing is recorded")
+                self.close()
 
     def has_work(self) -> bool:
         """Something waits to be written."""
         return bool(
             self.records
-            or any(graph.waiting() for graph in list(self.graphs))
+            or any(graph.waiting() and not graph.is_slow() for graph in list(self.graphs))
             or any(source.waiting() for source in list(self.sources))
         )
 
@@ -188,7 +203,7 @@ class Outbox:
         return self.open or (self._scribe is not None and self._scribe.is_writing())
 
     def is_full(self) -> bool:
-        return sum(graph.held() for graph in list(self.graphs)) > FULL
+        return self.records_size + sum(graph.held() for graph in list(self.graphs)) > FULL
 
     def write_out(self, timeout: float) -> bool:
         """Have everything that was recorded before this call written to the journal. False: not in time."""
@@ -235,11 +250,17 @@ class Outbox:
         self.closed = True
         self.signal = False
         self.records.clear()
+        self.records_size = 0
         for graph in list(self.graphs):
             graph._outbox = None
             graph._clear()
         self.on_close()
         self.sources.clear()
+
+
+def _size(record: Record) -> int:
+    """Bytes in memory, about: texts are what can be large."""
+    return 500 + len(record.get("text") or "")
 
 
 def wait_until(done: Callable[[], bool], timeout: float) -> bool:

@@ -9,6 +9,10 @@ from pathlib import Path
 from losswise.journal import Header, Paths
 
 
+class Incomplete(ValueError):
+    """The file is just being made, or its writer died over it: there is nothing in it yet."""
+
+
 class Reader:
     """The records of a journal, from the first segment that is there.
 
@@ -30,11 +34,11 @@ class Reader:
         with open(path, "rb") as file:
             lines = [file.readline()]
             if not lines[0].endswith(b"\n"):
-                raise ValueError("its header is not complete")
+                raise Incomplete("its header is not complete")
             header = Header.parse(lines[0])
             lines += [file.readline() for _ in range(header.preamble)]
         if not lines[-1].endswith(b"\n"):
-            raise ValueError("its header is not complete")
+            raise Incomplete("its header is not complete")
         self.path, self.header = path, header
         self._preamble = [line[:-1] for line in lines[1:]]
         self._offset = self._start = sum(map(len, lines))
@@ -44,10 +48,9 @@ class Reader:
     def read(self, most_bytes: int) -> list[bytes]:
         """The next whole lines, of about this size together; at least one where there is one."""
         while True:
-            following = self.paths.segment(self.header.segment + 1)
-            is_followed = following.exists()  # asked first: then nothing more comes into this one
+            following = self._following()  # asked first: then nothing more comes into this one
             lines = self._read(most_bytes)
-            if lines or not is_followed:
+            if lines or following is None:
                 return lines
             passed, number = self.path, self.number
             self._file.close()
@@ -58,6 +61,15 @@ class Reader:
                 return []
             self._passed.append((passed, number))
             self.number = self.header.first - 1
+
+    def _following(self) -> Path | None:
+        """The next segment. One that is gone was delivered by somebody else."""
+        following = self.paths.segment(self.header.segment + 1)
+        if following.exists():
+            return following
+        if self.path.exists():
+            return None
+        return next((path for path in self.paths.segments() if path > self.path), None)
 
     def _read(self, most_bytes: int) -> list[bytes]:
         self._file.seek(self._offset)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from losswise.encode import points_lines, record_line
 from losswise.guard import guarded_thread
-from losswise.journal import Header, Journal
+from losswise.journal import Header, Journal, NotWritten
 from losswise.messages import say_error, say_once
 from losswise.plain import size_text
 from losswise.records import Record, new_id
@@ -25,6 +26,15 @@ PAUSE = 0.08
 WRITE_BYTES = 256 * 1024
 HELD_BYTES = 8 * 1024 * 1024
 """Records other than points that are kept in memory while the disk takes none."""
+
+IDLE = 1.0
+"""Longest sleep, and seconds between two looks at what is on the disk."""
+BREATHING = 60.0
+"""Seconds between two signs of life in the journal's folder."""
+LAST_VALUES = 20.0
+"""Seconds that values which are still computed get at the end."""
+BOUNDED = ("text", "values")
+"""Records that are dropped, beside points, where the journal has reached its bound."""
 
 _PAUSED, _URGENT = False, True
 
@@ -43,20 +53,29 @@ class Scribe:
 
     def __init__(self, outbox: Outbox) -> None:
         self.journal: Journal | None = None
-        self.sender: Sender | None = None
+        self.sender = Sender(outbox.target) if outbox.online else None
         self.ending: Record | None = None
         self.written = 0
         self.dropped = 0
         self.last_point_at = 0.0
         self._outbox = outbox
         self._held: list[bytes] = []
+        self._measured_at = self._breathed_at = time.monotonic()
+        self._reading: threading.Thread | None = None
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._thread = guarded_thread(self._run, "losswise-journal")
 
     # called by other threads
 
     def start(self) -> None:
+        """Start the threads. Raises RuntimeError where none can be started."""
         self._thread.start()
+        if self.sender is not None:
+            try:
+                self.sender.start()
+            except RuntimeError as error:
+                self.sender = None
+                say_once("sender", f"no thread can be started ({error}); what is recorded is only kept")
 
     def wake(self, urgent: bool = False) -> None:
         """There is something to write; with `urgent`, somebody waits for it."""
@@ -84,16 +103,21 @@ class Scribe:
         finally:
             outbox.full = False
             self.written = outbox.asked
+            if self.sender is not None and self.journal is None:
+                self.sender.begin(None)
 
     def _round(self) -> bool:
         """Write what there is, and wait for more. False: it was the last."""
         outbox = self._outbox
         asked, ending = outbox.asked, self.ending
+        if ending is not None:
+            self._wait_for_values()
         try:
             self._drain(final=ending is not None)
         except Exception as error:
             say_error("writing down points", error)
-        self.written = asked
+        if not self._read_values():
+            self.written = asked
         if self.sender is not None and self.sender.deleted:
             outbox.close()
         if ending is not None:
@@ -103,8 +127,38 @@ class Scribe:
             return True
         outbox.signal = True  # from here on an append wakes this thread
         if not outbox.has_work() and self.ending is None:
-            self._wake.get()
+            with contextlib.suppress(queue.Empty):  # now and then, since a caller may be interrupted before he wakes us
+                self._wake.get(timeout=IDLE)
+        if self.journal is not None and time.monotonic() > self._breathed_at + BREATHING:
+            self._breathed_at = time.monotonic()
+            self.journal.breathe()
         return True
+
+    def _read_values(self) -> bool:
+        """Have values read that an accelerator may still be computing, by a thread of their own. False: there
+        are none."""
+        slow = [graph for graph in list(self._outbox.graphs) if graph.is_slow()]
+        if slow and (self._reading is None or not self._reading.is_alive()):
+            try:
+                self._reading = guarded_thread(self._read_slow, "losswise-values", slow)
+                self._reading.start()
+            except RuntimeError:  # the process ends
+                self._read_slow(slow)
+        return bool(slow)
+
+    def _read_slow(self, graphs: list[Graph]) -> None:
+        for graph in graphs:
+            graph.read_slow()
+        self.wake()
+
+    def _wait_for_values(self) -> None:
+        """At the end, for a while: what an accelerator never tells is left out, with a word."""
+        until = time.monotonic() + LAST_VALUES
+        while self._read_values():
+            if time.monotonic() > until:
+                say_once(("values", id(self)), "an accelerator does not tell the last values; they are left out")
+                return
+            time.sleep(0.005)
 
     def _rest(self) -> bool:
         """Let points gather for a moment. True: somebody waits for them."""
@@ -119,8 +173,8 @@ class Scribe:
         outbox = self._outbox
         header = Header.of_this_process(outbox.session_id, new_id(), outbox.target.base_url)
         self.journal = self._journal_in(outbox.folders, header)
-        if outbox.online:
-            self.sender = Sender(self.journal, outbox.target)
+        if self.sender is not None:
+            self.sender.begin(self.journal)
 
     def _journal_in(self, folders: list[Path], header: Header) -> Journal:
         problem: OSError | None = None
@@ -146,9 +200,7 @@ class Scribe:
 
     def _drain(self, final: bool) -> None:
         outbox = self._outbox
-        # before the records: a graph's record is put before the graph is listed. What may wait for an
-        # accelerator comes last
-        graphs = sorted(list(outbox.graphs), key=lambda graph: graph.has_others())  # noqa: C414
+        graphs = list(outbox.graphs)  # before the records: a graph's record is put before the graph is listed
         limits = [graph.limit() for graph in graphs]
         self._look_at_memory()
         self._write_records(self._record_lines(final))
@@ -157,8 +209,11 @@ class Scribe:
 
     def _record_lines(self, final: bool) -> list[bytes]:
         records: list[Record] = []
+        size, self._outbox.records_size = self._outbox.records_size, 0
         while self._outbox.records:
             records.append(self._outbox.records.popleft())
+        if self._is_beyond_bound(size):
+            records = [record for record in records if record["type"] not in BOUNDED or self._is_left_out()]
         for source in list(self._outbox.sources):
             taken = source.take(final)
             if not self._is_beyond_bound(0):
@@ -175,7 +230,8 @@ class Scribe:
 
     def _drain_graph(self, graph: Graph, limit: int) -> None:
         lines: list[bytes] = []
-        points = size = 0
+        points: list[int] = []
+        size = 0
         while taken := graph.take(limit):
             self.last_point_at = max(self.last_point_at, taken.t[-1])
             self._outbox.last_x = max(self._outbox.last_x, taken.x[-1])
@@ -183,11 +239,11 @@ class Scribe:
                 self._outbox.sketch.add(graph.title, taken)
             for line, count in points_lines(graph.id, taken):
                 lines.append(line)
-                points += count
+                points.append(count)
                 size += len(line)
             if size > WRITE_BYTES:
                 self._write_points(lines, points)
-                lines, points, size = [], 0, 0
+                lines, points, size = [], [], 0
             self._look_at_memory()
         self._write_points(lines, points)
 
@@ -202,48 +258,60 @@ class Scribe:
         """Write what must not get lost: it is kept in memory while the disk takes nothing."""
         if sum(map(len, self._held)) < HELD_BYTES:
             self._held += lines
-        if self._held and self._write(self._held):
-            self._held = []
+        if self._held:
+            self._held = self._held[self._write(self._held) :]
 
-    def _write_points(self, lines: list[bytes], points: int) -> None:
+    def _write_points(self, lines: list[bytes], points: list[int]) -> None:
+        """Write lines of points, so many in each."""
         if not lines:
             return
         if self._is_beyond_bound(sum(map(len, lines))):
-            assert self.journal is not None
-            self.dropped += points
-            say_once(
-                ("bound", self.journal.paths.stem),
-                f"the journal has reached {size_text(self._outbox.bound)} (LW_JOURNAL_MAX); points are dropped "
-                "until the server has taken some. The session will show how many",
-            )
-        elif self._held or not self._write(lines):  # points of a graph that is not written down have no place
-            self.dropped += points
+            self._is_left_out()
+            self.dropped += sum(points)
+        elif self._held:  # points of a graph that is not written down have no place
+            self.dropped += sum(points)
+        else:
+            self.dropped += sum(points[self._write(lines) :])
+
+    def _is_left_out(self) -> bool:
+        """Say that the bound is reached. Returns False, as in 'is it kept?'."""
+        assert self.journal is not None
+        say_once(
+            ("bound", self.journal.paths.stem),
+            f"the journal has reached {size_text(self._outbox.bound)} (LW_JOURNAL_MAX); points and texts are dropped "
+            "until the server has taken some. The session will show how many points",
+        )
+        return False
 
     def _is_beyond_bound(self, more: int) -> bool:
-        return self.journal is not None and self.journal.size + more > self._outbox.bound
+        journal, bound = self.journal, self._outbox.bound
+        if journal is None or journal.size + more <= bound:
+            return False
+        if time.monotonic() > self._measured_at + IDLE:
+            self._measured_at = time.monotonic()
+            journal.measure()
+        return journal.size + more > bound
 
-    def _write(self, lines: list[bytes]) -> bool:
+    def _write(self, lines: list[bytes]) -> int:
+        """Write lines; returns how many, from the front, are dealt with."""
         if self.journal is None or self._outbox.closed:
-            return True
+            return len(lines)
         try:
             self.journal.append(lines)
-        except OSError as error:
+            written = len(lines)
+        except NotWritten as error:
             say_once(
                 ("disk", self.journal.paths.stem),
                 f"the journal {self.journal.path} cannot be written ({error.strerror or error}); points are dropped "
                 "until it can. The session will show how many",
             )
-            return False
+            written = error.lines
         self._tell_sender()
-        return True
+        return written
 
     def _tell_sender(self) -> None:
-        if self.sender is None:
-            return
-        if self.sender.is_started:
+        if self.sender is not None:
             self.sender.nudge()
-        else:
-            self.sender.start()
 
     def _finish(self, ending: Record) -> None:
         if self.dropped:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import threading
 import time
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from losswise import leftovers
 from losswise.delivery import Delivery, Outcome, Step
 from losswise.guard import guarded_thread
 from losswise.journal import Journal
-from losswise.messages import say_error
 from losswise.reader import Reader
 from losswise.records import is_sha256
 from losswise.settings import Target
@@ -20,6 +20,8 @@ from losswise.wire import Wire
 
 HEARTBEAT = 10.0
 """Seconds of silence after which a heartbeat is sent."""
+READ_AGAIN = 5
+"""Attempts to open the journal, a second apart."""
 LAST_PAUSE = 0.5
 """Longest pause between attempts while somebody waits for the end."""
 
@@ -36,7 +38,7 @@ class Sender:
         deleted: the session was deleted on the server.
     """
 
-    def __init__(self, journal: Journal, target: Target) -> None:
+    def __init__(self, target: Target) -> None:
         self.acknowledged = 0
         self.heard_at = 0.0
         self.refused = False
@@ -44,24 +46,35 @@ class Sender:
         self.stopped = False
         self.deleted = False
         self.hurried = False
-        self.is_started = False
-        self._journal = journal
+        self._journal: Journal | None = None
+        self._opened = threading.Event()
         self._target = target
         self._wire = Wire(target.base_url, target.api_key or "")
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = guarded_thread(self._run, "losswise-sender")
 
     def start(self) -> None:
-        self.is_started = True
+        """Start the thread. Not later than the scribe's: a process that ends can start none any more.
+
+        Raises:
+            RuntimeError: no thread can be started.
+        """
         self._thread.start()
+
+    def begin(self, journal: Journal | None) -> None:
+        """Send this journal. None: there is none to send."""
+        self._journal = journal
+        self.stopped = journal is None
+        self._opened.set()
 
     def is_at_work(self) -> bool:
         """Something more may still come of it."""
-        return self.is_started and not (self.finished or self.stopped) and self._thread.is_alive()
+        return not (self.finished or self.stopped) and self._thread.is_alive()
 
     @property
     def path(self) -> Path:
         """The journal's file."""
+        assert self._journal is not None
         return self._journal.path
 
     def has_sent(self, count: int) -> bool:
@@ -70,11 +83,13 @@ class Sender:
 
     def _images(self) -> int:
         with contextlib.suppress(OSError):
-            return sum(is_sha256(name) for name in os.listdir(self._journal.paths.blobs))
+            return sum(is_sha256(name) for name in os.listdir(self._journal.paths.blobs)) if self._journal else 0
         return 0
 
     def unsent(self) -> int:
         """Records and images that the server does not have yet."""
+        if self._journal is None:
+            return 0
         return self._journal.count + len(self._journal.unwritten) - self.acknowledged + self._images()
 
     def nudge(self) -> None:
@@ -87,49 +102,58 @@ class Sender:
         self._wake.put(None)
 
     def _run(self) -> None:
-        try:
-            reader = Reader(self._journal.paths.segment(1))
-        except (OSError, ValueError) as error:
-            say_error("reading the journal", error)
-            self.stopped = True
+        self._opened.wait()
+        if self._journal is None:
             return
+        try:
+            self._send(self._journal)
+        finally:
+            self.stopped = not self.finished
+
+    def _send(self, journal: Journal) -> None:
+        reader = self._read(journal)
         delivery = Delivery(reader, self._wire)
         try:
-            self._deliver(delivery)
-        except Exception as error:
-            say_error("sending", error)
-            self.stopped = True
+            self._deliver(delivery, journal)
         finally:
             reader.close()
             self._wire.close()
-        self.acknowledged = delivery.acknowledged
-        try:
-            self._tidy(delivery)
-        finally:
-            self.finished = not self.stopped
+            self.acknowledged = delivery.acknowledged
+        if not self.stopped or delivery.deleted:
+            journal.paths.remove()
+        journal.paths.sending.release(remove=True)
+        self.finished = not self.stopped
 
-    def _deliver(self, delivery: Delivery) -> None:
+    def _read(self, journal: Journal) -> Reader:
+        """A network file system may fail for a moment."""
+        for _ in range(READ_AGAIN):
+            with contextlib.suppress(OSError, ValueError):
+                return Reader(journal.paths.segment(1))
+            time.sleep(1.0)
+        return Reader(journal.paths.segment(1))
+
+    def _deliver(self, delivery: Delivery, journal: Journal) -> None:
         spoke_at = time.monotonic()
         while True:
-            complete, count = self._journal.complete, self._journal.count
+            complete, count = journal.complete, journal.count
             outcome = delivery.step()
             if outcome.step is Step.IDLE:
                 if complete and delivery.acknowledged >= count:
-                    if not self._journal.unwritten:
+                    if not journal.unwritten:
                         return
-                    delivery.add(self._journal.unwritten)
-                    self._journal.count += len(self._journal.unwritten)
-                    self._journal.unwritten = []
+                    delivery.add(journal.unwritten)
+                    journal.count += len(journal.unwritten)
+                    journal.unwritten = []
                     continue
                 silence = time.monotonic() - spoke_at
                 if not self._pause(HEARTBEAT - silence):
                     continue
                 outcome = delivery.heartbeat()
             spoke_at = time.monotonic()
-            if not self._learn(delivery, outcome):
+            if not self._learn(delivery, outcome, journal):
                 return
 
-    def _learn(self, delivery: Delivery, outcome: Outcome) -> bool:
+    def _learn(self, delivery: Delivery, outcome: Outcome, journal: Journal) -> bool:
         """Note what came of a step, and wait as it asks for. False: nothing more is to be sent."""
         self.refused = outcome.refused
         if outcome.step is Step.STOPPED:
@@ -138,10 +162,10 @@ class Sender:
             return False
         if delivery.acknowledged > self.acknowledged or delivery.freed:
             if not self.acknowledged:
-                leftovers.send_soon(self._journal.paths.folder, self._target)
+                leftovers.send_soon(journal.paths.folder, self._target)
             self.acknowledged = delivery.acknowledged
             self.heard_at = time.monotonic()
-            self._journal.forgotten(delivery.freed)
+            journal.forgotten(delivery.freed)
             delivery.freed = 0
         if outcome.step is Step.RETRY:
             self._back_off(outcome)
@@ -168,9 +192,3 @@ class Sender:
             while True:
                 self._wake.get_nowait()
         return False
-
-    def _tidy(self, delivery: Delivery) -> None:
-        """Remove the journal, where nothing of it is needed any more."""
-        if not self.stopped or delivery.deleted:
-            self._journal.paths.remove()
-        self._journal.paths.sending.release(remove=True)

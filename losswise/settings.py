@@ -126,6 +126,9 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Target:
     key = (api_key or _set.get("api_key") or os.environ.get("LW_API_KEY", "")).strip()
     if not key and login and login.base_url == address:
         key = login.api_key
+    if key and not (key.isascii() and key.isprintable()):
+        say_once(("key", address), "the API key holds a character that no key has; taken as none")
+        key = ""
     return Target(address, key or None)
 
 

@@ -14,7 +14,7 @@ from losswise.journal import Paths, find, lives
 from losswise.messages import say
 from losswise.plain import size_text
 from losswise.progress import Progress
-from losswise.reader import Reader
+from losswise.reader import Incomplete, Reader
 from losswise.settings import Target, resolve
 from losswise.wire import Wire
 
@@ -87,6 +87,8 @@ def send(path: Path, target: Target, advance: Callable[[int], None] = lambda siz
     except FileNotFoundError:
         paths.sending.release(remove=True)
         return Sent(is_done=True)  # sent by somebody else in this moment
+    except Incomplete:
+        return _without_a_record(paths)
     except (OSError, ValueError) as error:
         paths.sending.release(remove=True)
         say(f"{path.name} cannot be read: {error}")
@@ -109,7 +111,16 @@ def send(path: Path, target: Target, advance: Callable[[int], None] = lambda siz
     going_on = "" if is_over else "; its script goes on, so run this again later"
     if not delivery.deleted:
         say(f"{paths.stem}: {delivery.acknowledged} records are with {target.base_url}{going_on}")
-    return Sent(is_done=finished or delivery.deleted, is_lost=not finished and not delivery.deleted)
+    is_done = finished or delivery.deleted
+    return Sent(is_done, is_lost=not is_done and delivery.is_server_lost)
+
+
+def _without_a_record(paths: Paths) -> Sent:
+    """A journal that had just begun: nothing is in it, and where its writer is dead nothing comes."""
+    if not paths.alive.is_held():
+        paths.remove()
+    paths.sending.release(remove=True)
+    return Sent(is_done=True)
 
 
 def _deliver(delivery: Delivery, reader: Reader, advance: Callable[[int], None]) -> bool:

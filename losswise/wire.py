@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from losswise.guard import guarded
@@ -23,9 +24,9 @@ MAX_ANSWER = 4 * 1024 * 1024
 PAUSE = 0.1
 """Seconds between the starts of two requests of this process."""
 BUSY_PAUSE = 0.25
-"""The same after a large batch: where points come by the hundred, fewer requests take less from the training."""
-BUSY = range(4_000, 512 * 1024)
-"""Bytes of a large body: from a hundred numbers on. Beyond, a backlog is sent, and time matters more."""
+"""The same before a large batch: where points come by the hundred, fewer requests take less from the training."""
+BUSY = range(1_000, 512 * 1024)
+"""Bytes of a large body: from twenty points on. Beyond, a backlog is sent, and time matters more."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,14 @@ class Pace:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._next = 0.0
+        self._last = float("-inf")
 
     def wait(self, size: int) -> None:
-        """Wait for the turn of a request of so many bytes; at once where nothing was sent lately."""
+        """Wait for the turn of a request of so many bytes; a small one goes at once after a quiet PAUSE."""
         with self._lock:
             now = time.monotonic()
-            turn = max(now, self._next)
-            self._next = turn + (BUSY_PAUSE if size in BUSY else PAUSE)
+            turn = max(now, self._last + (BUSY_PAUSE if size in BUSY else PAUSE))
+            self._last = turn
         if turn > now:
             time.sleep(turn - now)
 
@@ -197,8 +198,6 @@ def _seconds(header: str | None) -> float | None:
         return max(0.0, float(header))
     except ValueError:
         pass
-    from email.utils import parsedate_to_datetime
-
     try:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
     except (ValueError, TypeError):
@@ -213,6 +212,8 @@ def _problem(error: BaseException) -> str:
             return "its name cannot be resolved"
         if isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__:
             return "no answer in time"
+    if "header" in str(error):
+        return "the API key holds what no request can carry"  # and the message would hold the key
     return f"{type(error).__name__}: {error}"[:200]
 
 

@@ -223,13 +223,14 @@ def test_at_most_ten_requests_a_second_by_the_whole_process(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wire, "PAUSE", 0.1)
+    monkeypatch.setattr(wire, "BUSY_PAUSE", 0.25)
     several = [losswise.Session(track_git=False) for _ in range(3)]
     begun = time.monotonic()
     while time.monotonic() - begun < 2.0:
         for one in several:
             one.graph("loss").append({"a": 1.0})
         time.sleep(0.005)
-    assert 12 <= len(recorder.batches) <= 22
+    assert 6 <= len(recorder.batches) <= 22
     for one in several:
         one.done()
 

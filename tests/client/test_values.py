@@ -66,7 +66,7 @@ def test_a_tensor_on_a_busy_accelerator_is_not_waited_for(recorder: Recorder) ->
     session.done()
     assert longest < 0.05
     assert recorder.points("a") == [(x, float(x)) for x in range(20)]
-    assert set(OnAccelerator.read_by) == {"losswise-journal"}
+    assert set(OnAccelerator.read_by) == {"losswise-values"}
 
 
 def test_a_slow_accelerator_keeps_no_other_graph_from_the_disk(recorder: Recorder) -> None:
