@@ -1,6 +1,6 @@
 """Runs a small training once for each function of the client, with that function broken.
 
-    python harness.py FOLDER JOBS [NAME ...]
+    python harness.py FOLDER JOBS EVERY [NAME ...]
 
 A forked child breaks one function (whatever calls it, it raises), trains, and ends with the script's own status
 7. A line of JSON a function goes to stdout: its name, how the child ended, how often the fault struck, stderr.
@@ -153,8 +153,9 @@ def ended(folder: Path, name: str, status: int | None) -> dict[str, Any]:
 
 
 def main() -> None:
-    folder, jobs, names = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
-    chosen = {name: function for name, function in functions().items() if not names or name in names}
+    folder, jobs, every, names = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:]
+    known = functions()
+    chosen = {name: known[name] for name in (names or sorted(known)[::every])}
     running: dict[int, tuple[str, float]] = {}
     waiting = list(chosen)
     while waiting or running:

@@ -100,7 +100,9 @@ def test_a_fit_arrives_complete(watched: Server, tmp_path: Path) -> None:
         "parameters": 10,
         "trainable_parameters": 10,
     }
-    assert "| layer | Linear | 10 |" in next(text["text"] for text in session["texts"])
+    assert "| layer | Linear | 10 |" in next(
+        text["text"] for text in session["texts"] if text["name"] == "model summary"
+    )
     assert trainer.checkpoint_callback.best_model_path.startswith(str(tmp_path / "linear" / logger.version))
 
 

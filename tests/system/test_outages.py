@@ -62,6 +62,7 @@ def arrived(server: Server, session: str) -> list[int]:
     return points["x"]
 
 
+@pytest.mark.full
 def test_the_server_is_away_for_ten_seconds(servers: list[Server], tmp_path: Path) -> None:
     runs = [train(server, tmp_path / f"{n}", 440, 0.05) for n, server in enumerate(servers)]
     for server, (_, session) in zip(servers, runs, strict=True):
@@ -82,6 +83,7 @@ def test_the_server_is_away_for_ten_seconds(servers: list[Server], tmp_path: Pat
         assert len([line for line in stderr.splitlines() if line.startswith("losswise")]) <= 4, stderr
 
 
+@pytest.mark.full
 def test_a_killed_script_is_shown_as_silent(servers: list[Server], tmp_path: Path) -> None:
     runs = [train(server, tmp_path / f"{n}", 10_000, 0.01) for n, server in enumerate(servers)]
     streams = []
