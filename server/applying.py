@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from losswise.records import ENDED, Record, graph_id
+from losswise.records import Record, graph_id
 
 from . import pointstore, statistics, status, summaries
 from .facts import apply_facts
@@ -36,6 +37,7 @@ class SessionState:
         self.replay = False
         self.changed = False
         self.rewound = False
+        self.ended = False
         self.new_points: list[pointstore.Row] = []
         self.places: list[tuple[float, int]] = []
         # of each graph that got points: their x, and its greatest x before, until the points are written
@@ -91,27 +93,59 @@ class SessionState:
             self.changed = True
         if self.writer is not None:
             save_writer(self.connection, self.key, self.writer)
+            self._settle()
         return last
 
     def _writer(self, id_: str, records: list[Record]) -> status.WriterState:
         writer = self.writers.get(id_)
+        # a replayed writer is not heard now: it lived when its records were made
+        times = [min(t, self.now) for t in _times(records)] if self.replay else []
         if writer is None:
-            times = [t for record in records if record["type"] == "points" for t in record["t"][:1]]
-            started_at = min([self.now, *times])
-            # a replayed writer is not heard now: it lived when its points were made
-            heard_at = started_at if self.replay else self.now
-            writer = status.WriterState(id_, 0, started_at, heard_at)
+            if self.replay:
+                started_at = min(times, default=self.row["created_at"])
+            else:
+                started_at = min([self.now, *(t for r in records if r["type"] == "points" for t in r["t"][:1])])
+            writer = status.WriterState(id_, 0, started_at, started_at)
             self.writers[id_] = writer
-        if not self.replay:
-            writer.heard_at = self.now
+        if writer.status is None:
+            writer.heard_at = max([writer.heard_at, *times]) if self.replay else self.now
         return writer
 
     def _heard(self) -> None:
+        row = self.row
         if self.replay:
+            if row["status"] == "active":  # what is silent by now stays so
+                row["status"], row["reason"], row["ended_at"] = status.shown(SimpleNamespace(**row), self.now)
+                self.changed |= row["status"] != "active"
             return
-        self.row["heard_at"] = self.now
-        if self.row["status"] == "cancelled" and self.row["reason"] == "silent":
+        if self.writer is not None and self.writer.status is not None:
+            return  # the resend of its end, or what it says after that: it need not live
+        row["heard_at"] = self.now
+        if self.writer is not None or (row["status"], row["reason"]) == ("cancelled", "silent"):
             self._activate()
+
+    def _settle(self) -> None:
+        """The session's status after a batch of one of its writers, and what it will be when it is silent."""
+        row = self.row
+        end = status.ending(self.writers.values())
+        columns = dict(zip(status.ENDING_COLUMNS, end or (None,) * 4, strict=True))
+        self.changed |= any(row[name] != value for name, value in columns.items())
+        row.update(columns)
+        unended = [writer for writer in self.writers.values() if writer.status is None]
+        heard_at = max((writer.heard_at for writer in unended), default=row["heard_at"])
+        if self.replay and heard_at > row["heard_at"]:
+            row["heard_at"] = heard_at
+            self.changed = True
+        if row["status"] == "active":
+            if not self.ended:
+                return
+            if any(writer.lives(self.now) for writer in unended):
+                row["heard_at"] = heard_at  # not this end counts, but when those were heard that may live
+                return
+        elif not self.ended and not self.replay:
+            return
+        if end is not None or row["reason"] == "silent":  # else a v1 client has said how it ended
+            row["status"], row["reason"], row["ended_at"] = status.settled(end, row["heard_at"])
 
     def _activate(self) -> None:
         """A live writer goes on with a session that had ended."""
@@ -204,6 +238,8 @@ class SessionState:
         """Points of a live writer: it lives, and so does its session."""
         if self.writer is not None and self.writer.status is not None:
             self.writer.status, self.writer.reason, self.writer.ended_at = None, None, None
+            self.writer.heard_at = self.row["heard_at"] = self.now
+        self.ended = False
         self._activate()
 
     def _values(self, record: Record) -> None:
@@ -256,10 +292,7 @@ class SessionState:
             return
         self.writer.status, self.writer.reason = record["status"], record.get("reason")
         self.writer.ended_at = at
-        new, reason, ended_at = status.settle(self.writers.values(), self.now)
-        if new == "active" and self.replay and self.row["status"] in ENDED:
-            return
-        self.row.update(status=new, reason=reason, ended_at=ended_at)
+        self.ended = True
 
     # saving
 
@@ -279,7 +312,7 @@ class SessionState:
         where = table.c.key == self.key
         if not self.changed:
             if self.row["heard_at"] != self.before["heard_at"]:
-                self.connection.execute(update(table).where(where).values(heard_at=self.now))
+                self.connection.execute(update(table).where(where).values(heard_at=self.row["heard_at"]))
             return None
         first_arrival = self.before["arrivals"]
         self._flush_points()
@@ -307,6 +340,15 @@ class SessionState:
             graphs={str(number): [by_number[number], x] for number, x in self.lowest_x.items()},
             rewound=self.rewound,
         )
+
+
+def _times(records: list[Record]) -> list[float]:
+    """The times that records carry, by their writer's clock."""
+    times: list[float] = []
+    for record in records:
+        at = record.get("created_at") if record["type"] == "session" else record.get("t")
+        times += at if isinstance(at, list) else [] if at is None else [at]
+    return times
 
 
 def _without_rewound(

@@ -107,8 +107,9 @@ class Session(db.Model):  # type: ignore[name-defined]
     """A training session: all that the session table shows, so that the table is one query on one table.
 
     `graph_stats` holds {graph number: {name: statistics}}; `stats` is the same by name, as the table sorts.
-    `pace` holds [time, x] of the last five minutes, for the estimated completion. `rewinds` are kept, since a
-    left-over journal may bring points that were taken back.
+    `pace` holds [time, x] of the last five minutes, for the estimated completion. `rewinds` are kept, as [x, time,
+    graph, writer], since a left-over journal may bring points that were taken back. `end_...` is what the writers
+    that have ended say: status.Ending, which holds once the others are silent.
     """
 
     __tablename__ = "sessions"
@@ -135,6 +136,10 @@ class Session(db.Model):  # type: ignore[name-defined]
     ended_at: Mapped[float | None] = mapped_column(Float(53))
     status: Mapped[str] = mapped_column(String(10), default="active")
     reason: Mapped[str | None] = mapped_column(Text)
+    end_status: Mapped[str | None] = mapped_column(String(10))
+    end_reason: Mapped[str | None] = mapped_column(Text)
+    end_at: Mapped[float | None] = mapped_column(Float(53))
+    end_heard_at: Mapped[float | None] = mapped_column(Float(53))
     dropped: Mapped[int] = mapped_column(Big, default=0)
     points: Mapped[int] = mapped_column(Big, default=0)
     arrivals: Mapped[int] = mapped_column(Big, default=0)

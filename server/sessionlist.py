@@ -115,8 +115,7 @@ def rows_json(connection: Connection, rows: Sequence[Row[Any]], now: float) -> l
 
 
 def _row_json(row: Row[Any], graphs: list[Any], project: str, now: float) -> dict[str, Any]:
-    shown, reason = status.shown(row.status, row.reason, row.heard_at, now)
-    ended_at = row.heard_at if reason == "silent" else row.ended_at
+    shown, reason, ended_at = status.shown(row, now)
     return {
         "id": row.id,
         "tag": row.tag,
@@ -160,8 +159,22 @@ def _graph_json(graph: Any, stats: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown_status(now: float) -> ColumnElement:
+    """status.shown in SQL: the status."""
+    silent, ended = _silent(now)
+    return case((and_(silent, ended), _columns.end_status), (silent, literal("cancelled")), else_=_columns.status)
+
+
+def _shown_end(now: float) -> ColumnElement:
+    """status.shown in SQL: the end, or the time `now` where there is none."""
+    silent, ended = _silent(now)
+    shown = case((and_(silent, ended), _columns.end_at), (silent, _columns.heard_at), else_=_columns.ended_at)
+    return func.coalesce(shown, now)
+
+
+def _silent(now: float) -> tuple[ColumnElement, ColumnElement]:
+    """Whether a session is silent; and if it is, whether it is what its ended writers say."""
     silent = and_(_columns.status == "active", _columns.heard_at < _silent_before(now))
-    return case((silent, literal("cancelled")), else_=_columns.status)
+    return silent, _columns.heard_at <= _columns.end_heard_at + status.WITH_THE_OTHERS
 
 
 def _silent_before(now: float) -> float:
@@ -177,9 +190,8 @@ def _order(connection: Connection, sort: str, now: float) -> list[Column]:
     """(expression, descending) by which to sort; the last is the key, which no two sessions share."""
     descending = sort.startswith("-")
     name = sort[1:] if descending else sort
-    elapsed = func.coalesce(_columns.ended_at, case((_columns.status == "active", now), else_=_columns.heard_at))
     done = case(
-        (_columns.status == "complete", 1.0),
+        (_shown_status(now) == "complete", 1.0),
         (_columns.max_iter.is_(None), null()),
         else_=cast(func.coalesce(_columns.last_x, -1) + 1, Float(53)) / _columns.max_iter,
     )
@@ -195,7 +207,7 @@ def _order(connection: Connection, sort: str, now: float) -> list[Column]:
         "eta": case((_shown_status(now) == "active", _columns.eta)),
         "group": _columns.group_name,
         "progress": done,
-        "elapsed": elapsed - _columns.created_at,
+        "elapsed": _shown_end(now) - _columns.created_at,
     }
     stat = _STAT.fullmatch(name)
     if name in plain:

@@ -1,4 +1,4 @@
-"""Silent sessions: any worker writes down, now and then, that a session has not been heard from."""
+"""Silent sessions: any worker writes down, now and then, what a session is that has not been heard from."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _run(app: Flask) -> None:
 
 
 def sweep(now: float) -> int:
-    """Mark the sessions that are silent at `now` as cancelled; returns how many."""
+    """Write down the status of the sessions that are silent at `now`; returns how many."""
     table = Session.__table__
     silent = (table.c.status == "active") & (table.c.heard_at < max(status.silent_before(now), -1e18))
     with reading() as connection:
@@ -49,13 +49,14 @@ def sweep(now: float) -> int:
                 return 0  # another worker is at it
         rows = connection.execute(select(table).where(silent).with_for_update(skip_locked=True)).all()
         for row in rows:
+            shown, reason, ended_at = status.shown(row, now)
             connection.execute(
                 update(table)
                 .where(table.c.key == row.key)
                 .values(
-                    status="cancelled",
-                    reason="silent",
-                    ended_at=row.heard_at,
+                    status=shown,
+                    reason=reason,
+                    ended_at=ended_at,
                     eta=None,
                     version=row.version + 1,
                 )

@@ -4,40 +4,49 @@ from __future__ import annotations
 
 import time
 
-from losswise_server.status import WriterState, settle
+from losswise_server.status import WriterState, ending, settled
 
 from losswise import records
 from tests.support.batches import Writing
 from tests.support.server import Server
 
 
-def writer(
-    name: str, started: float, heard: float, status: str | None = None, ended: float | None = None
-) -> WriterState:
-    return WriterState(name, 1, started, heard, ended, status, None)
+def writer(name: str, started: float, heard: float, status: str | None = None) -> WriterState:
+    return WriterState(name, 1, started, heard, None if status is None else heard, status, None)
+
+
+def settle(*writers: WriterState) -> str:
+    """What a session is whose writers are all gone."""
+    return settled(ending(writers), max(writer.heard_at for writer in writers))[0]
 
 
 def test_one_writer_decides() -> None:
     for status in ("complete", "failed", "cancelled"):
-        assert settle([writer("a", 0, 10, status, 10)], 11)[0] == status
-
-
-def test_active_while_one_lives() -> None:
-    ended, alive = writer("a", 0, 10, "complete", 10), writer("b", 0, 10)
-    assert settle([ended, alive], 20)[0] == "active"
-    assert settle([ended, alive], 100)[0] == "complete"
+        assert settle(writer("a", 0, 10, status)) == status
 
 
 def test_failed_if_one_failed_that_lived_with_the_last() -> None:
-    assert settle([writer("a", 0, 10, "failed", 10), writer("b", 0, 12, "complete", 12)], 13)[0] == "failed"
+    assert settle(writer("a", 0, 10, "failed"), writer("b", 0, 12, "complete")) == "failed"
 
 
 def test_a_run_that_failed_before_the_last_began_is_forgotten() -> None:
-    assert settle([writer("a", 0, 10, "failed", 10), writer("b", 20, 30, "complete", 30)], 31)[0] == "complete"
+    assert settle(writer("a", 0, 10, "failed"), writer("b", 20, 30, "complete")) == "complete"
 
 
 def test_a_killed_run_that_was_resumed_and_finished_is_complete() -> None:
-    assert settle([writer("a", 0, 10), writer("b", 100, 130, "complete", 130)], 131)[0] == "complete"
+    assert settle(writer("a", 0, 10), writer("b", 100, 130, "complete")) == "complete"
+
+
+def test_the_last_to_end_is_the_last_that_was_heard_whatever_its_clock_says() -> None:
+    ahead = WriterState("a", 1, 0, 10, 3_600, "failed", "error")
+    assert settle(ahead, writer("b", 20, 30, "cancelled")) == "failed"  # it seems to have lived with the last
+    ahead.status = "complete"
+    assert settle(ahead, writer("b", 20, 30, "cancelled")) == "cancelled"
+
+
+def test_a_writer_went_silent_alone_or_with_the_others() -> None:
+    assert settle(writer("a", 0, 10, "complete"), writer("b", 0, 25)) == "complete"
+    assert settle(writer("a", 0, 10, "complete"), writer("b", 0, 1_000)) == "cancelled"
 
 
 def test_two_processes_share_a_session(server: Server) -> None:
