@@ -18,7 +18,7 @@ from losswise.guard import guarded
 from losswise.journal import Journal
 from losswise.messages import say_once
 from losswise.records import Record
-from losswise.scribe import Scribe
+from losswise.scribe import Scribe, rough_size
 from losswise.sender import Sender
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ class Outbox:
         if not self.open:
             self._start()
         self.records.append(record)
-        self.records_size += _size(record)
+        self.records_size += rough_size(record)
         scribe = self._scribe
         if scribe is None:
             return
@@ -256,11 +256,6 @@ class Outbox:
             graph._clear()
         self.on_close()
         self.sources.clear()
-
-
-def _size(record: Record) -> int:
-    """Bytes in memory, about: texts are what can be large."""
-    return 500 + len(record.get("text") or "")
 
 
 def wait_until(done: Callable[[], bool], timeout: float) -> bool:

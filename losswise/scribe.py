@@ -203,21 +203,31 @@ class Scribe:
         graphs = list(outbox.graphs)  # before the records: a graph's record is put before the graph is listed
         limits = [graph.limit() for graph in graphs]
         self._look_at_memory()
-        self._write_records(self._record_lines(final))
+        self._write_taken(final)
+        while outbox.records:
+            self._write_records(self._portion())
         for graph, limit in zip(graphs, limits, strict=True):
             self._drain_graph(graph, limit)
 
-    def _record_lines(self, final: bool) -> list[bytes]:
-        records: list[Record] = []
-        size, self._outbox.records_size = self._outbox.records_size, 0
-        while self._outbox.records:
-            records.append(self._outbox.records.popleft())
-        if self._is_beyond_bound(size):
-            records = [record for record in records if record["type"] not in BOUNDED or self._is_left_out()]
+    def _write_taken(self, final: bool) -> None:
+        """What the sources have gathered."""
         for source in list(self._outbox.sources):
-            taken = source.take(final)
-            if not self._is_beyond_bound(0):
-                records += taken
+            self._write_records(self._lines(source.take(final)))
+
+    def _portion(self) -> list[bytes]:
+        """Some of the records as lines: texts can be large, and each is in memory several times on its way."""
+        records: list[Record] = []
+        size = 0
+        while self._outbox.records and size < WRITE_BYTES:
+            record = self._outbox.records.popleft()
+            records.append(record)
+            size += rough_size(record)
+        self._outbox.records_size = max(0, self._outbox.records_size - size)
+        return self._lines(records)
+
+    def _lines(self, records: list[Record]) -> list[bytes]:
+        if self._is_beyond_bound(0):
+            records = [record for record in records if record["type"] not in BOUNDED or self._is_left_out()]
         lines = []
         for record in records:
             try:
@@ -321,6 +331,11 @@ class Scribe:
             self.journal.unwritten, self._held = self._held, []
             self.journal.finish()
         self._tell_sender()
+
+
+def rough_size(record: Record) -> int:
+    """Bytes of a record in memory, about: texts are what can be large."""
+    return 500 + len(record.get("text") or "")
 
 
 class _Unwritable(Exception):
