@@ -209,8 +209,9 @@ class SessionState:
             return
         number = self._graph_number(record["graph"])
         x, t, y = record["x"], record["t"], record["y"]
-        for after, until, graph in self.row["rewinds"]:
-            if graph in (None, record["graph"]):
+        for after, until, graph, *writer in self.row["rewinds"]:
+            # what the rewind's own writer says after it is new, whatever its clock says
+            if graph in (None, record["graph"]) and not (self.writer and writer == [self.writer.id]):
                 x, t, y = _without_rewound(x, t, y, after, until)
         rows = pointstore.rows_of(self.key, number, self.row["arrivals"], x, t, y)
         if self._live_writer():
@@ -254,7 +255,8 @@ class SessionState:
     def _rewind(self, record: Record) -> None:
         self._flush_points()
         after, until, graph = record["after"], record["t"], record.get("graph")
-        self.row["rewinds"] = [*self.row["rewinds"], [after, until, graph]]
+        writer = self.writer.id if self.writer else None
+        self.row["rewinds"] = [*self.row["rewinds"], [after, until, graph, writer]]
         numbers = [int(number) for number in self.row["graph_stats"]] if graph is None else [self._graph_number(graph)]
         for number in numbers:
             self._take_back(number, after, until)

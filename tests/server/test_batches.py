@@ -173,7 +173,7 @@ def test_rewind_takes_back_also_what_arrives_later(server: Server) -> None:
     graph = run.graph()
     run.points(graph, list(range(40)), t=[1000.0 + x for x in range(40)], a=[float(x) for x in range(40)])
     run.send(records.rewind_record(19, 1100.0))
-    run.points(graph, [25, 30], t=[1025.0, 1030.0], a=[-5.0, -5.0])  # from a left-over journal
+    Writing(server, run.session).points(graph, [25, 30], t=[1025.0, 1030.0], a=[-5.0, -5.0])  # a left-over journal's
     run.points(graph, [20, 21], t=[1200.0, 1201.0], a=[100.0, 101.0])  # the resumed run
     series = server.points(graph)["a"]
     assert series["x"] == [*range(20), 20, 21]
@@ -181,6 +181,29 @@ def test_rewind_takes_back_also_what_arrives_later(server: Server) -> None:
     row = run.row()
     assert row["stats"]["a"] == {"min": 0.0, "max": 101.0, "last": 101.0, "count": 22}
     assert (row["last_x"], row["points"]) == (21, 22)
+
+
+def test_a_rewind_leaves_what_its_own_writer_records_after_it(server: Server) -> None:
+    """The clock of its machine is set back right after it; then another writer rewinds, too."""
+    killed = Writing(server)
+    graph = killed.graph()
+    killed.points(graph, [0, 1, 2, 3], t=[1000.0, 1001.0, 1002.0, 1003.0], a=[0.0, 1.0, 2.0, 3.0])
+    resumed = Writing(server, killed.session)
+    rewind = records.rewind_record(1, 1100.0)
+    points = records.points_record(graph, [2, 3, 4], [900.0, 901.0, 902.0], {"a": [20.0, 30.0, 40.0]})
+    resumed.send(rewind, points)
+    answer = server.post_batch(resumed.session, [rewind, points], writer=resumed.writer, seq=resumed.seq)
+    assert answer.status_code == 200  # sent again: neither taken back nor stored twice
+    killed.points(graph, [3, 4], t=[1003.5, 1004.0], a=[-3.0, -4.0])  # what had not been sent
+    series = server.points(graph)["a"]
+    assert (series["x"], series["y"]) == ([0, 1, 2, 3, 4], [0.0, 1.0, 20.0, 30.0, 40.0])
+    again = Writing(server, killed.session)
+    again.send(records.rewind_record(2, 1150.0))
+    again.points(graph, [3], t=[1140.0], a=[300.0])
+    resumed.points(graph, [4, 5], t=[903.0, 1151.0], a=[-40.0, 50.0])  # before that rewind, and after it
+    series = server.points(graph)["a"]
+    assert (series["x"], series["y"]) == ([0, 1, 2, 3, 5], [0.0, 1.0, 20.0, 300.0, 50.0])
+    assert resumed.row()["stats"]["a"] == {"min": 0.0, "max": 300.0, "last": 50.0, "count": 5}
 
 
 def test_deleted_sessions_stay_deleted(server: Server) -> None:
