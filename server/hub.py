@@ -100,12 +100,22 @@ class Hub:
             if not any(subscriber.project == change.project for subscriber in self._subscribers):
                 return
             for waiting in (self._points, self._rows):
-                known = waiting.get(change.session_key)
-                if known is None:
-                    waiting[change.session_key] = Change(**asdict(change))
-                else:
-                    known.join(change)
+                self._keep(waiting, change)
             self._changed.notify()
+
+    @staticmethod
+    def _keep(waiting: dict[int, Change], change: Change) -> None:
+        known = waiting.get(change.session_key)
+        if known is None:
+            waiting[change.session_key] = Change(**asdict(change))
+        else:
+            known.join(change)
+
+    def _put_back(self, points: list[Change], rows: list[Change]) -> None:
+        with self._changed:
+            for waiting, changes in ((self._points, points), (self._rows, rows)):
+                for change in changes:
+                    self._keep(waiting, change)
 
     def resync(self) -> None:
         """Tell every page to ask again: this process may have missed something."""
@@ -131,17 +141,25 @@ class Hub:
                 listen(app, self.publish, self.resync)
 
     def _run(self, app: Flask) -> None:
+        failed = False
         while not self._closed:
-            points, rows = self._take()
+            points: list[Change] = []
+            rows: list[Change] = []
             try:
+                points, rows = self._take()
                 with app.app_context():
                     self._deliver(points, rows)
+                failed = False
             except Exception:
-                # the database may be away: what was taken is gone, so pages ask again when it is back
+                # the database may be away: once more, then what was taken is gone; pages ask again in both cases,
+                # since part of it may have been sent
                 app.logger.exception("live events could not be read")
                 time.sleep(1)
                 with contextlib.suppress(Exception):
+                    if not failed:
+                        self._put_back(points, rows)
                     self.resync()
+                failed = not failed
 
     def _take(self) -> tuple[list[Change], list[Change]]:
         """Wait for changes that are due: a session's points every 100 ms at most, its row every 250 ms."""

@@ -14,6 +14,8 @@ from flask import Flask
 from .extensions import db
 from .live import CHANNEL, Change
 
+READY_WITHIN = 5.0
+
 
 def listen(app: Flask, publish: Callable[[Change], None], resync: Callable[[], None]) -> None:
     """Start the thread that publishes what it hears; it connects again by itself, and then calls `resync`."""
@@ -24,13 +26,13 @@ def listen(app: Flask, publish: Callable[[Change], None], resync: Callable[[], N
         target=_listen, args=(app, publish, resync, url, ready), name="losswise-listener", daemon=True
     )
     thread.start()
-    ready.wait(5)
+    ready.wait(READY_WITHIN)
 
 
 def _listen(
     app: Flask, publish: Callable[[Change], None], resync: Callable[[], None], url: str, ready: threading.Event
 ) -> None:
-    first = True
+    first, started = True, time.monotonic()
     while True:
         try:
             connection = psycopg2.connect(url, connect_timeout=10)
@@ -39,22 +41,25 @@ def _listen(
                 with connection.cursor() as cursor:
                     cursor.execute(f"LISTEN {CHANNEL}")
                 ready.set()
-                if not first:
+                # the first page has waited for it; where that took too long, it may have missed something
+                if not first or time.monotonic() - started > READY_WITHIN / 2:
                     resync()
                 _forward(connection, publish)
             finally:
                 connection.close()
-        except (psycopg2.Error, OSError) as error:
-            app.logger.warning("the database's notifications are interrupted: %s", str(error).strip())
+        except Exception as error:  # whatever it was: without this thread no page hears anything
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            app.logger.warning("the database's notifications are interrupted: %s", reason)
             time.sleep(1)
         first = False
 
 
 def _forward(connection: psycopg2.extensions.connection, publish: Callable[[Change], None]) -> None:
     while True:
-        if select.select([connection], [], [], 30) == ([], [], []):
-            with connection.cursor() as cursor:  # finds out that the server is gone
-                cursor.execute("SELECT 1")
+        # first what came together with an answer: it is read already, and select would not see it
         connection.poll()
         while connection.notifies:
             publish(Change(**json.loads(connection.notifies.pop(0).payload)))
+        if select.select([connection], [], [], 30) == ([], [], []):
+            with connection.cursor() as cursor:  # finds out that the server is gone
+                cursor.execute("SELECT 1")

@@ -7,7 +7,6 @@ import time
 
 from flask import Flask
 from sqlalchemy import select, text, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from . import live, status
 from .database import is_sqlite, reading, writing
@@ -30,8 +29,9 @@ def _run(app: Flask) -> None:
         try:
             with app.app_context():
                 sweep(time.time())
-        except SQLAlchemyError as error:
-            app.logger.warning("silent sessions could not be looked for: %s", str(error)[:300])
+        except Exception as error:  # whatever it was: nobody else would find the silent sessions
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            app.logger.warning("silent sessions could not be looked for: %s", reason)
 
 
 def sweep(now: float) -> int:

@@ -1,0 +1,145 @@
+"""The server's own threads: whatever goes wrong in one, it goes on, says so once, and no event is lost for good."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+import types
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from losswise_server import create_app, hub, listener, liveevents, sweep
+from losswise_server.config import load_settings
+from losswise_server.live import Change
+
+from tests.support.server import eventually
+
+CHANGE = Change("0" * 20, 1, 1, 0, 1)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Flask:
+    return create_app(load_settings(str(tmp_path), None, {"LW_SECRET_KEY": "x"}))
+
+
+def fails_first(times: int, then: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that raises what nobody expects so many times, and then does what it should."""
+    left = [None] * times
+
+    def call(*args: Any) -> Any:
+        if left:
+            left.pop()
+            raise ValueError("surprise\nin two lines")
+        return then(*args)
+
+    return call
+
+
+def clock(wait: Callable[[float], None]) -> Any:
+    """The module `time` of a thread that is not to take its time."""
+    return types.SimpleNamespace(time=lambda: 0.0, monotonic=lambda: 0.0, sleep=wait)
+
+
+def test_the_sweep_survives_whatever_happens(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    swept, go = threading.Event(), threading.Semaphore(2)
+    monkeypatch.setattr(sweep, "time", clock(lambda seconds: go.acquire()))
+    monkeypatch.setattr(sweep, "sweep", fails_first(1, lambda now: swept.set()))
+    with caplog.at_level(logging.WARNING):
+        thread = sweep.start_sweeping(app)
+        assert swept.wait(10)
+    assert thread.is_alive()
+    assert [record.getMessage() for record in caplog.records] == [
+        "silent sessions could not be looked for: ValueError: surprise in two lines"
+    ]
+
+
+def names(subscriber: hub.Subscriber) -> list[str]:
+    return [text.partition("\n")[0].removeprefix("event: ") for text in list(subscriber._events)]
+
+
+@pytest.mark.parametrize("where", ["session_event", "_take"])
+def test_an_event_that_could_not_be_read_comes_later(app: Flask, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    here = hub.Hub()
+    read = fails_first(1, lambda change: liveevents.event("session", change.session))
+    if where == "_take":
+        monkeypatch.setattr(here, "_take", fails_first(1, here._take))
+        read = fails_first(0, lambda change: liveevents.event("session", change.session))
+    monkeypatch.setattr(liveevents, "session_event", read)
+    subscriber = here.subscribe(app, CHANGE.project, frozenset())
+    assert subscriber is not None
+    here.publish(CHANGE)
+    eventually(lambda: names(subscriber)[-1] == "session")
+    assert names(subscriber) == ["hello", "hello", "session"]  # the page asks again, and hears it, too
+    here.publish(CHANGE)
+    eventually(lambda: names(subscriber)[-2:] == ["session", "session"])
+    here.close()
+
+
+def test_what_can_never_be_read_is_given_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = hub.Hub()
+    monkeypatch.setattr(liveevents, "session_event", fails_first(2, lambda change: liveevents.event("session", "next")))
+    subscriber = here.subscribe(app, CHANGE.project, frozenset())
+    assert subscriber is not None
+    here.publish(CHANGE)
+    eventually(lambda: names(subscriber) == ["hello", "hello", "hello"])
+    here.publish(CHANGE)
+    eventually(lambda: names(subscriber) == ["hello", "hello", "hello", "session"])
+    here.close()
+
+
+class Notifications:
+    """A connection to PostgreSQL that has read these notifications already; nothing more comes."""
+
+    def __init__(self, *payloads: str) -> None:
+        self.notifies = [types.SimpleNamespace(payload=payload) for payload in payloads]
+        self._socket, self._other = socket.socketpair()
+        self.fileno = self._socket.fileno
+
+    def poll(self) -> None: ...
+
+    def set_session(self, **options: Any) -> None: ...
+
+    def cursor(self) -> Any:
+        return self
+
+    def execute(self, statement: str) -> None: ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+def test_the_listener_hears_what_came_with_an_answer_and_survives_nonsense(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = json.dumps(asdict(CHANGE))
+    connections = [Notifications("nonsense"), Notifications(json.dumps({"a": 1})), Notifications(good)]
+    monkeypatch.setattr(listener.psycopg2, "connect", lambda *args, **options: connections.pop(0))
+    monkeypatch.setattr(listener, "time", clock(lambda seconds: None))
+    heard: list[Change] = []
+    asked_again: list[None] = []
+    with caplog.at_level(logging.WARNING):
+        listener.listen(app, heard.append, lambda: asked_again.append(None))
+        eventually(lambda: heard == [CHANGE], timeout=5)
+    assert len(asked_again) == 2
+    assert len(caplog.records) == 2
+
+
+def test_pages_ask_again_where_listening_began_late(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([0.0, 6.0])
+    monkeypatch.setattr(listener, "time", types.SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda s: None))
+    monkeypatch.setattr(listener.psycopg2, "connect", lambda *args, **options: Notifications())
+    asked_again = threading.Event()
+    listener.listen(app, lambda change: None, asked_again.set)
+    assert asked_again.wait(5)
