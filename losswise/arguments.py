@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from losswise.guard import guarded
 from losswise.naming import Placement
 from losswise.numeric import to_x
 from losswise.plain import name as plain_name
@@ -14,19 +15,28 @@ from losswise.plain import text as plain_text
 from losswise.records import INT64_MAX, INT64_MIN, KINDS, is_id
 
 
+@guarded("describing an error")
 def described_error(error: BaseException | Mapping[str, Any] | None) -> dict[str, str] | None:
+    """Type, message and traceback. What an error cannot say of itself is left empty."""
     if error is None:
         return None
     if isinstance(error, Mapping):
-        return {plain_name(key): plain_text(str(value)) for key, value in error.items()}
+        return {plain_name(key): safely(_said, value, "") for key, value in error.items()}
     if not isinstance(error, BaseException):
-        return {"type": "", "message": plain_text(str(error)), "traceback": ""}
-    lines = traceback.format_exception(type(error), error, error.__traceback__)
+        return {"type": "", "message": safely(_said, error, ""), "traceback": ""}
     return {
         "type": type(error).__name__,
-        "message": plain_text(str(error)),
-        "traceback": plain_text("".join(lines)),
+        "message": safely(_said, error, ""),
+        "traceback": safely(_trace, error, ""),
     }
+
+
+def _said(value: Any) -> str:
+    return plain_text(str(value))
+
+
+def _trace(error: BaseException) -> str:
+    return plain_text("".join(traceback.format_exception(type(error), error, error.__traceback__)))
 
 
 def safely(convert: Callable[[Any], str], value: Any, otherwise: str) -> str:

@@ -23,6 +23,8 @@ OPENING = 5.0
 
 COUNTED = 10_000
 """Images whose size is known to be counted."""
+LAST_FACTS = 2.0
+"""Seconds that facts which are still gathered get at the end."""
 LAST_IMAGES = 10.0
 """Seconds that images which are still encoded get at the end."""
 
@@ -70,13 +72,18 @@ class Companions:
             self._system.start()
 
     @guarded("ending what works beside a session")
-    def finish(self) -> None:
-        """Before the last record: hear out what is still under way, for a moment."""
+    def finish(self, begun: float, most: float) -> None:
+        """Before the last record: hear out what is still under way, for a moment.
+
+        Args:
+            begun: when the end began (time.monotonic), the same for all sessions that end together.
+            most: seconds since then, for all of it.
+        """
         if self._system is not None:
             self._system.stop()
         if self._facts is not None:
-            self._facts.wait(2.0)
-        if not self.images.wait(LAST_IMAGES):
+            self._facts.wait(max(0.0, begun + min(LAST_FACTS, most) - time.monotonic()))
+        if not self.images.wait(begun + min(LAST_IMAGES, most) - time.monotonic()):
             self.images.drop()
         if self._console is not None:
             self._console.stop()

@@ -15,6 +15,7 @@ from losswise.messages import say_once
 from losswise.numeric import is_slow, keep, to_float, to_x
 from losswise.plain import name as plain_name
 from losswise.records import KINDS, Record, graph_id, graph_record
+from losswise.single import Single
 
 if TYPE_CHECKING:
     from losswise.outbox import Outbox
@@ -53,7 +54,7 @@ class _Entry:
             self.is_slow = False
 
 
-class Graph:
+class Graph(Single):
     """One graph of a session. Made by `Session.graph`, not by hand.
 
     Attributes:

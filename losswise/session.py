@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -45,10 +46,11 @@ from losswise.records import (
     values_record,
 )
 from losswise.scribe import Scribe
+from losswise.single import Single
 from losswise.waiting import wait_delivered
 
 
-class Session:
+class Session(Single):
     """One training run: its graphs, params, values, and how it ended.
 
     Made before the training. What it is given is written to a journal on the local disk and delivered from
@@ -316,25 +318,22 @@ class Session:
         scribe = self._close(status, reason, error)
         if scribe is not None:
             wait_delivered([scribe], settings.end_timeout() if timeout is None else timeout)
-        if self._outbox is None or not self._outbox.open:
+        if self._outbox is None or not self._outbox.is_writing():
             ends.forget(self)
 
-    def _close(self, status: str, reason: str | None, error: Any) -> Scribe | None:
+    def _close(
+        self, status: str, reason: str | None, error: Any, begun: float | None = None, most: float = math.inf
+    ) -> Scribe | None:
         """Write down how it ended, without waiting for the delivery. None: it had ended before."""
         outbox = self._outbox
         if outbox is None or not outbox.open:
             self.status = status if outbox is None else self.status
             return None
         if self._companions is not None:
-            self._companions.finish()
-        self.status = status
-        described = None
-        try:
-            described = described_error(error)
-        finally:
-            self._left_as = (status, reason, described)
-            scribe = outbox.end(status_record(status, time.time(), reason, described))
-        return scribe
+            self._companions.finish(time.monotonic() if begun is None else begun, most)
+        described = described_error(error)
+        self.status, self._left_as = status, (status, reason, described)
+        return outbox.end(status_record(status, time.time(), reason, described))
 
     def expect(self, status: str, reason: str | None, error: Mapping[str, str] | None) -> None:
         """What the process's exit shall say of this session, if nothing ends it before and nothing goes wrong."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 REFUSED = 2.0
 """Seconds to wait where nobody listens or the key is not accepted, if nothing shorter is asked for."""
 WRITING = 30.0
-"""Seconds that the local disk gets for what is in memory."""
+"""Seconds that the local disk gets for what is in memory, of all journals together."""
 TELL_AFTER = 2.0
 TELL_EACH = 5.0
 
@@ -34,7 +34,7 @@ def wait_delivered(scribes: Sequence[Scribe], silent: float, most: float = float
     """
     started = time.monotonic()
     for scribe in scribes:
-        seconds = min(WRITING, max(0.0, started + most - time.monotonic()))
+        seconds = max(0.0, started + min(WRITING, most) - time.monotonic())
         if not wait_until(lambda scribe=scribe: not scribe.is_writing(), seconds):  # type: ignore[misc]
             say("the journal could not be written to its end in time")
     tell_at = started + TELL_AFTER
