@@ -34,7 +34,7 @@ class Placer:
         """Add values to their graphs; without an x, one after that of the last call."""
         if x is None:
             x = self._next_x
-        self._next_x = (x if type(x) is int else to_x(x) or 0) + 1
+        self._next_x = x + 1 if type(x) is int else (to_x(x) or 0) + 1
         given = tuple(metrics)
         for graph, names in self._placed.get(given) or self._place(given):
             graph.append_some(x, names, metrics)

@@ -22,6 +22,7 @@ except ImportError as error:
 from losswise.guard import guarded
 from losswise.integrations.callwatch import CallWatch
 from losswise.integrations.shared import label_x, session_options
+from losswise.messages import say_error
 from losswise.session import Session
 
 LEFT = {"type": "", "message": "fit was left by an exception that the script caught", "traceback": ""}
@@ -99,14 +100,15 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         if self._epochs_seen == 0:
             self._expect(epoch, (self.params or {}).get("steps"))
 
-    @guarded()
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._x = x = self._epoch_start + batch
-        if not logs:
-            return
-        self._loss = logs.get("loss")
-        if self._every and x % self._every == 0:
-            self._log(logs, x)
+        try:  # what `guarded` does, without its call: this runs at each step
+            self._x = x = self._epoch_start + batch
+            if logs:
+                self._loss = logs.get("loss")
+                if self._every and x % self._every == 0:
+                    self._log(logs, x)
+        except Exception as error:
+            say_error("running on_train_batch_end", error)
 
     @guarded()
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
