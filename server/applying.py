@@ -116,7 +116,6 @@ class SessionState:
         if self.replay:
             if row["status"] == "active":  # what is silent by now stays so
                 row["status"], row["reason"], row["ended_at"] = status.shown(SimpleNamespace(**row), self.now)
-                self.changed |= row["status"] != "active"
             return
         if self.writer is not None and self.writer.status is not None:
             return  # the resend of its end, or what it says after that: it need not live

@@ -146,6 +146,23 @@ def test_a_killed_run_resumed_at_once_and_finished_is_complete(house: House) -> 
     assert house.row()["ended_at"] == START + 40
 
 
+def test_the_table_sorts_by_the_end_that_it_shows(house: House) -> None:
+    made = []
+    for seconds in (30, 15, 40):
+        house.now, house.session = 0.0, records.new_id()
+        Process(house)
+        other = Process(house)
+        house.now = seconds
+        other.beat() if seconds == 15 else other.end()
+        made.append(house.session)
+    house.now = 101  # all are silent, the second without an end, and no sweep has been
+    with reading() as connection:
+        page = sessionlist.list_sessions(connection, [house.project], sort="elapsed", limit=1_000)
+    listed = [(row["id"], row["ended_at"] - START) for row in page["sessions"] if row["id"] in made]
+    assert listed == [(made[1], 15), (made[0], 30), (made[2], 40)]
+    assert house.sweep() == 3
+
+
 def test_a_sweep_tells_what_it_found(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     killed = Process(house)
     Process(house, resumed=True).end("failed", "error")
@@ -204,10 +221,10 @@ def test_nobody_said_how_it_ended(house: House) -> None:
 def test_who_was_brought_back_by_a_point_has_not_ended(house: House) -> None:
     run = Process(house)
     run.end()
-    house.now = 5
+    house.now = 100
     run.point(1)
     assert house.status() == "active"
-    house.now = 66
+    house.now = 161
     assert house.status() == "cancelled (silent)"
 
 
