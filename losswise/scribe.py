@@ -31,7 +31,7 @@ IDLE = 1.0
 """Longest sleep, and seconds between two looks at what is on the disk."""
 BREATHING = 60.0
 """Seconds between two signs of life in the journal's folder."""
-LAST_VALUES = 20.0
+LAST_VALUES = 5.0
 """Seconds that values which are still computed get at the end."""
 BOUNDED = ("text", "values")
 """Records that are dropped, beside points, where the journal has reached its bound."""
@@ -110,12 +110,10 @@ class Scribe:
         """Write what there is, and wait for more. False: it was the last."""
         outbox = self._outbox
         asked, ending = outbox.asked, self.ending
+        self._drain_guarded(final=False)
         if ending is not None:
             self._wait_for_values()
-        try:
-            self._drain(final=ending is not None)
-        except Exception as error:
-            say_error("writing down points", error)
+            self._drain_guarded(final=True)
         if not self._read_values():
             self.written = asked
         if self.sender is not None and self.sender.deleted:
@@ -133,6 +131,12 @@ class Scribe:
             self._breathed_at = time.monotonic()
             self.journal.breathe()
         return True
+
+    def _drain_guarded(self, final: bool) -> None:
+        try:
+            self._drain(final)
+        except Exception as error:
+            say_error("writing down points", error)
 
     def _read_values(self) -> bool:
         """Have values read that an accelerator may still be computing, by a thread of their own. False: there

@@ -273,7 +273,7 @@ def test_params_values_and_texts_after_the_start(recorder: Recorder) -> None:
     }
     assert session.params["rate"] == 0.1
     assert recorder.records("values")[0]["values"] == {"best": 0.5, "cell": {"list": [1]}}
-    text = recorder.records("text")[0]
+    [text] = [record for record in recorder.records("text") if record["name"] == "notes"]
     assert (text["name"], text["text"], text["x"]) == ("notes", "**bold** ? 🎉", 4)
     assert recorder.records("session")[-1]["max_iter"] == 50
 

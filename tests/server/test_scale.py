@@ -56,6 +56,7 @@ def test_a_thousand_sessions_sorted_by_the_server(server: Server) -> None:
     assert [session["params"]["seed"] for session in second["sessions"]] == best[::-1][100:200]
 
 
+@pytest.mark.full
 def test_a_million_points_with_spike_and_nan(server: Server, long_run: tuple[str, str]) -> None:
     session, graph = long_run
     stat = server.session(session)["graphs"][0]["stats"]["loss"]

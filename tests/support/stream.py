@@ -52,7 +52,10 @@ class Stream:
             try:
                 event = self.events.get(timeout=max(0.01, deadline - time.monotonic()))
             except queue.Empty:
-                raise AssertionError(f"no such {name} event in {timeout} s; saw {seen}") from None
+                state = "ended" if self.ended.is_set() else "open"
+                raise AssertionError(
+                    f"no such {name} event in {timeout} s; saw {seen}; the stream is {state}"
+                ) from None
             if event[0] == name and check(event[1]):
                 return event[1]
             seen.append(event[0])
