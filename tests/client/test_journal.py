@@ -197,14 +197,13 @@ def test_where_the_folder_cannot_be_written_another_is_taken(
     recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
-    (tmp_path / "temporary").mkdir()
     monkeypatch.setenv("LW_JOURNAL_DIR", str(tmp_path / "file"))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr("losswise.folders._temporary", lambda: tmp_path / "temporary")
     monkeypatch.setenv("LW_MODE", "offline")
     with losswise.Session(track_git=False) as session:
         session.graph("loss").append(0, {"a": 1.0})
     assert "so it is kept in" in capsys.readouterr().err
-    [folder] = (tmp_path / "temporary").glob("losswise-*")
+    folder = tmp_path / "temporary"
     assert folder.stat().st_mode & 0o777 == 0o700
     assert points_of(journal_records(folder / "journals"), "a") == [(0, 1.0)]
     monkeypatch.delenv("LW_MODE")

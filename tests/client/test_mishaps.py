@@ -299,7 +299,7 @@ def test_a_user_without_a_home(recorder: Recorder, monkeypatch: pytest.MonkeyPat
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "home", nowhere)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("losswise.folders._temporary", lambda: tmp_path / "temporary")
     monkeypatch.delenv("LW_JOURNAL_DIR")
     with losswise.Session(track_git=False) as session:
         session.graph("loss").append(0, {"a": 1.0})

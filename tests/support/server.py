@@ -24,7 +24,9 @@ def clean_environment(home: Path, **more: str) -> dict[str, str]:
     drop = ("LW_", "BUILDKITE_", "LBR_", "GITHUB_", "XDG_")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(drop)}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    environ.update(HOME=str(home), USERPROFILE=str(home), PYTHONUNBUFFERED="1", **more)
+    home.mkdir(parents=True, exist_ok=True)
+    # temporary files too: `losswise sync` looks for journals among them
+    environ.update(HOME=str(home), USERPROFILE=str(home), TMPDIR=str(home), PYTHONUNBUFFERED="1", **more)
     return environ
 
 
