@@ -207,9 +207,9 @@ class Scribe:
         graphs = list(outbox.graphs)  # before the records: a graph's record is put before the graph is listed
         limits = [graph.limit() for graph in graphs]
         self._look_at_memory()
-        self._write_taken(final)
-        while outbox.records:
+        while outbox.records:  # the session's own record is the first of all
             self._write_records(self._portion())
+        self._write_taken(final)
         for graph, limit in zip(graphs, limits, strict=True):
             self._drain_graph(graph, limit)
 

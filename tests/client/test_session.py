@@ -347,3 +347,11 @@ def test_values_that_are_no_dictionary_are_one_sentence(recorder: Recorder, caps
         session.set_values(5)  # type: ignore[arg-type]
         session.set_values({"best": 1})
     assert "set_values takes a dictionary, not 5" in capsys.readouterr().err
+
+
+def test_the_first_record_is_the_session_s(recorder: Recorder) -> None:
+    for _ in range(10):
+        with losswise.Session(track_git=False) as session:
+            session.graph("loss").append(0, {"a": 1.0})
+    firsts = [batch["records"][0]["type"] for batch in recorder.batches if batch.get("seq") == len(batch["records"])]
+    assert firsts == ["session"] * 10
