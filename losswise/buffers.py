@@ -12,7 +12,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 HEAD = 3
@@ -66,12 +66,13 @@ class Columns:
         return len(self.rows) + sum(map(len, self._old))
 
     def number_beyond(self) -> int | None:
-        """The number of the first row that the next `take` leaves; None where it leaves none."""
+        """A number below which the next `take` takes something, and all that there is; None: without a limit."""
         self._turn()
         place = self._read + MAX_TAKEN * self._size
+        first = _number(self._old[0], self._read) if self._old and len(self._old[0]) > self._read else -1
         for rows in (*self._old, self.rows):
             if len(rows) > place:
-                return int(struct.unpack_from("=q", rows, place)[0])
+                return max(_number(rows, place), first + 1)  # a thread may be late with a row by any number of rows
             place = 0  # a take reads from one buffer only
         return None
 
@@ -120,13 +121,60 @@ class Columns:
             self._read = 0
 
 
+def _number(rows: bytearray, place: int) -> int:
+    return int(struct.unpack_from("=q", rows, place)[0])
+
+
+class Spread(Columns):
+    """The buffer of a set of names that belong to several graphs: one row for all of them.
+
+    Args:
+        names: of the values of a row.
+        members: of each graph, what takes its points, and its names.
+    """
+
+    __slots__ = ("_members",)
+
+    def __init__(self, names: tuple[str, ...], members: Sequence[tuple[Callable[[Points], None], Sequence[str]]]):
+        super().__init__(names)
+        self._members = members
+
+    def hand_out(self, before: int) -> bool:
+        """Give the graphs their parts of the rows that `take` takes. False: there are none."""
+        points = self.take(before)
+        if points is None:
+            return False
+        encoded: dict[str, str] = {}
+        for receive, names in self._members:
+            receive(points._replace(y={name: points.y[name] for name in names}, encoded=encoded))
+        return True
+
+
 class Points(NamedTuple):
-    """Points of one graph as columns. A None in `y` means that the name has no value there."""
+    """Points of one graph as columns. A None in `y` means that the name has no value there.
+
+    Attributes:
+        encoded: where several graphs have the same x and t, these as text, once one of them is written.
+    """
 
     numbers: Sequence[int]
     x: Sequence[int]
     t: Sequence[float]
     y: dict[str, Any]
+    encoded: dict[str, str] | None = None
+
+    def split(self, before: int) -> tuple[Points | None, Points | None]:
+        """The rows before the first one whose number is not below `before`, and the others."""
+        if max(self.numbers) < before:
+            return self, None
+        count = next(place for place, number in enumerate(self.numbers) if number >= before)
+        if not count:
+            return None, self
+        front, back = (
+            Points(self.numbers[part], self.x[part], self.t[part], {name: y[part] for name, y in self.y.items()})
+            for part in (slice(count), slice(count, None))
+        )
+        return front, back
 
 
 def merge(parts: list[Points]) -> Points:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from losswise.arguments import safely
-from losswise.buffers import MAX_TAKEN, Columns, Points, merge
+from losswise.buffers import HEAD, MAX_TAKEN, Columns, Points, merge
 from losswise.guard import guarded
 from losswise.messages import say_once
 from losswise.numeric import is_slow, keep, to_float, to_x
@@ -24,7 +24,7 @@ MAX_COLUMNS = 200
 """Sets of names that get a buffer of their own; what is beyond goes by the side way."""
 
 _now = time.time
-_PLAIN = (float, int)
+PLAIN = (float, int)
 """Numbers that cannot change and are at hand; NumPy's float64 and bool are among them."""
 
 
@@ -116,7 +116,7 @@ class Graph(Single):
                 return
             columns = self._columns[tuple(y)]
             for value in y.values():
-                if not isinstance(value, _PLAIN):
+                if not isinstance(value, PLAIN):
                     raise TypeError
             if type(x) is not int:
                 raise TypeError
@@ -136,7 +136,7 @@ class Graph(Single):
             columns = self._columns[names]
             values = [metrics[name] for name in names]
             for value in values:
-                if not isinstance(value, _PLAIN):
+                if not isinstance(value, PLAIN):
                     raise TypeError
             if type(x) is not int or self._every:
                 raise TypeError
@@ -172,9 +172,10 @@ class Graph(Single):
 
     def _clear(self) -> None:
         """Forget what was not taken: at the start, and in a forked child, where the parent sends it."""
-        self._numbers = itertools.count()
+        self._numbers = itertools.count() if self._outbox is None else self._outbox.numbers
         self._columns: dict[Any, Columns] = {}
         self._side: deque[_Entry] = deque()
+        self._received: list[Points] = []
 
     def record(self) -> Record:
         """What the server is told of this graph."""
@@ -182,11 +183,14 @@ class Graph(Single):
 
     def waiting(self) -> int:
         """Bytes that wait for the scribe (points of the side way count as 500 each)."""
-        return sum(columns.waiting() for columns in list(self._columns.values())) + 500 * len(self._side)
+        return sum(columns.waiting() for columns in list(self._columns.values())) + 500 * (
+            len(self._side) + len(self._received)
+        )
 
     def held(self) -> int:
         """Bytes in memory."""
-        return sum(columns.held() for columns in list(self._columns.values())) + 500 * len(self._side)
+        received = sum(8 * (HEAD + len(points.y)) * len(points.x) for points in self._received)
+        return sum(columns.held() for columns in list(self._columns.values())) + 500 * len(self._side) + received
 
     def is_slow(self) -> bool:
         """Whether points wait whose values an accelerator may still be computing."""
@@ -197,6 +201,13 @@ class Graph(Single):
         for entry in list(self._side):
             if entry.is_slow:
                 entry.read()
+
+    def leave_out_slow(self) -> None:
+        """Forget points whose values are not computed yet, so that those behind them are not lost, too."""
+        for _ in range(len(self._side)):
+            entry = self._side.popleft()
+            if not entry.is_slow:
+                self._side.append(entry)
 
     def take(self, limit: int) -> Points | None:
         """Take out, in the order in which they came, points with a number below `limit`.
@@ -209,14 +220,22 @@ class Graph(Single):
             number = columns.number_beyond()
             limit = limit if number is None else min(limit, number)
         parts = [part for columns in list(self._columns.values()) if (part := columns.take(limit))]
+        parts.extend(self._take_received(limit))
         while side and side[-1].number >= limit:
             self._side.appendleft(side.pop())
         parts.extend(self._read_side(side))
         return merge(parts) if parts else None
 
-    def limit(self) -> int:
-        """A number above those of all points that were appended before this call."""
-        return next(self._numbers)
+    def receive(self, points: Points) -> None:
+        """Take over points of a buffer that several graphs share. Called by the scribe."""
+        self._received.append(points)
+
+    def _take_received(self, limit: int) -> list[Points]:
+        if not self._received:
+            return []
+        parts = [points.split(limit) for points in self._received]
+        self._received = [later for _now, later in parts if later]
+        return [now for now, _later in parts if now]
 
     def _take_side(self, limit: int) -> tuple[list[_Entry], int]:
         """Points of the side way that are ready, from the front; and the number at which to stop."""

@@ -7,13 +7,15 @@ disk where 20 MiB of points have gathered.
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from losswise.buffers import Spread
 from losswise.guard import guarded
 from losswise.journal import Journal
 from losswise.messages import say_once
@@ -63,7 +65,8 @@ class Outbox:
         full: `append` shall wait for the disk.
         open: a writer is at work. After `end` the next record opens another.
         closed: nothing can be recorded any more (deleted on the server, no disk); whatever comes is dropped.
-        graphs, records, sources: what the scribe empties.
+        graphs, spreads, records, sources: what the scribe empties; spreads by their names.
+        numbers: of the points of all graphs, in the order in which they come.
         records_size: bytes of the records, about.
         asked: number of the last call that waits until all before it is written.
         last_x: the greatest x written so far.
@@ -103,6 +106,8 @@ class Outbox:
         self.asked = 0
         self.records: deque[Record] = deque()
         self.records_size = 0
+        self.numbers = itertools.count()
+        self.spreads: dict[Any, Spread] = {}
         self._lock = threading.RLock()
         self._scribe: Scribe | None = None
 
@@ -194,6 +199,7 @@ class Outbox:
         """Something waits to be written."""
         return bool(
             self.records
+            or any(spread.waiting() for spread in list(self.spreads.values()))
             or any(graph.waiting() and not graph.is_slow() for graph in list(self.graphs))
             or any(source.waiting() for source in list(self.sources))
         )
@@ -203,7 +209,12 @@ class Outbox:
         return self.open or (self._scribe is not None and self._scribe.is_writing())
 
     def is_full(self) -> bool:
-        return self.records_size + sum(graph.held() for graph in list(self.graphs)) > FULL
+        buffers: list[Graph | Spread] = [*self.graphs, *list(self.spreads.values())]
+        return self.records_size + sum(buffer.held() for buffer in buffers) > FULL
+
+    def limit(self) -> int:
+        """A number above those of all points that were added before this call."""
+        return next(self.numbers)
 
     def write_out(self, timeout: float) -> bool:
         """Have everything that was recorded before this call written to the journal. False: not in time."""
@@ -216,8 +227,9 @@ class Outbox:
         return wait_until(lambda: scribe.written >= asked or not scribe.is_writing(), timeout)
 
     def flush(self, timeout: float) -> bool:
-        """Wait until the server has acknowledged all that was recorded before this call."""
-        deadline = time.monotonic() + timeout
+        """Wait until the server has acknowledged all that was recorded before this call, while there is hope."""
+        begun = time.monotonic()
+        deadline = begun + timeout
         if not self.open and self.has_work():
             self.attend()
         self.write_out(timeout)
@@ -226,8 +238,12 @@ class Outbox:
             return False
         sender, count = scribe.sender, scribe.journal.count
         sender.nudge()
+        was_hurried = sender.hurried
+        if sender.refused:  # what is over by now would else be found out by the next attempt, a minute later
+            sender.hurry()
         left = deadline - time.monotonic()
-        wait_until(lambda: sender.has_sent(count) or not sender.is_at_work(), left)
+        wait_until(lambda: sender.has_sent(count) or not sender.is_at_work() or sender.is_hopeless(begun), left)
+        sender.hurried = was_hurried
         return sender.has_sent(count) and not scribe.dropped
 
     def end(self, status: Record) -> Scribe | None:
@@ -251,6 +267,7 @@ class Outbox:
         self.signal = False
         self.records.clear()
         self.records_size = 0
+        self.spreads.clear()
         for graph in list(self.graphs):
             graph._outbox = None
             graph._clear()

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from losswise.graph import Graph
+from losswise.buffers import Spread
+from losswise.graph import MAX_COLUMNS, PLAIN, Graph
+from losswise.guard import guarded
 from losswise.naming import Placement, place
 from losswise.numeric import to_x
 from losswise.plain import name as plain_name
 
+if TYPE_CHECKING:
+    from losswise.outbox import Outbox
+    from losswise.session import Session
+
 REMEMBERED = 1_000
 """Sets of names that are placed once and for all."""
+
+_now = time.time
 
 Placed = list[tuple[Graph, tuple[Any, ...]]]
 
@@ -22,9 +31,15 @@ class Placer:
     Args:
         graph: makes the graph of a title and a kind: `Session.graph`.
         places: a person's own places by name, which win over the rule.
+
+    Attributes:
+        outbox: where points go; None: nowhere.
+        labels: what stands at the axes of the graph that a name is the first of: those of x and y.
     """
 
     def __init__(self, graph: Callable[..., Graph], places: Mapping[str, Placement]) -> None:
+        self.outbox: Outbox | None = None
+        self.labels: Callable[[str], tuple[str, str]] = lambda name: ("", "")
         self._graph = graph
         self._places = places
         self._next_x = 0
@@ -32,22 +47,67 @@ class Placer:
 
     def append(self, metrics: Mapping[str, Any], x: Any) -> None:
         """Add values to their graphs; without an x, one after that of the last call."""
+        outbox = self.outbox
+        if outbox is None:
+            return
+        try:
+            spread = outbox.spreads[tuple(metrics)]
+            values = metrics.values()
+            for value in values:
+                if not isinstance(value, PLAIN):
+                    raise TypeError
+            if x is None:
+                x = self._next_x
+            if type(x) is not int:
+                raise TypeError
+            # packing fails before anything is added, where an int does not fit
+            spread.rows.extend(spread.pack(next(outbox.numbers), x, _now(), *values))
+            self._next_x = x + 1
+            if outbox.signal:
+                outbox.attend()
+        except Exception:
+            self._append_to_each(metrics, x)
+
+    @guarded("logging")
+    def _append_to_each(self, metrics: Mapping[str, Any], x: Any) -> None:
+        """The side way: the first time of a set of names, and whatever is not plain numbers."""
         if x is None:
             x = self._next_x
         self._next_x = x + 1 if type(x) is int else (to_x(x) or 0) + 1
         given = tuple(metrics)
-        for graph, names in self._placed.get(given) or self._place(given):
+        placed = self._placed.get(given) or self._place(given)
+        for graph, names in placed:
             graph.append_some(x, names, metrics)
+        self._open_spread(given, placed)
+
+    def _open_spread(self, names: tuple[Any, ...], placed: Placed) -> None:
+        outbox = self.outbox
+        if outbox is None or outbox.closed or len(outbox.spreads) >= MAX_COLUMNS:
+            return
+        is_plain = names and all(type(name) is str and plain_name(name) == name for name in names)
+        if is_plain and not any(graph.display_interval for graph, _names in placed):
+            spread = Spread(names, [(graph.receive, members) for graph, members in placed])
+            outbox.spreads.setdefault(names, spread)  # another thread may be as far
 
     def _place(self, names: tuple[Any, ...]) -> Placed:
         """Each graph with those of the names that are drawn on it."""
         titles: dict[str, list[Any]] = {}
-        kinds: dict[str, str | None] = {}
+        options: dict[str, tuple[str, str, str | None]] = {}
         for name in names:
-            placement = place(plain_name(name), self._places)
+            plain = plain_name(name)
+            placement = place(plain, self._places)
             titles.setdefault(placement.title, []).append(name)
-            kinds.setdefault(placement.title, placement.kind)
-        placed = [(self._graph(title, kind=kinds[title]), tuple(members)) for title, members in titles.items()]
+            options.setdefault(placement.title, (*self.labels(plain), placement.kind))
+        placed = [(self._graph(title, *options[title]), tuple(members)) for title, members in titles.items()]
         if len(self._placed) < REMEMBERED:
             self._placed[names] = placed
         return placed
+
+
+def label_axes(session: Session, labels: Callable[[str], tuple[str, str]]) -> None:
+    """Have `session.log` label the axes of the graphs that it makes.
+
+    Args:
+        labels: tells, of a name, the label of x and that of y.
+    """
+    session._placer.labels = labels

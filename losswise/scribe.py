@@ -123,10 +123,11 @@ class Scribe:
             return False
         if self._rest():
             return True
-        outbox.signal = True  # from here on an append wakes this thread
-        if not outbox.has_work() and self.ending is None:
-            with contextlib.suppress(queue.Empty):  # now and then, since a caller may be interrupted before he wakes us
-                self._wake.get(timeout=IDLE)
+        if not outbox.has_work():
+            outbox.signal = True  # from here on an append wakes this thread
+            if not outbox.has_work() and self.ending is None:
+                with contextlib.suppress(queue.Empty):  # a caller may be interrupted before he wakes us
+                    self._wake.get(timeout=IDLE)
         if self.journal is not None and time.monotonic() > self._breathed_at + BREATHING:
             self._breathed_at = time.monotonic()
             self.journal.breathe()
@@ -161,6 +162,8 @@ class Scribe:
         while self._read_values():
             if time.monotonic() > until:
                 say_once(("values", id(self)), "an accelerator does not tell the last values; they are left out")
+                for graph in list(self._outbox.graphs):
+                    graph.leave_out_slow()
                 return
             time.sleep(0.005)
 
@@ -205,13 +208,26 @@ class Scribe:
     def _drain(self, final: bool) -> None:
         outbox = self._outbox
         graphs = list(outbox.graphs)  # before the records: a graph's record is put before the graph is listed
-        limits = [graph.limit() for graph in graphs]
+        limit = outbox.limit()
         self._look_at_memory()
         while outbox.records:  # the session's own record is the first of all
             self._write_records(self._portion())
         self._write_taken(final)
-        for graph, limit in zip(graphs, limits, strict=True):
-            self._drain_graph(graph, limit)
+        lines = _Lines()
+        try:
+            self._drain_graphs(graphs, limit, lines)
+        finally:
+            self._write_points(lines)
+
+    def _drain_graphs(self, graphs: list[Graph], limit: int, lines: _Lines) -> None:
+        while True:
+            spreads = list(self._outbox.spreads.values())
+            below = min([limit, *(number for spread in spreads if (number := spread.number_beyond()) is not None)])
+            handed = [spread.hand_out(below) for spread in spreads]
+            for graph in graphs:
+                self._drain_graph(graph, below, lines)
+            if below >= limit or not any(handed):  # a thread that is late with a row keeps what is behind it back
+                return
 
     def _write_taken(self, final: bool) -> None:
         """What the sources have gathered."""
@@ -242,24 +258,17 @@ class Scribe:
                 say_error(f"writing down a {record.get('type')} record", error)
         return lines
 
-    def _drain_graph(self, graph: Graph, limit: int) -> None:
-        lines: list[bytes] = []
-        points: list[int] = []
-        size = 0
+    def _drain_graph(self, graph: Graph, limit: int, lines: _Lines) -> None:
         while taken := graph.take(limit):
             self.last_point_at = max(self.last_point_at, taken.t[-1])
             self._outbox.last_x = max(self._outbox.last_x, taken.x[-1])
             if self._outbox.sketch is not None:
                 self._outbox.sketch.add(graph.title, taken)
             for line, count in points_lines(graph.id, taken):
-                lines.append(line)
-                points.append(count)
-                size += len(line)
-            if size > WRITE_BYTES:
-                self._write_points(lines, points)
-                lines, points, size = [], [], 0
+                lines.add(line, count)
+            if lines.size > WRITE_BYTES:
+                self._write_points(lines)
             self._look_at_memory()
-        self._write_points(lines, points)
 
     def _look_at_memory(self) -> None:
         self._outbox.full = self._outbox.is_full()
@@ -275,17 +284,18 @@ class Scribe:
         if self._held:
             self._held = self._held[self._write(self._held) :]
 
-    def _write_points(self, lines: list[bytes], points: list[int]) -> None:
-        """Write lines of points, so many in each."""
-        if not lines:
+    def _write_points(self, lines: _Lines) -> None:
+        """Write lines of points, and empty the list."""
+        if not lines.lines:
             return
-        if self._is_beyond_bound(sum(map(len, lines))):
+        if self._is_beyond_bound(lines.size):
             self._is_left_out()
-            self.dropped += sum(points)
+            self.dropped += sum(lines.points)
         elif self._held:  # points of a graph that is not written down have no place
-            self.dropped += sum(points)
+            self.dropped += sum(lines.points)
         else:
-            self.dropped += sum(points[self._write(lines) :])
+            self.dropped += sum(lines.points[self._write(lines.lines) :])
+        lines.clear()
 
     def _is_left_out(self) -> bool:
         """Say that the bound is reached. Returns False, as in 'is it kept?'."""
@@ -335,6 +345,28 @@ class Scribe:
             self.journal.unwritten, self._held = self._held, []
             self.journal.finish()
         self._tell_sender()
+
+
+class _Lines:
+    """Lines of points to be written at once.
+
+    Attributes:
+        points: how many stand in each.
+        size: bytes of all.
+    """
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def add(self, line: bytes, points: int) -> None:
+        self.lines.append(line)
+        self.points.append(points)
+        self.size += len(line)
+
+    def clear(self) -> None:
+        self.lines: list[bytes] = []
+        self.points: list[int] = []
+        self.size = 0
 
 
 def rough_size(record: Record) -> int:

@@ -163,7 +163,7 @@ class Session(Single):
             return
         bound = settings.journal_bound()
         outbox = Outbox(self.id, target, journal_folders(), mode == "online", bound, self._opening)
-        self._outbox = outbox
+        self._outbox = self._placer.outbox = outbox
         self._companions = Companions(self, outbox)
         notebook.attend(self, outbox)
         outbox.attend()
@@ -237,7 +237,6 @@ class Session(Single):
         """
         return ImageSequence(self._companions.images if self._companions is not None else None, x, name)
 
-    @guarded("logging")
     def log(self, metrics: Mapping[str, Any], x: int | float | None = None) -> None:
         """Add values to the graphs on which their names belong; see `losswise.naming`.
 
@@ -248,7 +247,10 @@ class Session(Single):
         Example:
             >>> session.log({"train_loss": 0.31, "val_accuracy": 0.92}, x=17)
         """
-        self._placer.append(metrics, x)
+        try:  # what `guarded` does, without its call: this runs at each step
+            self._placer.append(metrics, x)
+        except Exception as error:
+            say_error("logging", error)
 
     @guarded("setting values")
     def set_values(self, values: Mapping[str, Any]) -> None:

@@ -21,8 +21,9 @@ except ImportError as error:
 
 from losswise.guard import guarded
 from losswise.integrations.callwatch import CallWatch
-from losswise.integrations.shared import label_x, session_options
+from losswise.integrations.shared import session_options
 from losswise.messages import say_error
+from losswise.placing import label_axes
 from losswise.session import Session
 
 LEFT = {"type": "", "message": "fit was left by an exception that the script caught", "traceback": ""}
@@ -68,10 +69,9 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         self.session: Session | None = None
         self._options = session_options(tag, params, max_iter, {"track_git": track_git, **options})
         self._every = _batches_between(log_freq, display_interval)
-        self._labelled: set[tuple[str, ...]] = set()
         self._x = -1  # of the last batch
-        self._logged: tuple[int, tuple[str, ...]] = (-1, ())
-        self._loss: Any = None
+        self._logs: Mapping[str, Any] = {}  # the last that came
+        self._logged: tuple[int, Mapping[str, Any]] = (-1, {})
         self._in_fit = False
         self._epochs_seen = 0  # of this fit
         self._fit_start = self._epoch_start = 0  # x of the first batch
@@ -85,7 +85,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         self._leave()
         frame = _frame_of_fit()
         session = self._open(frame)
-        self._in_fit, self._epochs_seen, self._loss = True, 0, None
+        self._in_fit, self._epochs_seen, self._logs = True, 0, {}
         self._fit_start = self._x + 1
         # Keras calls no hook when fit raises. So says a thread that looks at the stack; and, where the script
         # ends before that, the process's exit
@@ -104,9 +104,10 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         try:  # what `guarded` does, without its call: this runs at each step
             self._x = x = self._epoch_start + batch
             if logs:
-                self._loss = logs.get("loss")
-                if self._every and x % self._every == 0:
-                    self._log(logs, x)
+                self._logs = logs
+                if self._every and x % self._every == 0 and self.session is not None:
+                    self.session.log(logs, x)
+                    self._logged = (x, logs)
         except Exception as error:
             say_error("running on_train_batch_end", error)
 
@@ -116,9 +117,9 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         values = dict(logs or {})
         values.setdefault("learning_rate", self._learning_rate())
         values["epoch_seconds"] = time.perf_counter() - self._epoch_began
-        at, names = self._logged
-        self._log({name: y for name, y in values.items() if y is not None and (at != x or name not in names)}, x)
-        self._loss = values.get("loss", self._loss)
+        at, known = self._logged
+        self._log({name: y for name, y in values.items() if y is not None and (at != x or name not in known)}, x)
+        self._logs = {**self._logs, **values}
         if self._epochs_seen == 0 and (self.params or {}).get("steps") is None:
             self._expect(epoch, self._x + 1 - self._epoch_start)
         self._epochs_seen += 1
@@ -128,9 +129,10 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         self._leave()
         if self.session is None:
             return
-        if getattr(self.model, "stop_training", False) and _is_broken(self._loss):
+        loss: Any = self._logs.get("loss")
+        if getattr(self.model, "stop_training", False) and _is_broken(loss):
             # keras.callbacks.TerminateOnNaN ends fit as if all were well
-            message = f"fit was stopped because the loss became {float(self._loss)} at batch {self._x}"
+            message = f"fit was stopped because the loss became {float(loss)} at batch {self._x}"
             error = {"type": "NonFiniteLoss", "message": message, "traceback": ""}
             self.session.done("failed", "error", error)
         else:
@@ -173,6 +175,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         found = {name: value for name, value in self._found(fit).items() if name not in own}
         if self.session is None:
             self.session = Session(**{**self._options, "params": {**found, **own}})
+            label_axes(self.session, self._labels)
             summary = _summary(self.model)
             if summary:
                 self.session.text("model summary", f"```\n{summary}\n```")
@@ -211,21 +214,13 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         self.session.max_iter = self._fit_start + (epochs - epoch) * steps
 
     def _log(self, values: Mapping[str, Any], x: int) -> None:
-        if self.session is None or not values:
-            return
-        names = tuple(values)
-        if names not in self._labelled:
-            self._label(self.session, names)
-        self.session.log(values, x)
-        self._logged = (x, names)
+        if self.session is not None and values:
+            self.session.log(values, x)
+            self._logged = (x, values)
 
-    def _label(self, session: Session, names: tuple[str, ...]) -> None:
-        """A word at the axes of their graphs, before anything else makes these."""
-        self._labelled.add(names)
-        for name in names:
-            by_batch = self._every and not name.startswith(("val_", "test_", "epoch_", "learning_rate"))
-            note = "running mean of the epoch" if by_batch else ""
-            label_x(session, name, "batch", self._options.get("graphs"), note)
+    def _labels(self, name: str) -> tuple[str, str]:
+        by_batch = self._every and not name.startswith(("val_", "test_", "epoch_", "learning_rate"))
+        return "batch", "running mean of the epoch" if by_batch else ""
 
     def _learning_rate(self) -> float | None:
         rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)

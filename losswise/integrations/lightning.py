@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import Any
 
 from losswise.guard import guarded
-from losswise.integrations.shared import label_x, session_options
+from losswise.integrations.shared import session_options
+from losswise.placing import label_axes
 from losswise.session import Session
 
 _PACKAGES = ("lightning.pytorch", "pytorch_lightning")
@@ -88,7 +89,6 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
         self._prefix = prefix
         self._save_dir = save_dir
         self._session: Session | None = None
-        self._labelled: set[tuple[str, ...]] = set()
         self._epoch: tuple[int | None, Any] | None = None  # x and value as last logged
         self._trainer: weakref.ref[Any] | None = None  # whose total of steps is to be read
 
@@ -98,6 +98,7 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
         """The losswise.Session, made on first use. Other ranks than zero get Lightning's dummy."""
         if self._session is None:
             self._session = Session(**self._options)
+            label_axes(self._session, lambda name: ("step", ""))
             self._options["resume"] = self._session.id  # a copy in another process goes on with it
         return self._session
 
@@ -126,7 +127,7 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
     @guarded()
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Log values at a step; left out, one more than the last."""
-        session = self.experiment
+        session = self._session or self.experiment
         if self._trainer is not None:
             self._learn_total(session)
         values = {f"{self._prefix}/{name}": y for name, y in metrics.items()} if self._prefix else dict(metrics)
@@ -135,11 +136,6 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
             # Lightning logs it beside each group of metrics, so twice or more at one step
             self._epoch = (step, epoch)
             values["epoch"] = epoch
-        names = tuple(values)
-        if names not in self._labelled:
-            self._labelled.add(names)
-            for name in names:
-                label_x(session, name, "step", self._options.get("graphs"))
         session.log(values, step)
 
     @_rank_zero
@@ -194,7 +190,7 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
             session.max_iter = int(total)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_session": None, "_trainer": None, "_labelled": set()}
+        return {**self.__dict__, "_session": None, "_trainer": None}
 
 
 def _described(model: Any) -> tuple[str, int, int]:

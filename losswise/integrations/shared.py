@@ -1,4 +1,4 @@
-"""What every integration needs: wrong arguments are told where they are given, and graphs get their labels."""
+"""What every integration needs: wrong arguments are told where they are given."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from losswise.arguments import check_params, check_texts, checked_max_iter, checked_places
-from losswise.naming import place
 from losswise.session import Session
 
 
@@ -25,9 +24,3 @@ def session_options(
     checked_places(options.get("graphs"))
     inspect.signature(Session).bind(tag=tag, params=params, max_iter=max_iter, **options)
     return {"tag": tag, "params": params, "max_iter": max_iter, **options}
-
-
-def label_x(session: Session, name: str, xlabel: str, graphs: Mapping[str, Any] | None, note: str = "") -> None:
-    """Make the graph on which `session.log` will draw `name`, with a word at its x axis (and y axis)."""
-    placement = place(name, graphs)
-    session.graph(placement.title, xlabel=xlabel, ylabel=note, kind=placement.kind)
