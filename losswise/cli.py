@@ -88,8 +88,10 @@ def _login(arguments: argparse.Namespace) -> int:
 
 def _no_server(address: str, problem: str) -> str:
     """What may be wrong with the address, in words that say what to try."""
+    from losswise.wire import NO_HTTPS
+
     root = re.match(r"https?://[^/]+", address)
-    if "SSL" in problem:
+    if problem == NO_HTTPS:
         return f"{address} does not speak https; try http://"
     if root and root[0] != address:
         return f"no losswise server answers at {address} ({problem}); try {root[0]}, without what follows it"
@@ -113,7 +115,7 @@ def _sync(arguments: argparse.Namespace) -> int:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from losswise.sync import status
+    from losswise.unsent import status
 
     return status(arguments.folder)
 

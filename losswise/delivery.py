@@ -59,18 +59,21 @@ class Delivery:
     Args:
         reader: of the journal.
         wire: to the server.
-        replay: it is sent after the fact, which makes no dead session active.
-        quietly: say nothing of a server that cannot be reached.
+        replay: it is sent after the fact, which makes no dead session active; whoever sends it tells of a
+            server that takes nothing.
+        quietly: say nothing of a refused key or a deleted session either.
         batch_bytes: journal bytes in a batch.
 
     Attributes:
         acknowledged: number of the last record that the server has, or that was set aside.
         freed: bytes of segments and images that were removed since they are delivered.
         freed_images: those of images alone.
+        ahead: bytes of acknowledged records whose segment is still there.
         deleted: the session was deleted on the server; nothing of it will ever be taken.
         failures: attempts in a row without an answer.
         set_aside: records that the server refused.
         is_server_lost: the last attempt failed for a reason that other journals would meet, too.
+        problem: what stood in the way of the last attempt, as a sentence; empty where it was told.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class Delivery:
         batch_bytes: int = BATCH_BYTES,
     ) -> None:
         self.acknowledged = reader.number
-        self.freed = self.freed_images = 0
+        self.freed = self.freed_images = self.ahead = 0
         self.deleted = False
         self.failures = 0
         self.set_aside = 0
@@ -94,9 +97,18 @@ class Delivery:
         self._batch_bytes = batch_bytes
         self._told_outage = False
         self.is_server_lost = False
+        self.problem = ""
         self._tell: Callable[[str], None] = _say_nothing if quietly else say
+        self._tell_outage: Callable[[str], None] = _say_nothing if quietly or replay else say
         self._is_blobs_turn = False
         self._unreadable: set[str] = set()
+
+    def is_idle(self) -> bool:
+        """Nothing stands there to be sent now."""
+        with contextlib.suppress(OSError):
+            self._fill()
+            return not self._pending and self._next_blob() is None
+        return False
 
     def step(self) -> Outcome:
         """Send one batch, or the bytes of one image, and do what the answer asks for.
@@ -106,7 +118,7 @@ class Delivery:
         try:
             self._fill()
         except OSError as error:  # a network file system may fail for a moment
-            return self._wait(Answer(0, {}, problem=f"its journal cannot be read: {error}"))
+            return self._wait(Answer(0, {}), f"the journal {self._reader.path} cannot be read ({error})")
         blob = self._next_blob() if self._is_blobs_turn or not self._pending else None
         self._is_blobs_turn = blob is None
         if blob is not None:
@@ -144,8 +156,10 @@ class Delivery:
             return
         while lines := self._reader.read(self._batch_bytes):
             first = self._reader.number - len(lines) + 1
+            known = max(0, self.acknowledged + 1 - first)
+            self.ahead += _size(lines[:known])
             if self._reader.number > self.acknowledged:
-                self._pending = lines[max(0, self.acknowledged + 1 - first) :]
+                self._pending = lines[known:]
                 return
 
     def _body(self, records: list[bytes], seq: int | None) -> bytes:
@@ -163,15 +177,22 @@ class Delivery:
 
     def _accept(self, last: int) -> Outcome:
         """Forget up to `last`. A server that went back to an older state gets no endless loop."""
-        self._recovered()
         if last <= self.acknowledged:
-            return self._wait(Answer(200, {}, problem=f"it keeps record {last}, not what was sent"))
-        self._pending = self._pending[last - self.acknowledged :]
-        self.acknowledged = last
-        self.freed += self._reader.forget(last)
+            words = f"{self._wire.base_url} takes nothing (it keeps record {last}, not what was sent)"
+            return self._wait(Answer(200, {}), words)
+        self._recovered()
+        self._take_off(last - self.acknowledged)
+        freed = self._reader.forget(last)
+        self.freed += freed
+        self.ahead = max(0, self.ahead - freed)
         if not self._pending:
             self._portion = None
         return Outcome(Step.SENT)
+
+    def _take_off(self, count: int) -> None:
+        self.ahead += _size(self._pending[:count])
+        self._pending = self._pending[count:]
+        self.acknowledged += count
 
     def _next_blob(self) -> Path | None:
         """The bytes of an image that the server does not have yet: whatever lies beside the journal."""
@@ -214,8 +235,8 @@ class Delivery:
         if tried > 1:
             self._portion = tried // 2
             return Outcome(Step.SENT)
-        record = self._pending.pop(0)
-        self.acknowledged += 1
+        record = self._pending[0]
+        self._take_off(1)
         self.set_aside += 1
         self._portion = None
         self._keep_refused(record, answer)
@@ -272,6 +293,7 @@ class Delivery:
     def _wait_for_person(self, key: object, sentence: str) -> Outcome:
         """Somebody must do something before the server takes anything."""
         self.failures += 1
+        self.problem = ""
         if self._tell is say:
             say_once(key, sentence)
         self._told_outage = True
@@ -287,12 +309,12 @@ class Delivery:
             return self._wait(answer)
         return self._heed(answer)
 
-    def _wait(self, answer: Answer) -> Outcome:
+    def _wait(self, answer: Answer, words: str = "") -> Outcome:
         self.failures += 1
+        self.problem = words or f"{self._wire.base_url} {_trouble(answer)}"
         if self.failures >= 2 and not self._told_outage:  # one broken connection is no outage
             self._told_outage = True
-            problem = answer.error or answer.problem
-            self._tell(f"{self._wire.base_url} cannot be reached ({problem}); everything is kept and sent later")
+            self._tell_outage(f"{self.problem}; everything is kept and sent later")
         if answer.status in (429, 503) and answer.retry_after is not None:
             return Outcome(Step.RETRY, answer.retry_after, wished=True)
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.failures - 1, 10))
@@ -300,13 +322,27 @@ class Delivery:
 
     def _recovered(self) -> None:
         if self._told_outage:
-            self._tell(f"{self._wire.base_url} answers again; sending what was kept")
+            self._tell_outage(f"{self._wire.base_url} answers again; sending what was kept")
         self._told_outage = False
         self.failures = 0
 
 
 def _say_nothing(text: str) -> None:
     """For deliveries that nobody watches."""
+
+
+def _size(records: list[bytes]) -> int:
+    """Bytes that they take in the journal."""
+    return sum(map(len, records)) + len(records)
+
+
+def _trouble(answer: Answer) -> str:
+    """What is wrong with a server, after its address."""
+    if answer.status == 0:
+        return f"cannot be reached ({answer.problem})"
+    if not answer.body:
+        return f"takes nothing (HTTP {answer.status}, and not a losswise server's answer)"
+    return f"takes nothing (HTTP {answer.status}{': ' if answer.error else ''}{answer.error})"
 
 
 def _describe(record: bytes) -> str:

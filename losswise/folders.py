@@ -33,7 +33,7 @@ def journal_folder() -> Path:
 def journal_folders() -> list[Path]:
     """Where journals may lie: the folder for them and, where it cannot be written, one of this user's among the
     temporary files. Not created here."""
-    return [journal_folder(), _temporary() / "journals"]
+    return list(dict.fromkeys([journal_folder(), _temporary() / "journals"]))
 
 
 def _temporary() -> Path:

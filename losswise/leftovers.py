@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import socket
 import threading
-import time
 from pathlib import Path
 
 from losswise import journal
 from losswise.delivery import Delivery, Step
+from losswise.folders import journal_folders
 from losswise.guard import guarded, guarded_thread
 from losswise.login import load_login
 from losswise.reader import Reader
@@ -18,8 +20,12 @@ from losswise.wire import Wire
 PAUSE = 0.5
 """Seconds between two requests: the session that runs goes first."""
 BATCH_BYTES = 512 * 1024
+LAST = 2.0
+"""Seconds that the request which is on its way gets when the process ends."""
 
 _started = threading.Event()
+_ending = threading.Event()
+_threads: list[threading.Thread] = []
 
 
 @guarded("sending what earlier sessions left")
@@ -27,67 +33,101 @@ def send_soon(folder: Path, target: Target) -> None:
     """Send, once in this process, the journals in the folder whose writers are dead. Waits for nothing.
 
     Args:
-        folder: of journals.
+        folder: of journals; those that sessions of this user go to are looked through, too.
         target: an address that answers, and its key; journals of other addresses go there only with a
             stored login of that address.
     """
-    if not _started.is_set():
-        _started.set()
-        guarded_thread(_run, "losswise-leftovers", folder, target).start()
-
-
-def _run(folder: Path, target: Target) -> None:
-    unreachable: set[str] = set()
-    for path in journal.find(folder):
-        time.sleep(PAUSE)
-        _send(path, target, unreachable)
-
-
-def _send(path: Path, target: Target, unreachable: set[str]) -> None:
-    """Send one journal, if it is ours to send; what stands in the way is left for `losswise sync`."""
-    paths = journal.Paths(path)
-    try:
-        reader = Reader(path)
-    except (OSError, ValueError):
+    if _started.is_set():
         return
-    header = reader.header
-    key = _key_for(header.base_url, target)
-    try:
-        if header.host != socket.gethostname() or key is None or header.base_url in unreachable:
-            return
-        if not paths.sending.acquire():
-            return
+    _started.set()
+    thread = guarded_thread(_Round(target).send_all, "losswise-leftovers", folder)
+    with contextlib.suppress(RuntimeError):  # the process is at its end
+        thread.start()
+        _threads.append(thread)
+
+
+@atexit.register
+@guarded("ending what sends earlier sessions")
+def _finish() -> None:
+    """Let the request on its way come to its end, so that what is sent is taken away, and begin no other."""
+    _ending.set()
+    with contextlib.suppress(KeyboardInterrupt):
+        for thread in _threads:
+            thread.join(LAST)
+
+
+class _Round:
+    """One walk through the folders.
+
+    Args:
+        target: the address that answers, and its key.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._unreachable: set[str] = set()
+        self._has_sent = False
+
+    def send_all(self, folder: Path) -> None:
+        for place in dict.fromkeys([folder, *journal_folders()]):
+            for path in journal.find(place):
+                if self._is_over():
+                    return
+                self._send(path)
+
+    def _is_over(self) -> bool:
+        """The process ends. Even a short one sends something."""
+        return self._has_sent and _ending.is_set()
+
+    def _send(self, path: Path) -> None:
+        """Send one journal, if it is ours to send; what stands in the way is left for `losswise sync`."""
+        paths = journal.Paths(path)
         try:
-            if not journal.lives(paths, header) and not _deliver(reader, Wire(header.base_url, key)):
-                unreachable.add(header.base_url)
+            reader = Reader(path)
+        except (OSError, ValueError):
+            return
+        header = reader.header
+        key = self._key_for(header.base_url)
+        try:
+            if header.host != socket.gethostname() or key is None or header.base_url in self._unreachable:
+                return
+            if not paths.sending.acquire():
+                return
+            try:
+                if not journal.lives(paths, header):
+                    self._deliver(reader, Wire(header.base_url, key))
+            finally:
+                paths.sending.release(remove=True)
         finally:
-            paths.sending.release(remove=not path.exists())
-    finally:
-        reader.close()
+            reader.close()
 
+    def _key_for(self, base_url: str) -> str | None:
+        """The key that is held for this very address."""
+        if base_url == self._target.base_url:
+            return self._target.api_key
+        login = load_login()
+        return login.api_key if login is not None and login.base_url == base_url else None
 
-def _key_for(base_url: str, target: Target) -> str | None:
-    """The key that is held for this very address."""
-    if base_url == target.base_url:
-        return target.api_key
-    login = load_login()
-    return login.api_key if login is not None and login.base_url == base_url else None
-
-
-def _deliver(reader: Reader, wire: Wire) -> bool:
-    """Send all of it and take it away. False: the server did not answer."""
-    delivery = Delivery(reader, wire, replay=True, quietly=True, batch_bytes=BATCH_BYTES)
-    try:
-        while True:
-            outcome = delivery.step()
-            if outcome.step is Step.RETRY:
-                return False
-            if outcome.step is not Step.SENT:
-                break
-            time.sleep(PAUSE)
-    finally:
-        wire.close()
-    if outcome.step is Step.IDLE or delivery.deleted:
+    def _deliver(self, reader: Reader, wire: Wire) -> None:
+        """Send all of it and take it away, unless the server takes it no more or the process ends."""
+        delivery = Delivery(reader, wire, replay=True, quietly=True, batch_bytes=BATCH_BYTES)
+        try:
+            while not delivery.is_idle() and not delivery.deleted:
+                if not self._is_its_turn():
+                    return
+                if delivery.step().step is Step.RETRY:
+                    self._unreachable.add(wire.base_url)
+                    return
+        finally:
+            wire.close()
         reader.close()
         reader.paths.remove()
-    return True
+
+    def _is_its_turn(self) -> bool:
+        """Wait between two requests. False: the process ends."""
+        if self._has_sent:
+            _ending.wait(PAUSE)
+        if self._is_over():
+            return False
+        self._has_sent = True
+        return True

@@ -37,13 +37,18 @@ class Progress:
         """So many bytes more are done."""
         self._done += size
         if self._is_shown and time.monotonic() - self._drawn_at > EACH:
-            self._drawn_at = time.monotonic()
-            share = min(1.0, self._done / self._total)
-            bar = "█" * round(WIDTH * share) + "░" * (WIDTH - round(WIDTH * share))
-            _write(f"{CLEAR}sending {bar} {share:4.0%} of {size_text(self._total)}")
+            self._draw()
+
+    def _draw(self) -> None:
+        self._drawn_at = time.monotonic()
+        share = min(1.0, self._done / self._total)
+        bar = "█" * round(WIDTH * share) + "░" * (WIDTH - round(WIDTH * share))
+        _write(f"{CLEAR}sending {bar} {share:4.0%} of {size_text(self._total)}")
 
     def __enter__(self) -> Progress:
         messages.line_start = CLEAR if self._is_shown else ""
+        if self._is_shown:
+            self._draw()
         return self
 
     def __exit__(

@@ -12,7 +12,7 @@ from pathlib import Path
 from losswise import leftovers
 from losswise.delivery import Delivery, Outcome, Step
 from losswise.guard import guarded_thread
-from losswise.journal import Journal
+from losswise.journal import Header, Journal
 from losswise.reader import Reader
 from losswise.records import is_sha256
 from losswise.settings import Target
@@ -24,6 +24,8 @@ READ_AGAIN = 5
 """Attempts to open the journal, a second apart."""
 LAST_PAUSE = 0.5
 """Longest pause between attempts while somebody waits for the end."""
+REFUSED = 2.0
+"""Seconds that somebody waits where nobody listens or the key is not accepted, if nothing shorter is asked for."""
 
 
 class Sender:
@@ -46,6 +48,7 @@ class Sender:
         self.stopped = False
         self.deleted = False
         self.hurried = False
+        self._ahead = 0
         self._journal: Journal | None = None
         self._opened = threading.Event()
         self._target = target
@@ -72,10 +75,16 @@ class Sender:
         return not (self.finished or self.stopped) and self._thread.is_alive()
 
     @property
-    def path(self) -> Path:
-        """The journal's file."""
+    def header(self) -> Header:
+        """Of the journal."""
         assert self._journal is not None
-        return self._journal.path
+        return self._journal.header
+
+    @property
+    def folder(self) -> Path:
+        """Where the journal lies."""
+        assert self._journal is not None
+        return self._journal.paths.folder
 
     def has_sent(self, count: int) -> bool:
         """Whether the server has so many records, and all images."""
@@ -91,6 +100,16 @@ class Sender:
         if self._journal is None:
             return 0
         return self._journal.count + len(self._journal.unwritten) - self.acknowledged + self._images()
+
+    def unsent_size(self) -> int:
+        """Bytes of them, about: the heads of files are counted in."""
+        if self._journal is None:
+            return 0
+        return max(0, self._journal.size - self._ahead) + sum(map(len, self._journal.unwritten))
+
+    def is_hopeless(self, since: float) -> bool:
+        """Whether waiting has no sense any more that began then (time.monotonic)."""
+        return self.refused and time.monotonic() - max(since, self.heard_at) > REFUSED
 
     def nudge(self) -> None:
         """The journal has grown, or is complete."""
@@ -165,6 +184,7 @@ class Sender:
                 leftovers.send_soon(journal.paths.folder, self._target)
             self.acknowledged = delivery.acknowledged
             self.heard_at = time.monotonic()
+            self._ahead = delivery.ahead
             journal.forgotten(delivery.freed)
             delivery.freed = 0
         if outcome.step is Step.RETRY:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from losswise.login import load_login
 from losswise.messages import say_once
+from losswise.plain import size_text
 
 DEFAULT_BASE_URL = "http://127.0.0.1:3000"
 MODES = ("online", "offline", "disabled")
@@ -95,7 +96,8 @@ def _positive(name: str, pattern: re.Pattern[str], default: float) -> float:
         return default
     found = pattern.fullmatch(chosen)
     if found is None:
-        say_once((name, chosen), f"{name} is {chosen!r}, which cannot be read; {default:g} is taken")
+        wanted, taken = ("size", size_text(default)) if pattern is _SIZE else ("number of seconds", f"{default:g} s")
+        say_once((name, chosen), f"{name} is {chosen!r}, which is no {wanted}; {taken} is taken")
         return default
     unit = found[2].lower().removesuffix("b") if pattern is _SIZE else ""
     return float(found[1]) * _UNITS[unit]

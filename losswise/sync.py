@@ -1,38 +1,54 @@
-"""`losswise sync` and `losswise status`: journals that outlived their process, or never had a server."""
+"""`losswise sync`: sends the journals that outlived their process, or never had a server."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterable
+from enum import IntEnum
 
-from losswise.delivery import Delivery, Step
-from losswise.folders import journal_folders
-from losswise.journal import Paths, find, lives
+from losswise.delivery import Delivery, Outcome, Step
+from losswise.journal import Paths, lives
 from losswise.messages import say
 from losswise.plain import size_text
 from losswise.progress import Progress
 from losswise.reader import Incomplete, Reader
 from losswise.settings import Target, resolve
+from losswise.unsent import Begun, Unreadable, Unsent, folders_of, look
 from losswise.wire import Wire
 
 ATTEMPTS = 4
 """Attempts in a row without an answer after which `sync` gives up on the server."""
+PATIENCE = 45.0
+"""Seconds in which the server has taken nothing after which no other attempt is begun."""
+TELL_AFTER = 5.0
+"""Seconds in which the server has taken nothing after which that is told."""
 
 
-@dataclass(frozen=True)
-class Sent:
-    """What became of one journal.
+class Fate(IntEnum):
+    """What became of a journal; of a session, the greatest of its journals'."""
+
+    SENT = 0
+    DELETED = 1
+    SENT_SO_FAR = 2
+    BY_OTHERS = 3
+    LEFT = 4
+
+
+class GivenUp(Exception):
+    """The server takes nothing, so that the other sessions need not be tried.
 
     Attributes:
-        is_done: nothing of it is left to send.
-        is_lost: the server did not answer, so the other journals need not be tried.
+        problem: a sentence; empty where it was told.
+        is_refused: nobody listens there.
     """
 
-    is_done: bool
-    is_lost: bool = False
+    def __init__(self, problem: str, is_refused: bool) -> None:
+        super().__init__(problem)
+        self.problem, self.is_refused = problem, is_refused
 
 
 def sync(folder: str | os.PathLike[str] | None = None) -> int:
@@ -45,145 +61,255 @@ def sync(folder: str | os.PathLike[str] | None = None) -> int:
 
     Returns:
         The exit status: 0 where nothing is left unsent.
+
+    Raises:
+        KeyboardInterrupt: by Ctrl-C, after a line that says what is left.
     """
-    folders = _folders(folder)
-    if folder is not None and not folders[0].is_dir():
-        say(f"there is no folder {folders[0]}")
+    folders = folders_of(folder)
+    if not folders:
         return 1
-    journals = [path for place in folders for path in find(place)]
+    found = [journal for place in folders for journal in look(place)]
+    unreadable = [journal for journal in found if isinstance(journal, Unreadable)]
+    journals = [journal for journal in found if isinstance(journal, Unsent)]
+    for file in unreadable:
+        say(f"{file.path} cannot be read: {file.problem}")
+    for begun in found:
+        if isinstance(begun, Begun):
+            _clear_away(begun.paths)
     if not journals:
-        say(f"nothing is left to send in {folders[0]}")
-        return 0
+        say(f"nothing {'else ' if unreadable else ''}is left to send in {folders[0]}")
+        return 1 if unreadable else 0
     target = resolve()
     if target.api_key is None:
-        say(f"no API key for {target.base_url}: `losswise login {target.base_url}`, or set LW_API_KEY")
+        left = _are(len(_sessions(journals)), "left")
+        say(f"no API key for {target.base_url}, so {left}: `losswise login {target.base_url}`, or set LW_API_KEY")
         return 1
-    left = 0
-    with Progress(sum(Paths(path).size() for path in journals)) as progress:
-        for place_in_list, journal in enumerate(journals):
-            sent = send(journal, target, progress.advance)
-            left += not sent.is_done
-            if sent.is_lost:
-                left += len(journals) - place_in_list - 1
-                break
-    say(f"{len(journals) - left} of {len(journals)} journals are sent" + (f", {left} are left" if left else ""))
-    return 1 if left else 0
+    _tell_other_addresses(journals, target.base_url)
+    is_done = _Sync(target, journals).run()
+    return 0 if is_done and not unreadable else 1
 
 
-def send(path: Path, target: Target, advance: Callable[[int], None] = lambda size: None) -> Sent:
-    """Send one journal, unless another process is sending it.
+class _Sync:
+    """One walk through the journals, session by session.
 
     Args:
-        path: of its first segment.
         target: where to.
-        advance: told of the bytes that are done.
+        journals: oldest first.
     """
-    paths = Paths(path)
-    try:
-        if not paths.sending.acquire():
-            say(f"{paths.stem}: its own script sends it")
-            return Sent(is_done=False)
-        reader = Reader(path)
-    except FileNotFoundError:
-        paths.sending.release(remove=True)
-        return Sent(is_done=True)  # sent by somebody else in this moment
-    except Incomplete:
-        return _without_a_record(paths)
-    except (OSError, ValueError) as error:
-        paths.sending.release(remove=True)
-        say(f"{path.name} cannot be read: {error}")
-        return Sent(is_done=False)
-    was_alive = lives(paths, reader.header)
-    wire = Wire(target.base_url, target.api_key or "")
-    delivery = Delivery(reader, wire, replay=True)
-    try:
-        finished = _deliver(delivery, reader, advance)
-        torn = reader.torn()
-    finally:
-        reader.close()
-        wire.close()
-        is_over = not was_alive and not lives(paths, reader.header)
-    if finished and is_over and torn:
-        say(f"{path.name}: its last line is torn ({torn} bytes, written as the process died) and dropped")
-    if (finished and is_over) or delivery.deleted:
-        paths.remove()
-    paths.sending.release(remove=True)
-    going_on = "" if is_over else "; its script goes on, so run this again later"
-    if not delivery.deleted:
-        say(f"{paths.stem}: {delivery.acknowledged} records are with {target.base_url}{going_on}")
-    is_done = finished or delivery.deleted
-    return Sent(is_done, is_lost=not is_done and delivery.is_server_lost)
 
+    def __init__(self, target: Target, journals: list[Unsent]) -> None:
+        self._target = target
+        self._sessions = _sessions(journals)
+        self._progress = Progress(sum(journal.size for journal in journals))
+        self._silence = _Silence(target.base_url)
+        self._size = 0  # bytes sent of the session which is sent
+        self._fates: dict[str, Fate] = {}
+        self._ahead = 0  # bytes that the server has of the journal which is sent, though they stand on the disk
 
-def _without_a_record(paths: Paths) -> Sent:
-    """A journal that had just begun: nothing is in it, and where its writer is dead nothing comes."""
-    if not paths.alive.is_held():
-        paths.remove()
-    paths.sending.release(remove=True)
-    return Sent(is_done=True)
-
-
-def _deliver(delivery: Delivery, reader: Reader, advance: Callable[[int], None]) -> bool:
-    """Send until nothing is left (True), or the server gives no answer for some attempts (False)."""
-    while True:
-        before = reader.done + delivery.freed_images
-        outcome = delivery.step()
-        advance(reader.done + delivery.freed_images - before)
-        if outcome.step is Step.IDLE:
-            return True
-        if outcome.step is Step.STOPPED:
-            return False
-        if outcome.step is Step.RETRY:
-            if outcome.refused or delivery.failures >= ATTEMPTS:
+    def run(self) -> bool:
+        """Send them and tell of each. True: nothing is left unsent."""
+        with self._progress, self._silence:
+            try:
+                for session, journals in self._sessions.items():
+                    self._fates[session] = self._send_session(session, journals)
+            except GivenUp as lost:
+                self._tell_left(lost)
                 return False
-            time.sleep(min(outcome.pause, 10.0))
+            except KeyboardInterrupt:
+                say(f"interrupted; {self._left()}. Run this again to send the rest")
+                raise
+        self._tell_all()
+        return max(self._fates.values()) < Fate.BY_OTHERS
 
+    def _send_session(self, session: str, journals: list[Unsent]) -> Fate:
+        self._size = 0
+        fate = max(self._send_journal(journal) for journal in journals)
+        url = f"{self._target.base_url}/s/{session} ({size_text(self._size)})"
+        if fate is Fate.SENT:
+            say(f"session {session} is sent: {url}")
+        if fate is Fate.SENT_SO_FAR:
+            say(f"session {session} is sent up to now: {url}; its script goes on, so run this again later")
+        return fate
 
-@dataclass(frozen=True)
-class Unsent:
-    """A journal as `losswise status` lists it."""
-
-    session: str
-    base_url: str
-    created_at: float
-    size: int
-    state: str
-
-
-def unsent(folder: Path) -> Iterator[Unsent]:
-    """What stands in a folder, oldest first. What cannot be read is told of and passed over."""
-    for path in find(folder):
-        paths = Paths(path)
+    def _send_journal(self, journal: Unsent) -> Fate:
+        paths, header = journal.paths, journal.header
         try:
-            reader = Reader(path)
+            if not paths.sending.acquire():
+                who = "its own script" if lives(paths, header) else "another process"
+                say(f"session {header.session}: {who} is sending it")
+                self._progress.advance(journal.size)
+                return Fate.BY_OTHERS
+            try:
+                return self._send(paths, Reader(paths.segments()[0]))
+            finally:
+                paths.sending.release(remove=True)
+        except (FileNotFoundError, IndexError):  # sent by somebody else in this moment
+            return Fate.SENT
+        except (Incomplete, OSError, ValueError) as error:
+            say(f"session {header.session}: its journal {paths.segment(1)} cannot be sent ({error})")
+            return Fate.LEFT
+
+    def _send(self, paths: Paths, reader: Reader) -> Fate:
+        """Send one journal, which nobody else sends."""
+        session = reader.header.session
+        was_alive = lives(paths, reader.header)
+        wire = Wire(self._target.base_url, self._target.api_key or "")
+        delivery = Delivery(reader, wire, replay=True)
+        try:
+            outcome = self._deliver(delivery, reader)
+            torn = reader.torn()
+        finally:
             reader.close()
-            size = paths.size()
-        except (OSError, ValueError) as error:
-            say(f"{path.name} cannot be read: {error}")
-            continue
-        header = reader.header
-        state = "being sent" if paths.sending.is_held() else "going on" if lives(paths, header) else "left over"
-        yield Unsent(header.session, header.base_url, header.created_at, size, state)
+            wire.close()
+            self._ahead = delivery.ahead
+        if delivery.deleted:
+            paths.remove()
+            return Fate.DELETED
+        if outcome.step is not Step.IDLE:
+            if delivery.is_server_lost:
+                raise GivenUp(delivery.problem, outcome.refused)
+            say(f"session {session} is left{': ' if delivery.problem else ''}{delivery.problem}")
+            return Fate.LEFT
+        self._ahead = 0
+        if was_alive or lives(paths, reader.header):
+            return Fate.SENT_SO_FAR
+        if torn:
+            say(f"session {session}: {torn} bytes are dropped, half a line written as its process died")
+        paths.remove()
+        return Fate.SENT
+
+    def _deliver(self, delivery: Delivery, reader: Reader) -> Outcome:
+        """Send until nothing is left (IDLE), nothing will be taken (STOPPED), or it has no sense to wait (RETRY)."""
+        self._silence.watch(delivery)
+        while True:
+            before = reader.done + delivery.freed_images
+            outcome = delivery.step()
+            done = reader.done + delivery.freed_images - before
+            self._size += done
+            self._progress.advance(done)
+            if outcome.step is Step.SENT:
+                self._silence.heard()
+            elif outcome.step is not Step.RETRY or self._is_hopeless(delivery, outcome):
+                return outcome
+            else:
+                time.sleep(outcome.pause)
+
+    def _is_hopeless(self, delivery: Delivery, outcome: Outcome) -> bool:
+        if outcome.refused or (delivery.failures >= ATTEMPTS and not outcome.wished):
+            return True
+        return time.monotonic() - self._silence.heard_at + outcome.pause > PATIENCE
+
+    # what is told at the end
+
+    def _tell_left(self, lost: GivenUp) -> None:
+        if not lost.problem:
+            say(self._left())
+            return
+        do = "Start the server, or name another" if lost.is_refused else "Try again later, or name another server"
+        say(f"{lost.problem}, so {self._left()}. {do} with LW_BASE_URL or `losswise login URL`; then run this again")
+
+    def _left(self) -> str:
+        """As in "2 sessions are left (1.2 MiB)"."""
+        left = [session for session in self._sessions if self._fates.get(session, Fate.LEFT) is Fate.LEFT]
+        size = sum(_size(journal.paths) for session in left for journal in self._sessions[session])
+        return f"{_are(len(left), 'left')} ({size_text(max(0, size - self._ahead))})"
+
+    def _tell_all(self) -> None:
+        """A sum, where there is something to add up."""
+        if len(self._fates) == 1:
+            return
+        of = Counter(self._fates.values())
+        counts = {
+            "sent": of[Fate.SENT] + of[Fate.SENT_SO_FAR],
+            "deleted on the server": of[Fate.DELETED],
+            "being sent by other processes": of[Fate.BY_OTHERS],
+            "left": of[Fate.LEFT],
+        }
+        first, *others = [(count, what) for what, count in counts.items() if count]
+        say(", ".join([_are(*first), *(f"{count} {'is' if count == 1 else 'are'} {what}" for count, what in others)]))
 
 
-def status(folder: str | os.PathLike[str] | None = None) -> int:
-    """Print the sessions that are not sent yet.
+class _Silence:
+    """Says so, each time once, when a server has taken nothing for a while, and when that is over.
 
-    Returns:
-        The exit status, 0.
+    Attributes:
+        heard_at: when it last took something, or was asked first (time.monotonic).
     """
-    folders = _folders(folder)
-    rows = [row for place in folders for row in unsent(place)]
-    if not rows:
-        print(f"nothing is left to send in {folders[0]}")
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._delivery: Delivery | None = None
+        self._timer: threading.Timer | None = None
+        self._is_told = False
+        self.heard_at = time.monotonic()
+
+    def __enter__(self) -> _Silence:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def watch(self, delivery: Delivery) -> None:
+        """From here on this one asks the server."""
+        self._delivery = delivery
+        self._restart()
+
+    def heard(self) -> None:
+        if self._is_told:
+            self._is_told = False
+            say(f"{self._address} answers again")
+        self._restart()
+
+    def _restart(self) -> None:
+        self._stop()
+        self.heard_at = time.monotonic()
+        self._timer = threading.Timer(TELL_AFTER, self._tell)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _tell(self) -> None:
+        self._is_told = True
+        problem = self._delivery.problem if self._delivery is not None and self._delivery.failures else ""
+        say(f"{problem or f'{self._address} does not answer yet'}; trying on, for up to a minute")
+
+
+def _clear_away(paths: Paths) -> None:
+    """Of a writer that died before it had written anything."""
+    with contextlib.suppress(OSError):
+        if not paths.alive.is_held() and paths.sending.acquire():
+            paths.remove()
+            paths.sending.release(remove=True)
+
+
+def _sessions(journals: Iterable[Unsent]) -> dict[str, list[Unsent]]:
+    """The journals by their session, in the order of the sessions' first ones."""
+    sessions: dict[str, list[Unsent]] = {}
+    for journal in journals:
+        sessions.setdefault(journal.header.session, []).append(journal)
+    return sessions
+
+
+def _tell_other_addresses(journals: list[Unsent], address: str) -> None:
+    """A person may not expect that the address in force counts, and not the one that was recorded for."""
+    others: dict[str, set[str]] = {}
+    for journal in journals:
+        if journal.header.base_url != address and not journal.state.is_being_sent:
+            others.setdefault(journal.header.base_url, set()).add(journal.header.session)
+    for recorded, sessions in others.items():
+        which = f"session {sessions.pop()} was" if len(sessions) == 1 else f"{len(sessions)} sessions were"
+        say(f"{which} recorded for {recorded}; sending to {address}")
+
+
+def _are(count: int, what: str) -> str:
+    return f"{count} session is {what}" if count == 1 else f"{count} sessions are {what}"
+
+
+def _size(paths: Paths) -> int:
+    try:
+        return paths.size()
+    except OSError:
         return 0
-    print(f"{'session':<22}{'since':<18}{'size':>12}  {'state':<12}address")
-    for row in rows:
-        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.created_at))
-        print(f"{row.session:<22}{since:<18}{size_text(row.size):>12}  {row.state:<12}{row.base_url}")
-    print(f"`losswise sync{'' if folder is None else f' {folders[0]}'}` sends what is left over")
-    return 0
-
-
-def _folders(folder: str | os.PathLike[str] | None) -> list[Path]:
-    return journal_folders() if folder is None else [Path(folder)]

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from losswise.messages import say
 from losswise.outbox import wait_until
+from losswise.plain import size_text
+from losswise.sender import REFUSED
 
 if TYPE_CHECKING:
     from losswise.scribe import Scribe
     from losswise.sender import Sender
 
-REFUSED = 2.0
-"""Seconds to wait where nobody listens or the key is not accepted, if nothing shorter is asked for."""
 WRITING = 30.0
 """Seconds that the local disk gets for what is in memory, of all journals together."""
 TELL_AFTER = 2.0
@@ -49,20 +49,31 @@ def wait_delivered(scribes: Sequence[Scribe], silent: float, most: float = float
             break
         if now > tell_at:
             tell_at = now + TELL_EACH
-            say(f"sending what is left: {_count(left)} records")
+            _tell_progress([sender for sender in left if sender.unsent()])
         time.sleep(0.005)
     for sender in senders:
         sender.hurried = False  # from here on it goes on in the background, in its own time
     _tell_what_is_left([sender for sender in senders if not sender.finished and not sender.deleted])
 
 
-def _count(senders: Sequence[Sender]) -> int:
-    return sum(sender.unsent() for sender in senders)
+def _tell_progress(unsent: Sequence[Sender]) -> None:
+    if unsent:
+        say(f"sending what is left: {_size(unsent)} of {_sessions(unsent)}")
 
 
 def _tell_what_is_left(senders: Sequence[Sender]) -> None:
     unsent = [sender for sender in senders if sender.unsent()]
-    if not unsent:
-        return
-    where = unsent[0].path if len(unsent) == 1 else unsent[0].path.parent
-    say(f"{_count(unsent)} records are not sent yet; they are kept in {where} and `losswise sync` sends them")
+    if unsent:
+        say(
+            f"{_sessions(unsent)}: {_size(unsent)} are not sent yet; they are kept in {unsent[0].folder}, "
+            "and `losswise sync` sends them"
+        )
+
+
+def _sessions(senders: Sequence[Sender]) -> str:
+    ids = {sender.header.session for sender in senders}
+    return f"session {ids.pop()}" if len(ids) == 1 else f"{len(ids)} sessions"
+
+
+def _size(senders: Sequence[Sender]) -> str:
+    return size_text(sum(sender.unsent_size() for sender in senders))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import logging
@@ -205,16 +206,57 @@ def _seconds(header: str | None) -> float | None:
 
 
 def _problem(error: BaseException) -> str:
-    for cause in _causes(error):
-        if isinstance(cause, ConnectionRefusedError):
-            return "connection refused"
-        if type(cause).__name__ in ("NameResolutionError", "gaierror"):
-            return "its name cannot be resolved"
-        if isinstance(cause, TimeoutError) or "Timeout" in type(cause).__name__:
-            return "no answer in time"
-    if "header" in str(error):
-        return "the API key holds what no request can carry"  # and the message would hold the key
+    """Why there is no answer, in words for a person, without the key."""
+    causes = _causes(error)
+    kinds = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
+    for names, words in _PROBLEMS:
+        if kinds & names:
+            return words
+    if "SSLError" in kinds:
+        return _tls_problem(causes)
+    if "OSError" in kinds:
+        return _system_problem(causes, kinds) or str(error)[:200]
+    if "ValueError" in kinds and "header" in str(error):  # whose text may hold the key
+        return "the API key holds what no request can carry"
     return f"{type(error).__name__}: {error}"[:200]
+
+
+_PROBLEMS: tuple[tuple[set[str], str], ...] = (
+    ({"InvalidHeader", "UnicodeEncodeError"}, "the API key holds what no request can carry"),
+    ({"InvalidURL", "LocationParseError"}, "this address is no URL"),
+    ({"ProxyError"}, "the proxy that the environment names does not let it through"),
+    ({"ConnectionRefusedError"}, "connection refused"),
+    ({"NameResolutionError", "gaierror"}, "its name cannot be resolved"),
+    ({"RemoteDisconnected"}, "it closed the connection without an answer"),
+    ({"ConnectionResetError"}, "the connection was reset"),
+    ({"BrokenPipeError", "ConnectionAbortedError"}, "the connection broke off"),
+    ({"IncompleteRead"}, "its answer breaks off"),
+    ({"BadStatusLine", "HTTPException", "InvalidChunkLength", "DecodeError"}, "its answer is no proper HTTP"),
+)
+"""Names of exceptions, their base classes included, and what they mean; the first that is found counts."""
+NO_HTTPS = "it does not speak https"
+
+
+def _tls_problem(causes: list[BaseException]) -> str:
+    for cause in causes:
+        if message := getattr(cause, "verify_message", ""):
+            return f"its certificate is not accepted: {message}"
+    reasons = {getattr(cause, "reason", None) for cause in causes}
+    if reasons & {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"}:
+        return NO_HTTPS
+    reason = next((text for text in reasons if isinstance(text, str)), "it broke off")
+    return f"no https connection comes about: {reason.replace('_', ' ').lower()}"
+
+
+def _system_problem(causes: list[BaseException], kinds: set[str]) -> str:
+    """What the operating system says; empty where it says nothing."""
+    for cause in causes:
+        if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+            return str(cause.strerror).lower()
+    if any("Timeout" in kind for kind in kinds):
+        return "no answer in time"
+    said = (cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror)
+    return str(next(said, "")).lower()
 
 
 def _is_refused(error: BaseException) -> bool:

@@ -74,7 +74,7 @@ def test_sync_says_what_is_left_where_it_cannot_send(
     monkeypatch.setenv("LW_API_KEY", "k")
     monkeypatch.setenv("LW_BASE_URL", "http://127.0.0.1:9")
     assert main(["sync"]) == 1
-    assert "1 are left" in capsys.readouterr().err
+    assert "1 session is left" in capsys.readouterr().err
     assert main(["sync", str(journals / "nowhere")]) == 1
     assert len(list(journals.glob("*.journal"))) == 1
 
@@ -107,7 +107,7 @@ def test_a_script_that_sends_is_left_alone_and_one_that_does_not_can_be_synced(
     capsys.readouterr()
     before = len(recorder.batches)
     assert main(["sync", str(journals / "one")]) == 1
-    assert "its own script sends it" in capsys.readouterr().err
+    assert "its own script is sending it" in capsys.readouterr().err
     assert len(recorder.batches) == before
     assert main(["sync", str(journals / "two")]) == 0
     assert "goes on" in capsys.readouterr().err
@@ -158,4 +158,4 @@ def test_a_terminal_sees_a_progress_bar(server: Server, journals: Path, monkeypa
     assert "█" in text
     assert "% of" in text
     lines = text.replace("\r\x1b[K", "\n").replace("\r", "").split("\n")
-    assert "losswise: 2 of 2 journals are sent" in lines  # nothing of the bar is left in the line
+    assert "losswise: 2 sessions are sent" in lines  # nothing of the bar is left in the line

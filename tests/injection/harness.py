@@ -31,7 +31,7 @@ import losswise
 PRELOADED = (PIL.Image, psutil, requests)
 """Imported once, before the forks: each takes longer than a training here."""
 
-LEFT_OUT = ("demo", "integrations", "libs", "cli", "__main__", "sync", "progress", "login", "messages")
+LEFT_OUT = ("demo", "integrations", "libs", "cli", "__main__", "sync", "unsent", "progress", "login", "messages")
 """Not called while a training runs, or how a fault is told; integrations have a harness in their framework."""
 DOORS = (
     "losswise.session.Session.__init__",

@@ -1,0 +1,142 @@
+"""`losswise status`, and what it shares with `losswise sync`: the journals that stand on this disk."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from losswise.folders import journal_folder, journal_folders
+from losswise.journal import Header, Paths, find, lives
+from losswise.messages import say
+from losswise.plain import size_text
+from losswise.reader import Incomplete, Reader
+from losswise.settings import Target, resolve
+
+
+class State(Enum):
+    LEFT = "left over"
+    RECORDED = "still recording"
+    BY_SCRIPT = "its script sends it"
+    BY_OTHERS = "being sent"
+
+    @property
+    def is_being_sent(self) -> bool:
+        return self in (State.BY_SCRIPT, State.BY_OTHERS)
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """A journal on this disk.
+
+    Attributes:
+        size: bytes; of a writer that lives, with what may be sent already.
+    """
+
+    paths: Paths
+    header: Header
+    size: int
+    state: State
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that is called a journal, and why it cannot be read."""
+
+    path: Path
+    problem: str
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A journal in which nothing stands yet, and nothing comes where its writer is dead."""
+
+    paths: Paths
+
+
+def look(folder: Path) -> Iterator[Unsent | Begun | Unreadable]:
+    """The journals in a folder, oldest first."""
+    for path in find(folder):
+        paths = Paths(path)
+        try:
+            reader = Reader(path)
+            reader.close()
+            yield Unsent(paths, reader.header, paths.size(), _state(paths, reader.header))
+        except FileNotFoundError:  # just sent
+            continue
+        except Incomplete:
+            yield Begun(paths)
+        except (OSError, ValueError) as error:
+            yield Unreadable(path, str(error))
+
+
+def _state(paths: Paths, header: Header) -> State:
+    is_alive = lives(paths, header)
+    if paths.sending.is_held():
+        return State.BY_SCRIPT if is_alive else State.BY_OTHERS
+    return State.RECORDED if is_alive else State.LEFT
+
+
+def folders_of(folder: str | os.PathLike[str] | None) -> list[Path]:
+    """The folder that a command was given, or where journals of this user lie. None: there is no such folder."""
+    if folder is None:
+        return journal_folders()
+    if Path(folder).is_dir():
+        return [Path(folder)]
+    say(f"there is no folder {folder}")
+    return []
+
+
+def status(folder: str | os.PathLike[str] | None = None) -> int:
+    """Print the sessions that are not sent yet, by the folders where they lie.
+
+    Args:
+        folder: of journals; else those that sessions of this user go to.
+
+    Returns:
+        The exit status: 0, and 1 where there is no such folder.
+    """
+    folders = folders_of(folder)
+    states: set[State] = set()
+    for place in folders:
+        states |= _print_folder(place, folder is None and place != journal_folder())
+    if folders and not states:
+        print(f"nothing is left to send in {folders[0]}")
+    if states & {State.LEFT, State.RECORDED}:
+        print(_how_to_send(states, "" if folder is None else f" {shlex.quote(str(folder))}", resolve()))
+    if states & {State.RECORDED, State.BY_SCRIPT}:
+        print("the journal of a running script stays on disk until the script ends, what is sent included")
+    return 0 if folders else 1
+
+
+def _print_folder(folder: Path, is_temporary: bool) -> set[State]:
+    states: set[State] = set()
+    for row in look(folder):
+        if isinstance(row, Unreadable):
+            say(f"{row.path} cannot be read: {row.problem}")
+        if not isinstance(row, Unsent):
+            continue
+        if not states:
+            print(f"in {folder}{', among the temporary files' if is_temporary else ''}:")
+            print(f"  {'session':<22}{'since':<18}{'on disk':>10}  {'state':<21}recorded for")
+        states.add(row.state)
+        header, since = row.header, time.strftime("%Y-%m-%d %H:%M", time.localtime(row.header.created_at))
+        size, state = size_text(row.size), row.state.value
+        print(f"  {header.session:<22}{since:<18}{size:>10}  {state:<21}{header.base_url}")
+    return states
+
+
+def _how_to_send(states: set[State], words: str, target: Target) -> str:
+    address = target.base_url
+    what = [
+        *(["what is left over"] if State.LEFT in states else []),
+        *(["what is recorded so far"] if State.RECORDED in states else []),
+    ]
+    sends = f"`losswise sync{words}` sends {' and '.join(what)} to {address}"
+    if target.api_key is None:
+        return f"no API key for {address}: `losswise login {address}`, or set LW_API_KEY; then {sends}"
+    return sends
