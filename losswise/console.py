@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
+import re
 import sys
 import threading
 import time
@@ -16,6 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from losswise import messages
 from losswise.messages import say_error
 from losswise.plain import text as plain_text
 from losswise.records import Record, text_record
@@ -31,6 +34,11 @@ MAX_FOLDED = 400_000
 """Characters that are folded for a record; more than MAX_SENT, since progress bars fold to little."""
 MAX_PENDING = 4 * 1024 * 1024
 """Bytes that wait for the journal thread; of more, the oldest go."""
+TAIL = 64
+"""Characters of the last text that are looked at for whether it ended its line."""
+
+_ENDED = re.compile(r"\n(?:\x1b\[[0-9;]*m)*\Z")
+_MOVED_UP = re.compile(r"\x1b\[\d*[AF]\Z")
 
 
 class Console:
@@ -168,11 +176,17 @@ def _shortened(head: str, tail: str, lost: int) -> str:
 
 
 class _Hook:
-    """Listens to the streams of this process for all consoles that have started."""
+    """Listens to the streams of this process for all consoles that have started.
+
+    Attributes:
+        tail: the end of what was last written to any of them; empty where nothing was.
+    """
 
     def __init__(self) -> None:
         self.consoles: tuple[Console, ...] = ()
+        self.tail = ""
         self._streams: list[_Stream] = []
+        self._left: tuple[Any, str] = (None, "")  # stderr, and what ends its line, when nobody listened any more
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -193,13 +207,42 @@ class _Hook:
         with self._lock:
             self.consoles = tuple(other for other in self.consoles if other is not console)
             if not self.consoles:
-                while self._streams:
-                    self._streams.pop().restore()
+                self._leave()
 
-    def hear(self, text: Any) -> None:
-        if isinstance(text, str):
+    def _leave(self) -> None:
+        end = messages.line_end(sys.stderr)
+        if end:
+            self._left = (sys.stderr, end)
+        else:
+            messages.ended_at = time.time()
+        while self._streams:
+            self._streams.pop().restore()
+        self.tail = ""
+
+    def hear(self, stream: _Stream, text: Any) -> None:
+        if isinstance(text, str) and text:
+            stream.tail = self.tail = text[-TAIL:]
             for console in self.consoles:
                 console.hear(text)
+
+    def last_line(self, stream: Any) -> tuple[str, float]:
+        """Called before a message: what ends the last line on this stream, and since when it is listened to. The
+        line that is last in the consoles is ended here, should it be another."""
+        known = next((known for known in list(self._streams) if known.stream is stream and known.is_in_place()), None)
+        if known is None:
+            (left, end), self._left = self._left, (None, "")
+            return end if left is stream else "", math.inf
+        tail = self.tail if messages.is_one_place(sys.stdout, stream) else known.tail
+        end, end_of_all = _end_of(tail), _end_of(self.tail)
+        if end_of_all and not end:
+            for console in self.consoles:
+                console.hear(end_of_all)
+        return end, known.since
+
+
+def _end_of(tail: str) -> str:
+    """What ends the line that ends so. Bars below the one that the cursor went up to are drawn anew."""
+    return "" if not tail or _ENDED.search(tail) else "\n\x1b[J" if _MOVED_UP.search(tail) else "\n"
 
 
 class _Inside(threading.local):
@@ -209,6 +252,7 @@ class _Inside(threading.local):
 
 
 _hook = _Hook()
+messages.last_line = _hook.last_line
 _inside = _Inside()
 
 
@@ -217,6 +261,8 @@ class _Stream:
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
+        self.tail = ""
+        self.since = time.time()
         self._write: Any = None
         with contextlib.suppress(Exception):  # None, or an object that does not allow it: it is not heard
             # not setattr: a stream that stands for another one may pass that on, and its write would call itself
@@ -249,7 +295,7 @@ class _Stream:
                 _inside.now = False
             try:
                 if arguments:
-                    _hook.hear(arguments[0])
+                    _hook.hear(self, arguments[0])
             except Exception as error:
                 say_error("keeping console output", error)
             return result
