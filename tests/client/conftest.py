@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import losswise
 from losswise import console, messages, settings
 from tests.client.recorder import Recorder
 from tests.support.server import API_KEY, clean_environment
@@ -93,6 +94,16 @@ def script(tmp_path: Path, clean_home: Path) -> Iterator[Callable[..., Script]]:
         if process.poll() is None:
             process.kill()
             process.communicate()
+
+
+def record_offline(monkeypatch: pytest.MonkeyPatch, count: int = 100, **options: Any) -> losswise.Session:
+    """A session that ended and was only kept: graph 'loss', name 'a', x from 0, y the same."""
+    monkeypatch.setenv("LW_MODE", "offline")
+    with losswise.Session("offline", 100, track_git=False, **options) as session:
+        for x in range(count):
+            session.graph("loss").append(x, {"a": float(x)})
+    monkeypatch.delenv("LW_MODE")
+    return session
 
 
 def journal_records(folder: Path) -> list[dict[str, Any]]:

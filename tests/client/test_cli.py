@@ -132,3 +132,15 @@ def test_a_broken_stored_login_is_no_login(monkeypatch: pytest.MonkeyPatch) -> N
     login_path().write_text("{broken")
     assert load_login() is None
     assert settings.resolve().base_url == settings.DEFAULT_BASE_URL
+
+
+def test_a_setting_that_cannot_be_read_is_told_with_what_is_taken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LW_JOURNAL_MAX", "abc")
+    monkeypatch.setenv("LW_END_TIMEOUT", "soon")
+    assert (settings.journal_bound(), settings.end_timeout()) == (2 * 1024**3, 10.0)
+    assert capsys.readouterr().err.splitlines() == [
+        "losswise: LW_JOURNAL_MAX is 'abc', which is no size; 2 GiB is taken",
+        "losswise: LW_END_TIMEOUT is 'soon', which is no number of seconds; 10 s is taken",
+    ]

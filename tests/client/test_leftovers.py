@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import losswise
 from losswise import leftovers
+from losswise.folders import journal_folders
 from losswise.login import store_login
 from tests.client.conftest import Script
 from tests.client.recorder import Recorder
@@ -115,3 +117,82 @@ def test_a_killed_runs_journal_is_sent_by_the_next(
     run()
     eventually(lambda: list(journals.iterdir()) == [])
     assert recorder.points("killed") == [(x, float(x)) for x in range(100)]
+
+
+SHORT = """
+    import losswise
+    session = losswise.Session("short", track_git=False)
+    session.graph("loss").append(0, {"short": 1.0})
+"""
+ENDINGS = {"by done": "    session.done()\n", "by its last line": ""}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_short_run_sends_something_too_and_leaves_no_file_of_it(
+    recorder: Recorder, journals: Path, script: Callable[..., Script], monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    def slowly(batch: dict[str, Any]) -> None:
+        if batch["replay"]:
+            time.sleep(0.4)  # the run ends in the middle of it
+
+    recorder.answer = slowly
+    for number in range(3):
+        leave(monkeypatch, recorder.url, f"left{number}")
+    began = time.monotonic()
+    run = script(SHORT + ENDINGS[ending], LW_BASE_URL=recorder.url, LW_API_KEY="k")
+    assert run.wait() == 0, run.errors
+    assert time.monotonic() - began < 4.0
+    sent = {batch["session"] for batch in recorder.batches if batch["replay"]}
+    assert sent
+    kept = {path.name.split("-")[2] for path in journals.iterdir()}
+    assert len(kept) == 3 - len(sent)
+    assert not kept & sent
+    assert {path.suffix for path in journals.iterdir()} <= {".journal"}
+
+
+def test_a_server_that_hangs_over_it_holds_no_run(
+    recorder: Recorder, journals: Path, script: Callable[..., Script], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder.answer = lambda batch: "hang" if batch["replay"] else None
+    leave(monkeypatch, recorder.url, "left")
+    began = time.monotonic()
+    run = script(SHORT, LW_BASE_URL=recorder.url, LW_API_KEY="k")
+    assert run.wait() == 0, run.errors
+    assert time.monotonic() - began < 5.0
+    assert run.errors.count("\n") == 1
+    assert len(list(journals.glob("*.journal"))) == 1
+
+
+def test_between_two_requests_it_pauses_and_nowhere_else(
+    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "PAUSE", 0.6)
+    came: list[float] = []
+
+    def note(batch: dict[str, Any]) -> None:
+        if batch["replay"]:
+            came.append(time.monotonic())
+
+    recorder.answer = note
+    for name in ("one", "two"):
+        leave(monkeypatch, recorder.url, name)
+    began = time.monotonic()
+    run()
+    eventually(lambda: list(journals.iterdir()) == [], every=0.01)
+    ended = time.monotonic()
+    first, second = came
+    assert first - began < 0.6
+    assert second - first >= 0.6
+    assert ended - second < 0.3
+
+
+def test_what_lies_among_the_temporary_files_is_sent_too(
+    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = journal_folders()[1]
+    monkeypatch.setenv("LW_JOURNAL_DIR", str(temporary))
+    leave(monkeypatch, recorder.url, "left")
+    monkeypatch.setenv("LW_JOURNAL_DIR", str(journals))
+    run()
+    eventually(lambda: list(temporary.iterdir()) == [])
+    assert recorder.points("left") == [(0, 1.0)]

@@ -11,20 +11,10 @@ from pathlib import Path
 
 import pytest
 
-import losswise
 from losswise.cli import main
-from tests.client.conftest import ROOT, Script
+from tests.client.conftest import ROOT, Script, record_offline
 from tests.client.recorder import Recorder
 from tests.support.server import API_KEY, Server, clean_environment
-
-
-def record_offline(monkeypatch: pytest.MonkeyPatch, count: int = 100) -> losswise.Session:
-    monkeypatch.setenv("LW_MODE", "offline")
-    with losswise.Session("offline", 100, track_git=False) as session:
-        for x in range(count):
-            session.graph("loss").append(x, {"a": float(x)})
-    monkeypatch.delenv("LW_MODE")
-    return session
 
 
 def use(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,9 +100,39 @@ def test_a_script_that_sends_is_left_alone_and_one_that_does_not_can_be_synced(
     assert "its own script is sending it" in capsys.readouterr().err
     assert len(recorder.batches) == before
     assert main(["sync", str(journals / "two")]) == 0
-    assert "goes on" in capsys.readouterr().err
+    assert "is sent up to now" in (said := capsys.readouterr().err)
+    assert "its script goes on" in said
     assert len(list((journals / "two").glob("*.journal"))) == 1
     assert len(recorder.points("a")) == 2
+
+
+def test_what_was_recorded_for_another_address_is_told(
+    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = record_offline(monkeypatch, base_url="http://other:1")
+    for _ in range(2):
+        record_offline(monkeypatch, base_url="http://third:1")
+    record_offline(monkeypatch)
+    capsys.readouterr()
+    assert main(["sync"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert sorted(lines[:2]) == [
+        f"losswise: 2 sessions were recorded for http://third:1; sending to {recorder.url}",
+        f"losswise: session {session.id} was recorded for http://other:1; sending to {recorder.url}",
+    ]
+    assert lines[-1] == "losswise: 4 sessions are sent"
+
+
+def test_the_processes_of_a_session_are_told_of_as_one(
+    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = record_offline(monkeypatch)
+    record_offline(monkeypatch, resume=session.id)
+    capsys.readouterr()
+    assert main(["sync"]) == 0
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"losswise: session {session.id} is sent: {recorder.url}/s/{session.id} (")
+    assert len(recorder.points("a")) == 200
 
 
 def test_a_killed_scripts_journal_is_synced(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 import time
@@ -31,6 +32,9 @@ def environ(recorder: Recorder) -> dict[str, str]:
     return {"LW_BASE_URL": recorder.url, "LW_API_KEY": "k", "LW_END_TIMEOUT": "2"}
 
 
+SIZE = r"\d+(\.\d+)? (bytes|KiB|MiB)"
+
+
 def in_journals(folder: Path) -> list[int]:
     """How many points of each of the sessions are kept."""
     records = journal_records(folder)
@@ -46,7 +50,9 @@ def test_a_server_that_never_answers_holds_no_script_however_many_its_sessions(
     assert run.wait() == 0, run.errors
     assert time.monotonic() - begun < 8.0
     assert in_journals(tmp_path / "journals") == [100] * 5
-    assert len([line for line in run.errors.splitlines() if "not sent yet" in line]) == 1
+    [line] = [line for line in run.errors.splitlines() if "not sent yet" in line]
+    kept = rf"they are kept in {tmp_path / 'journals'}, and `losswise sync` sends them"
+    assert re.fullmatch(rf"losswise: 5 sessions: {SIZE} are not sent yet; {kept}", line)
 
 
 def test_sigterm_leaves_so_many_seconds_in_all(
@@ -85,7 +91,7 @@ def test_a_slow_server_gets_all_the_time_it_needs(recorder: Recorder, script: St
     assert run.wait(60) == 0, run.errors
     assert time.monotonic() - begun > 3.0  # longer than it waits for a server that says nothing
     assert len(recorder.records("text")) == 20
-    assert "sending what is left" in run.errors
+    assert re.search(rf"losswise: sending what is left: {SIZE} of session [0-9a-f]{{20}}\n", run.errors)
 
 
 def test_what_the_server_asks_to_wait_is_waited_at_the_end_too(recorder: Recorder) -> None:
@@ -112,6 +118,67 @@ def test_done_can_be_told_not_to_wait(recorder: Recorder, journals: Path) -> Non
     session.done(timeout=0.0)
     assert time.monotonic() - begun < 1.0
     assert points_of(journal_records(journals), "a") == [(0, 1.0)]
+
+
+def test_what_is_left_is_told_as_the_session_and_the_size_that_the_server_does_not_have(
+    recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = losswise.Session(track_git=False, console=False)
+    for x in range(100_000):
+        session.graph("loss").append(x, {"a": x / 3})
+    assert session.flush(20.0)
+    recorder.answer = lambda batch: "drop"
+    session.graph("loss").append(100_000, {"a": 1.0})
+    session.done(timeout=0.5)
+    [line] = [line for line in capsys.readouterr().err.splitlines() if "not sent yet" in line]
+    found = re.fullmatch(
+        rf"losswise: session {session.id}: (\d+) bytes are not sent yet; "
+        rf"they are kept in {journals}, and `losswise sync` sends them",
+        line,
+    )
+    assert found
+    assert 50 < int(found[1]) < 1_000
+    assert sum(path.stat().st_size for path in journals.glob("*.journal")) > 1_000_000
+
+
+@pytest.mark.parametrize("way", ["nobody listens", "the key is refused"])
+def test_a_flush_that_is_hopeless_ends_soon(
+    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    if way == "nobody listens":
+        monkeypatch.setenv("LW_BASE_URL", "http://127.0.0.1:9")
+    recorder.answer = lambda batch: (401, {"error": "no such key"}, {})
+    session = losswise.Session(track_git=False)
+    session.graph("loss").append(0, {"a": 1.0})
+    for _ in range(2):
+        begun = time.monotonic()
+        assert session.flush(20.0) is False
+        assert 1.5 < time.monotonic() - begun < 3.5
+    assert points_of(journal_records(journals), "a") == [(0, 1.0)]
+    session.done(timeout=0.0)
+
+
+def test_a_flush_finds_that_the_key_is_accepted_by_now(recorder: Recorder) -> None:
+    recorder.answer = lambda batch: (401, {"error": "no such key"}, {})
+    session = losswise.Session(track_git=False)
+    session.graph("loss").append(0, {"a": 1.0})
+    assert session.flush(20.0) is False
+    recorder.answer = lambda batch: None
+    assert session.flush(20.0) is True
+    assert recorder.points("a") == [(0, 1.0)]
+    session.done()
+
+
+def test_a_flush_waits_for_a_server_that_is_slow(recorder: Recorder) -> None:
+    def slowly(batch: dict[str, object]) -> None:
+        time.sleep(3.0)
+
+    recorder.answer = slowly
+    session = losswise.Session(track_git=False)
+    session.graph("loss").append(0, {"a": 1.0})
+    assert session.flush(20.0) is True
+    recorder.answer = lambda batch: None
+    session.done()
 
 
 def test_an_interpreter_that_shuts_down_in_the_middle_of_sending_loses_nothing(
