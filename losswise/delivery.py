@@ -126,6 +126,8 @@ class Delivery:
         return self._send() if self._pending else Outcome(Step.IDLE)
 
     def _send(self) -> Outcome:
+        self._wire.await_turn(sum(map(len, self._pending)))
+        self._top_up()
         records = self._pending[: self._portion]
         answer = self._wire.post_batch(self._body(records, self.acknowledged + len(records)))
         if answer.status == 200 and isinstance(answer.body.get("last"), int):
@@ -161,6 +163,13 @@ class Delivery:
             if self._reader.number > self.acknowledged:
                 self._pending = lines[known:]
                 return
+
+    def _top_up(self) -> None:
+        """What has come while the batch waited goes with it."""
+        room = self._batch_bytes - sum(map(len, self._pending))
+        if self._portion is None and room > 0:
+            with contextlib.suppress(OSError):
+                self._pending += self._reader.read(room)
 
     def _body(self, records: list[bytes], seq: int | None) -> bytes:
         """The journal's lines, as they are, between the batch's own fields."""

@@ -40,6 +40,7 @@ class Reader:
         if not lines[-1].endswith(b"\n"):
             raise Incomplete("its header is not complete")
         self.path, self.header = path, header
+        self._next = self.paths.segment(header.segment + 1)
         self._preamble = [line[:-1] for line in lines[1:]]
         self._offset = self._start = sum(map(len, lines))
         # unbuffered: a write that the disk took half of is taken back, and a buffer would keep that half
@@ -48,9 +49,11 @@ class Reader:
     def read(self, most_bytes: int) -> list[bytes]:
         """The next whole lines, of about this size together; at least one where there is one."""
         while True:
-            following = self._following()  # asked first: then nothing more comes into this one
-            lines = self._read(most_bytes)
-            if lines or following is None:
+            if lines := self._read(most_bytes):
+                return lines
+            following = self._following()
+            # once there is one, nothing more comes into this one
+            if following is None or (lines := self._read(most_bytes)):
                 return lines
             passed, number = self.path, self.number
             self._file.close()
@@ -64,9 +67,8 @@ class Reader:
 
     def _following(self) -> Path | None:
         """The next segment. One that is gone was delivered by somebody else."""
-        following = self.paths.segment(self.header.segment + 1)
-        if following.exists():
-            return following
+        if self._next.exists():
+            return self._next
         if self.path.exists():
             return None
         return next((path for path in self.paths.segments() if path > self.path), None)

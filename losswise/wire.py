@@ -24,10 +24,10 @@ GZIP_ABOVE = 2_000
 MAX_ANSWER = 4 * 1024 * 1024
 PAUSE = 0.1
 """Seconds between the starts of two requests of this process."""
-BUSY_PAUSE = 0.25
+BUSY_PAUSE = 0.4
 """The same before a large batch: where points come by the hundred, fewer requests take less from the training."""
-BUSY = range(1_000, 512 * 1024)
-"""Bytes of a large body: from twenty points on. Beyond, a backlog is sent, and time matters more."""
+BUSY = range(500, 512 * 1024)
+"""Bytes of a large body: from ten points on. Beyond, a backlog is sent, and time matters more."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,7 @@ class Wire:
         self.base_url = base_url
         self._api_key = api_key
         self._session: requests.Session | None = None
-        self._blank: Any = None
-        self._options: Any = None
-        self._adapter: Any = None
+        self._has_turn = False
 
     def get(self, path: str, timeout: float = READ_TIMEOUT) -> Answer:
         """GET `path`, such as "/api/v2/me". Never raises."""
@@ -121,13 +119,20 @@ class Wire:
         """PUT the bytes of an image. Never raises."""
         return self._request("PUT", f"/api/v2/sessions/{session}/blobs/{sha256}", data, timeout)
 
+    def await_turn(self, size: int) -> None:
+        """Wait until a request of about so many bytes may go, so that the next one goes at once."""
+        if not self._has_turn:
+            _pace.wait(size)
+            self._has_turn = True
+
     def close(self) -> None:
         if self._session is not None:
             self._session.close()
             self._session = None
 
     def _request(self, method: str, path: str, body: bytes | None, timeout: float) -> Answer:
-        _pace.wait(len(body or b""))
+        self.await_turn(len(body or b""))
+        self._has_turn = False
         headers = {"Content-Type": "application/json" if method != "PUT" else "application/octet-stream"}
         if method == "POST" and body is not None and len(body) > GZIP_ABOVE:
             body = gzip.compress(body, compresslevel=3)
@@ -139,32 +144,50 @@ class Wire:
             self.close()
             return Answer(0, {}, _problem(error), refused=_is_refused(error))
         return Answer(
-            response.status_code,
+            response.status,
             _json_object(content),
-            problem=f"HTTP {response.status_code}",
+            problem=f"HTTP {response.status}",
             retry_after=_seconds(response.headers.get("Retry-After")),
         )
 
-    def _send(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float
-    ) -> requests.Response:
-        """One request by way of requests' adapter: what `Session.request` works out anew for each request
-        (proxies, certificates, cookies, .netrc) costs more processor time than all the rest, ten times a second.
+    def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float) -> Any:
+        """One request by way of urllib3's pool. What requests works out anew for each request (proxies,
+        certificates, cookies, .netrc) takes longer than all the rest, ten times a second.
         Nothing is redirected, since a POST that is redirected comes back as a GET."""
         if self._session is None:
-            with _importing:
-                import requests  # 160 ms: only when something is sent
-            self._session = requests.Session()
-            self._blank = requests.Request("GET", self.base_url, auth=self._authorize).prepare()
-            # stream: what answers may be no server of ours, and not mean to end
-            self._options = self._session.merge_environment_settings(self.base_url, {}, True, None, None)
-            self._adapter = self._session.get_adapter(self.base_url)
-        request = self._blank.copy()
-        request.method, request.url, request.body = method, self._blank.url.rstrip("/") + path, body
-        request.headers.update(headers)
-        if body is not None:
-            request.headers["Content-Length"] = str(len(body))
-        return self._adapter.send(request, timeout=(CONNECT_TIMEOUT, timeout), **self._options)
+            self._connect()
+        return self._pool.urlopen(
+            method,
+            self._prefix + path,
+            body=body,
+            headers={**self._headers, **headers},
+            timeout=self._timeout(connect=CONNECT_TIMEOUT, read=timeout),
+            retries=False,
+            redirect=False,
+            assert_same_host=False,
+            preload_content=False,  # what answers may be no server of ours, and not mean to end
+        )
+
+    def _connect(self) -> None:
+        """The pool that requests would use for this address, with the environment's proxies and certificates."""
+        with _importing:
+            import requests  # 160 ms: only when something is sent
+            from urllib3 import Timeout
+        session = requests.Session()
+        blank = requests.Request("GET", self.base_url, auth=self._authorize).prepare()
+        blank.headers.update(session.headers)
+        settings = session.merge_environment_settings(blank.url, {}, True, None, None)
+        adapter = session.get_adapter(self.base_url)
+        proxy = requests.utils.select_proxy(blank.url, settings["proxies"])
+        if proxy:
+            proxy = requests.utils.prepend_scheme_if_needed(proxy, "http")
+        manager = adapter.proxy_manager_for(proxy) if proxy else adapter.poolmanager
+        self._pool = manager.connection_from_url(blank.url)
+        adapter.cert_verify(self._pool, blank.url, settings["verify"], settings["cert"])
+        self._prefix = adapter.request_url(blank, settings["proxies"]).rstrip("/")
+        self._headers = dict(blank.headers)
+        self._timeout = Timeout
+        self._session = session
 
     def _authorize(self, request: Any) -> Any:
         request.headers["Authorization"] = f"Bearer {self._api_key}"
@@ -174,7 +197,7 @@ class Wire:
 def _content(response: Any, deadline: float) -> bytes:
     """The body of an answer. Raises where it is longer than any of ours, or takes too long."""
     content = b""
-    for part in response.iter_content(64 * 1024):
+    for part in response.stream(64 * 1024, decode_content=True):
         content += part
         if len(content) > MAX_ANSWER:
             raise OSError("its answer is too long")
