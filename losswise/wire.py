@@ -174,16 +174,16 @@ class Wire:
             import requests  # 160 ms: only when something is sent
             from urllib3 import Timeout
         session = requests.Session()
-        blank = requests.Request("GET", self.base_url, auth=self._authorize).prepare()
-        blank.headers.update(session.headers)
-        settings = session.merge_environment_settings(blank.url, {}, True, None, None)
-        adapter = session.get_adapter(self.base_url)
-        proxy = requests.utils.select_proxy(blank.url, settings["proxies"])
+        blank = session.prepare_request(requests.Request("GET", self.base_url, auth=self._authorize))
+        url = str(blank.url)
+        settings = session.merge_environment_settings(url, {}, True, None, None)
+        adapter: Any = session.get_adapter(self.base_url)
+        proxy = requests.utils.select_proxy(url, settings["proxies"])
         if proxy:
             proxy = requests.utils.prepend_scheme_if_needed(proxy, "http")
         manager = adapter.proxy_manager_for(proxy) if proxy else adapter.poolmanager
-        self._pool = manager.connection_from_url(blank.url)
-        adapter.cert_verify(self._pool, blank.url, settings["verify"], settings["cert"])
+        self._pool = manager.connection_from_url(url)
+        adapter.cert_verify(self._pool, url, settings["verify"], settings["cert"])
         self._prefix = adapter.request_url(blank, settings["proxies"]).rstrip("/")
         self._headers = dict(blank.headers)
         self._timeout = Timeout
