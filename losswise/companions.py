@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from losswise.facts import Gathering
 from losswise.guard import guarded
 from losswise.images import ImageThread
-from losswise.records import Record
+from losswise.records import Record, session_record
 
 if TYPE_CHECKING:
     from losswise.console import Console
@@ -50,7 +51,7 @@ class Companions:
     @guarded("starting what works beside a session")
     def start(self, console: bool, system: bool, track_git: bool, command_line: bool) -> None:
         """Start what is wanted. Never raises."""
-        self._facts = Gathering(self._session._send_facts, track_git, command_line)
+        self._facts = Gathering(self._put_facts, track_git, command_line)
         self._facts.start()
         if console:
             from losswise.console import Console
@@ -107,6 +108,10 @@ class Companions:
             return  # a data loader's worker that prints needs no journal for that
         if self._outbox.signal:
             self._outbox.attend()
+
+    def _put_facts(self, fields: Mapping[str, Any]) -> None:
+        if self._outbox.open:
+            self._outbox.put(session_record(**fields))
 
     def _put_image(self, record: Record) -> None:
         journal, sha256 = self._outbox.journal, record["sha256"]

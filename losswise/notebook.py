@@ -13,6 +13,7 @@ from losswise import cells
 from losswise.card import STYLE, card, cut
 from losswise.folders import journal_folder
 from losswise.guard import guarded, guarded_thread
+from losswise.settings import mode
 from losswise.sketch import Sketch
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ MOST_SHOWN = 16
 _COLORS = {"active": "lw-warn", "complete": "lw-good", "failed": "lw-bad"}
 
 
-def start_line(session: Session, mode: str, online: bool) -> str:
+def start_line(session: Session, chosen: str, online: bool) -> str:
     """Where the session can be watched, or how it gets to a server."""
     if online:
         return f"watching at {session.url}"
-    if mode == "offline":
+    if chosen == "offline":
         return f"offline: kept in {journal_folder()}; `losswise sync` sends it"
     return (
         f"no API key for {session.base_url}, so this session is kept in {journal_folder()}; "
@@ -59,6 +60,16 @@ def went_on(session: Session) -> None:
     _screen.follow(session)
 
 
+def _name(session: Session) -> str:
+    """The tag; of a resumed session, which the server knows, what a page calls one without."""
+    return session.tag or f"session {session.id[:4]}"
+
+
+def session_text(session: Session) -> str:
+    """The session in a line."""
+    return f"<losswise.Session {_name(session)!r} {session.status} {session.url or 'not recorded'}>"
+
+
 # the picture
 
 
@@ -82,8 +93,11 @@ def session_html(session: Session) -> str:
 
 def _head(session: Session) -> str:
     outbox = session._outbox
-    name = cut(session.tag or f"session {session.id[:4]}")
-    if outbox is not None and outbox.online:
+    name = cut(_name(session))
+    if outbox is None:
+        reason = "; LW_MODE is disabled" if mode() == "disabled" else ""
+        name = f"<b>{name}</b>{_dim(f'nothing is recorded{reason}', tag='span')}"
+    elif outbox.online:
         name = f'<a href="{html.escape(session.url)}" target=_blank rel=noopener>{name}</a>'
     else:
         name = f"<b>{name}</b>{_dim('kept on this disk; <code>losswise sync</code> sends it', tag='span')}"

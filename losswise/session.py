@@ -86,7 +86,7 @@ class Session(Single):
     Attributes:
         id, session_id: 20 hex digits, made here.
         tag: what it is called; None: resumed, and the server knows.
-        url: the session's page.
+        url: the session's page, known before anything is sent; empty where LW_MODE is disabled.
         status: 'active', then what it ended with.
 
     Example:
@@ -146,7 +146,7 @@ class Session(Single):
             self.tag = tag if tag is not None or resume else facts.default_tag(track_git)
             self.id = self.session_id = resume or new_id()
             self.base_url = target.base_url
-            self.url = f"{target.base_url}/s/{self.id}"
+            self.url = f"{target.base_url}/s/{self.id}" if settings.mode() != "disabled" else ""
             self.params = Params({**(data or {}), **(params or {})}, self._put)
         except (TypeError, ValueError):
             raise
@@ -385,10 +385,6 @@ class Session(Single):
         if self._outbox is not None:
             self._outbox.put(record)
 
-    def _send_facts(self, fields: Mapping[str, Any]) -> None:
-        if self._outbox is not None and self._outbox.open:
-            self._outbox.put(session_record(**fields))
-
     @guarded("showing a session", default="")
     def _repr_html_(self) -> str:
         return notebook.session_html(self)
@@ -398,4 +394,4 @@ class Session(Single):
 
     @guarded("showing a session", default="<losswise.Session>")
     def __repr__(self) -> str:
-        return f"<losswise.Session {self.tag!r} {self.status} {self.url}>"
+        return notebook.session_text(self)

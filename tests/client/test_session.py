@@ -340,6 +340,12 @@ def test_disabled_does_nothing_at_all(
     assert not journals.exists()
     assert recorder.batches == []
     assert capsys.readouterr().err == ""
+    assert session.url == ""  # there will be no page
+    assert repr(session) == "<losswise.Session 'tag' complete not recorded>"
+    shown = session._repr_html_()
+    assert "nothing is recorded; LW_MODE is disabled" in shown
+    assert "losswise sync" not in shown
+    assert "<a " not in shown
 
 
 def test_values_that_are_no_dictionary_are_one_sentence(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
