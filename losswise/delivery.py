@@ -131,6 +131,8 @@ class Delivery:
         records = self._pending[: self._portion]
         answer = self._wire.post_batch(self._body(records, self.acknowledged + len(records)))
         if answer.status == 200 and isinstance(answer.body.get("last"), int):
+            if answer.body.get("created") is True:
+                self._tell_if_resumed(records[0])
             return self._accept(answer.body["last"])
         if answer.status in (400, 422) and answer.code == "bad_batch":
             return self._divide(answer)
@@ -140,6 +142,13 @@ class Delivery:
             self._batch_bytes = max(LEAST_BATCH_BYTES, self._batch_bytes // 2)
             return self._divide(answer)
         return self._heed(answer)
+
+    def _tell_if_resumed(self, first: bytes) -> None:
+        """The server has made a session: one that was to be resumed was not there."""
+        with contextlib.suppress(ValueError, AttributeError):
+            if "created_at" not in json.loads(first):
+                session = self._reader.header.session
+                self._tell(f"there was no session {session} on {self._wire.base_url}; a new one is begun")
 
     def add(self, lines: list[bytes]) -> None:
         """Send these records too, which stand in no file."""

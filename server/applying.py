@@ -26,12 +26,14 @@ class SessionState:
     """Applies records of one session within one transaction.
 
     `row` is the session's row; what changes in it is written by `save`, together with the points gathered.
+    `created` says that it was made in this transaction.
     """
 
-    def __init__(self, connection: Connection, row: dict[str, Any], now: float) -> None:
+    def __init__(self, connection: Connection, row: dict[str, Any], now: float, created: bool) -> None:
         self.connection = connection
         self.row = row
         self.now = now
+        self.created = created
         self.before = {name: value for name, value in row.items() if name not in JSON_COLUMNS}
         self.key: int = row["key"]
         self.replay = False

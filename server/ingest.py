@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -35,6 +35,13 @@ class Batch:
     seq: int | None = None
     replay: bool = False
     protocol: int = 2
+
+
+class Applied(NamedTuple):
+    """What became of a batch: the number of its writer's last record, and whether it made the session."""
+
+    last: int
+    created: bool
 
 
 def read_batch(body: Any) -> Batch:
@@ -75,8 +82,8 @@ def check(records: list[Record]) -> None:
         raise Refused(413, "too_large", f"{points} points in a batch; at most {format_.MAX_BATCH_POINTS} are taken")
 
 
-def apply(batch: Batch, access: Access) -> int:
-    """Apply the batch's records that were not applied before; returns the number of the writer's last record.
+def apply(batch: Batch, access: Access) -> Applied:
+    """Apply the batch's records that were not applied before.
 
     Raises Refused: unknown session (404), deleted session (410), another organization's or project's (403).
     """
@@ -92,7 +99,7 @@ def apply(batch: Batch, access: Access) -> int:
             live.notify(connection, change)
     if change is not None:
         live.committed(change)
-    return last
+    return Applied(last, state.created)
 
 
 def _target_project(batch: Batch, access: Access) -> int | None:
@@ -108,13 +115,14 @@ def _target_project(batch: Batch, access: Access) -> int | None:
 
 def _load(connection: Connection, batch: Batch, access: Access, target: int | None, now: float) -> SessionState:
     row = _select(connection, batch.session)
+    created = False
     if row is None:
         deleted = select(DeletedSession.id).where(DeletedSession.id == batch.session)
         if connection.execute(deleted).first() is not None:
             raise Refused(410, "deleted_session", "this session was deleted")
         if target is None:
             raise Refused(404, "unknown_session", f"there is no session {batch.session}")
-        _insert(connection, batch, target, now)
+        created = _insert(connection, batch, target, now)
         row = _select(connection, batch.session)
     assert row is not None
     project = connection.execute(
@@ -122,7 +130,7 @@ def _load(connection: Connection, batch: Batch, access: Access, target: int | No
     ).one()
     if project.organization_id not in access.writable or access.only_project not in (None, project.id):
         raise Refused(403, "forbidden", "this session belongs to another organization or project")
-    return SessionState(connection, row, now)
+    return SessionState(connection, row, now, created)
 
 
 def _select(connection: Connection, session_id: str) -> dict[str, Any] | None:
@@ -133,8 +141,8 @@ def _select(connection: Connection, session_id: str) -> dict[str, Any] | None:
     return None if row is None else dict(row)
 
 
-def _insert(connection: Connection, batch: Batch, project: int, now: float) -> None:
-    """Make the session, unless another writer of it was faster."""
+def _insert(connection: Connection, batch: Batch, project: int, now: float) -> bool:
+    """Make the session. False: another writer of it was faster."""
     insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
     created_at = batch.records[0].get("created_at") or now
     values = {
@@ -149,6 +157,7 @@ def _insert(connection: Connection, batch: Batch, project: int, now: float) -> N
         "ended_at": created_at if batch.replay else None,
         "protocol": batch.protocol,
         **SessionState.empty(),
+        "tag": f"session {batch.session[:4]}",
     }
     statement = insert(Session.__table__).values(**values).on_conflict_do_nothing(index_elements=["id"])
-    connection.execute(statement)
+    return connection.execute(statement).rowcount == 1

@@ -26,7 +26,8 @@ bp = Blueprint("v2", __name__, url_prefix="/api/v2")
 def post_batch() -> Any:
     access = require_key()
     batch = ingest.read_batch(_body())
-    return jsonify(last=ingest.apply(batch, access))
+    last, created = ingest.apply(batch, access)
+    return jsonify(last=last, created=True) if created else jsonify(last=last)
 
 
 def _body() -> Any:

@@ -99,16 +99,17 @@ class Recorder:
 
     def _apply(self, batch: dict[str, Any]) -> Reply:
         session, records = batch["session"], batch["records"]
-        if session not in self.applied:
+        created = {} if session in self.applied else {"created": True}
+        if created:
             if not records or records[0]["type"] != "session":
                 return 404, {"error": "no such session", "code": "unknown_session"}, {}
             self.applied[session] = []
         if "seq" not in batch:
             self.applied[session] += records
-            return 200, {"last": 0}, {}
+            return 200, {"last": 0, **created}, {}
         key = (session, batch["writer"])
         first = batch["seq"] - len(records) + 1
         fresh = records[max(0, self.last.get(key, 0) + 1 - first) :]
         self.applied[session] += fresh
         self.last[key] = max(self.last.get(key, 0), batch["seq"])
-        return 200, {"last": self.last[key]}, {}
+        return 200, {"last": self.last[key], **created}, {}
