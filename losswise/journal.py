@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import re
 import shutil
@@ -29,6 +30,8 @@ from losswise.records import FORMAT, Record, is_id, merged_session
 SUFFIX = ".journal"
 SEGMENT_BYTES = 32 * 1024 * 1024
 """A segment that has grown beyond this is followed by another."""
+SEGMENTS = 4
+"""So many make up the journal's bound at least: what is delivered is removed by whole segments."""
 QUIET = 600.0
 """Seconds after which a writer on another host that has shown no life is taken for dead."""
 
@@ -145,8 +148,9 @@ class Journal:
         unwritten: lines that the disk did not take at the very end; the sender may still send them.
     """
 
-    def __init__(self, folder: Path, header: Header, sends: bool = False) -> None:
+    def __init__(self, folder: Path, header: Header, sends: bool = False, bound: float = math.inf) -> None:
         """Make the folder and the first segment. With `sends`, nobody else sends it as long as this one lives.
+        `bound` is how many bytes all segments may have; whoever appends keeps to it.
 
         Raises:
             OSError: it cannot be written.
@@ -167,10 +171,11 @@ class Journal:
         self.paths.alive.acquire()
         if sends:
             self.paths.sending.acquire()
-        self._size = 0  # of this segment
+        self._bound = bound
+        self._size = self._head = 0  # bytes of this segment, and of what stands in it before its records
         try:
             self._file = _create(self.path)
-            self._write(header.line())
+            self._write_head(header.line())
         except OSError:  # no room even for that
             self.paths.remove()
             self.paths.sending.release(remove=True)
@@ -208,7 +213,7 @@ class Journal:
         Raises:
             NotWritten: the disk does not take them, or not all.
         """
-        if self._size > SEGMENT_BYTES:
+        if self._size - self._head > min(SEGMENT_BYTES, self._bound / SEGMENTS):
             with contextlib.suppress(OSError):  # a full disk: the old segment goes on
                 self._rotate()
         data = b"".join(lines)
@@ -228,7 +233,7 @@ class Journal:
         file = _create(path)
         before, self._file, size, self._size = self._file, file, self._size, 0
         try:
-            self._write(header.line() + b"".join(known))
+            self._write_head(header.line() + b"".join(known))
         except OSError:
             self._file, self._size = before, size
             file.close()
@@ -236,6 +241,10 @@ class Journal:
             raise
         self.header, self.path = header, path
         before.close()
+
+    def _write_head(self, data: bytes) -> None:
+        self._write(data)
+        self._head = len(data)
 
     def _write(self, data: bytes) -> None:
         done = 0

@@ -244,7 +244,7 @@ class Outbox:
         left = deadline - time.monotonic()
         wait_until(lambda: sender.has_sent(count) or not sender.is_at_work() or sender.is_hopeless(begun), left)
         sender.hurried = was_hurried
-        return sender.has_sent(count) and not scribe.dropped
+        return sender.has_sent(count) and not scribe.losses.total
 
     def end(self, status: Record) -> Scribe | None:
         """Write down what is left and this status as the last record. None: it had ended before.

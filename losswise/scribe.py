@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from losswise.encode import points_lines, record_line
 from losswise.guard import guarded_thread
 from losswise.journal import Header, Journal, NotWritten
+from losswise.losses import Losses, bound_reached, not_written
 from losswise.messages import say_error, say_once
-from losswise.plain import size_text
 from losswise.records import Record, new_id
 from losswise.sender import Sender
 
@@ -47,7 +47,7 @@ class Scribe:
         sender: None offline, too.
         ending: the last record, once the writer ends.
         written: what `Outbox.asked` was when everything before was written.
-        dropped: points that were not kept, since the disk or the journal's bound was full.
+        losses: points that were not kept, since the disk or the journal's bound was full.
         last_point_at: unix seconds of the latest point.
     """
 
@@ -56,7 +56,7 @@ class Scribe:
         self.sender = Sender(outbox.target) if outbox.online else None
         self.ending: Record | None = None
         self.written = 0
-        self.dropped = 0
+        self.losses = Losses()
         self.last_point_at = 0.0
         self._outbox = outbox
         self._held: list[bytes] = []
@@ -187,7 +187,7 @@ class Scribe:
         problem: OSError | None = None
         for folder in folders:
             try:
-                journal = Journal(folder, header, sends=self._outbox.online)
+                journal = Journal(folder, header, sends=self._outbox.online, bound=self._outbox.bound)
             except OSError as error:
                 problem = problem or error
                 continue
@@ -247,7 +247,10 @@ class Scribe:
 
     def _lines(self, records: list[Record]) -> list[bytes]:
         if self._is_beyond_bound(0):
-            records = [record for record in records if record["type"] not in BOUNDED or self._is_left_out()]
+            kept = [record for record in records if record["type"] not in BOUNDED]
+            if len(kept) < len(records):
+                self.losses.add(bound_reached(self._outbox.bound))
+            records = kept
         lines = []
         for record in records:
             try:
@@ -288,24 +291,16 @@ class Scribe:
         """Write lines of points, and empty the list."""
         if not lines.lines:
             return
+        points = sum(lines.points)
         if self._is_beyond_bound(lines.size):
-            self._is_left_out()
-            self.dropped += sum(lines.points)
+            self.losses.add(bound_reached(self._outbox.bound), points)
         elif self._held:  # points of a graph that is not written down have no place
-            self.dropped += sum(lines.points)
+            self.losses.add(points=points)
+        elif left := sum(lines.points[self._write(lines.lines) :]):
+            self.losses.add(points=left)
         else:
-            self.dropped += sum(lines.points[self._write(lines.lines) :])
+            self.losses.over()
         lines.clear()
-
-    def _is_left_out(self) -> bool:
-        """Say that the bound is reached. Returns False, as in 'is it kept?'."""
-        assert self.journal is not None
-        say_once(
-            ("bound", self.journal.paths.stem),
-            f"the journal has reached {size_text(self._outbox.bound)} (LW_JOURNAL_MAX); points and texts are dropped "
-            "until the server has taken some. The session will show how many points",
-        )
-        return False
 
     def _is_beyond_bound(self, more: int) -> bool:
         journal, bound = self.journal, self._outbox.bound
@@ -324,11 +319,7 @@ class Scribe:
             self.journal.append(lines)
             written = len(lines)
         except NotWritten as error:
-            say_once(
-                ("disk", self.journal.paths.stem),
-                f"the journal {self.journal.path} cannot be written ({error.strerror or error}); points are dropped "
-                "until it can. The session will show how many",
-            )
+            self.losses.add(not_written(self.journal.path, error))
             written = error.lines
         self._tell_sender()
         return written
@@ -338,13 +329,14 @@ class Scribe:
             self.sender.nudge()
 
     def _finish(self, ending: Record) -> None:
-        if self.dropped:
-            ending = {**ending, "dropped": self.dropped}
+        if self.losses.total:
+            ending = {**ending, "dropped": self.losses.total}
         self._write_records([record_line(ending)])
         if self.journal is not None:
             self.journal.unwritten, self._held = self._held, []
             self.journal.finish()
         self._tell_sender()
+        self.losses.tell()
 
 
 class _Lines:

@@ -190,7 +190,11 @@ def test_a_full_disk_drops_points_only_and_the_session_shows_how_many(
     # the disk is full again when the session ends, and its last word is sent all the same
     [status] = recorder.records("status")
     assert status["dropped"] == 1_003 - len(arrived) - len(others) > 900
-    assert run.errors.count("cannot be written") == 1
+    assert run.errors.count("cannot be written") == run.errors.count("can be written again") == 1
+    told = (
+        f"losswise: {status['dropped']:,} points were dropped since the journal could not be written (File too large)"
+    )
+    assert told in run.errors.splitlines()
 
 
 def test_where_the_folder_cannot_be_written_another_is_taken(

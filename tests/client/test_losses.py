@@ -1,0 +1,116 @@
+"""What is said where points cannot be kept, and that they are kept again once there is room."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import losswise
+from losswise.journal import Header, Journal, Paths, find
+from losswise.losses import Losses, bound_reached
+from losswise.records import graph_id, new_id
+from tests.client.conftest import Script
+from tests.client.recorder import Recorder
+from tests.client.test_journal import line
+from tests.support.server import Server
+
+FILLS = """
+    import time
+    import losswise
+    session = losswise.Session("long outage", track_git=False, console=False)
+    print(session.id)
+    for x in range(20_000):
+        session.log({"loss": x / 3}, x)
+        if x % 500 == 0:
+            time.sleep(0.02)
+    time.sleep(0.3)
+    print("full", flush=True)
+    input()
+    x = 20_000
+    while not session.flush(0.2) and x < 20_300:
+        session.log({"loss": 0.0}, x)
+        x += 1
+        time.sleep(0.1)
+    for x in range(30_000, 30_100):
+        session.log({"loss": 1.0}, x)
+        time.sleep(0.005)
+    session.done()
+"""
+
+
+def told(errors: str) -> list[str]:
+    """The messages about what is dropped and kept."""
+    return [line for line in errors.splitlines() if "dropped" in line or "are kept" in line]
+
+
+def test_at_the_bound_what_is_dropped_is_said_and_it_ends(
+    new_server: Callable[..., Server], script: Callable[..., Script]
+) -> None:
+    server = new_server().start()
+    port = server.port
+    server.stop()
+    run = script(FILLS, LW_BASE_URL=server.url, LW_API_KEY=server.api_key, LW_JOURNAL_MAX="200kB")
+    run.until("full")
+    server.start(port)
+    run.process.stdin.write("\n")  # type: ignore[union-attr]
+    assert run.wait(90) == 0, run.errors
+    session_id = run.output.split()[0]
+    arrived = server.points(graph_id(session_id, "loss"))["loss"]["x"]
+    dropped = server.session(session_id)["dropped"]
+    assert arrived == sorted(set(arrived))
+    assert set(range(30_000, 30_100)) <= set(arrived)  # there was room again
+    begins, ends, sum_ = told(run.errors)
+    assert begins == (
+        "losswise: the journal has reached 195 KiB (LW_JOURNAL_MAX): from here on points and texts are dropped, "
+        "until some of it is sent"
+    )
+    assert ends == "losswise: the journal has room again: from here on points and texts are kept"
+    assert sum_ == f"losswise: {dropped:,} points were dropped since the journal had reached 195 KiB"
+    assert dropped > 10_000
+
+
+def test_offline_the_bound_is_reached_for_good(script: Callable[..., Script], tmp_path: Path) -> None:
+    code = FILLS.partition('    print("full"')[0] + "    session.done()\n"
+    run = script(code, LW_MODE="offline", LW_JOURNAL_MAX="200kB")
+    assert run.wait() == 0
+    assert len(told(run.errors)) == 2
+    assert re.search(r"losswise: \d+,\d+ points were dropped since the journal had reached 195 KiB\n", run.errors)
+    assert Paths(find(tmp_path / "journals")[0]).size() < 205_000
+
+
+def test_where_all_is_kept_nothing_is_said(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    with losswise.Session(track_git=False) as session:
+        session.log({"loss": 1.0})
+    assert told(capsys.readouterr().err) == []
+
+
+def test_one_point_is_one_point(capsys: pytest.CaptureFixture[str]) -> None:
+    losses = Losses()
+    losses.add(bound_reached(1_000), 1)
+    losses.add(points=0)
+    losses.tell()
+    assert told(capsys.readouterr().err)[-1] == "losswise: 1 point was dropped since the journal had reached 1000 bytes"
+
+
+def test_what_comes_and_goes_is_not_told_each_time(capsys: pytest.CaptureFixture[str]) -> None:
+    losses = Losses()
+    for _ in range(100):
+        losses.add(bound_reached(1_000), 1)
+        losses.over()
+    assert len(told(capsys.readouterr().err)) == 2
+    assert losses.total == 100
+
+
+def test_a_long_head_makes_no_segment_of_each_line(tmp_path: Path) -> None:
+    """As with a large diff and a low bound: the head of each segment is more than its share of the bound."""
+    journal = Journal(tmp_path, Header.of_this_process(new_id(), new_id(), "http://127.0.0.1:9"), bound=100_000)
+    record = {"type": "session", "tag": "a", "info": {"diff": "x" * 80_000}}
+    journal.note(record)
+    journal.append([line(record)])
+    for _ in range(100):
+        journal.append([b'{"type":"values","values":{}}\n'])
+    journal.finish()
+    assert len(journal.paths.segments()) == 2
