@@ -126,7 +126,7 @@ class Delivery:
         return self._send() if self._pending else Outcome(Step.IDLE)
 
     def _send(self) -> Outcome:
-        self._wire.await_turn(sum(map(len, self._pending)))
+        self._wire.await_turn(_size(self._pending[: self._portion]))
         self._top_up()
         records = self._pending[: self._portion]
         answer = self._wire.post_batch(self._body(records, self.acknowledged + len(records)))
@@ -175,7 +175,7 @@ class Delivery:
 
     def _top_up(self) -> None:
         """What has come while the batch waited goes with it."""
-        room = self._batch_bytes - sum(map(len, self._pending))
+        room = self._batch_bytes - _size(self._pending)
         if self._portion is None and room > 0:
             with contextlib.suppress(OSError):
                 self._pending += self._reader.read(room)

@@ -87,7 +87,7 @@ def test_a_slow_server_gets_all_the_time_it_needs(recorder: Recorder, script: St
             session.text(f"text {number}", "x")
     """
     begun = time.monotonic()
-    run = script(code, **{**environ, "LW_END_TIMEOUT": "1.5"})
+    run = script(code, **{**environ, "LW_END_TIMEOUT": "2.5"})
     assert run.wait(60) == 0, run.errors
     assert time.monotonic() - begun > 3.0  # longer than it waits for a server that says nothing
     assert len(recorder.records("text")) == 20
