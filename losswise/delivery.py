@@ -171,6 +171,7 @@ class Delivery:
             self.ahead += _size(lines[:known])
             if self._reader.number > self.acknowledged:
                 self._pending = lines[known:]
+                self.acknowledged = max(self.acknowledged, first - 1)  # somebody else has sent what is missing
                 return
 
     def _top_up(self) -> None:
@@ -178,7 +179,7 @@ class Delivery:
         room = self._batch_bytes - _size(self._pending)
         if self._portion is None and room > 0:
             with contextlib.suppress(OSError):
-                self._pending += self._reader.read(room)
+                self._pending += self._reader.read_here(room)
 
     def _body(self, records: list[bytes], seq: int | None) -> bytes:
         """The journal's lines, as they are, between the batch's own fields."""

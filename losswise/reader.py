@@ -73,6 +73,10 @@ class Reader:
             return None
         return next((path for path in self.paths.segments() if path > self.path), None)
 
+    def read_here(self, most_bytes: int) -> list[bytes]:
+        """`read`, but not beyond this segment: the lines follow those before them without a gap."""
+        return self._read(most_bytes)
+
     def _read(self, most_bytes: int) -> list[bytes]:
         self._file.seek(self._offset)
         data = self._file.read(most_bytes)
