@@ -8,9 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests.support.postgres import Postgres, start_postgres
+from tests.support.quiet import end_sessions
 from tests.support.server import Server
 
 DATABASES = ("sqlite", "postgresql")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    """After all fixtures are gone: nothing of a test speaks in the next one."""
+    try:
+        return (yield)
+    finally:
+        end_sessions()
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import losswise
-from losswise import console, messages, settings
+from losswise import messages, settings
 from tests.client.recorder import Recorder
 from tests.support.server import API_KEY, clean_environment
 
@@ -24,8 +24,6 @@ ROOT = Path(__file__).resolve().parents[2]
 def fresh_client(clean_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "_set", {})
     monkeypatch.setattr(messages, "_said", set())
-    for listening in console._hook.consoles:  # of sessions that tests before left open
-        console._hook.remove(listening)
 
 
 @pytest.fixture
