@@ -70,14 +70,15 @@ class Session(Single):
         project: project's name, where the key may write several; else the key's own.
         group: sessions of one group stand together, such as the folds of a cross-validation.
         tags: words to filter by.
-        resume: id of a session to go on with.
+        resume: id of a session to go on with; a line says so where the server has no such session.
         from_x: with `resume`, the x of the next point: what stands there and after it is taken back, as
             when training goes on from a checkpoint.
         api_key, base_url: the key and the server's address; else as `losswise.settings` finds them.
         graphs: your own places for names in `log`: {"my_score": ("quality", "max")}.
         command_line: record the command line.
         console: keep what is printed (stdout and stderr; progress bars in their last state), at most 1 MiB.
-        system: add graphs of processor, memory and GPU (needs `pip install 'losswise[system]'`).
+        system: add graphs of processor, memory and GPU, sampled each 10 s. Processor and memory need psutil, GPUs
+            nvidia-ml-py: `pip install 'losswise[system]'`.
         data: what `params` was called once.
 
     Raises:

@@ -247,7 +247,7 @@ def test_after_stop_nothing_is_appended(
     assert measuring.wait(10)
     began = time.monotonic()
     monitor.stop()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 0.5
     go_on.set()
     time.sleep(0.2)
     assert graphs.points == {}
