@@ -37,6 +37,7 @@ DOORS = (
     "losswise.session.Session.__init__",
     "losswise.session.Session.__enter__",
     "losswise.session.Session.graph",
+    "losswise.session.Session.log",
     "losswise.graph.Graph.append",
     "losswise.guard.guarded",
 )
