@@ -67,6 +67,50 @@ class StepClock:
         }
 
 
+class Turns(StepClock):
+    """A clock of a training whose logging is off and on in turn, in one process and one run.
+
+    Where a process has its memory, and what the machine does meanwhile, changes a step by more than what is measured.
+
+    Attributes:
+        is_on: log the step that runs.
+    """
+
+    REST = 450
+    """First steps of a turn that are not counted: what was logged in the turn before is still on its way."""
+    LENGTH = 1_050
+
+    def __init__(self, turns: int, length: int = LENGTH) -> None:
+        super().__init__(turns * length + 1)
+        self.is_on = False
+        self.steps = turns * length
+        self._length = length
+        self._rest = min(self.REST, length // 2)
+        self._marks: list[tuple[int, int, int]] = []
+
+    def tick(self) -> None:
+        super().tick()
+        place = (self.count - 1) % self._length
+        if place in (0, self._rest):
+            if place == 0:
+                self.is_on = (self.count - 1) // self._length % 2 == 1
+            self._marks.append((self.count - 1, time.process_time_ns(), time.thread_time_ns()))
+
+    def result(self) -> dict[str, Any]:
+        """Microseconds a step in each turn, the first of which is off."""
+        self.tick()
+        found: dict[str, list[float]] = {"median": [], "mean": [], "processor": [], "thread": []}
+        for (first, *before), (last, *after) in zip(self._marks[1::2], self._marks[2::2], strict=False):
+            at = self._at[first : last + 1]
+            steps = sorted(later - earlier for earlier, later in itertools.pairwise(at))
+            spent = ((end - begin) / len(steps) / 1e3 for begin, end in zip(before, after, strict=True))
+            found["median"].append(steps[len(steps) // 2] / 1e3)
+            found["mean"].append((at[-1] - at[0]) / len(steps) / 1e3)
+            for key, each in zip(("processor", "thread"), spent, strict=True):
+                found[key].append(each)
+        return {"turns": found}
+
+
 def work(units: int) -> int:
     """A training step's stand-in: Python code, then C code that releases the interpreter's lock, half and half.
 

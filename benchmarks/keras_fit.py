@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from benchmarks import slowdown
-from benchmarks.inside import StepClock
+from benchmarks.inside import StepClock, Turns
 from benchmarks.measuring import Result
 from benchmarks.report import Row
 
@@ -23,25 +23,25 @@ def run(quick: bool) -> list[Row]:
 # in the measured process
 
 
-def fit(how: str, steps: int) -> Result:
-    """Train for so many batches. Keras' own TensorBoard callback needs TensorFlow, so that one is made here."""
+def fit(how: str, turns: int, length: int) -> Result:
+    """Train for so many turns of so many batches. Keras' own TensorBoard callback needs TensorFlow, so that one is
+    made here."""
     import numpy as np
 
     model = _model()
-    model.clock = clock = StepClock(steps)
-    x = np.zeros((steps * BATCH, FEATURES), "float32")
-    y = np.zeros((steps * BATCH, CLASSES), "float32")
-    end, peer = _end(clock), ""
+    model.clock = clock = Turns(turns, length)
+    x = np.zeros((clock.steps * BATCH, FEATURES), "float32")
+    y = np.zeros((clock.steps * BATCH, CLASSES), "float32")
+    peer = ""
     if how == slowdown.PEER:
         peer, callback = "tensorboardX", _tensorboard()
-    elif how == slowdown.OURS:
+    else:
         from losswise.integrations import LosswiseKerasCallback
 
         callback = LosswiseKerasCallback("fit", track_git=False, command_line=False)
-    else:
-        callback = _empty()
-    model.fit(x, y, batch_size=BATCH, epochs=1, shuffle=False, verbose=0, callbacks=[callback, end])
-    return {**end.result, "peer": peer}
+    watching = _in_turns(clock, callback)
+    model.fit(x, y, batch_size=BATCH, epochs=1, shuffle=False, verbose=0, callbacks=[watching])
+    return {**watching.result, "peer": peer}
 
 
 @functools.cache
@@ -66,30 +66,38 @@ def _model() -> Any:
     return model
 
 
-def _end(clock: StepClock) -> Any:
-    """Reads the clock when the last batch is done; the end of `fit` waits for the server, which is no step."""
-    import keras
-
-    class End(keras.callbacks.Callback):
-        result: Result = {}
-
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            self.result = clock.result()
-
-    return End()
-
-
-def _empty() -> Any:
+def _in_turns(clock: Turns, callback: Any) -> Any:
+    """The callback, and in the clock's other turns one that does nothing."""
     import keras
 
     class Empty(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             pass
 
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            pass
+    class InTurns(keras.callbacks.Callback):
+        empty = Empty()
+        result: Result = {}
 
-    return Empty()
+        def on_train_begin(self, logs: Any = None) -> None:
+            callback.set_model(self.model)
+            callback.set_params(self.params)
+            callback.on_train_begin(logs)
+
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            callback.on_epoch_begin(epoch, logs)
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            (callback if clock.is_on else self.empty).on_train_batch_end(batch, logs)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            # the end of `fit` waits for the server, which is no step
+            self.result = clock.result()
+            callback.on_epoch_end(epoch, logs)
+
+        def on_train_end(self, logs: Any = None) -> None:
+            callback.on_train_end(logs)
+
+    return InTurns()
 
 
 def _tensorboard() -> Any:

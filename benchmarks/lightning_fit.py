@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from benchmarks import slowdown
-from benchmarks.inside import StepClock
+from benchmarks.inside import Turns
 from benchmarks.measuring import Result
 from benchmarks.report import Row
 
@@ -26,8 +26,8 @@ def run(quick: bool) -> list[Row]:
 # in the measured process
 
 
-def fit(how: str, steps: int) -> Result:
-    """Train for so many steps, logged at each."""
+def fit(how: str, turns: int, length: int) -> Result:
+    """Train for so many turns of so many steps, logged at each."""
     import pytorch_lightning as pl
     import torch
     from torch.utils.data import DataLoader, TensorDataset
@@ -36,7 +36,7 @@ def fit(how: str, steps: int) -> Result:
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     torch.set_num_threads(1)
-    clock = StepClock(steps)
+    clock = Turns(turns, length)
     logger, peer = _logger(how)
     trainer = pl.Trainer(
         max_epochs=1,
@@ -45,11 +45,11 @@ def fit(how: str, steps: int) -> Result:
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        logger=logger,
+        logger=_in_turns(clock, logger),
         default_root_dir=os.environ["HOME"],
     )
     model = _module()(clock)
-    trainer.fit(model, DataLoader(TensorDataset(torch.zeros(steps * BATCH, FEATURES)), batch_size=BATCH))
+    trainer.fit(model, DataLoader(TensorDataset(torch.zeros(clock.steps * BATCH, FEATURES)), batch_size=BATCH))
     return {**model.result, "peer": peer}
 
 
@@ -59,14 +59,13 @@ def _logger(how: str) -> tuple[Any, str]:
 
         logger = TensorBoardLogger(os.environ["HOME"])
         return logger, f"TensorBoardLogger ({type(logger.experiment).__module__.partition('.')[0]})"
-    if how == slowdown.OURS:
-        from losswise.integrations import LosswiseLogger
+    from losswise.integrations import LosswiseLogger
 
-        return LosswiseLogger("fit", track_git=False, command_line=False), ""
-    return _empty(), ""
+    return LosswiseLogger("fit", track_git=False, command_line=False), ""
 
 
-def _empty() -> Any:
+def _in_turns(clock: Turns, logger: Any) -> Any:
+    """The logger, and in the clock's other turns one that does nothing."""
     from pytorch_lightning.loggers.logger import Logger
 
     class Empty(Logger):
@@ -78,7 +77,25 @@ def _empty() -> Any:
         def log_hyperparams(self, params: Any, *rest: Any) -> None:
             pass
 
-    return Empty()
+    class InTurns(Empty):
+        empty = Empty()
+
+        def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+            (logger if clock.is_on else self.empty).log_metrics(metrics, step)
+
+        def log_hyperparams(self, params: Any, *rest: Any) -> None:
+            logger.log_hyperparams(params, *rest)
+
+        def log_graph(self, model: Any, input_array: Any = None) -> None:
+            logger.log_graph(model, input_array)
+
+        def save(self) -> None:
+            logger.save()
+
+        def finalize(self, status: str) -> None:
+            logger.finalize(status)
+
+    return InTurns()
 
 
 @functools.cache
@@ -87,7 +104,7 @@ def _module() -> Any:
     import torch
 
     class Module(pl.LightningModule):
-        def __init__(self, clock: StepClock) -> None:
+        def __init__(self, clock: Turns) -> None:
             super().__init__()
             self.clock = clock
             self.result: Result = {}

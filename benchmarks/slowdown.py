@@ -1,29 +1,19 @@
 """What logging adds to a step of a framework's training: the frame of keras_fit and lightning_fit.
 
-Each way to log has a process that stays for some turns, with the framework imported and warmed up, and trains
-when it is its turn. The step is a small model's own, about a millisecond, and does a fixed amount of work. What is
-measured goes from one step's start to the next one's, so it holds all hooks between.
+Each way to log has a process that trains, with the framework imported and warmed up. In its run the logging is on and
+off in turn, about a second each: off means that a method is called which does nothing. The step is a small model's own,
+about a millisecond, and does a fixed amount of work. What is measured goes from one step's start to the next one's, so
+it holds all hooks between.
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from statistics import median, quantiles
 
-from benchmarks.measuring import (
-    Child,
-    Result,
-    column,
-    differences,
-    interleaved,
-    reaching,
-    running_server,
-    say,
-    temporary_folder,
-)
+from benchmarks.measuring import Child, Result, reaching, running_server, say, temporary_folder
 from benchmarks.report import Row
 
-EMPTY, OURS, PEER = "empty", "losswise", "tensorboard"
+OURS, PEER = "losswise", "tensorboard"
 
 MEASURES = (
     ("median", "wall, the median step", True),
@@ -36,38 +26,26 @@ ONE_THREAD = {"KERAS_BACKEND": "torch", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS
 
 
 def rows(name: str, has_peer: bool, quick: bool) -> list[Row]:
-    """Measure `benchmarks.<name>:fit`, a function of `how` to log and of the number of steps."""
-    steps, repeats, generations = (200, 2, 1) if quick else (2_000, 4, 4)
-    hows = (EMPTY, OURS, PEER) if has_peer else (EMPTY, OURS)
-    found: dict[str, list[Result]] = {how: [] for how in hows}
-    with running_server() as server:
-        # where a process has its memory makes it some per cent faster or slower for its whole life
-        for _ in range(generations):
-            for how, results in _generation(name, hows, steps, repeats, {**ONE_THREAD, **reaching(server)}).items():
-                found[how] += results
-    base = column(found[EMPTY], "median")
-    return [Row("a step with an empty logger", "µs", base, detail=found), *(_row(found, *each) for each in MEASURES)]
+    """Measure `benchmarks.<name>:fit`, a function of `how` to log, of the number of turns and of their steps."""
+    turns, length, runs = (9, 200, 1) if quick else (21, 1_050, 4)
+    found: dict[str, list[Result]] = {how: [] for how in ((OURS, PEER) if has_peer else (OURS,))}
+    with running_server() as server, temporary_folder() as folder:
+        for number in range(runs):
+            for how, results in found.items():
+                say(f"{name}: {how}, {number + 1} of {runs}")
+                environ = {**ONE_THREAD, **reaching(server)}
+                with Child(f"benchmarks.{name}:fit", folder / f"{how}{number}", **environ) as child:
+                    child.call(how=how, turns=1, length=200)
+                    results.append(child.call(how=how, turns=turns, length=length))
+    base = [step for results in found.values() for result in results for step in result["turns"]["median"][2::2]]
+    first = Row("a step while logging is off", "µs", base, detail=found)
+    return [first, *(_row(found, median(base), *each) for each in MEASURES)]
 
 
-def _generation(
-    name: str, hows: tuple[str, ...], steps: int, repeats: int, environ: dict[str, str]
-) -> dict[str, list[Result]]:
-    """Runs in turn, in processes that are warmed up first."""
-    with ExitStack() as stack:
-        folder = stack.enter_context(temporary_folder())
-        children = {how: stack.enter_context(Child(f"benchmarks.{name}:fit", folder / how, **environ)) for how in hows}
-        say(f"{name}: warming up")
-        for how, child in children.items():
-            child.call(how=how, steps=min(steps, 300))
-        cases = {how: lambda how=how, child=child: child.call(how=how, steps=steps) for how, child in children.items()}
-        return interleaved(name, cases, repeats)
-
-
-def _row(found: dict[str, list[Result]], key: str, what: str, has_bar: bool) -> Row:
-    base = column(found[EMPTY], key)
-    ours = differences(column(found[OURS], key), base)
+def _row(found: dict[str, list[Result]], step: float, key: str, what: str, has_bar: bool) -> Row:
+    ours = [each for result in found[OURS] for each in _added(result["turns"][key])]
     peer = found.get(PEER, [])
-    allowed = max(10.0, median(base) / 100)
+    allowed = max(10.0, step / 100)
     low, _middle, high = quantiles(ours, n=4)
     is_restless = high - low > 4 * allowed  # the machine says more than we do: no verdict
     return Row(
@@ -75,7 +53,13 @@ def _row(found: dict[str, list[Result]], key: str, what: str, has_bar: bool) -> 
         "µs",
         ours,
         peer[0]["peer"] if peer else "",
-        differences(column(peer, key), base) if peer else [],
+        [each for result in peer for each in _added(result["turns"][key])],
         f"≤ {allowed:.1f} µs" if has_bar else "",
         median(ours) <= allowed if has_bar and not is_restless else None,
     )
+
+
+def _added(turns: list[float]) -> list[float]:
+    """What each turn of logging adds to the turns without it around it. The first two are the start of `fit`."""
+    around = zip(turns[2:-2:2], turns[3:-1:2], turns[4::2], strict=True)
+    return [logging - (before + after) / 2 for before, logging, after in around]
