@@ -166,7 +166,7 @@ def test_a_server_that_hangs_over_it_holds_no_run(
 def test_between_two_requests_it_pauses_and_nowhere_else(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leftovers, "PAUSE", 0.6)
+    monkeypatch.setattr(leftovers, "PAUSE", 2.0)
     came: list[float] = []
 
     def note(batch: dict[str, Any]) -> None:
@@ -181,9 +181,9 @@ def test_between_two_requests_it_pauses_and_nowhere_else(
     eventually(lambda: list(journals.iterdir()) == [], every=0.01)
     ended = time.monotonic()
     first, second = came
-    assert first - began < 0.6
-    assert second - first >= 0.6
-    assert ended - second < 0.3
+    assert first - began < 2.0
+    assert second - first >= 2.0
+    assert ended - second < 1.5
 
 
 def test_what_lies_among_the_temporary_files_is_sent_too(

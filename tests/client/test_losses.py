@@ -20,6 +20,8 @@ from tests.support.server import Server
 FILLS = """
     import time
     import losswise
+    from losswise import delivery
+    delivery.LONGEST_PAUSE = 1.0
     session = losswise.Session("long outage", track_git=False, console=False)
     print(session.id)
     for x in range(20_000):
