@@ -14,6 +14,14 @@ from tests.support.server import Server
 DATABASES = ("sqlite", "postgresql")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is marked `full_on_postgresql` takes its turn on SQLite in `make test`, on both in `make test-full`."""
+    for item in items:
+        if item.get_closest_marker("full_on_postgresql") and "postgresql" in item.name:
+            item.add_marker(pytest.mark.full)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown() -> Iterator[None]:
     """After all fixtures are gone: nothing of a test speaks in the next one."""

@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Project
@@ -85,6 +86,7 @@ def test_nothing_is_lost_when_the_connection_was(page: Page, server: Server, pro
     assert line["y"] == [1, 0.5, 0.4, 0.3]
 
 
+@pytest.mark.full_on_postgresql
 def test_a_server_that_stops_and_comes_back(new_page: Callable[..., Page], own_server: Server) -> None:
     writing = Writing(own_server, tag="away")
     graph = writing.graph()
@@ -115,6 +117,7 @@ def test_without_a_stream_the_page_asks_and_says_so(page: Page, server: Server, 
     wait_drawn(page, "loss", writing.session, "train_loss", "line.x.length === 2")
 
 
+@pytest.mark.full_on_postgresql
 def test_a_spike_and_a_nan_are_seen_on_a_long_graph(page: Page, server: Server, project: Project) -> None:
     writing, _ = make_long(server, project)
     page.goto(project.address)
@@ -144,6 +147,7 @@ def test_a_spike_and_a_nan_are_seen_on_a_long_graph(page: Page, server: Server, 
     assert all(0.45 < x < 0.6 for x in spike)
 
 
+@pytest.mark.full_on_postgresql
 def test_box_zoom_fetches_finer_data_for_every_chart(page: Page, server: Server, project: Project) -> None:
     writing, graph = make_long(server, project)
     writing.points(writing.graph("rate", None), [0, 200_000], rate=[1, 0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Project
@@ -60,6 +61,7 @@ def test_the_address_of_a_session_shows_it_selected(page: Page, server: Server, 
     expect_shown(page, "wanted")
 
 
+@pytest.mark.full_on_postgresql
 def test_the_server_sorts_by_a_statistic_over_all_pages(page: Page, server: Server, project: Project) -> None:
     for n in range(130):
         make(server, project, f"run-{n:03d}", best=(n * 37 % 130) / 10, age=200 - n)

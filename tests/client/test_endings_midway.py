@@ -206,6 +206,7 @@ def test_sigterm_leaves_so_many_seconds_for_images_and_sending_together(script: 
     assert [record["status"] for record in records if record["type"] == "status"] == ["cancelled"] * 3
 
 
+@pytest.mark.full
 def test_the_images_of_several_sessions_are_waited_for_together(script: Start) -> None:
     run = script(IMAGES + "    print('ready', flush=True)\n")
     run.until("ready")

@@ -132,6 +132,7 @@ def test_an_image_after_the_end_opens_the_session_again(server: Server, journals
     assert list(journals.iterdir()) == []
 
 
+@pytest.mark.full_on_postgresql
 def test_images_of_an_outage_arrive_later_once_and_in_order(
     own_server: Server, journals: Path, sent: list[str]
 ) -> None:
@@ -188,6 +189,7 @@ def test_images_of_a_killed_script_are_synced(
     assert list((tmp_path / "journals").iterdir()) == []
 
 
+@pytest.mark.full_on_postgresql
 def test_a_script_that_just_ends_leaves_no_image_behind(server: Server, script: Callable[..., Script]) -> None:
     code = """
         session = losswise.Session(track_git=False)
@@ -199,6 +201,7 @@ def test_a_script_that_just_ends_leaves_no_image_behind(server: Server, script: 
     assert xs_of(images_at(server, run.output.split()[0])) == list(range(30)), run.errors
 
 
+@pytest.mark.full_on_postgresql
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_parent_and_forked_child_each_send_their_own(server: Server, script: Callable[..., Script]) -> None:
     code = """

@@ -107,6 +107,7 @@ BARS = {
 }
 
 
+@pytest.mark.full_on_postgresql
 @pytest.mark.parametrize("bar", BARS)
 def test_a_message_behind_a_bar_gets_a_line(bar: str, server: Server, on_terminal: OnTerminal) -> None:
     if bar == "keras" and find_spec("keras") is None:

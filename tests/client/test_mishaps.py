@@ -261,6 +261,7 @@ def test_a_script_that_changes_its_folder_leaves_nothing_behind(
     assert list((tmp_path / "relative").iterdir()) == []
 
 
+@pytest.mark.full
 def test_what_sync_has_taken_away_counts_no_longer(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -319,6 +320,7 @@ def test_a_key_that_cannot_be_one_is_never_shown(
     assert "lines" not in said
 
 
+@pytest.mark.full
 def test_a_proxy_that_finds_an_image_too_large(
     recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_worker_that_logs_has_a_journal_of_its_own(server: Server, script: Sta
         assert console.count(f"worker {place}\n") == 1
 
 
+@pytest.mark.full_on_postgresql
 def test_a_fork_in_the_middle_of_everything(server: Server, script: Start) -> None:
     """Threads append, images are encoded, the sender imports `requests`: children must not hang or double."""
     code = """

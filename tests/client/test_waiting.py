@@ -94,6 +94,7 @@ def test_a_slow_server_gets_all_the_time_it_needs(recorder: Recorder, script: St
     assert re.search(rf"losswise: sending what is left: {SIZE} of session [0-9a-f]{{20}}\n", run.errors)
 
 
+@pytest.mark.full
 def test_what_the_server_asks_to_wait_is_waited_at_the_end_too(recorder: Recorder) -> None:
     recorder.answer = lambda batch: (429, {"error": "slowly"}, {"Retry-After": "1.5"}) if recorder.batches[1:] else None
     session = losswise.Session(track_git=False, console=False)

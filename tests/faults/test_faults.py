@@ -67,11 +67,11 @@ class Faults:
     def test_every_point_arrives_once_and_in_order_over_a_faulty_network(self, numbers: Sequence[int]) -> None:
         self.check(faulty_network, numbers)
 
-    @numbers(4, 24)
+    @numbers(2, 24)
     def test_a_lost_answer_doubles_no_point(self, numbers: Sequence[int]) -> None:
         self.check(answers_lost, numbers)
 
-    @numbers(4, 24)
+    @numbers(2, 24)
     def test_what_is_no_answer_of_the_server_is_none(self, numbers: Sequence[int]) -> None:
         self.check(foreign_answers, numbers)
 

@@ -187,8 +187,10 @@ except {caught}:
     ("error", "caught", "ending"),
     [
         ("KeyError('bad')", "ZeroDivisionError", ("failed", "error", "KeyError")),
-        ("KeyError('bad')", "KeyError", ("failed", "error", "")),
-        ("KeyboardInterrupt()", "ZeroDivisionError", ("cancelled", "interrupted", None)),
+        pytest.param("KeyError('bad')", "KeyError", ("failed", "error", ""), marks=pytest.mark.full),
+        pytest.param(
+            "KeyboardInterrupt()", "ZeroDivisionError", ("cancelled", "interrupted", None), marks=pytest.mark.full
+        ),
     ],
 )
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)

@@ -12,6 +12,8 @@ from losswise import records
 from tests.support.batches import Writing
 from tests.support.server import Server
 
+pytestmark = pytest.mark.full_on_postgresql
+
 SESSIONS = 1_000
 POINTS = 1_000_000
 SPIKE, NAN = 444_444, 777_777
