@@ -45,9 +45,11 @@ class Columns:
         names: of the values of a row.
         pack: makes a row of a number, an x, a time and the values.
         rows: where callers add rows. Ask for it anew for each row.
+        is_last: wait for no caller that has asked and not added its row: a signal handler that ends the session
+            may have interrupted it there.
     """
 
-    __slots__ = ("_old", "_read", "_size", "names", "pack", "rows")
+    __slots__ = ("_old", "_read", "_size", "is_last", "names", "pack", "rows")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
@@ -56,6 +58,7 @@ class Columns:
         self._size = 8 * (HEAD + len(names))
         self._old: list[bytearray] = []
         self._read = 0  # bytes of the first old buffer
+        self.is_last = False
 
     def waiting(self) -> int:
         """Bytes that are not taken yet."""
@@ -115,7 +118,8 @@ class Columns:
             self.rows = bytearray()
         while self._old:
             first = self._old[0]
-            if self._read < len(first) or _references(first) > _NOBODY_ELSE or self._read < len(first):
+            is_awaited = _references(first) > _NOBODY_ELSE and not self.is_last
+            if self._read < len(first) or is_awaited or self._read < len(first):
                 return
             del self._old[0]
             self._read = 0
@@ -138,6 +142,9 @@ class Spread(Columns):
     def __init__(self, names: tuple[str, ...], members: Sequence[tuple[Callable[[Points], None], Sequence[str]]]):
         super().__init__(names)
         self._members = members
+
+    def let_go(self, is_last: bool) -> None:
+        self.is_last = is_last
 
     def hand_out(self, before: int) -> bool:
         """Give the graphs their parts of the rows that `take` takes. False: there are none."""

@@ -202,6 +202,11 @@ class Graph(Single):
             if entry.is_slow:
                 entry.read()
 
+    def let_go(self, is_last: bool) -> None:
+        """Whether this is the last that is taken; see `Columns.is_last`."""
+        for columns in list(self._columns.values()):
+            columns.is_last = is_last
+
     def leave_out_slow(self) -> None:
         """Forget points whose values are not computed yet, so that those behind them are not lost, too."""
         for _ in range(len(self._side)):
@@ -215,6 +220,13 @@ class Graph(Single):
         Not all at once where there are many: call it until it returns None. A point whose values are not ready
         yet keeps those behind it back.
         """
+        while True:
+            parts, skipped = self._take_parts(limit)
+            if parts or not skipped:
+                return merge(parts) if parts else None
+
+    def _take_parts(self, limit: int) -> tuple[list[Points], int]:
+        """What is taken at once, and how many points of the side way were taken and are no numbers."""
         side, limit = self._take_side(limit)
         for columns in list(self._columns.values()):
             number = columns.number_beyond()
@@ -223,8 +235,8 @@ class Graph(Single):
         parts.extend(self._take_received(limit))
         while side and side[-1].number >= limit:
             self._side.appendleft(side.pop())
-        parts.extend(self._read_side(side))
-        return merge(parts) if parts else None
+        read = self._read_side(side)
+        return parts + read, len(side) - sum(len(part.x) for part in read)
 
     def receive(self, points: Points) -> None:
         """Take over points of a buffer that several graphs share. Called by the scribe."""

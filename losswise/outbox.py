@@ -32,6 +32,8 @@ FULL = 20 * 1024 * 1024
 """Bytes of points in memory at which `append` waits for the local disk."""
 MOMENT = 0.002
 """Seconds that an `append` waits then."""
+LOOK = 0.1
+"""Seconds that a write takes from which on callers look at the memory, and between two looks."""
 LONG = 10.0
 """Seconds that a large text waits at most."""
 
@@ -110,6 +112,7 @@ class Outbox:
         self.spreads: dict[Any, Spread] = {}
         self._lock = threading.RLock()
         self._scribe: Scribe | None = None
+        self._looked_at = 0.0
 
     def after_fork(self) -> None:
         """In a forked child: the parent sends what it has; what the child adds gets a writer of its own."""
@@ -146,10 +149,22 @@ class Outbox:
         scribe = self._scribe
         if scribe is None:
             return
-        scribe.wake()
+        if scribe.writing_since:
+            self._look_at_memory(scribe.writing_since)
+        else:
+            scribe.wake()
         if self.full and scribe.is_writing():
             self.signal = True
             self._slow_down()
+
+    def _look_at_memory(self, since: float) -> None:
+        """While the scribe is held up by the disk, which may take long, the caller sees to it that memory stays
+        bounded."""
+        self.signal = True
+        now = time.monotonic()
+        if now > max(since, self._looked_at) + LOOK:
+            self._looked_at = now
+            self.full = self.is_full()
 
     def _slow_down(self) -> None:
         """Each call waits for a moment, so that none waits long."""
@@ -158,7 +173,7 @@ class Outbox:
             "points come faster than the disk takes them, so `append` waits for it now and then; "
             "graph(display_interval=N) keeps every Nth point",
         )
-        time.sleep(MOMENT)
+        time.sleep(MOMENT if self.held() < 2 * FULL else 10 * MOMENT)
 
     def put(self, record: Record) -> None:
         """Add a record that is no points record."""
@@ -208,9 +223,13 @@ class Outbox:
         """A writer is at work, be it on its last lines."""
         return self.open or (self._scribe is not None and self._scribe.is_writing())
 
-    def is_full(self) -> bool:
+    def held(self) -> int:
+        """Bytes in memory."""
         buffers: list[Graph | Spread] = [*self.graphs, *list(self.spreads.values())]
-        return self.records_size + sum(buffer.held() for buffer in buffers) > FULL
+        return self.records_size + sum(buffer.held() for buffer in buffers)
+
+    def is_full(self) -> bool:
+        return self.held() > FULL
 
     def limit(self) -> int:
         """A number above those of all points that were added before this call."""

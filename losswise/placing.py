@@ -10,7 +10,7 @@ from losswise.buffers import Spread
 from losswise.graph import MAX_COLUMNS, PLAIN, Graph
 from losswise.guard import guarded
 from losswise.naming import Placement, place
-from losswise.numeric import to_x
+from losswise.numeric import is_slow, to_x
 from losswise.plain import name as plain_name
 
 if TYPE_CHECKING:
@@ -73,7 +73,9 @@ class Placer:
         """The side way: the first time of a set of names, and whatever is not plain numbers."""
         if x is None:
             x = self._next_x
-        self._next_x = x + 1 if type(x) is int else (to_x(x) or 0) + 1
+        whole = None if is_slow(x) else to_x(x)
+        if whole is not None:
+            self._next_x = whole + 1
         given = tuple(metrics)
         placed = self._placed.get(given) or self._place(given)
         for graph, names in placed:
@@ -88,6 +90,8 @@ class Placer:
         if is_plain and not any(graph.display_interval for graph, _names in placed):
             spread = Spread(names, [(graph.receive, members) for graph, members in placed])
             outbox.spreads.setdefault(names, spread)  # another thread may be as far
+            if outbox.closed:
+                outbox.spreads.clear()
 
     def _place(self, names: tuple[Any, ...]) -> Placed:
         """Each graph with those of the names that are drawn on it."""

@@ -18,6 +18,7 @@ from losswise.records import Record, new_id
 from losswise.sender import Sender
 
 if TYPE_CHECKING:
+    from losswise.buffers import Spread
     from losswise.graph import Graph
     from losswise.outbox import Outbox
 
@@ -49,6 +50,7 @@ class Scribe:
         written: what `Outbox.asked` was when everything before was written.
         losses: points that were not kept, since the disk or the journal's bound was full.
         last_point_at: unix seconds of the latest point.
+        writing_since: when the write began that is under way (time.monotonic), or 0.
     """
 
     def __init__(self, outbox: Outbox) -> None:
@@ -57,7 +59,7 @@ class Scribe:
         self.ending: Record | None = None
         self.written = 0
         self.losses = Losses()
-        self.last_point_at = 0.0
+        self.last_point_at = self.writing_since = 0.0
         self._outbox = outbox
         self._held: list[bytes] = []
         self._measured_at = self._breathed_at = time.monotonic()
@@ -213,10 +215,15 @@ class Scribe:
         while outbox.records:  # the session's own record is the first of all
             self._write_records(self._portion())
         self._write_taken(final)
+        buffers: list[Graph | Spread] = [*graphs, *outbox.spreads.values()]
         lines = _Lines()
         try:
+            if final:
+                _let_go(buffers, True)
             self._drain_graphs(graphs, limit, lines)
         finally:
+            if final:
+                _let_go(buffers, False)
             self._write_points(lines)
 
     def _drain_graphs(self, graphs: list[Graph], limit: int, lines: _Lines) -> None:
@@ -315,12 +322,16 @@ class Scribe:
         """Write lines; returns how many, from the front, are dealt with."""
         if self.journal is None or self._outbox.closed:
             return len(lines)
+        outbox = self._outbox
+        self.writing_since, outbox.signal = time.monotonic(), True  # callers look at the memory while this takes long
         try:
             self.journal.append(lines)
             written = len(lines)
         except NotWritten as error:
             self.losses.add(not_written(self.journal.path, error))
             written = error.lines
+        finally:
+            self.writing_since, outbox.signal = 0.0, outbox.full
         self._tell_sender()
         return written
 
@@ -337,6 +348,11 @@ class Scribe:
             self.journal.finish()
         self._tell_sender()
         self.losses.tell()
+
+
+def _let_go(buffers: list[Graph | Spread], is_last: bool) -> None:
+    for buffer in buffers:
+        buffer.let_go(is_last)
 
 
 class _Lines:
