@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import losswise
+from losswise import encode
 from losswise import outbox as outbox_module
 from losswise.buffers import Columns
 from losswise.journal import Journal
@@ -91,8 +92,9 @@ def test_a_signal_handler_that_interrupts_an_append_ends_with_all_points(recorde
     assert recorder.points("a") == [(x, float(x)) for x in range(200)]
 
 
-def test_many_names_in_two_graphs_keep_their_x(recorder: Recorder) -> None:
+def test_many_names_in_two_graphs_keep_their_x(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many that a record holds a part of the points, and both graphs share the text of these parts."""
+    monkeypatch.setattr(encode, "MAX_CELLS", 2_000)
     losses = [f"{letter}/loss" for letter in "abcdefghij"]
     steps = 9_000
     with losswise.Session(track_git=False) as session:
