@@ -23,6 +23,9 @@ from losswise.wire import Answer, Wire
 BATCH_BYTES = 2 * 1024 * 1024
 """Journal bytes in a batch; a point takes 22 at least, so it stays below MAX_BATCH_POINTS too."""
 LEAST_BATCH_BYTES = 64 * 1024
+BUSY_STEPS = 5
+"""Points of one graph between two looks at the journal from which on fewer requests are made."""
+BACKLOG = 512 * 1024
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 30.0
 KEY_PAUSE = 60.0
@@ -126,7 +129,7 @@ class Delivery:
         return self._send() if self._pending else Outcome(Step.IDLE)
 
     def _send(self) -> Outcome:
-        self._wire.await_turn(_size(self._pending[: self._portion]))
+        self._wire.await_turn(_is_busy(self._pending[: self._portion]))
         self._top_up()
         records = self._pending[: self._portion]
         answer = self._wire.post_batch(self._body(records, self.acknowledged + len(records)))
@@ -348,6 +351,16 @@ class Delivery:
 
 def _say_nothing(text: str) -> None:
     """For deliveries that nobody watches."""
+
+
+def _is_busy(records: list[bytes]) -> bool:
+    """Whether steps come fast: several have gathered on one graph. In a backlog, time matters more."""
+    if _size(records) > BACKLOG:
+        return False
+    points = [record for record in records if record.startswith(b'{"type":"points"')]
+    graph = points[0][: points[0].find(b',"x"')] if points else b""
+    steps = sum(record[: record.find(b"]")].count(b",") - 1 for record in points if record.startswith(graph))
+    return steps >= BUSY_STEPS
 
 
 def _size(records: list[bytes]) -> int:

@@ -25,9 +25,7 @@ MAX_ANSWER = 4 * 1024 * 1024
 PAUSE = 0.1
 """Seconds between the starts of two requests of this process."""
 BUSY_PAUSE = 0.4
-"""The same before a large batch: where points come by the hundred, fewer requests take less from the training."""
-BUSY = range(500, 512 * 1024)
-"""Bytes of a large body: from ten points on. Beyond, a backlog is sent, and time matters more."""
+"""The same where steps come fast: fewer requests take less from the training."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +62,11 @@ class Pace:
         self._lock = threading.Lock()
         self._last = float("-inf")
 
-    def wait(self, size: int) -> None:
-        """Wait for the turn of a request of so many bytes; a small one goes at once after a quiet PAUSE."""
+    def wait(self, is_busy: bool) -> None:
+        """Wait for the turn of a request; it goes at once after a quiet pause."""
         with self._lock:
             now = time.monotonic()
-            turn = max(now, self._last + (BUSY_PAUSE if size in BUSY else PAUSE))
+            turn = max(now, self._last + (BUSY_PAUSE if is_busy else PAUSE))
             self._last = turn
         if turn > now:
             time.sleep(turn - now)
@@ -119,10 +117,10 @@ class Wire:
         """PUT the bytes of an image. Never raises."""
         return self._request("PUT", f"/api/v2/sessions/{session}/blobs/{sha256}", data, timeout)
 
-    def await_turn(self, size: int) -> None:
-        """Wait until a request of about so many bytes may go, so that the next one goes at once."""
+    def await_turn(self, is_busy: bool = False) -> None:
+        """Wait until a request may go, so that the next one goes at once."""
         if not self._has_turn:
-            _pace.wait(size)
+            _pace.wait(is_busy)
             self._has_turn = True
 
     def close(self) -> None:
@@ -131,7 +129,7 @@ class Wire:
             self._session = None
 
     def _request(self, method: str, path: str, body: bytes | None, timeout: float) -> Answer:
-        self.await_turn(len(body or b""))
+        self.await_turn()
         self._has_turn = False
         headers = {"Content-Type": "application/json" if method != "PUT" else "application/octet-stream"}
         if method == "POST" and body is not None and len(body) > GZIP_ABOVE:
