@@ -46,6 +46,7 @@ class _Watched:
         exit_code, exit_at, exit_at_prompt: of the main thread's last sys.exit: status, unix seconds, and whether
             it was typed.
         until: when SIGTERM's seconds are over (time.monotonic).
+        gave_up: Ctrl-C has ended a waiting for the delivery.
         worker: process id where a worker of multiprocessing is watched.
     """
 
@@ -54,6 +55,7 @@ class _Watched:
         self.installed = False
         self.handles_sigterm = False
         self.until = math.inf
+        self.gave_up = False
         self.worker = 0
         self.forget_exit()
 
@@ -69,7 +71,7 @@ _watched = _Watched()
 def watch(session: Session) -> None:
     """End this session with the process, if it does not end before."""
     _watched.sessions[session] = None
-    _watched.until = math.inf  # whoever catches SIGTERM has gone on
+    _watched.until, _watched.gave_up = math.inf, False  # whoever catches SIGTERM or Ctrl-C has gone on
     if not _watched.installed:
         _watched.installed = True
         _install()
@@ -100,6 +102,26 @@ def ending_of(error: BaseException | None) -> tuple[str, str | None]:
     return "failed", "error"
 
 
+def end(session: Session, ending: Ending, seconds: float) -> None:
+    """End a session and wait for its delivery. Ctrl-C ends the waiting."""
+    was_interrupted = isinstance(sys.exc_info()[1], KeyboardInterrupt)
+    try:
+        scribe = session._close(*ending)
+        if scribe is not None:
+            wait_delivered([scribe], seconds)
+    except KeyboardInterrupt:
+        _give_up([session], lambda session: ending)
+        if not was_interrupted:
+            raise
+    if session._outbox is None or not session._outbox.is_writing():
+        forget(session)
+
+
+def end_all(error: BaseException) -> bool:
+    """End what an error leaves open, for good, and wait for the delivery. False: interrupted."""
+    return _end_all(lambda session: _told(error))
+
+
 def _install() -> None:
     atexit.register(guarded("ending the sessions at exit")(_at_exit))
     _wrap_exit()
@@ -109,8 +131,12 @@ def _install() -> None:
 
 def _at_exit() -> None:
     error = _uncaught()
-    is_told = _end_all(lambda session: _how(session, error))
-    if is_told and isinstance(error, KeyboardInterrupt):
+    is_interrupted = isinstance(error, KeyboardInterrupt)
+    if is_interrupted and _watched.gave_up:
+        _give_up(list(_watched.sessions), lambda session: _how(session, error))
+    else:
+        _end_all(lambda session: _how(session, error))
+    if is_interrupted:
         # CPython ends by SIGINT where the last code it ran was interrupted. What was imported since then to
         # send the rest made it forget that, and the script's exit status would be another.
         with contextlib.suppress(KeyboardInterrupt):
@@ -130,13 +156,20 @@ def _end_all(how: Callable[[Session], Ending]) -> bool:
         scribes = _close_all(sessions, how, math.inf)
         wait_delivered(scribes, end_timeout(), most=_watched.until - time.monotonic())
     except KeyboardInterrupt:
-        with contextlib.suppress(KeyboardInterrupt):
-            wait_delivered(_close_all(sessions, how, 0.0), silent=0.0, most=2.0)  # to the disk it goes still
-        say("interrupted; what is not sent yet is kept, and `losswise sync` sends it")
+        _give_up(sessions, how)
         return False
     for session in sessions:
         forget(session)
     return True
+
+
+def _give_up(sessions: list[Session], how: Callable[[Session], Ending]) -> None:
+    """Ctrl-C while the end waits: to the disk it goes still, and a line says what is left."""
+    _watched.gave_up = True
+    try:
+        wait_delivered(_close_all(sessions, how, 0.0), silent=0.0, most=2.0)
+    except KeyboardInterrupt:
+        say("interrupted; what is not sent yet is kept, and `losswise sync` sends it")
 
 
 def _let_none_go_on(sessions: list[Session]) -> None:
@@ -285,6 +318,6 @@ def _end_by_sigterm(is_last: bool) -> None:
 def _after_fork_in_child() -> None:
     forget_held()
     _watched.forget_exit()
-    _watched.until = math.inf
+    _watched.until, _watched.gave_up = math.inf, False
     for session in list(_watched.sessions):
         session._after_fork()

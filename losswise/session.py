@@ -47,7 +47,6 @@ from losswise.records import (
 )
 from losswise.scribe import Scribe
 from losswise.single import Single
-from losswise.waiting import wait_delivered
 
 
 class Session(Single):
@@ -306,8 +305,9 @@ class Session(Single):
     ) -> None:
         """End the session and wait until everything is delivered, while the server takes it.
 
-        Gives up after 10 s without an acknowledgement (2 s where nobody listens) and says what is left; that
-        stays on the disk and `losswise sync` sends it. What is appended afterwards opens the session again.
+        Gives up after 10 s without an acknowledgement (2 s where nobody listens), or by Ctrl-C, and says what is
+        left; that stays on the disk and `losswise sync` sends it. What is appended afterwards opens the session
+        again.
 
         Args:
             status: 'complete', 'failed' or 'cancelled'.
@@ -318,11 +318,7 @@ class Session(Single):
         if status not in ENDED:
             say(f"a session ends as {', '.join(ENDED)}, not {status!r}; taken as complete")
             status = "complete"
-        scribe = self._close(status, reason, error)
-        if scribe is not None:
-            wait_delivered([scribe], settings.end_timeout() if timeout is None else timeout)
-        if self._outbox is None or not self._outbox.is_writing():
-            ends.forget(self)
+        ends.end(self, (status, reason, error), settings.end_timeout() if timeout is None else timeout)
 
     def _close(
         self, status: str, reason: str | None, error: Any, begun: float | None = None, most: float = math.inf

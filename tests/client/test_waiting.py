@@ -237,3 +237,56 @@ def test_ctrl_c_ends_the_waiting_and_says_what_is_kept(
     assert time.monotonic() - begun < 10.0
     assert "losswise sync" in run.errors
     assert in_journals(tmp_path / "journals") == [100] * 5
+
+
+LOOP = """
+    import sys, time
+    import losswise
+    other = losswise.Session("other", track_git=False, command_line=False)
+    other.log({"b": 1.0})
+    with losswise.Session("tag", track_git=False, command_line=False) as session:
+        session.log({"a": 1.0})
+        print('ready', flush=True)
+        time.sleep(60)
+"""
+FINALLY = """
+    import sys, time
+    import losswise
+    session = losswise.Session("tag", track_git=False, command_line=False)
+    try:
+        session.log({"a": 1.0})
+        print('ready', flush=True)
+        time.sleep(60)
+    finally:
+        session.done("cancelled")
+"""
+BARE = """
+    import sys, time
+    import losswise
+    session = losswise.Session("tag", track_git=False, command_line=False)
+    session.log({"a": 1.0})
+    print('ready', flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("code", [LOOP, FINALLY, BARE], ids=["with", "finally", "at exit"])
+def test_a_second_ctrl_c_ends_the_script_at_once(
+    recorder: Recorder, script: Start, environ: dict[str, str], tmp_path: Path, code: str
+) -> None:
+    recorder.answer = lambda batch: "hang"
+    run = script(code, **{**environ, "LW_END_TIMEOUT": "30"})
+    run.until("ready")
+    time.sleep(0.5)
+    run.process.send_signal(signal.SIGINT)
+    time.sleep(1.5)
+    begun = time.monotonic()
+    run.process.send_signal(signal.SIGINT)
+    assert run.wait() == -signal.SIGINT, run.errors
+    assert time.monotonic() - begun < 3.0
+    assert "losswise/" not in run.errors.replace(str(tmp_path), ""), run.errors
+    assert run.errors.count("Traceback") == 1, run.errors
+    records = journal_records(tmp_path / "journals")
+    assert points_of(records, "a") == [(0, 1.0)]
+    assert {record["status"] for record in records if record["type"] == "status"} == {"cancelled"}
+    assert run.errors.count("not sent yet; they are kept in") == code.count("losswise.Session("), run.errors
