@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from losswise.aside import Aside
 from losswise.messages import say, say_once
-from losswise.reader import Reader
+from losswise.reader import Damaged, Reader
 from losswise.records import FORMAT, is_sha256
 from losswise.wire import Answer, Wire
 
@@ -29,8 +30,6 @@ BACKLOG = 512 * 1024
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 30.0
 KEY_PAUSE = 60.0
-MOST_TOLD = 5
-"""Refused records that are told one by one."""
 
 
 class Step(Enum):
@@ -74,7 +73,7 @@ class Delivery:
         ahead: bytes of acknowledged records whose segment is still there.
         deleted: the session was deleted on the server; nothing of it will ever be taken.
         failures: attempts in a row without an answer.
-        set_aside: records that the server refused.
+        aside: what is not sent.
         is_server_lost: the last attempt failed for a reason that other journals would meet, too.
         problem: what stood in the way of the last attempt, as a sentence; empty where it was told.
     """
@@ -91,7 +90,8 @@ class Delivery:
         self.freed = self.freed_images = self.ahead = 0
         self.deleted = False
         self.failures = 0
-        self.set_aside = 0
+        self._has_gap = False  # the graphs that were made in it may not be known
+        self._damaged: Path | None = None
         self._reader = reader
         self._wire = wire
         self._replay = replay
@@ -101,14 +101,16 @@ class Delivery:
         self._told_outage = False
         self.is_server_lost = False
         self.problem = ""
+        self._is_quiet = quietly
         self._tell: Callable[[str], None] = _say_nothing if quietly else say
+        self.aside = Aside(reader.paths, reader.header.session, self._tell)
         self._tell_outage: Callable[[str], None] = _say_nothing if quietly or replay else say
         self._is_blobs_turn = False
         self._unreadable: set[str] = set()
 
     def is_idle(self) -> bool:
         """Nothing stands there to be sent now."""
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, Damaged):
             self._fill()
             return not self._pending and self._next_blob() is None
         return False
@@ -120,8 +122,12 @@ class Delivery:
         """
         try:
             self._fill()
-        except OSError as error:  # a network file system may fail for a moment
-            return self._wait(Answer(0, {}), f"the journal {self._reader.path} cannot be read ({error})")
+        except OSError as error:
+            return self._wait_for_disk(self._reader.path, error)
+        except Damaged as damaged:
+            return self._pass_over(damaged)
+        if self._has_gap:
+            return self._introduce()
         blob = self._next_blob() if self._is_blobs_turn or not self._pending else None
         self._is_blobs_turn = blob is None
         if blob is not None:
@@ -173,9 +179,27 @@ class Delivery:
             known = max(0, self.acknowledged + 1 - first)
             self.ahead += _size(lines[:known])
             if self._reader.number > self.acknowledged:
+                if first > self.acknowledged + 1:
+                    self.aside.note_gap(self.acknowledged + 1, first - 1)
+                    self.acknowledged, self._has_gap = first - 1, True
                 self._pending = lines[known:]
-                self.acknowledged = max(self.acknowledged, first - 1)  # somebody else has sent what is missing
                 return
+
+    def _pass_over(self, damaged: Damaged) -> Outcome:
+        """Set a damaged segment aside, and go on with those that follow. Read twice, lest the disk was at fault."""
+        is_new, self._damaged = self._damaged != damaged.path, damaged.path
+        if is_new or self._is_quiet:
+            return self._wait_for_disk(damaged.path, damaged)
+        try:
+            self.aside.keep_segment(damaged)
+        except OSError as error:
+            return self._wait_for_disk(damaged.path, error)
+        return Outcome(Step.SENT)
+
+    def _wait_for_disk(self, path: Path, error: Exception) -> Outcome:
+        """A network file system may fail for a moment."""
+        self.is_server_lost = False
+        return self._wait(Answer(0, {}), f"the journal {path} cannot be read ({error})")
 
     def _top_up(self) -> None:
         """What has come while the batch waited goes with it."""
@@ -240,9 +264,7 @@ class Delivery:
         self._recovered()
         try:
             if is_refused:
-                kept = self._reader.paths.folder / f"{self._reader.paths.stem}.{path.name[:12]}.refused"
-                say(f"the server refused an image ({answer.error or answer.problem}); it is kept in {kept}")
-                path.replace(kept)
+                self.aside.keep_image(path, answer)
             else:
                 path.unlink()
         except OSError:
@@ -259,9 +281,8 @@ class Delivery:
             return Outcome(Step.SENT)
         record = self._pending[0]
         self._take_off(1)
-        self.set_aside += 1
         self._portion = None
-        self._keep_refused(record, answer)
+        self.aside.keep_record(self.acknowledged, record, answer)
         return Outcome(Step.SENT)
 
     def _set_damaged_aside(self, answer: Answer) -> Outcome:
@@ -273,20 +294,6 @@ class Delivery:
                 self._portion = place or 1
                 return self._divide(answer) if place == 0 else Outcome(Step.SENT)
         return self._wait(answer)
-
-    def _keep_refused(self, record: bytes, answer: Answer) -> None:
-        path = self._reader.paths.refused
-        try:
-            with open(path, "ab") as file:
-                file.write(record + b"\n")
-            kept = f"; it is kept in {path}"
-        except OSError as error:
-            kept = f", and it could not be kept ({error})"
-        reason = answer.error or answer.problem
-        if self.set_aside <= MOST_TOLD:
-            say(f"the server refused record {self.acknowledged} ({_describe(record)}): {reason}{kept}")
-        elif self.set_aside == MOST_TOLD + 1:
-            say(f"the server refuses more records; they are in {path}")
 
     def _heed(self, answer: Answer) -> Outcome:
         """An answer that is no acknowledgement and no complaint about a record."""
@@ -323,8 +330,13 @@ class Delivery:
 
     def _introduce(self) -> Outcome:
         """The server does not know the session: tell it again; the records merge with what it may have."""
-        answer = self._wire.post_batch(self._body(self._reader.opening(), None))
+        try:
+            opening = self._reader.opening()
+        except OSError as error:
+            return self._wait_for_disk(self._reader.path, error)
+        answer = self._wire.post_batch(self._body(opening, None))
         if answer.status == 200:
+            self._has_gap = False
             self.failures += 1  # a server that forgets at once gets no endless loop
             return Outcome(Step.SENT if self.failures < 3 else Step.RETRY, FIRST_PAUSE)
         if answer.status == 404:
@@ -375,14 +387,3 @@ def _trouble(answer: Answer) -> str:
     if not answer.body:
         return f"takes nothing (HTTP {answer.status}, and not a losswise server's answer)"
     return f"takes nothing (HTTP {answer.status}{': ' if answer.error else ''}{answer.error})"
-
-
-def _describe(record: bytes) -> str:
-    """A record in a few words, for a person who looks for it."""
-    try:
-        fields = json.loads(record)
-        names = ", ".join([*fields.get("y", {}), *fields.get("values", {})][:5])
-        title = fields.get("title") or fields.get("name") or fields.get("graph") or ""
-        return " ".join(part for part in (str(fields.get("type")), str(title), names) if part)[:200]
-    except (ValueError, AttributeError, TypeError):
-        return "unreadable"

@@ -116,12 +116,14 @@ class _Round:
                 if not self._is_its_turn():
                     return
                 if delivery.step().step is Step.RETRY:
-                    self._unreachable.add(wire.base_url)
+                    if delivery.is_server_lost:
+                        self._unreachable.add(wire.base_url)
                     return
         finally:
             wire.close()
-        reader.close()
-        reader.paths.remove()
+        if delivery.deleted or reader.is_at_end():
+            reader.close()
+            reader.paths.remove()
 
     def _is_its_turn(self) -> bool:
         """Wait between two requests. False: the process ends."""

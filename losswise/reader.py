@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from io import FileIO
 from pathlib import Path
 
 from losswise.journal import Header, Paths
@@ -11,6 +12,18 @@ from losswise.journal import Header, Paths
 
 class Incomplete(ValueError):
     """The file is just being made, or its writer died over it: there is nothing in it yet."""
+
+
+class Damaged(ValueError):
+    """A segment in the middle cannot be understood, though it can be read.
+
+    Attributes:
+        path: of the segment.
+    """
+
+    def __init__(self, path: Path, problem: object) -> None:
+        super().__init__(str(problem))
+        self.path = path
 
 
 class Reader:
@@ -22,32 +35,36 @@ class Reader:
         done: bytes of the records that were read.
     """
 
+    header: Header
+    _file: FileIO
+
     def __init__(self, path: Path) -> None:
         """Raises OSError where it cannot be read, ValueError where it is no journal."""
         self.paths = Paths(path)
         self.done = 0
         self._passed: list[tuple[Path, int]] = []
-        self._open(path)
+        self._open(path, *_head(path))
         self.number = self.header.first - 1
 
-    def _open(self, path: Path) -> None:
-        with open(path, "rb") as file:
-            lines = [file.readline()]
-            if not lines[0].endswith(b"\n"):
-                raise Incomplete("its header is not complete")
-            header = Header.parse(lines[0])
-            lines += [file.readline() for _ in range(header.preamble)]
-        if not lines[-1].endswith(b"\n"):
-            raise Incomplete("its header is not complete")
+    def _open(self, path: Path, header: Header, lines: list[bytes]) -> None:
+        """Read on in this segment. Where that raises, everything is as it was."""
+        file = open(path, "rb", buffering=0)  # noqa: SIM115 - read on as the file grows
+        # unbuffered: a write that the disk took half of is taken back, and a buffer would keep that half
+        if hasattr(self, "_file"):
+            self._file.close()
+        self._file = file
         self.path, self.header = path, header
         self._next = self.paths.segment(header.segment + 1)
         self._preamble = [line[:-1] for line in lines[1:]]
         self._offset = self._start = sum(map(len, lines))
-        # unbuffered: a write that the disk took half of is taken back, and a buffer would keep that half
-        self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - read on as the file grows
 
     def read(self, most_bytes: int) -> list[bytes]:
-        """The next whole lines, of about this size together; at least one where there is one."""
+        """The next whole lines, of about this size together; at least one where there is one.
+
+        Raises:
+            OSError: it cannot be read now.
+            Damaged: the next segment can be read, but not understood.
+        """
         while True:
             if lines := self._read(most_bytes):
                 return lines
@@ -56,22 +73,47 @@ class Reader:
             if following is None or (lines := self._read(most_bytes)):
                 return lines
             passed, number = self.path, self.number
-            self._file.close()
             try:
-                self._open(following)
-            except (OSError, ValueError):  # it is just being made, or its writer died over it, or the disk is full
-                self._file = open(passed, "rb", buffering=0)  # noqa: SIM115
-                return []
+                self._go_on(following)
+            except Incomplete as error:
+                if self._is_last(following):  # it is just being made, or its writer died over it
+                    return []
+                raise Damaged(following, error) from error
+            except FileNotFoundError:
+                if following.exists():
+                    raise
+                continue  # taken away in this moment
             self._passed.append((passed, number))
             self.number = self.header.first - 1
 
+    def _go_on(self, following: Path) -> None:
+        before = self.header
+        header, lines = _head(following)
+        if (header.session, header.writer) != (before.session, before.writer):
+            raise Damaged(following, "its header is another journal's")
+        self._open(following, header, lines)
+
     def _following(self) -> Path | None:
-        """The next segment. One that is gone was delivered by somebody else."""
+        """The next segment. One that is gone was delivered by somebody else, or set aside."""
         if self._next.exists():
             return self._next
-        if self.path.exists():
-            return None
-        return next((path for path in self.paths.segments() if path > self.path), None)
+        later = self._later()
+        # looked for again: its writer may have made it meanwhile
+        return self._next if self._next.exists() else next(iter(later), None)
+
+    def _later(self) -> list[Path]:
+        return [path for path in self.paths.segments() if path > self.path]
+
+    def _is_last(self, path: Path) -> bool:
+        return self.paths.segments()[-1:] in ([path], [])
+
+    def is_at_end(self) -> bool:
+        """Whether all that stands there was read. Nothing may be taken away before."""
+        try:
+            rest = os.fstat(self._file.fileno()).st_size - self._offset
+            return rest == self.torn() and all(_is_begun(path) for path in self._later())
+        except (OSError, ValueError):
+            return False
 
     def read_here(self, most_bytes: int) -> list[bytes]:
         """`read`, but not beyond this segment: the lines follow those before them without a gap."""
@@ -128,3 +170,28 @@ class Reader:
 
     def close(self) -> None:
         self._file.close()
+
+
+def _head(path: Path) -> tuple[Header, list[bytes]]:
+    """A segment's header, and the lines before its records."""
+    with open(path, "rb") as file:
+        lines = [file.readline()]
+        if not lines[0].endswith(b"\n"):
+            raise Incomplete("its header is not complete")
+        try:
+            header = Header.parse(lines[0])
+        except (ValueError, TypeError) as error:
+            raise Damaged(path, error) from error
+        lines += [file.readline() for _ in range(header.preamble)]
+    if not lines[-1].endswith(b"\n"):
+        raise Incomplete("its header is not complete")
+    return header, lines
+
+
+def _is_begun(path: Path) -> bool:
+    """Whether nothing stands in a segment yet."""
+    try:
+        _head(path)
+    except Incomplete:
+        return True
+    return False

@@ -126,7 +126,9 @@ class Sender:
             return
         try:
             self._send(self._journal)
+            self.finished = not self.stopped
         finally:
+            self._journal.paths.sending.release(remove=True)
             self.stopped = not self.finished
 
     def _send(self, journal: Journal) -> None:
@@ -134,14 +136,13 @@ class Sender:
         delivery = Delivery(reader, self._wire)
         try:
             self._deliver(delivery, journal)
+            is_at_end = reader.is_at_end()
         finally:
             reader.close()
             self._wire.close()
             self.acknowledged = delivery.acknowledged
-        if not self.stopped or delivery.deleted:
+        if delivery.deleted or (is_at_end and not self.stopped):
             journal.paths.remove()
-        journal.paths.sending.release(remove=True)
-        self.finished = not self.stopped
 
     def _read(self, journal: Journal) -> Reader:
         """A network file system may fail for a moment."""

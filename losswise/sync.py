@@ -35,7 +35,8 @@ class Fate(IntEnum):
     DELETED = 1
     SENT_SO_FAR = 2
     BY_OTHERS = 3
-    LEFT = 4
+    SENT_IN_PART = 4
+    LEFT = 5
 
 
 class GivenUp(Exception):
@@ -127,6 +128,8 @@ class _Sync:
         url = f"{self._target.base_url}/s/{session} ({size_text(self._size)})"
         if fate is Fate.SENT:
             say(f"session {session} is sent: {url}")
+        if fate is Fate.SENT_IN_PART:
+            say(f"session {session} is sent, but for what is missing or damaged: {url}")
         if fate is Fate.SENT_SO_FAR:
             say(f"session {session} is sent up to now: {url}; its script goes on, so run this again later")
         return fate
@@ -157,7 +160,7 @@ class _Sync:
         delivery = Delivery(reader, wire, replay=True)
         try:
             outcome = self._deliver(delivery, reader)
-            torn = reader.torn()
+            torn, is_at_end = reader.torn(), reader.is_at_end()
         finally:
             reader.close()
             wire.close()
@@ -170,13 +173,17 @@ class _Sync:
                 raise GivenUp(delivery.problem, outcome.refused)
             say(f"session {session} is left{': ' if delivery.problem else ''}{delivery.problem}")
             return Fate.LEFT
-        self._ahead = 0
         if was_alive or lives(paths, reader.header):
-            return Fate.SENT_SO_FAR
+            self._ahead = 0
+            return Fate.SENT_IN_PART if delivery.aside.gaps else Fate.SENT_SO_FAR
+        if not is_at_end:
+            say(f"session {session} is left: its journal {reader.path} could not be read to its end")
+            return Fate.LEFT
+        self._ahead = 0
         if torn:
             say(f"session {session}: {torn} bytes are dropped, half a line written as its process died")
         paths.remove()
-        return Fate.SENT
+        return Fate.SENT_IN_PART if delivery.aside.gaps else Fate.SENT
 
     def _deliver(self, delivery: Delivery, reader: Reader) -> Outcome:
         """Send until nothing is left (IDLE), nothing will be taken (STOPPED), or it has no sense to wait (RETRY)."""
@@ -221,6 +228,7 @@ class _Sync:
         of = Counter(self._fates.values())
         counts = {
             "sent": of[Fate.SENT] + of[Fate.SENT_SO_FAR],
+            "sent in part": of[Fate.SENT_IN_PART],
             "deleted on the server": of[Fate.DELETED],
             "being sent by other processes": of[Fate.BY_OTHERS],
             "left": of[Fate.LEFT],

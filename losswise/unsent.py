@@ -68,8 +68,8 @@ def look(folder: Path) -> Iterator[Unsent | Begun | Unreadable]:
             yield Unsent(paths, reader.header, paths.size(), _state(paths, reader.header))
         except FileNotFoundError:  # just sent
             continue
-        except Incomplete:
-            yield Begun(paths)
+        except Incomplete as error:
+            yield Begun(paths) if len(paths.segments()) == 1 else Unreadable(path, str(error))
         except (OSError, ValueError) as error:
             yield Unreadable(path, str(error))
 
