@@ -71,7 +71,8 @@ def sync(folder: str | os.PathLike[str] | None = None) -> int:
         return 1
     found = [journal for place in folders for journal in look(place)]
     unreadable = [journal for journal in found if isinstance(journal, Unreadable)]
-    journals = [journal for journal in found if isinstance(journal, Unsent)]
+    # a session's first journal is the one that makes it
+    journals = sorted((journal for journal in found if isinstance(journal, Unsent)), key=_created_at)
     for file in unreadable:
         say(f"{file.path} cannot be read: {file.problem}")
     for begun in found:
@@ -283,6 +284,11 @@ class _Silence:
         self._is_told = True
         problem = self._delivery.problem if self._delivery is not None and self._delivery.failures else ""
         say(f"{problem or f'{self._address} does not answer yet'}; trying on, for up to a minute")
+
+
+def _created_at(journal: Unsent) -> float:
+    created_at = journal.header.created_at
+    return created_at if isinstance(created_at, (int, float)) else 0.0
 
 
 def _clear_away(paths: Paths) -> None:

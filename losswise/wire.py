@@ -6,9 +6,11 @@ import errno
 import gzip
 import json
 import logging
+import math
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +22,11 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 5.0
 READ_TIMEOUT = 30.0
+"""Seconds for a whole answer."""
+QUIET = 10.0
+"""Seconds without an answer after which whoever asked is told that it lasts."""
+LONGEST_WISH = 3_600.0
+"""Seconds that a server may ask to wait, at most."""
 GZIP_ABOVE = 2_000
 MAX_ANSWER = 4 * 1024 * 1024
 PAUSE = 0.1
@@ -97,10 +104,17 @@ if hasattr(os, "register_at_fork"):
 
 
 class Wire:
-    """Requests to one address with one key. Used by one thread."""
+    """Requests to one address with one key. Used by one thread.
+
+    Attributes:
+        asked_at: when the request that is under way was sent (time.monotonic); 0 where there is none.
+        on_quiet: called where an answer has not come after QUIET seconds.
+    """
 
     def __init__(self, base_url: str, api_key: str) -> None:
         self.base_url = base_url
+        self.asked_at = 0.0
+        self.on_quiet: Callable[[], None] = lambda: None
         self._api_key = api_key
         self._session: requests.Session | None = None
         self._has_turn = False
@@ -135,12 +149,15 @@ class Wire:
         if method == "POST" and body is not None and len(body) > GZIP_ABOVE:
             body = gzip.compress(body, compresslevel=3)
             headers["Content-Encoding"] = "gzip"
+        self.asked_at = time.monotonic()
         try:
             response = self._send(method, path, body, headers, timeout)
-            content = _content(response, time.monotonic() + timeout)
+            content = _content(response)
         except Exception as error:
             self.close()
             return Answer(0, {}, _problem(error), refused=_is_refused(error))
+        finally:
+            self.asked_at = 0.0
         return Answer(
             response.status,
             _json_object(content),
@@ -154,6 +171,7 @@ class Wire:
         Nothing is redirected, since a POST that is redirected comes back as a GET."""
         if self._session is None:
             self._connect()
+        self._patience.most, self._patience.tell_after = timeout, QUIET
         return self._pool.urlopen(
             method,
             self._prefix + path,
@@ -171,6 +189,8 @@ class Wire:
         with _importing:
             import requests  # 160 ms: only when something is sent
             from urllib3 import Timeout
+
+            from losswise.patience import Patience
         session = requests.Session()
         blank = session.prepare_request(requests.Request("GET", self.base_url, auth=self._authorize))
         url = str(blank.url)
@@ -182,6 +202,8 @@ class Wire:
         manager = adapter.proxy_manager_for(proxy) if proxy else adapter.poolmanager
         self._pool = manager.connection_from_url(url)
         adapter.cert_verify(self._pool, url, settings["verify"], settings["cert"])
+        self._patience = Patience(lambda: self.on_quiet())
+        self._patience.rule(self._pool)
         self._prefix = adapter.request_url(blank, settings["proxies"]).rstrip("/")
         self._headers = dict(blank.headers)
         self._timeout = Timeout
@@ -192,15 +214,13 @@ class Wire:
         return request
 
 
-def _content(response: Any, deadline: float) -> bytes:
-    """The body of an answer. Raises where it is longer than any of ours, or takes too long."""
+def _content(response: Any) -> bytes:
+    """The body of an answer. Raises where it is longer than any of ours."""
     content = b""
     for part in response.stream(64 * 1024, decode_content=True):
         content += part
         if len(content) > MAX_ANSWER:
             raise OSError("its answer is too long")
-        if time.monotonic() > deadline:
-            raise TimeoutError
     return content
 
 
@@ -213,17 +233,17 @@ def _json_object(content: bytes) -> dict[str, Any]:
 
 
 def _seconds(header: str | None) -> float | None:
-    """Retry-After as seconds: a number, or a date."""
+    """Retry-After as seconds, an hour at most: a number, or a date."""
     if not header:
         return None
     try:
-        return max(0.0, float(header))
+        seconds = float(header)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except (ValueError, TypeError):
-        return None
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - time.time()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return min(max(0.0, seconds), LONGEST_WISH) if math.isfinite(seconds) else None
 
 
 def _problem(error: BaseException) -> str:

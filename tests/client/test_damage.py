@@ -180,7 +180,6 @@ def test_a_journal_that_cannot_be_read_keeps_no_other_back(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     segments = left(journals, recorder.url, monkeypatch)
-    time.sleep(1.1)  # the next has another second in its name
     left(journals, recorder.url, monkeypatch)
     failing(monkeypatch, segments[1], 99)
     assert main(["sync"]) == 1

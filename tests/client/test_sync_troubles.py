@@ -110,7 +110,7 @@ def test_a_server_that_never_answers_is_told_of_and_given_up(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(module, "TELL_AFTER", 0.3)
-    monkeypatch.setattr(module, "PATIENCE", 1.5)
+    monkeypatch.setattr(module, "PATIENCE", 1.9)
     monkeypatch.setattr("losswise.wire.Wire.post_batch.__defaults__", (1.0,))
     record_offline(monkeypatch)
     recorder.answer = lambda batch: "hang"

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -108,6 +109,78 @@ def test_https_to_a_server_that_speaks_none(serve: Serve, capsys: pytest.Capture
     assert Wire(f"https://127.0.0.1:{port}", "k").get("/api/v2/me").problem == "it does not speak https"
     assert main(["login", f"https://127.0.0.1:{port}", "--key", "k"]) == 1
     assert "does not speak https; try http://" in capsys.readouterr().err
+
+
+def dripping(first: bytes, rest: bytes) -> Callable[[socket.socket], None]:
+    def handle(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(first)
+        for _ in range(40):
+            connection.sendall(rest)
+            time.sleep(0.1)
+
+    return handle
+
+
+@pytest.mark.parametrize(
+    ("first", "rest"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", b" "),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-1: 1\r\n"),
+        (b"HTTP/1.1 ", b"2"),
+    ],
+)
+def test_an_answer_that_drips_gets_so_many_seconds_in_all(serve: Serve, first: bytes, rest: bytes) -> None:
+    wire = Wire(f"http://127.0.0.1:{serve(dripping(first, rest))}", "k")
+    begun = time.monotonic()
+    answer = wire.get("/api/v2/me", timeout=0.5)
+    assert 0.4 < time.monotonic() - begun < 1.5
+    assert (answer.status, answer.problem) == (0, "no answer in time")
+
+
+def test_a_long_silence_is_told_once_while_it_lasts(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("losswise.wire.QUIET", 0.2)
+    wire = Wire(f"http://127.0.0.1:{serve(KEPT.append)}", "k")
+    begun, told = time.monotonic(), []
+    wire.on_quiet = lambda: told.append((time.monotonic() - begun, wire.asked_at >= begun))
+    assert wire.get("/api/v2/me", timeout=1.0).status == 0
+    [(after, is_asking)] = told
+    assert 0.2 <= after < 0.8
+    assert is_asking
+    assert wire.asked_at == 0.0
+
+
+def test_answers_over_one_connection_have_their_seconds_each(serve: Serve) -> None:
+    def handle(connection: socket.socket) -> None:
+        for _ in range(4):
+            connection.recv(65536)
+            time.sleep(0.3)
+            connection.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{"last": 1}')
+
+    wire = Wire(f"http://127.0.0.1:{serve(handle)}", "k")
+    assert [wire.get("/api/v2/me", timeout=0.6).body for _ in range(4)] == [{"last": 1}] * 4
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("1.5", 1.5),
+        ("-3", 0.0),
+        ("inf", None),
+        ("nan", None),
+        ("99999999999", 3600.0),
+        ("1e400", None),
+        ("soon", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 3600.0),
+        ("Mon, 01 Jan 0001 00:00:00 +1400", 0.0),
+    ],
+)
+def test_what_a_server_asks_to_wait_is_an_hour_at_most(serve: Serve, header: str, seconds: float | None) -> None:
+    busy = f"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: {header}\r\n\r\n".encode()
+    answer = Wire(f"http://127.0.0.1:{serve(answering(busy))}", "k").get("/api/v2/me", timeout=5.0)
+    assert (answer.status, answer.retry_after) == (503, seconds)
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
