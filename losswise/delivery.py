@@ -10,12 +10,14 @@ import contextlib
 import json
 import os
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from losswise.aside import Aside
+from losswise.folders import sync_command
 from losswise.messages import say, say_once
 from losswise.reader import Damaged, Reader
 from losswise.records import FORMAT, is_sha256
@@ -30,6 +32,8 @@ BACKLOG = 512 * 1024
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 30.0
 KEY_PAUSE = 60.0
+SLOW = 1.0
+"""Seconds after which an answer that has not come is worth a word."""
 
 
 class Step(Enum):
@@ -94,14 +98,16 @@ class Delivery:
         self._damaged: Path | None = None
         self._reader = reader
         self._wire = wire
+        self._sync = sync_command(reader.paths.folder)
         self._replay = replay
         self._pending: list[bytes] = []
         self._portion: int | None = None
         self._batch_bytes = batch_bytes
-        self._told_outage = False
+        self._told_outage = self._is_silent = False
+        wire.on_quiet = self._note_quiet
         self.is_server_lost = False
         self.problem = ""
-        self._is_quiet = quietly
+        self._is_quietly = quietly
         self._tell: Callable[[str], None] = _say_nothing if quietly else say
         self.aside = Aside(reader.paths, reader.header.session, self._tell)
         self._tell_outage: Callable[[str], None] = _say_nothing if quietly or replay else say
@@ -188,7 +194,7 @@ class Delivery:
     def _pass_over(self, damaged: Damaged) -> Outcome:
         """Set a damaged segment aside, and go on with those that follow. Read twice, lest the disk was at fault."""
         is_new, self._damaged = self._damaged != damaged.path, damaged.path
-        if is_new or self._is_quiet:
+        if is_new or self._is_quietly:
             return self._wait_for_disk(damaged.path, damaged)
         try:
             self.aside.keep_segment(damaged)
@@ -224,8 +230,8 @@ class Delivery:
     def _accept(self, last: int) -> Outcome:
         """Forget up to `last`. A server that went back to an older state gets no endless loop."""
         if last <= self.acknowledged:
-            words = f"{self._wire.base_url} takes nothing (it keeps record {last}, not what was sent)"
-            return self._wait(Answer(200, {}), words)
+            words = f"takes nothing (it keeps record {last}, not what was sent)"
+            return self._wait(Answer(200, {}), f"{self._wire.base_url} {words}")
         self._recovered()
         self._take_off(last - self.acknowledged)
         freed = self._reader.forget(last)
@@ -309,13 +315,13 @@ class Delivery:
             return self._wait_for_person(
                 ("key", address),
                 f"{address} does not accept the API key ({problem}). "
-                "Everything is kept; check LW_API_KEY or run `losswise login URL`, then `losswise sync`",
+                f"Everything is kept; check LW_API_KEY or run `losswise login URL`, then `{self._sync}`",
             )
         if answer.code == "unsupported_format":
             return self._wait_for_person(
                 ("format", address),
                 f"{address} does not know this version's format ({problem}). "
-                "Everything is kept; update the server, then `losswise sync` sends it",
+                f"Everything is kept; update the server, then `{self._sync}` sends it",
             )
         return self._wait(answer)
 
@@ -345,7 +351,8 @@ class Delivery:
 
     def _wait(self, answer: Answer, words: str = "") -> Outcome:
         self.failures += 1
-        self.problem = words or f"{self._wire.base_url} {_trouble(answer)}"
+        self._is_silent &= answer.status == 0 and not answer.refused
+        self.problem = words or f"{self._wire.base_url} {answer.trouble}"
         if self.failures >= 2 and not self._told_outage:  # one broken connection is no outage
             self._told_outage = True
             self._tell_outage(f"{self.problem}; everything is kept and sent later")
@@ -354,10 +361,23 @@ class Delivery:
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.failures - 1, 10))
         return Outcome(Step.RETRY, longest * random.uniform(0.5, 1.0), answer.refused)
 
+    def _note_quiet(self) -> None:
+        self._is_silent = True
+        if not self._told_outage:
+            self._told_outage = True
+            self._tell_outage(f"{self._wire.base_url} does not answer yet; everything is kept and sent later")
+
+    def cause(self) -> str:
+        """Why nothing is taken, for other threads; empty where nothing is known, or it was told."""
+        asked_at = self._wire.asked_at
+        if self._is_silent or (asked_at and time.monotonic() - asked_at > SLOW):
+            return f"{self._wire.base_url} does not answer"
+        return self.problem if self.failures and not self._told_outage else ""
+
     def _recovered(self) -> None:
         if self._told_outage:
             self._tell_outage(f"{self._wire.base_url} answers again; sending what was kept")
-        self._told_outage = False
+        self._told_outage = self._is_silent = False
         self.failures = 0
 
 
@@ -378,12 +398,3 @@ def _is_busy(records: list[bytes]) -> bool:
 def _size(records: list[bytes]) -> int:
     """Bytes that they take in the journal."""
     return sum(map(len, records)) + len(records)
-
-
-def _trouble(answer: Answer) -> str:
-    """What is wrong with a server, after its address."""
-    if answer.status == 0:
-        return f"cannot be reached ({answer.problem})"
-    if not answer.body:
-        return f"takes nothing (HTTP {answer.status}, and not a losswise server's answer)"
-    return f"takes nothing (HTTP {answer.status}{': ' if answer.error else ''}{answer.error})"

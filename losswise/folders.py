@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import tempfile
 from pathlib import Path
@@ -34,6 +35,12 @@ def journal_folders() -> list[Path]:
     """Where journals may lie: the folder for them and, where it cannot be written, one of this user's among the
     temporary files. Not created here."""
     return list(dict.fromkeys([journal_folder(), _temporary() / "journals"]))
+
+
+def sync_command(folder: Path) -> str:
+    """What sends the journals of this folder, typed where LW_JOURNAL_DIR is not set: that may be the script's alone."""
+    usual = (state_folder() / "journals", _temporary() / "journals")
+    return "losswise sync" if folder in usual else f"losswise sync {shlex.quote(str(folder))}"
 
 
 def _temporary() -> Path:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from losswise import cells
 from losswise.card import STYLE, card, cut
-from losswise.folders import journal_folder
+from losswise.folders import journal_folder, sync_command
 from losswise.guard import guarded, guarded_thread
 from losswise.settings import mode
 from losswise.sketch import Sketch
@@ -34,10 +34,10 @@ def start_line(session: Session, chosen: str, online: bool) -> str:
     if online:
         return f"watching at {session.url}"
     if chosen == "offline":
-        return f"offline: kept in {journal_folder()}; `losswise sync` sends it"
+        return f"offline: kept in {journal_folder()}; `{sync_command(journal_folder())}` sends it"
     return (
         f"no API key for {session.base_url}, so this session is kept in {journal_folder()}; "
-        f"`losswise login {session.base_url}`, then `losswise sync` sends it"
+        f"`losswise login {session.base_url}`, then `{sync_command(journal_folder())}` sends it"
     )
 
 

@@ -49,6 +49,7 @@ class Sender:
         self.deleted = False
         self.hurried = False
         self._ahead = 0
+        self._delivery: Delivery | None = None
         self._journal: Journal | None = None
         self._opened = threading.Event()
         self._target = target
@@ -107,6 +108,10 @@ class Sender:
             return 0
         return max(0, self._journal.size - self._ahead) + sum(map(len, self._journal.unwritten))
 
+    def cause(self) -> str:
+        """Why nothing is taken, as a sentence; empty where nothing is known, or it was told."""
+        return self._delivery.cause() if self._delivery is not None else ""
+
     def is_hopeless(self, since: float) -> bool:
         """Whether waiting has no sense any more that began then (time.monotonic)."""
         return self.refused and time.monotonic() - max(since, self.heard_at) > REFUSED
@@ -133,7 +138,7 @@ class Sender:
 
     def _send(self, journal: Journal) -> None:
         reader = self._read(journal)
-        delivery = Delivery(reader, self._wire)
+        delivery = self._delivery = Delivery(reader, self._wire)
         try:
             self._deliver(delivery, journal)
             is_at_end = reader.is_at_end()

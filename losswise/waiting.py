@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from losswise.folders import sync_command
 from losswise.messages import say
 from losswise.outbox import wait_until
 from losswise.plain import size_text
@@ -37,7 +38,7 @@ def wait_delivered(scribes: Sequence[Scribe], silent: float, most: float = float
         seconds = max(0.0, started + min(WRITING, most) - time.monotonic())
         if not wait_until(lambda scribe=scribe: not scribe.is_writing(), seconds):  # type: ignore[misc]
             say("the journal could not be written to its end in time")
-    tell_at = started + TELL_AFTER
+    tell_at, told = started + TELL_AFTER, ""
     senders = [scribe.sender for scribe in scribes if scribe.sender is not None]
     for sender in senders:
         sender.hurry()
@@ -49,24 +50,29 @@ def wait_delivered(scribes: Sequence[Scribe], silent: float, most: float = float
             break
         if now > tell_at:
             tell_at = now + TELL_EACH
-            _tell_progress([sender for sender in left if sender.unsent()])
+            told = _tell_progress([sender for sender in left if sender.unsent()], told)
         time.sleep(0.005)
     for sender in senders:
         sender.hurried = False  # from here on it goes on in the background, in its own time
     _tell_what_is_left([sender for sender in senders if not sender.finished and not sender.deleted])
 
 
-def _tell_progress(unsent: Sequence[Sender]) -> None:
-    if unsent:
-        say(f"sending what is left: {_size(unsent)} of {_sessions(unsent)}")
+def _tell_progress(unsent: Sequence[Sender], told: str) -> str:
+    """Say what is left, unless it is what was said before; what was said last."""
+    line = f"sending what is left: {_size(unsent)} of {_sessions(unsent)}" if unsent else told
+    if line != told:
+        say(line)
+    return line
 
 
 def _tell_what_is_left(senders: Sequence[Sender]) -> None:
     unsent = [sender for sender in senders if sender.unsent()]
     if unsent:
+        cause = next(filter(None, (sender.cause() for sender in unsent)), "")
+        folder = unsent[0].folder
         say(
-            f"{_sessions(unsent)}: {_size(unsent)} are not sent yet; they are kept in {unsent[0].folder}, "
-            "and `losswise sync` sends them"
+            f"{cause}{'; ' if cause else ''}{_sessions(unsent)}: {_size(unsent)} are not sent yet; "
+            f"they are kept in {folder}, and `{sync_command(folder)}` sends them"
         )
 
 

@@ -61,6 +61,15 @@ class Answer:
     def error(self) -> str:
         return str(self.body.get("error", ""))
 
+    @property
+    def trouble(self) -> str:
+        """What is wrong with a server that answers so, after its address."""
+        if self.status == 0:
+            return f"cannot be reached ({self.problem})"
+        if not self.body:
+            return f"takes nothing (HTTP {self.status}, and not a losswise server's answer)"
+        return f"takes nothing (HTTP {self.status}{': ' if self.error else ''}{self.error})"
+
 
 class Pace:
     """At most one request each PAUSE seconds, by all threads of this process together."""

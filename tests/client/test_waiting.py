@@ -51,8 +51,11 @@ def test_a_server_that_never_answers_holds_no_script_however_many_its_sessions(
     assert time.monotonic() - begun < 8.0
     assert in_journals(tmp_path / "journals") == [100] * 5
     [line] = [line for line in run.errors.splitlines() if "not sent yet" in line]
-    kept = rf"they are kept in {tmp_path / 'journals'}, and `losswise sync` sends them"
-    assert re.fullmatch(rf"losswise: 5 sessions: {SIZE} are not sent yet; {kept}", line)
+    folder = tmp_path / "journals"
+    kept = rf"they are kept in {folder}, and `losswise sync {folder}` sends them"
+    silent = rf"{recorder.url} does not answer"
+    assert re.fullmatch(rf"losswise: {silent}; 5 sessions: {SIZE} are not sent yet; {kept}", line)
+    assert run.errors.count("does not answer") == 1
 
 
 def test_sigterm_leaves_so_many_seconds_in_all(
@@ -134,7 +137,7 @@ def test_what_is_left_is_told_as_the_session_and_the_size_that_the_server_does_n
     [line] = [line for line in capsys.readouterr().err.splitlines() if "not sent yet" in line]
     found = re.fullmatch(
         rf"losswise: session {session.id}: (\d+) bytes are not sent yet; "
-        rf"they are kept in {journals}, and `losswise sync` sends them",
+        rf"they are kept in {journals}, and `losswise sync {journals}` sends them",
         line,
     )
     assert found
