@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from losswise.aside import set_aside
 from losswise.folders import journal_folder, journal_folders
 from losswise.journal import Header, Paths, find, lives
 from losswise.messages import say
 from losswise.plain import size_text
 from losswise.reader import Incomplete, Reader
 from losswise.settings import Target, resolve
+
+TAIL = 4_096
+"""Bytes at a journal's end that are looked at."""
 
 
 class State(Enum):
@@ -34,13 +38,15 @@ class Unsent:
     """A journal on this disk.
 
     Attributes:
-        size: bytes; of a writer that lives, with what may be sent already.
+        size: bytes; of a writer that lives or was killed, with what may be sent already.
+        is_ended: its writer came to its end, so that what stands there was not sent.
     """
 
     paths: Paths
     header: Header
     size: int
     state: State
+    is_ended: bool
 
 
 @dataclass(frozen=True)
@@ -65,13 +71,20 @@ def look(folder: Path) -> Iterator[Unsent | Begun | Unreadable]:
         try:
             reader = Reader(path)
             reader.close()
-            yield Unsent(paths, reader.header, paths.size(), _state(paths, reader.header))
-        except FileNotFoundError:  # just sent
+            yield Unsent(paths, reader.header, paths.size(), _state(paths, reader.header), _is_ended(paths))
+        except (FileNotFoundError, IndexError):  # just sent
             continue
         except Incomplete as error:
             yield Begun(paths) if len(paths.segments()) == 1 else Unreadable(path, str(error))
         except (OSError, ValueError) as error:
             yield Unreadable(path, str(error))
+
+
+def _is_ended(paths: Paths) -> bool:
+    """Whether the last record is the one that says how the session ended."""
+    with open(paths.segments()[-1], "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+        return b'\n{"type":"status"' in b"\n" + file.read().rstrip(b"\n").rpartition(b"\n")[2]
 
 
 def _state(paths: Paths, header: Header) -> State:
@@ -101,33 +114,41 @@ def status(folder: str | os.PathLike[str] | None = None) -> int:
         The exit status: 0, and 1 where there is no such folder.
     """
     folders = folders_of(folder)
-    states: set[State] = set()
+    rows: list[Unsent] = []
     for place in folders:
-        states |= _print_folder(place, folder is None and place != journal_folder())
+        rows += _print_folder(place, folder is None and place != journal_folder())
+    states = {row.state for row in rows}
     if folders and not states:
         print(f"nothing is left to send in {folders[0]}")
     if states & {State.LEFT, State.RECORDED}:
-        print(_how_to_send(states, "" if folder is None else f" {shlex.quote(str(folder))}", resolve()))
+        words = "" if folder is None else f" {shlex.quote(str(folder))}"
+        print(_how_to_send(states, words, resolve()))
+        if any(row.state is State.LEFT and not row.is_ended for row in rows):
+            print(f"a killed script's journal may have been delivered already; `losswise sync{words}` makes sure")
     if states & {State.RECORDED, State.BY_SCRIPT}:
         print("the journal of a running script stays on disk until the script ends, what is sent included")
+    if files := [file for place in folders for file in set_aside(place)]:
+        print("set aside, since a server refused it or it is damaged; `losswise sync` does not send it:")
+        for file in files:
+            print(f"  {file}")
     return 0 if folders else 1
 
 
-def _print_folder(folder: Path, is_temporary: bool) -> set[State]:
-    states: set[State] = set()
+def _print_folder(folder: Path, is_temporary: bool) -> list[Unsent]:
+    rows: list[Unsent] = []
     for row in look(folder):
         if isinstance(row, Unreadable):
             say(f"{row.path} cannot be read: {row.problem}")
         if not isinstance(row, Unsent):
             continue
-        if not states:
+        if not rows:
             print(f"in {folder}{', among the temporary files' if is_temporary else ''}:")
             print(f"  {'session':<22}{'since':<18}{'on disk':>10}  {'state':<21}recorded for")
-        states.add(row.state)
+        rows.append(row)
         header, since = row.header, time.strftime("%Y-%m-%d %H:%M", time.localtime(row.header.created_at))
         size, state = size_text(row.size), row.state.value
         print(f"  {header.session:<22}{since:<18}{size:>10}  {state:<21}{header.base_url}")
-    return states
+    return rows
 
 
 def _how_to_send(states: set[State], words: str, target: Target) -> str:

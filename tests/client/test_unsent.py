@@ -115,3 +115,34 @@ def test_a_mode_in_which_nothing_is_recorded_stops_neither_status_nor_sync(
     assert main(["sync"]) == 0
     assert len(recorder.points("a")) == 100
     assert list(journals.iterdir()) == []
+
+
+def test_a_killed_scripts_journal_is_not_said_to_be_unsent(
+    recorder: Recorder, script: Callable[..., Script], journals: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = script(LIVE, LW_BASE_URL=recorder.url, LW_API_KEY=API_KEY)
+    run.until("ready")
+    run.process.kill()
+    run.wait()
+    capsys.readouterr()
+    assert main(["status"]) == 0
+    row, _, hint = capsys.readouterr().out.splitlines()[-3:]
+    assert "left over" in row
+    assert hint == "a killed script's journal may have been delivered already; `losswise sync` makes sure"
+
+
+def test_what_was_set_aside_is_listed(
+    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record_offline(monkeypatch)
+    refused: tuple[int, dict[str, str], dict[str, str]] = (422, {"error": "bad", "code": "bad_batch"}, {})
+    recorder.answer = lambda batch: refused if any("y" in record for record in batch["records"]) else None
+    assert main(["sync"]) == 0
+    [file] = journals.iterdir()
+    capsys.readouterr()
+    assert main(["status"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"nothing is left to send in {journals}",
+        "set aside, since a server refused it or it is damaged; `losswise sync` does not send it:",
+        f"  {file}",
+    ]
