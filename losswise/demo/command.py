@@ -6,20 +6,23 @@ import argparse
 import os
 import signal
 import sys
+import time
 import webbrowser
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from losswise import ends
 from losswise.demo.server import DemoServer, ServerFailed, is_free, read_link, who_is_at
 from losswise.folders import data_folder
 
 FRAMEWORKS = ("numpy", "keras", "lightning")
 KERAS_BACKENDS = ("torch", "jax", "tensorflow")
+AGAIN = 1.0
+"""Seconds after which a signal is another one."""
 
 
 def run(argv: Sequence[str]) -> int:
@@ -30,8 +33,8 @@ def run(argv: Sequence[str]) -> int:
         _complain(missing)
         return 2
     try:
-        with _terminated_as_interrupted():
-            return _run(arguments)
+        with Interrupts() as interrupts:
+            return _run(arguments, interrupts)
     except ServerFailed as error:
         _complain(str(error))
         return 1
@@ -74,12 +77,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     data_dir = (arguments.data_dir or _data_dir()).expanduser().absolute()
     port = _chosen_port(arguments.host, arguments.port)
     _tell(f"Losswise demo: a server with its data in {data_dir}, and a small model that learns to read digits")
     server = DemoServer(data_dir, arguments.host, port)
     try:
+        interrupts.come()
+        os.environ["LW_JOURNAL_DIR"] = str(data_dir / "journals")  # what is left is the demo's, and no other server's
         server.wait_ready()
         asked = server.ask_for_link()
         train, data = _prepared(arguments.framework)
@@ -102,7 +107,12 @@ def _run(arguments: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             return 0
         return 0
+    except BaseException as error:
+        interrupts.wait()
+        ends.end_all(error)  # while the server is there to hear of it
+        raise
     finally:
+        interrupts.wait()
         _tell("Ending the server.")
         server.stop()
 
@@ -122,23 +132,56 @@ def _chosen_port(host: str, port: int) -> int:
     return 0
 
 
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM and a closed terminal end the demo as Ctrl-C does, so that its server never stays behind."""
+class Interrupts:
+    """Ctrl-C, SIGTERM and a closed terminal, which all end the demo as Ctrl-C does: once, by a KeyboardInterrupt.
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    Nothing interrupts the start of the server, so that it never stays behind, nor the end of the demo, in which the
+    sessions are delivered before the server ends. A second signal soon after the first, such as that of a program
+    which passes Ctrl-C on to a process that has had it, is passed over.
+
+    Example:
+        >>> with Interrupts() as interrupts:
+        ...     interrupts.come()
+        ...     interrupts.wait()
+    """
+
+    def __init__(self) -> None:
+        self._may_come = False
+        self._is_due = False
+        self._came_at = -AGAIN
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        # SIGINT too: a shell that starts the demo in the background has it ignored, and then Python leaves it so
+        numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        ignored = [number for number in numbers if signal.getsignal(number) is signal.SIG_IGN]
+        taken = [number for number in numbers if number not in ignored or number != getattr(signal, "SIGHUP", None)]
+        self._before = {number: signal.signal(number, self._on_signal) for number in taken}  # SIGHUP: nohup
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def come(self) -> None:
+        """From here on a signal interrupts, as does one that has come before."""
+        self._may_come = True
+        if self._is_due:
+            self._interrupt()
+
+    def wait(self) -> None:
+        """From here on no signal interrupts."""
+        self._may_come = False
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._is_due = True
+        # a later one counts: Python drops an exception that comes in a callback of the garbage collector
+        if self._may_come and time.monotonic() - self._came_at > AGAIN:
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        self._came_at = time.monotonic()
         raise KeyboardInterrupt
-
-    # SIGINT too: a shell that starts the demo in the background has it ignored, and then Python leaves it so
-    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    if "SIGHUP" in names and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        names.remove("SIGHUP")  # nohup
-    before = {name: signal.signal(getattr(signal, name), interrupt) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
 
 
 def _open_browser(link: str) -> None:

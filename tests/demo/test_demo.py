@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -133,13 +134,22 @@ def test_to_its_end_and_again(demo: Callable[..., Demo]) -> None:
     assert second.ends_by(signal.SIGTERM) == 130
 
 
-def test_interrupted_runs_are_cancelled(demo: Callable[..., Demo]) -> None:
-    interrupted = demo("--port", "0", "--seconds", "100")
-    eventually(lambda: interrupted.sessions()[0]["last_x"] > 3)
-    assert interrupted.ends_by(signal.SIGINT) == 130
+@pytest.mark.parametrize("way", ["Ctrl-C", "Ctrl-C that comes twice", "SIGTERM"])
+def test_interrupted_runs_are_cancelled(demo: Callable[..., Demo], clean_home: Path, way: str) -> None:
+    interrupted = demo("--port", "0", "--seconds", "30")
+    eventually(lambda: len(interrupted.sessions()) == 2 and interrupted.sessions()[1]["last_x"] > 3)
+    number = signal.SIGTERM if way == "SIGTERM" else signal.SIGINT
+    if way == "Ctrl-C that comes twice":
+        interrupted.process.send_signal(number)
+        time.sleep(0.005)
+    assert interrupted.ends_by(number) == 130
+    assert "not sent" not in interrupted.output
+    assert "cannot be reached" not in interrupted.output
+    assert sorted(clean_home.rglob("*.journal")) == []
+    assert (interrupted.data_dir / "journals").is_dir()
     again = demo("--port", "0", "--seconds", "100")
-    run = again.sessions()[0]
-    assert (run["status"], run["reason"]) == ("cancelled", "interrupted")
+    for run in again.sessions()[:2]:
+        assert (run["status"], run["reason"]) == ("cancelled", "interrupted")
 
 
 def test_ctrl_c_counts_where_a_shell_had_it_ignored(demo: Callable[..., Demo]) -> None:
