@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -11,6 +12,10 @@ from losswise.plain import size_text
 
 AGAIN = 600.0
 """Seconds until the same is told once more, where it comes and goes."""
+LASTS = 0.25
+"""Seconds for which points are kept before that is told: the last and short lines of a session find room anyway."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC)
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Cause:
 
 def bound_reached(bound: int) -> Cause:
     """The journal has so many bytes, and may have no more."""
-    size = size_text(bound)
+    size = _given(bound)
     return Cause(
         f"the journal had reached {size}",
         f"the journal has reached {size} (LW_JOURNAL_MAX): from here on points and texts are dropped, until some of "
@@ -38,9 +43,23 @@ def not_written(path: object, error: OSError) -> Cause:
     problem = error.strerror or str(error)
     return Cause(
         f"the journal could not be written ({problem})",
-        f"the journal {path} cannot be written ({problem}): from here on points are dropped, until it can",
+        f"the journal {path} cannot be written ({problem}): from here on points are dropped, until it can; "
+        f"{_remedy(error)}",
         "the journal can be written again: from here on points are kept",
     )
+
+
+def _remedy(error: OSError) -> str:
+    elsewhere = "LW_JOURNAL_DIR names another folder for the next run"
+    return f"free some space ({elsewhere})" if error.errno in _FULL else elsewhere
+
+
+def _given(bound: int) -> str:
+    """A bound in the unit in which somebody has given it: 500 MB, 2 GiB."""
+    for factor, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if bound % factor == 0:
+            return f"{bound // factor} {unit}"
+    return size_text(bound)
 
 
 class Losses:
@@ -56,6 +75,7 @@ class Losses:
     def __init__(self) -> None:
         self.by_cause: Counter[str] = Counter()
         self._lasting: Cause | None = None
+        self._kept_since: float | None = None
         self._told_at: dict[tuple[str, bool], float] = {}
 
     @property
@@ -66,16 +86,20 @@ class Losses:
         """So many points are dropped, and what comes may be, too. No cause: the one that lasts."""
         cause = cause or self._lasting
         assert cause is not None
-        self._lasting = cause
+        self._lasting, self._kept_since = cause, None
         if points:
             self.by_cause[cause.was] += points
         self._tell(cause, begins=True)
 
     def over(self) -> None:
         """Points are kept."""
-        if self._lasting is not None:
+        if self._lasting is None:
+            return
+        now = time.monotonic()
+        self._kept_since = self._kept_since or now
+        if now - self._kept_since >= LASTS:
             self._tell(self._lasting, begins=False)
-            self._lasting = None
+            self._lasting = self._kept_since = None
 
     def tell(self) -> None:
         """At the end: how many points were dropped."""

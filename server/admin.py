@@ -35,7 +35,8 @@ def main(argv: list[str]) -> int:
 
 def sign_in_link(arguments: argparse.Namespace) -> str:
     """A new link for the person with this e-mail address."""
-    app = create_app(load_settings(arguments.data_dir, arguments.database_url))
+    settings = load_settings(arguments.data_dir, arguments.database_url)
+    app = create_app(settings)
     upgrade_schema(app)
     with app.app_context(), writing() as connection:
         table = User.__table__
@@ -44,6 +45,8 @@ def sign_in_link(arguments: argparse.Namespace) -> str:
             query = query.where(table.c.email == arguments.email)
         user_id = connection.execute(query).scalar()
         if user_id is None:
-            who = f"with the address {arguments.email}" if arguments.email else "yet: start the server once"
+            place = settings.data_dir if settings.sqlite else "this database"
+            hint = "start the server once, or name its own folder with --data-dir"
+            who = f"with the address {arguments.email}" if arguments.email else f"yet in {place}: {hint}"
             raise CannotStart(f"there is nobody {who}")
         return f"{arguments.url.rstrip('/')}/sign-in/{new_sign_in_token(connection, user_id)}"

@@ -137,6 +137,9 @@ class SessionState:
         if self.replay and heard_at > row["heard_at"]:
             row["heard_at"] = heard_at
             self.changed = True
+        is_fresh = any(writer.heard_at >= self.now - status.SILENT_AFTER for writer in unended)
+        if self.replay and is_fresh and row["reason"] == "silent":
+            self._activate()  # an offline script that is synced while it runs: its own times say that it lives
         if row["status"] == "active":
             if not self.ended:
                 return

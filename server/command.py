@@ -6,6 +6,7 @@ import argparse
 import errno
 import ipaddress
 import os
+import shlex
 import socket
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from losswise import __version__
+from losswise.folders import data_folder
 from losswise.locks import FileLock
 from losswise.login import load_login, store_login
 
@@ -150,6 +152,17 @@ def _store_login(host: str, url: str, first: FirstStart) -> bool:
     return True
 
 
+def link_command(settings: Settings, url: str) -> str:
+    """What makes a sign-in link of this server; a database's address, which holds a password, is left to the person."""
+    words = ["losswise", "server-admin", "sign-in-link"]
+    if url != address(HOST, PORT):
+        words += ["--url", url]
+    usual = os.environ.get("LW_DATA_DIR") or data_folder()
+    if settings.sqlite and settings.data_dir.absolute() != Path(usual).expanduser().absolute():
+        words += ["--data-dir", str(settings.data_dir.absolute())]
+    return shlex.join(words)
+
+
 def _greet(host: str, url: str, settings: Settings, first: FirstStart, stored: bool) -> None:
     place = settings.data_dir if settings.sqlite else "PostgreSQL"
     lines = [f"Losswise {__version__} is ready at {url} (data: {place})"]
@@ -161,5 +174,5 @@ def _greet(host: str, url: str, settings: Settings, first: FirstStart, stored: b
     if first.sign_in_token:
         lines.append(f"  Sign in: {url}/sign-in/{first.sign_in_token}  (works once, within a day)")
     else:
-        lines.append("  For a new sign-in link: losswise server-admin sign-in-link")
+        lines.append(f"  For a new sign-in link: {link_command(settings, url)}")
     print("\n".join(lines), flush=True)

@@ -34,10 +34,12 @@ from losswise.records import INT64_MAX, INT64_MIN
 
 from . import statistics, status
 from .database import is_sqlite
-from .models import Graph, Project, Session
+from .models import Graph, Project, Session, SessionFacts
 
 LIMIT = 50
 LIMIT_MOST = 1_000
+FAILURE = 300
+"""Characters that a list shows of what a session failed with."""
 
 _table = Session.__table__
 _columns = _table.c
@@ -111,16 +113,30 @@ def rows_json(connection: Connection, rows: Sequence[Row[Any]], now: float) -> l
         .tuples()
         .all()
     )
-    return [_row_json(row, graphs[row.key], names.get(row.project_id, ""), now) for row in rows]
+    failures = _failures(connection, [row.key for row in rows if row.status == "failed"])
+    return [_row_json(row, graphs[row.key], names.get(row.project_id, ""), failures.get(row.key), now) for row in rows]
 
 
-def _row_json(row: Row[Any], graphs: list[Any], project: str, now: float) -> dict[str, Any]:
+def _failures(connection: Connection, keys: list[int]) -> dict[int, str]:
+    """What each of these sessions failed with, as a line."""
+    if not keys:
+        return {}
+    table = SessionFacts.__table__
+    rows = connection.execute(select(table.c.session_key, table.c.error).where(table.c.session_key.in_(keys)))
+    lines = {
+        key: f"{error.get('type') or ''}: {error.get('message') or ''}".strip(": ") for key, error in rows if error
+    }
+    return {key: line if len(line) <= FAILURE else line[: FAILURE - 1] + "…" for key, line in lines.items()}
+
+
+def _row_json(row: Row[Any], graphs: list[Any], project: str, failure: str | None, now: float) -> dict[str, Any]:
     shown, reason, ended_at = status.shown(row, now)
     return {
         "id": row.id,
         "tag": row.tag,
         "status": shown,
         "reason": reason,
+        "failure": failure if shown == "failed" else None,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
         "heard_at": row.heard_at,

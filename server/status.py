@@ -2,7 +2,9 @@
 
 Stored: active, complete, failed or cancelled, with a reason. A session that is stored as active but has not been
 heard from for 60 s is shown as what its ended writers say, or as cancelled (silent) where none did; a sweep writes
-that down, so that pages are told. What the ended writers say stands in the session's row, for lists ask no writers.
+that down, so that pages are told. What is replayed is heard at the times that its records carry: an offline session
+that is synced while its script runs is active, until its last record is 60 s old. What the ended writers say stands
+in the session's row, for lists ask no writers.
 """
 
 from __future__ import annotations

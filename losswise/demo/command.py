@@ -91,7 +91,7 @@ def _run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
         link = read_link(asked)
         stored = server.store_login()
         _tell(f"\n  Open {link}\n")
-        _tell("  (it signs you in once; `losswise demo` prints a new one at each start)")
+        _tell(f"  (it signs you in once; for another one: {server.link_command})")
         if stored:
             _tell("  (scripts on this machine find this server by themselves)")
         if not arguments.no_browser:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import secrets
+import shlex
 import socket
 import subprocess
 import sys
@@ -79,10 +80,19 @@ class DemoServer:
             self._process.wait()
             self._lock.release()
 
+    @property
+    def link_command(self) -> str:
+        """What prints a sign-in link of this server."""
+        return shlex.join(["losswise", *self._ask])
+
+    @property
+    def _ask(self) -> list[str]:
+        return ["server-admin", "sign-in-link", "--url", self.url, "--data-dir", str(self.data_dir)]
+
     def ask_for_link(self) -> subprocess.Popen[str]:
         """Start asking for a sign-in link that works once; `read_link` waits for it."""
         return subprocess.Popen(
-            [*_losswise(), "server-admin", "sign-in-link", "--url", self.url, "--data-dir", str(self.data_dir)],
+            [*_losswise(), *self._ask],
             env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, redirect, render_template, request, url_for
-from flask_login import login_user, logout_user
+from flask_login import current_user, login_user, logout_user
 from sqlalchemy import func, select
 
 from ..extensions import db
@@ -48,9 +48,11 @@ def sign_in(token: str) -> Any:
     user_id = use_sign_in_token(token) if request.method == "GET" else None
     user = db.session.get(User, user_id) if user_id is not None else None
     if user is None:
+        if current_user.is_authenticated:  # the same browser opens it again
+            return redirect(_next_address())
         error = (
-            "This sign-in link was used or is too old. Where the server runs, "
-            "'losswise server-admin sign-in-link' prints a new one."
+            "This sign-in link was used or is too old. Where the server runs, 'losswise server-admin sign-in-link' "
+            "prints a new one, with the --data-dir or --database-url that the server was started with."
         )
         return render_template("login.html", error=error, email="", next=""), 410
     login_user(user, remember=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 import losswise
 from losswise.journal import Header, Journal, Paths, find
-from losswise.losses import Losses, bound_reached
+from losswise.losses import Losses, bound_reached, not_written
 from losswise.records import graph_id, new_id
 from tests.client.conftest import Script
 from tests.client.recorder import Recorder
@@ -66,11 +68,11 @@ def test_at_the_bound_what_is_dropped_is_said_and_it_ends(
     assert set(range(30_000, 30_100)) <= set(arrived)  # there was room again
     begins, ends, sum_ = told(run.errors)
     assert begins == (
-        "losswise: the journal has reached 195 KiB (LW_JOURNAL_MAX): from here on points and texts are dropped, "
+        "losswise: the journal has reached 200 kB (LW_JOURNAL_MAX): from here on points and texts are dropped, "
         "until some of it is sent"
     )
     assert ends == "losswise: the journal has room again: from here on points and texts are kept"
-    assert sum_ == f"losswise: {dropped:,} points were dropped since the journal had reached 195 KiB"
+    assert sum_ == f"losswise: {dropped:,} points were dropped since the journal had reached 200 kB"
     assert dropped > 10_000
 
 
@@ -79,7 +81,7 @@ def test_offline_the_bound_is_reached_for_good(script: Callable[..., Script], tm
     run = script(code, LW_MODE="offline", LW_JOURNAL_MAX="200kB")
     assert run.wait() == 0
     assert len(told(run.errors)) == 2
-    assert re.search(r"losswise: \d+,\d+ points were dropped since the journal had reached 195 KiB\n", run.errors)
+    assert re.search(r"losswise: \d+,\d+ points were dropped since the journal had reached 200 kB\n", run.errors)
     assert Paths(find(tmp_path / "journals")[0]).size() < 205_000
 
 
@@ -94,7 +96,7 @@ def test_one_point_is_one_point(capsys: pytest.CaptureFixture[str]) -> None:
     losses.add(bound_reached(1_000), 1)
     losses.add(points=0)
     losses.tell()
-    assert told(capsys.readouterr().err)[-1] == "losswise: 1 point was dropped since the journal had reached 1000 bytes"
+    assert told(capsys.readouterr().err)[-1] == "losswise: 1 point was dropped since the journal had reached 1 kB"
 
 
 def test_what_comes_and_goes_is_not_told_each_time(capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,8 +104,37 @@ def test_what_comes_and_goes_is_not_told_each_time(capsys: pytest.CaptureFixture
     for _ in range(100):
         losses.add(bound_reached(1_000), 1)
         losses.over()
-    assert len(told(capsys.readouterr().err)) == 2
+    assert len(told(capsys.readouterr().err)) == 1
     assert losses.total == 100
+    losses.over()
+    time.sleep(0.3)
+    losses.over()
+    assert told(capsys.readouterr().err) == [
+        "losswise: the journal has room again: from here on points and texts are kept"
+    ]
+
+
+def test_the_last_lines_of_a_full_journal_are_no_room_again(script: Callable[..., Script]) -> None:
+    code = (
+        FILLS.partition("    time.sleep(0.3)")[0]
+        + '    session.graph("other").append(0, {"b": 1.0})\n    session.done()\n'
+    )
+    run = script(code, LW_BASE_URL="http://127.0.0.1:9", LW_API_KEY="k", LW_JOURNAL_MAX="200kB")
+    assert run.wait() == 0
+    assert "has room again" not in run.errors, run.errors
+
+
+@pytest.mark.parametrize(("bound", "text"), [(10**6, "1 MB"), (500_000, "500 kB"), (2 * 1024**3, "2 GiB")])
+def test_a_bound_is_told_in_the_unit_in_which_it_is_given(bound: int, text: str) -> None:
+    assert bound_reached(bound).was == f"the journal had reached {text}"
+
+
+def test_a_full_disk_is_told_with_what_to_do() -> None:
+    line = not_written("/tmp/a.journal", OSError(errno.ENOSPC, "No space left on device")).begins
+    assert line == (
+        "the journal /tmp/a.journal cannot be written (No space left on device): from here on points are dropped, "
+        "until it can; free some space (LW_JOURNAL_DIR names another folder for the next run)"
+    )
 
 
 def test_a_long_head_makes_no_segment_of_each_line(tmp_path: Path) -> None:

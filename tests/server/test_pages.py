@@ -45,6 +45,16 @@ def test_a_used_or_unknown_link(server: Server) -> None:
         answer = requests.get(address, timeout=30)
         assert answer.status_code == 410
         assert "sign-in-link" in answer.text
+        assert "--data-dir" in answer.text
+
+
+def test_a_used_link_lets_the_browser_in_that_is_signed_in(server: Server) -> None:
+    link, browser = server.sign_in_link(), requests.Session()
+    for _ in range(2):
+        answer = browser.get(link, timeout=30)
+        assert answer.status_code == 200
+        assert "/projects/" in answer.url
+    assert requests.get(link, timeout=30).status_code == 410
 
 
 def test_a_session_address_shows_it_in_its_project(server: Server) -> None:

@@ -120,3 +120,25 @@ def test_a_heartbeat_is_heard(server: Server) -> None:
     after = run.row()
     assert after["heard_at"] > before["heard_at"]
     assert after["version"] == before["version"]
+
+
+def test_an_offline_session_that_is_synced_while_it_runs_is_active(server: Server) -> None:
+    session, writer_id = records.new_id(), records.new_id()
+    graph = records.graph_id(session, "loss")
+    batch = [
+        records.session_record(tag="offline", created_at=time.time() - 3600),
+        records.graph_record(graph, "loss"),
+        records.points_record(graph, [0], [time.time() - 3500], {"a": [1.0]}),
+    ]
+    server.post_batch(session, batch, writer=writer_id, seq=3, replay=True)
+    assert server.session(session)["reason"] == "silent"
+    last = time.time() - 1
+    batch = [records.points_record(graph, [1], [last], {"a": [1.0]})]
+    server.post_batch(session, batch, writer=writer_id, seq=4, replay=True)
+    row = server.session(session)
+    assert (row["status"], row["reason"], row["ended_at"], row["heard_at"]) == ("active", None, None, last)
+    end = [records.status_record("failed", time.time(), reason="error", error={"type": "E", "message": "bad" * 200})]
+    server.post_batch(session, end, writer=writer_id, seq=5, replay=True)
+    row = server.session(session)
+    assert (row["status"], row["reason"]) == ("failed", "error")
+    assert row["failure"] == "E: " + ("bad" * 200)[:296] + "…"

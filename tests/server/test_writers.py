@@ -255,6 +255,8 @@ def test_journals_of_a_killed_and_of_a_finished_writer(house: House, killed_firs
     house.now += later
     if killed_first:
         killed.sync()
+        assert house.status() == ("cancelled (silent)" if later else "active")
+        house.now += 60
         assert house.status() == "cancelled (silent)"
         assert house.row()["ended_at"] == START + 10
         finished.sync()
@@ -274,7 +276,7 @@ def test_journals_of_one_that_ended_and_one_that_went_on_alone(house: House, alo
     ended.end()
     house.now = 1000
     alone.point(1)
-    house.now = 1010
+    house.now = 1070
     for process in (alone, ended) if alone_first else (ended, alone):
         process.sync()
     assert house.status() == "cancelled (silent)"
@@ -296,15 +298,22 @@ def test_the_journal_of_a_killed_run_comes_when_its_session_has_ended(house: Hou
     assert house.status() == "complete"
 
 
-def test_a_journal_never_makes_a_silent_session_active(house: House) -> None:
+def test_a_journal_is_heard_at_its_own_times(house: House) -> None:
     run = Process(house)
     run.replay = True
     house.now = 55
     run.point(0)
     house.now = 62  # silent, and no sweep has been
     run.sync()
+    assert house.status() == "active"  # as where that point had come when it was made
+    house.now = 130
     row = house.row()
     assert (row["status"], row["reason"], row["ended_at"]) == ("cancelled", "silent", START + 55)
+    assert house.status() == "cancelled (silent)"
+    run.point(1, t=56)
+    run.sync()
+    assert house.row()["ended_at"] == START + 56
+    assert house.status() == "cancelled (silent)"
     run.end("failed", "error")
     run.sync()
     assert house.status() == "failed (error)"

@@ -102,7 +102,8 @@ export function statusCell(td, session) {
   if (box.className !== `status ${session.status}`) box.className = `status ${session.status}`;
   setText(word, session.status);
   setText(why, reason);
-  setTitle(td, reason ? `${session.status}: ${reason}` : session.status);
+  const title = [session.status, session.failure, reason].filter(Boolean);
+  setTitle(td, title.join(session.failure ? '\n' : ': '));
 }
 
 export function progressCell(td, session) {
