@@ -332,6 +332,8 @@ class Scribe:
             written = error.lines
         finally:
             self.writing_since, outbox.signal = 0.0, outbox.full
+            if self.ending is not None:  # it may have come meanwhile: the next append opens another writer
+                outbox.signal = True
         self._tell_sender()
         return written
 

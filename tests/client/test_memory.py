@@ -104,6 +104,23 @@ def test_many_names_in_two_graphs_keep_their_x(recorder: Recorder, monkeypatch: 
     assert recorder.points("j/loss") == [(x * 3, float(x)) for x in range(steps)]
 
 
+@pytest.mark.parametrize("how", ["append", "log"])
+def test_a_point_after_the_end_opens_the_session_again(recorder: Recorder, how: str) -> None:
+    session = losswise.Session(track_git=False, console=False)
+    graph = session.graph("loss")
+    for x in range(3):
+        graph.append(x, {"a": float(x)})
+        session.log({"b": float(x)}, x)
+        session.done()
+        if how == "append":
+            graph.append(x + 10, {"a": 0.5})
+        else:
+            session.log({"b": 0.5}, x + 10)
+        eventually(lambda x=x: (x + 10, 0.5) in recorder.points("a") + recorder.points("b"))  # type: ignore[misc]
+    session.done()
+    assert len(recorder.records("status")) == 4
+
+
 class SlowScalar:
     """An accelerator's value: reading it waits."""
 
