@@ -102,6 +102,18 @@ def ending_of(error: BaseException | None) -> tuple[str, str | None]:
     return "failed", "error"
 
 
+def is_reimport() -> bool:
+    """Whether a spawned worker of multiprocessing is just importing the script that its parent runs."""
+    if "multiprocessing.spawn" not in sys.modules:
+        return False
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "__mp_main__":
+            return True
+        frame = frame.f_back
+    return False
+
+
 def end(session: Session, ending: Ending, seconds: float) -> None:
     """End a session and wait for its delivery. Ctrl-C ends the waiting."""
     was_interrupted = isinstance(sys.exc_info()[1], KeyboardInterrupt)

@@ -29,6 +29,14 @@ MOST_SHOWN = 16
 _COLORS = {"active": "lw-warn", "complete": "lw-good", "failed": "lw-bad"}
 
 
+def copy_line(session: Session) -> str:
+    """What is said when a worker records into what its import of the script has made."""
+    return (
+        f"a worker, which imports the script, records into a session of its own ({session.url or session.id}); for one "
+        "session give it session.id, and have it make losswise.Session(resume=id)"
+    )
+
+
 def start_line(session: Session, chosen: str, online: bool) -> str:
     """Where the session can be watched, or how it gets to a server."""
     if online:

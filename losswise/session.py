@@ -54,7 +54,8 @@ class Session(Single):
 
     Made before the training. What it is given is written to a journal on the local disk and delivered from
     there by a thread; nothing here waits for the network save `done` and `flush`, and nothing raises save
-    this constructor, for wrong arguments.
+    this constructor, for wrong arguments. A spawned worker that imports the script makes its sessions once more;
+    such a copy is a session of its own from its first point on, and nothing before.
 
     As a notebook's result it draws its graphs, live. One made at the top level of a cell is ended as complete
     when a later cell has left no variable that reaches it, as when the cell runs again. An exception in a cell
@@ -106,6 +107,7 @@ class Session(Single):
     _outbox: Outbox | None = None
     _companions: Companions | None = None
     _left_as: ends.Ending | None = None
+    _is_copy = False
 
     def __init__(
         self,
@@ -158,7 +160,7 @@ class Session(Single):
 
     @guarded("starting a session")
     def _begin(self, target: settings.Target, **companions: bool) -> None:
-        mode = settings.mode()
+        mode, self._is_copy = settings.mode(), ends.is_reimport()
         if mode == "disabled":
             return
         bound = settings.journal_bound()
@@ -166,6 +168,8 @@ class Session(Single):
         self._outbox = self._placer.outbox = outbox
         self._companions = Companions(self, outbox)
         notebook.attend(self, outbox)
+        if self._is_copy:  # it begins with its first point
+            return
         outbox.attend()
         self._companions.start(**companions)
         say(notebook.start_line(self, mode, outbox.online))
@@ -354,6 +358,8 @@ class Session(Single):
         """A writer opens: what its journal begins with."""
         ends.watch(self)
         self.status = "active"
+        if self._is_copy:
+            say_once("copy", notebook.copy_line(self))
         if self._companions is not None:
             self._companions.go_on()
         notebook.went_on(self)
@@ -379,7 +385,7 @@ class Session(Single):
 
     @guarded("recording")
     def _put(self, record: Record) -> None:
-        if self._outbox is not None:
+        if self._outbox is not None and not (self._is_copy and ends.is_reimport()):
             self._outbox.put(record)
 
     @guarded("showing a session", default="")

@@ -203,3 +203,43 @@ def test_resume_takes_back_what_came_after_a_checkpoint(server: Server, script: 
     assert columns["y"] == [float(x) for x in range(60)] + [-1.0] * 60
     assert row["stats"]["train_loss"]["count"] == 120
     assert row["stats"]["train_loss"]["max"] == 59.0
+
+
+@pytest.mark.parametrize("records", [False, True])
+def test_a_spawned_worker_that_imports_the_script_makes_no_session_without_points(
+    own_server: Server, script: Start, records: bool
+) -> None:
+    code = f"""
+        import multiprocessing
+        import losswise
+
+        session = losswise.Session("one", track_git=False, params={{"rate": 1}})
+        print(session.id, flush=True)
+        session.params["more"] = 2
+        session.max_iter = 3
+        session.set_values({{"cell": 1}})
+        graph = session.graph("loss")
+
+        def work(number):
+            if {records}:
+                graph.append(number, {{"worker": 1.0}})
+
+        if __name__ == "__main__":
+            graph.append(0, {{"main": 1.0}})
+            for _ in range(2):
+                children = [multiprocessing.get_context("spawn").Process(target=work, args=(n,)) for n in range(2)]
+                for child in children:
+                    child.start()
+                for child in children:
+                    child.join()
+                    assert child.exitcode == 0
+    """
+    started, session = run(script, own_server, code)
+    found = own_server.get("/api/v2/sessions")["sessions"]
+    others = [row for row in found if row["id"] != session]
+    assert len(others) == (4 if records else 0)
+    for row in others:
+        assert (row["status"], row["points"], row["params"]) == ("complete", 1, {"rate": 1, "more": 2})
+    assert started.errors.count("watching at") == 1
+    told = "losswise: a worker, which imports the script, records into a session of its own (http"
+    assert started.errors.count(told) == len(others)
