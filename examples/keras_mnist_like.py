@@ -1,6 +1,6 @@
 """Handwritten digits with Keras, small enough to need no download: one callback, and fit is watched.
 
-pip install 'losswise[keras]' torch scikit-learn
+pip install '.[keras]' torch scikit-learn        from a clone; PyPI has the old client only
 python examples/keras_mnist_like.py
 """
 

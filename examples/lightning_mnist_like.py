@@ -1,6 +1,6 @@
 """Handwritten digits with Lightning, small enough to need no download: one logger, and the Trainer is watched.
 
-pip install 'losswise[lightning]' scikit-learn
+pip install '.[lightning]' scikit-learn        from a clone; PyPI has the old client only
 python examples/lightning_mnist_like.py
 """
 

@@ -1,6 +1,6 @@
 """A training loop in plain PyTorch, on scikit-learn's handwritten digits: `session.log` where you would print.
 
-pip install losswise torch scikit-learn
+pip install . torch scikit-learn        from a clone; PyPI has the old client only
 python examples/pytorch_loop.py
 """
 

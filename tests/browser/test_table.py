@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from losswise import records
 from tests.browser.conftest import Project
 from tests.browser.looking import card, expect_shown, row, tags, wait_drawn
 from tests.support.batches import Writing
@@ -113,6 +114,17 @@ def test_a_new_session_and_its_end_appear_without_a_reload(page: Page, server: S
     expect(page.locator("[data-status=failed]")).to_have_text("Failed 1")
     server.request("DELETE", f"/api/v2/sessions/{second.session}")
     expect(row(page, "second")).to_have_count(0, timeout=3000)
+
+
+def test_dropped_points_and_what_a_session_failed_with(page: Page, server: Server, project: Project) -> None:
+    full = make(server, project, "full")
+    full.send({**records.status_record("complete", time.time()), "dropped": 25_400})
+    make(server, project, "broken").end("failed", reason="error", error={"type": "ValueError", "message": "too bad"})
+    page.goto(project.address)
+    cell = page.locator("td", has=page.locator(".status"))
+    expect(row(page, "full").locator(cell)).to_have_attribute("title", "complete: 25,400 points dropped")
+    expect(row(page, "full").locator(".status")).to_contain_text("25,400 points dropped")
+    expect(row(page, "broken").locator(cell)).to_have_attribute("title", "failed\nValueError: too bad\nerror")
 
 
 def test_columns_are_chosen_and_kept(page: Page, server: Server, project: Project) -> None:
