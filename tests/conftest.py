@@ -12,13 +12,17 @@ from tests.support.quiet import end_sessions
 from tests.support.server import Server
 
 DATABASES = ("sqlite", "postgresql")
+ABOVE_THE_SERVER = ("browser", "examples", "integrations")
+"""Folders of tests that see the database through the server only, whose own tests run on both."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What is marked `full_on_postgresql` takes its turn on SQLite in `make test`, on both in `make test-full`."""
+    """What is marked `full_on_postgresql`, and what is above the server, takes its turn on SQLite in `make test`, on
+    both in `make test-full`."""
     for item in items:
-        if item.get_closest_marker("full_on_postgresql") and "postgresql" in item.name:
+        is_above = item.path.parent.name in ABOVE_THE_SERVER
+        if "postgresql" in item.name and (is_above or item.get_closest_marker("full_on_postgresql")):
             item.add_marker(pytest.mark.full)
 
 
