@@ -7,12 +7,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from losswise.journal import Paths
+from losswise.journal import REFUSED, Paths
 from losswise.messages import say
 from losswise.reader import Damaged
 from losswise.wire import Answer
 
-SUFFIX = ".refused"
 MOST_TOLD = 5
 """Refused records that are told one by one."""
 
@@ -51,13 +50,13 @@ class Aside:
 
     def keep_image(self, path: Path, answer: Answer) -> None:
         """Keep an image that the server refused. Raises OSError."""
-        kept = self._paths.folder / f"{self._paths.stem}.{path.name[:12]}{SUFFIX}"
+        kept = self._paths.folder / f"{self._paths.stem}.{path.name[:12]}{REFUSED}"
         say(f"the server refused an image ({answer.error or answer.problem}); it is kept in {kept}")
         path.replace(kept)
 
     def keep_segment(self, damaged: Damaged) -> None:
         """Keep a damaged segment, so that those that follow it can be sent. Raises OSError."""
-        kept = damaged.path.with_suffix(SUFFIX)
+        kept = damaged.path.with_suffix(REFUSED)
         damaged.path.replace(kept)
         self.gaps += 1
         self._is_told = True
@@ -80,7 +79,7 @@ class Aside:
 def set_aside(folder: Path) -> list[Path]:
     """The files in a folder that are not sent, by their names."""
     with contextlib.suppress(OSError):
-        return sorted(path for path in folder.iterdir() if path.suffix == SUFFIX)
+        return sorted(path for path in folder.iterdir() if path.suffix == REFUSED)
     return []
 
 

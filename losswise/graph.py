@@ -127,25 +127,6 @@ class Graph(Single):
         except Exception:
             self._append_other(x, y)
 
-    def append_some(self, x: Any, names: tuple[Any, ...], metrics: Mapping[str, Any]) -> None:
-        """`append` of those of the metrics that have these names, without a dictionary of their own."""
-        outbox = self._outbox
-        if outbox is None:
-            return
-        try:
-            columns = self._columns[names]
-            values = [metrics[name] for name in names]
-            for value in values:
-                if not isinstance(value, PLAIN):
-                    raise TypeError
-            if type(x) is not int or self._every:
-                raise TypeError
-            columns.rows.extend(columns.pack(next(self._numbers), x, _now(), *values))
-            if outbox.signal:
-                outbox.attend()
-        except Exception:
-            self.append(x, {name: metrics[name] for name in names})
-
     @guarded("adding a point")
     def _append_other(self, x: Any, y: Any) -> None:
         """The side way: the first point of a set of names, and whatever is not a plain number."""

@@ -28,6 +28,8 @@ from losswise.plain import dumps
 from losswise.records import FORMAT, Record, is_id, merged_session
 
 SUFFIX = ".journal"
+REFUSED = ".refused"
+"""Of what is not sent: the server refuses it, or it is damaged."""
 SEGMENT_BYTES = 32 * 1024 * 1024
 """A segment that has grown beyond this is followed by another."""
 SEGMENTS = 4
@@ -112,7 +114,7 @@ class Paths:
         self.stem = stem if stem != segment.name else segment.name.removesuffix(SUFFIX)
         self.alive = FileLock(self.folder / f"{self.stem}.alive")
         self.sending = FileLock(self.folder / f"{self.stem}.sending")
-        self.refused = self.folder / f"{self.stem}.refused"
+        self.refused = self.folder / f"{self.stem}{REFUSED}"
         self.blobs = self.folder / f"{self.stem}.blobs"
 
     def segment(self, number: int) -> Path:

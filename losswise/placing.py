@@ -79,7 +79,7 @@ class Placer:
         given = tuple(metrics)
         placed = self._placed.get(given) or self._place(given)
         for graph, names in placed:
-            graph.append_some(x, names, metrics)
+            graph.append(x, {name: metrics[name] for name in names})
         self._open_spread(given, placed)
 
     def _open_spread(self, names: tuple[Any, ...], placed: Placed) -> None:

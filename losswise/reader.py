@@ -148,12 +148,6 @@ class Reader:
                 path.unlink()
         return freed
 
-    def size(self) -> int:
-        """Bytes of records and headers in this segment and those that follow, as they stand now."""
-        with contextlib.suppress(OSError):
-            return sum(path.stat().st_size for path in self.paths.segments())
-        return 0
-
     def torn(self) -> int:
         """Bytes behind the last whole line: what a killed writer left half-written."""
         size = os.fstat(self._file.fileno()).st_size

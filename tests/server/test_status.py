@@ -93,7 +93,8 @@ def test_a_replay_does_not_bring_a_session_back(server: Server) -> None:
     assert run.row()["status"] == "complete"
 
 
-def test_a_replayed_session_is_what_its_journal_says(server: Server) -> None:
+def replay_an_hour_later(server: Server) -> tuple[str, str, str]:
+    """Send the first point of an offline session; returns the session, its writer and its graph."""
     session, writer_id = records.new_id(), records.new_id()
     graph = records.graph_id(session, "loss")
     batch = [
@@ -102,6 +103,11 @@ def test_a_replayed_session_is_what_its_journal_says(server: Server) -> None:
         records.points_record(graph, [0], [time.time() - 3500], {"a": [1.0]}),
     ]
     server.post_batch(session, batch, writer=writer_id, seq=3, replay=True)
+    return session, writer_id, graph
+
+
+def test_a_replayed_session_is_what_its_journal_says(server: Server) -> None:
+    session, writer_id, _graph = replay_an_hour_later(server)
     row = server.session(session)
     assert (row["status"], row["reason"]) == ("cancelled", "silent")
     end = [records.status_record("complete", time.time() - 3400)]
@@ -123,14 +129,7 @@ def test_a_heartbeat_is_heard(server: Server) -> None:
 
 
 def test_an_offline_session_that_is_synced_while_it_runs_is_active(server: Server) -> None:
-    session, writer_id = records.new_id(), records.new_id()
-    graph = records.graph_id(session, "loss")
-    batch = [
-        records.session_record(tag="offline", created_at=time.time() - 3600),
-        records.graph_record(graph, "loss"),
-        records.points_record(graph, [0], [time.time() - 3500], {"a": [1.0]}),
-    ]
-    server.post_batch(session, batch, writer=writer_id, seq=3, replay=True)
+    session, writer_id, graph = replay_an_hour_later(server)
     assert server.session(session)["reason"] == "silent"
     last = time.time() - 1
     batch = [records.points_record(graph, [1], [last], {"a": [1.0]})]
