@@ -122,8 +122,8 @@ def test_dropped_points_and_what_a_session_failed_with(page: Page, server: Serve
     make(server, project, "broken").end("failed", reason="error", error={"type": "ValueError", "message": "too bad"})
     page.goto(project.address)
     cell = page.locator("td", has=page.locator(".status"))
-    expect(row(page, "full").locator(cell)).to_have_attribute("title", "complete: 25,400 points dropped")
-    expect(row(page, "full").locator(".status")).to_contain_text("25,400 points dropped")
+    expect(row(page, "full").locator(cell)).to_have_attribute("title", "complete: points dropped: 25,400")
+    expect(row(page, "full").locator(".status")).to_contain_text("points dropped")
     expect(row(page, "broken").locator(cell)).to_have_attribute("title", "failed\nValueError: too bad\nerror")
 
 

@@ -78,13 +78,13 @@ export function middle(text, most) {
 /** What a session is called where it stands alone. */
 export const tagOf = (session) => session.tag || `session ${session.id.slice(0, 4)}`;
 
-/** Why a session has its status, and how many points of it were dropped, or ''. */
-export function reasonOf(session, now) {
-  const dropped = session.dropped
-    ? `${whole(session.dropped)} ${session.dropped === 1 ? 'point' : 'points'} dropped`
-    : '';
-  return [whyOf(session, now), dropped].filter(Boolean).join(', ');
-}
+/** Why a session has its status, or ''. */
+export const reasonOf = (session, now) =>
+  [whyOf(session, now), session.dropped && 'points dropped'].filter(Boolean).join(', ');
+
+/** The same, and how many points were dropped. */
+export const wholeReasonOf = (session, now) =>
+  [whyOf(session, now), session.dropped && `points dropped: ${whole(session.dropped)}`].filter(Boolean).join(', ');
 
 function whyOf(session, now) {
   const broken = session.graphs?.map((graph) => firstBroken(graph)).find((found) => found);

@@ -1,5 +1,5 @@
 // The cells of a row. Each function brings one cell up to date, and touches the page only where something changed.
-import { middle, reasonOf, tagOf } from './format.js';
+import { middle, reasonOf, tagOf, wholeReasonOf } from './format.js';
 import { now, palette, state } from './state.js';
 
 const TAG_TAIL = 10;
@@ -102,7 +102,7 @@ export function statusCell(td, session) {
   if (box.className !== `status ${session.status}`) box.className = `status ${session.status}`;
   setText(word, session.status);
   setText(why, reason);
-  const title = [session.status, session.failure, reason].filter(Boolean);
+  const title = [session.status, session.failure, wholeReasonOf(session, now())].filter(Boolean);
   setTitle(td, title.join(session.failure ? '\n' : ': '));
 }
 
