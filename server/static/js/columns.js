@@ -15,7 +15,7 @@ export const elapsedOf = (session) =>
 const FIXED = [
   { key: 'pick', label: '', width: 38, cell: pickCell, fixed: true },
   { key: 'tag', label: 'Tag', sort: 'tag', width: 216, cell: tagCell, fixed: true },
-  { key: 'status', label: 'Status', sort: 'status', width: 184, cell: statusCell, fixed: true },
+  { key: 'status', label: 'Status', sort: 'status', width: 204, cell: statusCell, fixed: true },
   { key: 'progress', label: 'Progress', sort: 'progress', down: true, width: 124, cell: progressCell },
   {
     key: 'iter',
