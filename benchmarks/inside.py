@@ -76,9 +76,9 @@ class Turns(StepClock):
         is_on: log the step that runs.
     """
 
-    REST = 450
+    REST = 1_600
     """First steps of a turn that are not counted: what was logged in the turn before is still on its way."""
-    LENGTH = 1_050
+    LENGTH = 4_800
 
     def __init__(self, turns: int, length: int = LENGTH) -> None:
         super().__init__(turns * length + 1)

@@ -27,7 +27,7 @@ ONE_THREAD = {"KERAS_BACKEND": "torch", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS
 
 def rows(name: str, has_peer: bool, quick: bool) -> list[Row]:
     """Measure `benchmarks.<name>:fit`, a function of `how` to log, of the number of turns and of their steps."""
-    turns, length, runs = (9, 200, 1) if quick else (21, 1_050, 4)
+    turns, length, runs = (9, 200, 1) if quick else (11, 4_800, 5)
     found: dict[str, list[Result]] = {how: [] for how in ((OURS, PEER) if has_peer else (OURS,))}
     with running_server() as server, temporary_folder() as folder:
         for number in range(runs):

@@ -23,18 +23,20 @@ class Aside:
         tell: says what is missing; what a server refuses is always said.
 
     Attributes:
-        records: that the server refused.
-        gaps: segments that are damaged, or not there.
+        is_used: something stands there: a record or an image that the server refused, a segment that is damaged
+            or not there.
     """
 
     def __init__(self, paths: Paths, session: str, tell: Callable[[str], None]) -> None:
-        self.records = self.gaps = 0
+        self.is_used = False
+        self._records = 0
         self._paths, self._session, self._tell = paths, session, tell
         self._is_told = False
 
     def keep_record(self, number: int, record: bytes, answer: Answer) -> None:
         """Keep a record that the server refused."""
-        self.records += 1
+        self.is_used = True
+        self._records += 1
         path = self._paths.refused
         try:
             with open(path, "ab") as file:
@@ -42,10 +44,10 @@ class Aside:
             kept = f"; it is kept in {path}"
         except OSError as error:
             kept = f", and it could not be kept ({error})"
-        if self.records <= MOST_TOLD:
+        if self._records <= MOST_TOLD:
             reason = answer.error or answer.problem
             say(f"the server refused record {number} ({_describe(record)}): {reason}{kept}")
-        elif self.records == MOST_TOLD + 1:
+        elif self._records == MOST_TOLD + 1:
             say(f"the server refuses more records; they are in {path}")
 
     def keep_image(self, path: Path, answer: Answer) -> None:
@@ -53,13 +55,13 @@ class Aside:
         kept = self._paths.folder / f"{self._paths.stem}.{path.name[:12]}{REFUSED}"
         say(f"the server refused an image ({answer.error or answer.problem}); it is kept in {kept}")
         path.replace(kept)
+        self.is_used = True
 
     def keep_segment(self, damaged: Damaged) -> None:
         """Keep a damaged segment, so that those that follow it can be sent. Raises OSError."""
         kept = damaged.path.with_suffix(REFUSED)
         damaged.path.replace(kept)
-        self.gaps += 1
-        self._is_told = True
+        self.is_used = self._is_told = True
         self._tell(
             f"session {self._session}: {damaged.path} is damaged ({damaged}); it is kept as {kept}, "
             "and what follows it is sent"
@@ -68,7 +70,7 @@ class Aside:
     def note_gap(self, first: int, last: int) -> None:
         """These records are in no segment."""
         if not self._is_told:
-            self.gaps += 1
+            self.is_used = True
             self._tell(
                 f"session {self._session}: records {first} to {last} are not in {self._paths.folder} any more, "
                 "sent by somebody else or lost; what follows them is sent"

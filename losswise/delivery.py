@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from losswise import gathering
 from losswise.aside import Aside
 from losswise.folders import sync_command
 from losswise.messages import say, say_once
@@ -26,9 +27,6 @@ from losswise.wire import Answer, Wire
 BATCH_BYTES = 2 * 1024 * 1024
 """Journal bytes in a batch; a point takes 22 at least, so it stays below MAX_BATCH_POINTS too."""
 LEAST_BATCH_BYTES = 64 * 1024
-BUSY_STEPS = 5
-"""Points of one graph between two looks at the journal from which on fewer requests are made."""
-BACKLOG = 512 * 1024
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 30.0
 KEY_PAUSE = 60.0
@@ -59,6 +57,10 @@ class Outcome:
     wished: bool = False
 
 
+def _sleep(seconds: float) -> None:
+    time.sleep(max(0.0, seconds))
+
+
 class Delivery:
     """Sends the records of one journal in order.
 
@@ -69,6 +71,7 @@ class Delivery:
             server that takes nothing.
         quietly: say nothing of a refused key or a deleted session either.
         batch_bytes: journal bytes in a batch.
+        rest: waits for so many seconds, at most, while steps gather.
 
     Attributes:
         acknowledged: number of the last record that the server has, or that was set aside.
@@ -89,6 +92,7 @@ class Delivery:
         replay: bool = False,
         quietly: bool = False,
         batch_bytes: int = BATCH_BYTES,
+        rest: Callable[[float], None] = _sleep,
     ) -> None:
         self.acknowledged = reader.number
         self.freed = self.freed_images = self.ahead = 0
@@ -103,6 +107,8 @@ class Delivery:
         self._pending: list[bytes] = []
         self._portion: int | None = None
         self._batch_bytes = batch_bytes
+        self._rest = rest
+        self._sent_at = float("-inf")
         self._told_outage = self._is_silent = False
         wire.on_quiet = self._note_quiet
         self.is_server_lost = False
@@ -141,8 +147,7 @@ class Delivery:
         return self._send() if self._pending else Outcome(Step.IDLE)
 
     def _send(self) -> Outcome:
-        self._wire.await_turn(_is_busy(self._pending[: self._portion]))
-        self._top_up()
+        self._let_gather()
         records = self._pending[: self._portion]
         answer = self._wire.post_batch(self._body(records, self.acknowledged + len(records)))
         if answer.status == 200 and isinstance(answer.body.get("last"), int):
@@ -183,7 +188,7 @@ class Delivery:
         while lines := self._reader.read(self._batch_bytes):
             first = self._reader.number - len(lines) + 1
             known = max(0, self.acknowledged + 1 - first)
-            self.ahead += _size(lines[:known])
+            self.ahead += gathering.size(lines[:known])
             if self._reader.number > self.acknowledged:
                 if first > self.acknowledged + 1:
                     self.aside.note_gap(self.acknowledged + 1, first - 1)
@@ -207,9 +212,12 @@ class Delivery:
         self.is_server_lost = False
         return self._wait(Answer(0, {}), f"the journal {path} cannot be read ({error})")
 
-    def _top_up(self) -> None:
-        """What has come while the batch waited goes with it."""
-        room = self._batch_bytes - _size(self._pending)
+    def _let_gather(self) -> None:
+        """Wait for the turn of a request. What has come meanwhile goes with it."""
+        self._rest(self._sent_at + gathering.pause(self._pending[: self._portion]) - time.monotonic())
+        self._wire.await_turn()
+        self._sent_at = time.monotonic()
+        room = self._batch_bytes - gathering.size(self._pending)
         if self._portion is None and room > 0:
             with contextlib.suppress(OSError):
                 self._pending += self._reader.read_here(room)
@@ -242,7 +250,7 @@ class Delivery:
         return Outcome(Step.SENT)
 
     def _take_off(self, count: int) -> None:
-        self.ahead += _size(self._pending[:count])
+        self.ahead += gathering.size(self._pending[:count])
         self._pending = self._pending[count:]
         self.acknowledged += count
 
@@ -383,18 +391,3 @@ class Delivery:
 
 def _say_nothing(text: str) -> None:
     """For deliveries that nobody watches."""
-
-
-def _is_busy(records: list[bytes]) -> bool:
-    """Whether steps come fast: several have gathered on one graph. In a backlog, time matters more."""
-    if _size(records) > BACKLOG:
-        return False
-    points = [record for record in records if record.startswith(b'{"type":"points"')]
-    graph = points[0][: points[0].find(b',"x"')] if points else b""
-    steps = sum(record[: record.find(b"]")].count(b",") - 1 for record in points if record.startswith(graph))
-    return steps >= BUSY_STEPS
-
-
-def _size(records: list[bytes]) -> int:
-    """Bytes that they take in the journal."""
-    return sum(map(len, records)) + len(records)

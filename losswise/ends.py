@@ -16,6 +16,7 @@ from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from losswise.folders import journal_folder, sync_command
 from losswise.guard import guarded
 from losswise.locks import forget_held
 from losswise.messages import say, say_error
@@ -181,7 +182,7 @@ def _give_up(sessions: list[Session], how: Callable[[Session], Ending]) -> None:
     try:
         wait_delivered(_close_all(sessions, how, 0.0), silent=0.0, most=2.0)
     except KeyboardInterrupt:
-        say("interrupted; what is not sent yet is kept, and `losswise sync` sends it")
+        say(f"interrupted; what is not sent yet is kept, and `{sync_command(journal_folder())}` sends it")
 
 
 def _let_none_go_on(sessions: list[Session]) -> None:

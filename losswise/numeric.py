@@ -7,6 +7,7 @@ an accelerator. `to_float` and `to_x` run on the journal thread, and may wait.
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 from losswise.records import INT64_MAX, INT64_MIN
@@ -28,7 +29,7 @@ def keep(value: Any) -> Any:
         if hasattr(value, "assign") and hasattr(value, "value"):  # a variable of Keras or TensorFlow
             value = value.value() if callable(value.value) else value.value
         if hasattr(value, "detach") and hasattr(value, "clone"):  # torch
-            return value.detach().clone()
+            return _ready(value.detach().clone())
         if hasattr(value, "__cuda_array_interface__") or type(value).__module__ == "numpy":
             return value.copy() if hasattr(value, "copy") else value
         if is_slow(value):
@@ -39,10 +40,47 @@ def keep(value: Any) -> Any:
     return value if number is None else number
 
 
+def stream_mark(tensor: Any) -> Any:
+    """What tells that all is done which is queued now for a tensor of Torch; None where nothing needs to be waited for.
+
+    Whoever reads a tensor waits for the stream of his own thread, which is not the one in which it is computed
+    where a script trains in a stream of its own. The mark's `synchronize` waits for that one.
+    """
+    if not getattr(tensor, "is_cuda", False):
+        return None
+    cuda = sys.modules["torch"].cuda
+    stream = cuda.current_stream(tensor.device)
+    return None if stream == cuda.default_stream(tensor.device) else stream.record_event()
+
+
+class _Marked:
+    """A tensor that is ready once its mark is reached."""
+
+    __slots__ = ("_mark", "_tensor")
+
+    def __init__(self, tensor: Any, mark: Any) -> None:
+        self._tensor, self._mark = tensor, mark
+
+    def item(self) -> Any:
+        self._mark.synchronize()
+        return self._tensor.item()
+
+    def __repr__(self) -> str:  # for the warning of what is no number
+        self._mark.synchronize()
+        return repr(self._tensor)
+
+
+def _ready(tensor: Any) -> Any:
+    mark = stream_mark(tensor)
+    return tensor if mark is None else _Marked(tensor, mark)
+
+
 def is_slow(value: Any) -> bool:
     """Whether an accelerator may still be computing it, so that to read it is to wait."""
     if type(value) in _IMMUTABLE:
         return False
+    if type(value) is _Marked:
+        return True
     package = type(value).__module__.partition(".")[0]
     return package in _BACKGROUND or any(hasattr(value, name) for name in _OF_DEVICES)
 

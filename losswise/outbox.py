@@ -258,11 +258,11 @@ class Outbox:
         sender, count = scribe.sender, scribe.journal.count
         sender.nudge()
         was_hurried = sender.hurried
-        if sender.refused:  # what is over by now would else be found out by the next attempt, a minute later
-            sender.hurry()
+        sender.hurry()
         left = deadline - time.monotonic()
         wait_until(lambda: sender.has_sent(count) or not sender.is_at_work() or sender.is_hopeless(begun), left)
-        sender.hurried = was_hurried
+        if not was_hurried:
+            sender.take_time()
         return sender.has_sent(count) and not scribe.losses.total
 
     def end(self, status: Record) -> Scribe | None:

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from losswise.numeric import stream_mark
 from losswise.png import ImageError, fitting, for_png, from_array
 from losswise.records import MAX_BLOB_BYTES
 
@@ -178,14 +179,11 @@ def _of_tensor(tensor: Any) -> Copied:
     shape = tuple(tensor.shape)
     layout = _layout(shape, channels_first=True)
     copy = tensor.detach().clone()
-    ready = None
-    if getattr(copy, "is_cuda", False):
-        # the thread behind has a stream of its own, and would not wait for the one in which this copy is made
-        ready = sys.modules["torch"].cuda.current_stream(copy.device).record_event()
+    mark = stream_mark(copy)
 
     def read() -> Image:
-        if ready is not None:
-            ready.synchronize()
+        if mark is not None:
+            mark.synchronize()
         values = copy.cpu()
         try:
             return from_array(values.numpy(), layout)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from losswise.graph import Graph
     from losswise.outbox import Outbox
 
-PAUSE = 0.08
+PAUSE = 0.095
 """Seconds between two writes of the journal, so a killed process loses no more than these and the write."""
 WRITE_BYTES = 256 * 1024
 HELD_BYTES = 8 * 1024 * 1024

@@ -47,7 +47,7 @@ class Sender:
         self.finished = False
         self.stopped = False
         self.deleted = False
-        self.hurried = False
+        self._hurrying = threading.Event()
         self._ahead = 0
         self._delivery: Delivery | None = None
         self._journal: Journal | None = None
@@ -120,10 +120,23 @@ class Sender:
         """The journal has grown, or is complete."""
         self._wake.put(None)
 
+    @property
+    def hurried(self) -> bool:
+        """Somebody waits for the end: it tries at once, and often."""
+        return self._hurrying.is_set()
+
     def hurry(self) -> None:
-        """Somebody waits for the end: try at once, and often."""
-        self.hurried = True
+        self._hurrying.set()
         self._wake.put(None)
+
+    def take_time(self) -> None:
+        """Nobody waits any more."""
+        self._hurrying.clear()
+
+    def _rest(self, seconds: float) -> None:
+        """Let steps gather, unless somebody waits."""
+        if seconds > 0:
+            self._hurrying.wait(seconds)
 
     def _run(self) -> None:
         self._opened.wait()
@@ -138,7 +151,7 @@ class Sender:
 
     def _send(self, journal: Journal) -> None:
         reader = self._read(journal)
-        delivery = self._delivery = Delivery(reader, self._wire)
+        delivery = self._delivery = Delivery(reader, self._wire, rest=self._rest)
         try:
             self._deliver(delivery, journal)
             is_at_end = reader.is_at_end()

@@ -130,7 +130,7 @@ class _Sync:
         if fate is Fate.SENT:
             say(f"session {session} is sent: {url}")
         if fate is Fate.SENT_IN_PART:
-            say(f"session {session} is sent, but for what is missing or damaged: {url}")
+            say(f"session {session} is sent, but for what is missing, damaged or refused: {url}")
         if fate is Fate.SENT_SO_FAR:
             say(f"session {session} is sent up to now: {url}; its script goes on, so run this again later")
         return fate
@@ -176,7 +176,7 @@ class _Sync:
             return Fate.LEFT
         if was_alive or lives(paths, reader.header):
             self._ahead = 0
-            return Fate.SENT_IN_PART if delivery.aside.gaps else Fate.SENT_SO_FAR
+            return Fate.SENT_IN_PART if delivery.aside.is_used else Fate.SENT_SO_FAR
         if not is_at_end:
             say(f"session {session} is left: its journal {reader.path} could not be read to its end")
             return Fate.LEFT
@@ -184,7 +184,7 @@ class _Sync:
         if torn:
             say(f"session {session}: {torn} bytes are dropped, half a line written as its process died")
         paths.remove()
-        return Fate.SENT_IN_PART if delivery.aside.gaps else Fate.SENT
+        return Fate.SENT_IN_PART if delivery.aside.is_used else Fate.SENT
 
     def _deliver(self, delivery: Delivery, reader: Reader) -> Outcome:
         """Send until nothing is left (IDLE), nothing will be taken (STOPPED), or it has no sense to wait (RETRY)."""

@@ -53,7 +53,7 @@ def wait_delivered(scribes: Sequence[Scribe], silent: float, most: float = float
             told = _tell_progress([sender for sender in left if sender.unsent()], told)
         time.sleep(0.005)
     for sender in senders:
-        sender.hurried = False  # from here on it goes on in the background, in its own time
+        sender.take_time()  # from here on it goes on in the background
     _tell_what_is_left([sender for sender in senders if not sender.finished and not sender.deleted])
 
 

@@ -46,7 +46,7 @@ def test_a_batch_that_waits_grows_with_what_follows_it_without_a_gap(
 
     waited: list[Callable[[], None]] = [meanwhile]
     connection = wire.Wire(recorder.url, "k")
-    monkeypatch.setattr(connection, "await_turn", lambda is_busy=False: waited.pop()() if waited else None)
+    monkeypatch.setattr(connection, "await_turn", lambda: waited.pop()() if waited else None)
     delivery = Delivery(Reader(journal.path), connection, quietly=True)
     while delivery.step().step is not Step.IDLE:
         pass

@@ -97,7 +97,9 @@ def test_a_damaged_segment_is_set_aside_and_what_follows_it_is_sent(
     kept = hidden.with_suffix(".refused")
     assert damage.startswith(f"losswise: session {session}: {hidden} is damaged (")
     assert damage.endswith(f"); it is kept as {kept}, and what follows it is sent")
-    assert end.startswith(f"losswise: session {session} is sent, but for what is missing or damaged: {server.url}/s/")
+    assert end.startswith(
+        f"losswise: session {session} is sent, but for what is missing, damaged or refused: {server.url}/s/"
+    )
     assert list(journals.iterdir()) == [kept]
     assert kept.read_bytes()[1:] == spoiled[1:]
     there = [x for title in ("graph0", f"graph{POINTS // 4}") for x in points(server, session, title)]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import losswise
-from losswise import sender, wire
+from losswise import gathering, sender, wire
 from losswise.delivery import Delivery, Step
 from losswise.journal import Header, Journal
 from losswise.reader import Reader
@@ -24,7 +24,7 @@ from tests.support.server import eventually
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LW_END_TIMEOUT", "4")
     monkeypatch.setattr(wire, "PAUSE", 0.01)
-    monkeypatch.setattr(wire, "BUSY_PAUSE", 0.01)
+    monkeypatch.setattr(gathering, "PAUSES", ())
 
 
 def bad_batch(batch: dict[str, Any]) -> Reply | None:
@@ -226,7 +226,6 @@ def test_at_most_ten_requests_a_second_by_the_whole_process(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wire, "PAUSE", 0.1)
-    monkeypatch.setattr(wire, "BUSY_PAUSE", 0.25)
     several = [losswise.Session(track_git=False) for _ in range(3)]
     begun = time.monotonic()
     while time.monotonic() - begun < 2.0:

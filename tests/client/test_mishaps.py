@@ -231,8 +231,12 @@ def test_a_damaged_line_stands_in_nobody_s_way(
     path.write_bytes(b"".join(lines))
     monkeypatch.setenv("LW_BASE_URL", server.url)
     monkeypatch.setenv("LW_API_KEY", server.api_key)
-    assert main(["sync"]) == 0
-    assert "refused record" in capsys.readouterr().err
+    assert main(["sync"]) == 1
+    said = capsys.readouterr().err
+    assert "refused record" in said
+    assert f"session {damaged.id} is sent, but for what is missing, damaged or refused" in said
+    assert f"session {healthy.id} is sent: " in said
+    assert main(["sync"]) == 0  # nothing is left that it could send
     assert server.points(damaged.graph("loss").id)["a"]["x"] == [0, 1, 3, 4]
     assert server.points(healthy.graph("loss").id)["a"]["x"] == [0]
     assert [path.suffix for path in journals.iterdir()] == [".refused"]

@@ -137,3 +137,52 @@ def test_tensorflow_scalars(recorder: Recorder) -> None:
         session.graph("loss").append(x, {"a": tensorflow.constant(float(x)), "b": variable})
     session.done()
     assert recorder.points("a") == recorder.points("b") == [(x, float(x)) for x in range(3)]
+
+
+class InItsOwnStream(OnAccelerator):
+    """A tensor of a stream that the reading thread does not wait for: before the mark it holds rubbish."""
+
+    is_cuda = True
+    device = "cuda:0"
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+
+    def clone(self) -> InItsOwnStream:
+        return self
+
+    def item(self) -> float:
+        return 0.5 if self.stream.is_reached else 9.9
+
+    __float__ = item
+
+
+class Stream:
+    """Of torch.cuda, and the event that it records: reached once somebody has waited."""
+
+    is_reached = False
+
+    def record_event(self) -> Stream:
+        return self
+
+    def synchronize(self) -> None:
+        time.sleep(0.5)
+        self.is_reached = True
+
+
+@pytest.mark.parametrize("how", ["append", "log"])
+def test_a_stream_of_its_own_is_waited_for_behind_the_scenes(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    stream = Stream()
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: stream)
+    monkeypatch.setattr(torch.cuda, "default_stream", lambda device: None)
+    session = losswise.Session(track_git=False)
+    began = time.perf_counter()
+    if how == "append":
+        session.graph("loss").append(3, {"a": InItsOwnStream(stream)})
+    else:
+        session.log({"a": InItsOwnStream(stream)}, 3)
+    assert time.perf_counter() - began < 0.3
+    session.done()
+    assert recorder.points("a") == [(3, 0.5)]
