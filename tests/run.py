@@ -1,6 +1,6 @@
 """Run the tests: `python -m tests.run [--full]`, which `make test` and `make test-full` call.
 
-Says what it does, installs the browser where it may, checks the code with ruff and mypy, then runs pytest on two
+Says what it does, installs the browser where it may, checks the code with ruff and mypy, then runs pytest on three
 processes. With CI=true a missing browser or database is a failure, not a skip.
 """
 
@@ -55,7 +55,7 @@ def main() -> int:
         run(
             "Running the tests" + (", all of them" if full else ""),
             "pytest",
-            "--numprocesses=2",
+            "--numprocesses=3",
             "--dist=loadscope",
             *(() if full else ("-m", "not full")),
             *rest,

@@ -12,6 +12,7 @@ from typing import Any
 
 from losswise.guard import guarded
 from losswise.integrations.shared import session_options
+from losswise.messages import say_error
 from losswise.placing import label_axes
 from losswise.session import Session
 
@@ -123,20 +124,29 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
         """What Lightning puts between the parts of a name."""
         return "/"
 
-    @_rank_zero
-    @guarded()
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Log values at a step; left out, one more than the last."""
-        session = self._session or self.experiment
-        if self._trainer is not None:
-            self._learn_total(session)
-        values = {f"{self._prefix}/{name}": y for name, y in metrics.items()} if self._prefix else dict(metrics)
-        epoch = values.pop("epoch", None) if not self._prefix else values.pop(f"{self._prefix}/epoch", None)
-        if epoch is not None and (step is None or self._epoch != (step, epoch)):
-            # Lightning logs it beside each group of metrics, so twice or more at one step
-            self._epoch = (step, epoch)
-            values["epoch"] = epoch
-        session.log(values, step)
+        try:  # what the decorators of the others do, without their calls: this runs at each step
+            if getattr(_rank_zero, "rank", 0):
+                return
+            session = self._session or self.experiment
+            if self._trainer is not None:
+                self._learn_total(session)
+            if "epoch" in metrics:
+                metrics = self._with_epoch_once(metrics, step)
+            if self._prefix:
+                metrics = {f"{self._prefix}/{name}": y for name, y in metrics.items()}
+            session.log(metrics, step)
+        except Exception as error:
+            say_error("running log_metrics", error)
+
+    def _with_epoch_once(self, metrics: Mapping[str, Any], step: int | None) -> Mapping[str, Any]:
+        """Lightning logs the epoch beside each group of metrics, so twice or more at one step."""
+        at = (step, metrics["epoch"])
+        if self._epoch != at or step is None:
+            self._epoch = at
+            return metrics
+        return {name: y for name, y in metrics.items() if name != "epoch"}
 
     @_rank_zero
     @guarded()
