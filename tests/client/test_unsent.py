@@ -137,7 +137,7 @@ def test_what_was_set_aside_is_listed(
     record_offline(monkeypatch)
     refused: tuple[int, dict[str, str], dict[str, str]] = (422, {"error": "bad", "code": "bad_batch"}, {})
     recorder.answer = lambda batch: refused if any("y" in record for record in batch["records"]) else None
-    assert main(["sync"]) == 0
+    assert main(["sync"]) == 1
     [file] = journals.iterdir()
     capsys.readouterr()
     assert main(["status"]) == 0
