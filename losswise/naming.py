@@ -16,7 +16,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-STAGES = _words("train training val valid validation test testing eval evaluation dev")
+STAGES = _words("train training val valid validate validation test testing eval evaluation dev")
 ROUNDS = _words("epoch step batch")
 
 MIN_WORDS = _words(
@@ -24,6 +24,8 @@ MIN_WORDS = _words(
     loss error errors err mse mae rmse msle rmsle mape smape wape rmsd perplexity ppl wer cer mer wil
     nll bce ce crossentropy divergence kl kld hinge logcosh huber poisson deviance brier ece distance
     chamfer hausdorff lpips fid kid false regret fallout energy residual cost perceptual bits bpb bpc
+    eer crps rankedprobability infolost lost bouldin disparity distortion spectralangle totalvariation
+    editrate ter ctc pathlength infolm patchsimilarity texturesimilarity
     """
 )
 MAX_WORDS = _words(
@@ -32,7 +34,10 @@ MAX_WORDS = _words(
     recall specificity sensitivity iou miou jaccard dice bleu sacrebleu rouge meteor cider spice chrf
     mrr dcg ndcg hit hits kappa mcc matthews pearson spearman kendall concordance correlation r2
     explained psnr ssim msssim snr sdr stoi pesq similarity match true top reward return returns elbo
-    wip pass signal win
+    wip pass signal win success quality rand mutualinfo infopreserved predictivevalue npv ppv harabasz
+    dunn mallows homogeneity completeness vmeasure contingency cramersv theilsu tschuprowst
+    distortionratio fidelity vif overunion inceptionscore clipscore bertscore mos opinion dnsmos
+    srmr modulationenergy nisqa intelligibility vmaf assessmentfusion iqa arniqa
     """
 )
 NONE_WORDS = _words(
@@ -44,7 +49,14 @@ NONE_WORDS = _words(
     """
 )
 
-_DATALOADER = re.compile(r"/?dataloader_idx_\d+$")
+# several of one thing, on one graph: data loaders, Lightning's parameter groups, its hooks of DeviceStatsMonitor, and
+# the parameters of its grad_norm
+_MEMBERS = (
+    (re.compile(r"/?dataloader_idx_\d+$"), ""),
+    (re.compile(r"^(lr-[^/]+)/pg\d+"), r"\1"),
+    (re.compile(r"^\w+\.on_\w+_(?:start|end)/(?=.)"), ""),
+    (re.compile(r"^(grad_[\w.]+_norm)(?:/.+|_total)$"), r"\1"),
+)
 _FRONT = re.compile(r"^([A-Za-z]+)[_.\- :]+(?=.)")
 _BACK = re.compile(r"(?<=.)[_.\- :]+([A-Za-z]+)$")
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+\d*|[A-Z]+\d*|\d+")
@@ -100,7 +112,10 @@ def title_of(name: str) -> str:
     >>> title_of("train/loss_step"), title_of("out_a/val_loss"), title_of("batch_size")
     ('loss', 'out_a/loss', 'batch_size')
     """
-    parts = _DATALOADER.sub("", name).split("/")
+    whole = name
+    for pattern, kept_part in _MEMBERS:
+        whole = pattern.sub(kept_part, whole)
+    parts = whole.split("/")
     kept = [part for part in parts if part.lower() not in STAGES] or parts[-1:]
     title = "/".join(_bare(part) for part in kept) or name
     return title.lower() if title.lower() in MIN_WORDS | MAX_WORDS else title
@@ -116,8 +131,6 @@ def kind_of(title: str) -> str | None:
     for place in range(len(words) - 1, -1, -1):
         pair = words[place - 1] + words[place] if place else ""  # 'io_u', 'cross_entropy', 'FBeta', 'mAP'
         for word in (pair, words[place], words[place].rstrip("0123456789")):
-            if word == "patchsimilarity":  # LPIPS, written out: a distance
-                return "min"
             if word in MIN_WORDS:
                 return "min"
             if word in MAX_WORDS:

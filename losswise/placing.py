@@ -115,3 +115,8 @@ def label_axes(session: Session, labels: Callable[[str], tuple[str, str]]) -> No
         labels: tells, of a name, the label of x and that of y.
     """
     session._placer.labels = labels
+
+
+def last_x(session: Session) -> int:
+    """The x of the last `session.log`; 0 before the first."""
+    return max(0, session._placer._next_x - 1)

@@ -146,7 +146,7 @@ class Session(Single):
             self._after_x = checked_rewind(resume, from_x)
             self._project, self._group, self._is_resumed = project, group, resume is not None
             self.tag = tag if tag is not None or resume else facts.default_tag(track_git)
-            self.id = self.session_id = resume or new_id()
+            self.id = self.session_id = resume or self.id or new_id()
             self.base_url = target.base_url
             self.url = f"{target.base_url}/s/{self.id}" if settings.mode() != "disabled" else ""
             self.params = Params({**(data or {}), **(params or {})}, self._put)

@@ -1,36 +1,49 @@
-"""Lightning 2.x, as `pytorch_lightning` and as `lightning.pytorch`: LosswiseLogger."""
+"""Lightning 2.x, as `pytorch_lightning` and as `lightning.pytorch`, and Fabric: LosswiseLogger."""
 
 from __future__ import annotations
 
-import math
+import os
 import re
 import sys
+import time
 import weakref
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 from losswise.guard import guarded
+from losswise.integrations.lightning_checkpoint import carry, mark_of, read_checkpoint, session_of
+from losswise.integrations.lightning_media import images_of, text_of
+from losswise.integrations.lightning_model import described, plain_params
+from losswise.integrations.lightning_trainer import (
+    is_fitting,
+    is_idle,
+    launch_under_way,
+    setup_under_way,
+    step_of,
+    total_of_steps,
+)
 from losswise.integrations.shared import session_options
 from losswise.messages import say_error
-from losswise.placing import label_axes
+from losswise.placing import label_axes, last_x
+from losswise.records import new_id, rewind_record
 from losswise.session import Session
 
-_PACKAGES = ("lightning.pytorch", "pytorch_lightning")
+_PACKAGES = ("lightning.pytorch", "pytorch_lightning", "lightning.fabric", "lightning_fabric")
 
 
-def _logger_classes() -> tuple[type, ...]:
-    """Lightning's Logger, of the package that the script uses; of both where it uses both.
+def _logger_class() -> type:
+    """Lightning's Logger, of the package that the script uses.
 
     Raises:
-        ImportError: neither is installed.
+        ImportError: none is installed.
     """
     used = [package for package in _PACKAGES if sys.modules.get(package) is not None]
-    if not used:
-        used = [package for package in _PACKAGES if _is_importable(package)][:1]
-    if not used:
+    package = next(iter(used), None) or next((package for package in _PACKAGES if _is_importable(package)), None)
+    if package is None:
         raise ImportError("LosswiseLogger needs Lightning 2: pip install 'losswise[lightning]'", name="lightning")
-    return tuple(import_module(f"{package}.loggers.logger").Logger for package in used)
+    logger: type = import_module(f"{package}.loggers.logger").Logger
+    return logger
 
 
 def _is_importable(package: str) -> bool:
@@ -43,18 +56,23 @@ def _is_importable(package: str) -> bool:
     return True
 
 
-_LOGGERS = _logger_classes()
-# Lightning's two packages share this function, and it knows the rank of this process
+_Logger: Any = _logger_class()
+# Lightning's packages share this function, and it knows the rank of this process
 _rank_zero: Any = import_module("lightning_utilities.core.rank_zero").rank_zero_only
-_fabric: Any = import_module(_LOGGERS[0].__mro__[1].__module__)
+_fabric: Any = import_module(
+    "lightning.fabric.loggers.logger"
+    if _Logger.__module__.startswith("lightning.")
+    else "lightning_fabric.loggers.logger"
+)
 
 
-class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
+class LosswiseLogger(_Logger):
     """Watch a Trainer: what the model logs, its hyperparameters and summary, progress, and how it ended.
 
     x is Lightning's global step; the epoch is kept as a quantity beside the others. The session is made on
     first use, by the process of rank zero. Its status is sent when `fit` ends; a later `fit`, `test` or
-    `validate` goes on in the same session.
+    `validate` goes on in the same session. So does a script that is started again with `ckpt_path` and the
+    same arguments here: what came after the checkpoint is taken back.
 
     Args:
         tag: what the session is called.
@@ -80,28 +98,74 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
         tag: str | None = None,
         params: Mapping[str, Any] | None = None,
         prefix: str = "",
-        save_dir: str | None = None,
+        save_dir: str | os.PathLike[str] | None = None,
         resume: str | None = None,
         max_iter: int | None = None,
         **options: Any,
     ) -> None:
         super().__init__()
+        _register()
         self._options = session_options(tag, params, max_iter, {"resume": resume, **options})
         self._prefix = prefix
-        self._save_dir = save_dir
+        self._save_dir = os.fspath(save_dir) if save_dir is not None else None
+        self.mark = mark_of(self._options, prefix)
+        self._id: str | None = None  # of a session that is to be made
         self._session: Session | None = None
         self._epoch: tuple[int | None, Any] | None = None  # x and value as last logged
-        self._trainer: weakref.ref[Any] | None = None  # whose total of steps is to be read
+        self._trainer: weakref.ref[Any] | None = None
+        self._asks_total = self._is_set_up = False
+        self._saved: dict[str, Any] = {}
+        _loggers.add(self)
 
     @property
     @_fabric.rank_zero_experiment
-    def experiment(self) -> Session:
+    def experiment(self) -> Session | None:
         """The losswise.Session, made on first use. Other ranks than zero get Lightning's dummy."""
+        setup = setup_under_way()
+        if setup is not None:
+            self._set_up(*setup)
+            if self._session is None and is_idle(setup.trainer):
+                return None
         if self._session is None:
-            self._session = Session(**self._options)
-            label_axes(self._session, lambda name: ("step", ""))
-            self._options["resume"] = self._session.id  # a copy in another process goes on with it
+            self._session = self._made()
         return self._session
+
+    def _made(self) -> Session:
+        options = self._options
+        session = _Settled(self._id, options) if self._id and not options["resume"] else Session(**options)
+        label_axes(session, lambda name: ("step", ""))
+        options["resume"] = session.id  # a copy in another process goes on with it
+        options.pop("from_x", None)
+        return session
+
+    @guarded("setting up with Lightning's trainer")
+    def _set_up(self, trainer: Any, ckpt_path: Any) -> None:
+        """A run begins: know its trainer, and with a checkpoint go on with the session that it is of."""
+        if self._is_set_up:
+            return
+        self._is_set_up, self._trainer = True, weakref.ref(trainer)
+        carry(trainer)
+        checkpoint: Any = read_checkpoint(ckpt_path) if ckpt_path else None
+        found = session_of(self, trainer, checkpoint) if checkpoint is not None else None
+        if self._session is None and not self._options["resume"]:
+            self._options["resume"], self._id = found, self._id or new_id()
+        is_of_it = checkpoint is not None and (found == self.version or not checkpoint.sessions)
+        if is_of_it and checkpoint.next_x is not None and trainer.state.fn == "fit":
+            self._rewind(checkpoint.next_x)
+
+    def _rewind(self, x: int) -> None:
+        if self._session is not None:
+            self._session._put(rewind_record(x - 1, time.time()))
+        elif self._options["resume"]:
+            self._options.setdefault("from_x", x)
+
+    def _settle(self) -> None:
+        """Where a Trainer starts its processes now: know the id of the session that one of them makes."""
+        launch = launch_under_way(self) if self.version is None else None
+        if launch is not None:
+            checkpoint = read_checkpoint(launch.ckpt_path) if launch.ckpt_path else None
+            found = session_of(self, launch.trainer, checkpoint) if checkpoint is not None else None
+            self._options["resume"], self._id = found, new_id()
 
     @property
     def name(self) -> str:
@@ -112,12 +176,23 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
     @property
     def version(self) -> str | None:
         """The session's id; None while there is no session."""
-        return self._session.id if self._session is not None else self._options["resume"]
+        return self._session.id if self._session is not None else self._options["resume"] or self._id
 
     @property
     def save_dir(self) -> str | None:
         """Where the Trainer puts checkpoints; None: its default_root_dir."""
         return self._save_dir
+
+    @property
+    def root_dir(self) -> str | None:
+        """The folder of all sessions with this tag; None: in the Trainer's default_root_dir."""
+        return os.path.join(self._save_dir, self.name) if self._save_dir is not None else None
+
+    @property
+    def log_dir(self) -> str | None:
+        """The session's own folder, in which a ModelCheckpoint makes 'checkpoints'."""
+        root, version = self.root_dir, self.version
+        return os.path.join(root, version) if root is not None and version is not None else None
 
     @property
     def group_separator(self) -> str:
@@ -130,7 +205,7 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
             if getattr(_rank_zero, "rank", 0):
                 return
             session = self._session or self.experiment
-            if self._trainer is not None:
+            if self._asks_total:
                 self._learn_total(session)
             if "epoch" in metrics:
                 metrics = self._with_epoch_once(metrics, step)
@@ -150,76 +225,165 @@ class LosswiseLogger(*_LOGGERS):  # type: ignore[misc]
 
     @_rank_zero
     @guarded()
-    def log_hyperparams(self, params: Any, metrics: Mapping[str, Any] | None = None) -> None:
-        """Add a dictionary or Namespace to the session's params, and metrics to its values."""
-        found = dict(params) if isinstance(params, Mapping) else dict(vars(params))
-        own = self._options["params"] or {}
-        self.experiment.params.update({name: value for name, value in found.items() if name not in own})
+    def log_hyperparams(
+        self, params: Any = None, metrics: Mapping[str, Any] | None = None, *args: Any, **more: Any
+    ) -> None:
+        """Add to the session's params, and metrics to its values.
+
+        Args:
+            params: a dictionary, Namespace, dataclass or OmegaConf's; in it anything, which becomes plain.
+            metrics: cells of the session table by name, such as the best value of an earlier run.
+            more: params by name.
+        """
+        if self._is_idle():
+            return
+        self._add_params({**plain_params(params), **plain_params(more)})
         if metrics:
             self.experiment.set_values(metrics)
+
+    def _add_params(self, found: Mapping[str, Any]) -> None:
+        own = self._options["params"] or {}
+        self.experiment.params.update({name: value for name, value in found.items() if name not in own})
 
     @_rank_zero
     @guarded()
     def log_graph(self, model: Any, input_array: Any = None) -> None:
         """Keep the model's summary. Lightning calls this when it begins to fit, test or validate."""
         trainer = getattr(model, "_trainer", None)
-        self._trainer = weakref.ref(trainer) if trainer is not None else None
-        summary, parameters, trainable = _described(model)
+        if trainer is not None:
+            self._trainer, self._asks_total = weakref.ref(trainer), True
+        if self._is_idle():
+            return
+        summary, parameters, trainable = described(model)
         self.experiment.text("model summary", summary)
-        own = self._options["params"] or {}
-        found = {"parameters": parameters, "trainable_parameters": trainable, "model": type(model).__name__}
-        self.experiment.params.update({name: value for name, value in found.items() if name not in own})
+        self._add_params({"parameters": parameters, "trainable_parameters": trainable, "model": type(model).__name__})
+
+    @_rank_zero
+    @guarded()
+    def log_image(self, key: str, images: Any, step: int | None = None, caption: Any = None, **lists: Any) -> None:
+        """Keep images of a step, in the shape of Lightning's WandbLogger.
+
+        Args:
+            key: what the sequence is called; the images at its other steps have the same key.
+            images: a list of what `losswise.ImageSequence.append` takes: arrays, tensors, Pillow images, paths.
+                A batch of four dimensions will do, too.
+            step: the x that they belong to; left out, that of what is logged now.
+            caption: a text an image.
+            lists: `outputs` and `metrics`: a dictionary an image.
+
+        Example:
+            >>> self.logger.log_image("validation", [images[0], images[1]], caption=["a cat", "a dog"])
+        """
+        sequence = self.experiment.image_sequence(self._step() if step is None else step, self._prefixed(key))
+        for image in images_of(key, images, {"caption": caption, **lists}):
+            sequence.append(*image)
+
+    @_rank_zero
+    @guarded()
+    def log_text(
+        self, key: str, text: Any = None, data: Any = None, dataframe: Any = None, step: int | None = None, **more: Any
+    ) -> None:
+        """Keep a text (markdown), or a table as in Lightning's WandbLogger; the same key and step replaces it.
+
+        Args:
+            key: what it is called.
+            text: the text; or with `data` the names of the columns.
+            data: rows of a table.
+            dataframe: a data frame of pandas instead.
+            step: the x that it belongs to; left out, the whole session.
+            more: `columns`, which may also be given as `text`.
+
+        Example:
+            >>> self.logger.log_text("answers", columns=["question", "answer"], data=[["2 + 2", "4"]], step=100)
+        """
+        self.experiment.text(self._prefixed(key), text_of(text, more.get("columns"), data, dataframe), step)
+
+    def save(self) -> None:
+        """Nothing to do: the session's own threads write and send. Lightning calls this at each step."""
+
+    @_rank_zero
+    @guarded()
+    def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
+        """Keep the best score and its checkpoint in the session's values, by the name of what is monitored."""
+        monitor, path = checkpoint_callback.monitor, checkpoint_callback.best_model_path
+        path = path or getattr(checkpoint_callback, "last_model_path", "")
+        names = (f"best {monitor}", f"best {monitor} checkpoint") if monitor else ("", "checkpoint")
+        score = checkpoint_callback.best_model_score if monitor else None
+        if path and self._saved.get(names[1]) != path:
+            self._saved[names[1]] = path
+            self.experiment.set_values({**({names[0]: score} if score is not None else {}), names[1]: str(path)})
 
     @_rank_zero
     @guarded()
     def finalize(self, status: str) -> None:
         """Send how it ended. Lightning calls this at the end of fit, test, validate and predict."""
+        self._is_set_up = False
         session = self._session
         if session is None:
             return
         error = sys.exc_info()[1]  # Lightning calls this while it handles what ended the training
+        is_signal = isinstance(error, KeyboardInterrupt) or type(error).__name__ == "SIGTERMException"
         if status in ("success", "finished"):
             session.done()
-        elif status == "interrupted" or isinstance(error, KeyboardInterrupt):
+        elif status == "interrupted" or is_signal:
             session.done("cancelled", "interrupted")
         else:
             session.done("failed", "error", error)
 
+    def _is_idle(self) -> bool:
+        """Whether there is no session, and what the Trainer does now needs none."""
+        trainer = self._trainer() if self._trainer is not None else None
+        return self._session is None and self._is_set_up and trainer is not None and is_idle(trainer)
+
+    def _step(self) -> int:
+        trainer = self._trainer() if self._trainer is not None else None
+        return step_of(trainer) if trainer is not None else last_x(self.experiment)
+
+    def _prefixed(self, name: str) -> str:
+        return f"{self._prefix}/{name}" if self._prefix else name
+
+    @guarded("asking for the number of steps")
     def _learn_total(self, session: Session) -> None:
         """Take max_iter from the trainer, once its data is there: asking sooner would load it too early."""
         trainer = self._trainer() if self._trainer is not None else None
         if trainer is None or self._options["max_iter"] is not None:
-            return
-        if not trainer.training and not trainer.validating:
-            return
-        if trainer.state.fn != "fit" or trainer.train_dataloader is None:
-            return
-        self._trainer = None
-        total = trainer.estimated_stepping_batches
-        if math.isfinite(total) and total > 0:
-            session.max_iter = int(total)
+            self._asks_total = False
+        elif is_fitting(trainer):
+            self._asks_total = False
+            total = total_of_steps(trainer)
+            if total is not None:
+                session.max_iter = total
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_session": None, "_trainer": None}
+        self._settle()
+        return {**self.__dict__, "_session": None, "_trainer": None, "_asks_total": False, "_is_set_up": False}
 
 
-def _described(model: Any) -> tuple[str, int, int]:
-    """A table of the model's parts as markdown, and the numbers of its parameters, all and trainable."""
+class _Settled(Session):
+    """A new session with an id that was settled before."""
 
-    def count(parameters: Any) -> tuple[int, int]:
-        sizes = [(_size(parameter), parameter.requires_grad) for parameter in parameters]
-        return sum(size for size, _ in sizes), sum(size for size, is_trained in sizes if is_trained)
-
-    lines = ["| part | type | parameters |", "|---|---|---:|"]
-    for name, part in model.named_children():
-        lines.append(f"| {name} | {type(part).__name__} | {count(part.parameters())[0]:,} |")
-    parameters, trainable = count(model.parameters())
-    lines.append(f"| **all** | {type(model).__name__} | {parameters:,} ({trainable:,} trainable) |")
-    return "\n".join(lines), parameters, trainable
+    def __init__(self, id_: str, options: Mapping[str, Any]) -> None:
+        self.id = id_
+        super().__init__(**options)
 
 
-def _size(parameter: Any) -> int:
-    try:
-        return int(parameter.numel())
-    except (RuntimeError, ValueError):  # a lazy layer that has seen no data
-        return 0
+_loggers: weakref.WeakSet[LosswiseLogger] = weakref.WeakSet()
+
+
+@guarded("preparing a fork")
+def _settle_before_fork() -> None:
+    for logger in list(_loggers):
+        logger._settle()
+
+
+def _register() -> None:
+    """Be a Logger for each of Lightning's packages: a script may use several, and load them late."""
+    for package in _PACKAGES:
+        logger: Any = getattr(sys.modules.get(f"{package}.loggers.logger"), "Logger", None)
+        if logger is not None and not issubclass(LosswiseLogger, logger):
+            logger.register(LosswiseLogger)
+
+
+_register()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_settle_before_fork)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import re
+
 import pytest
 
 from losswise.naming import Placement, place
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
 
 CASES = """
 loss                            loss                        min
@@ -29,6 +35,16 @@ batch_loss                      loss                        min
 test_loss/dataloader_idx_0      loss                        min
 val/loss/dataloader_idx_1       loss                        min
 out_a_loss                      out_a_loss                  min
+val_out_a_loss                  out_a_loss                  min
+out_a_mean_absolute_error       out_a_mean_absolute_error   min
+val_out_b_top_k_accuracy        out_b_top_k_accuracy        max
+val.out_a.auc                   out_a.auc                   max
+metrics/val/f1/dataloader_idx_0  metrics/f1                 max
+fold1/val_loss                  fold1/loss                  min
+model.head.val_loss             model.head.val_loss         min
+test_acc/dataloader_idx_12      acc                         max
+eval_runtime                    runtime                     -
+eval_samples_per_second         samples_per_second          -
 val_out_a_accuracy              out_a_accuracy              max
 head1/train/loss                head1/loss                  min
 dice_loss                       dice_loss                   min
@@ -83,7 +99,19 @@ error_rate                      error_rate                  min
 learning_rate                   learning_rate               -
 lr                              lr                          -
 lr-Adam                         lr-Adam                     -
-lr-Adam/pg1                     lr-Adam/pg1                 -
+lr-Adam/pg1                     lr-Adam                     -
+lr-Adam/pg2-momentum            lr-Adam-momentum            -
+lr-Adam-weight_decay            lr-Adam-weight_decay        -
+lr-bert                         lr-bert                     -
+grad_2.0_norm/layer.0.weight    grad_2.0_norm               -
+grad_2.0_norm_total             grad_2.0_norm               -
+grad_inf_norm_total             grad_inf_norm               -
+DeviceStatsMonitor.on_train_batch_start/cpu_percent  cpu_percent  -
+DeviceStatsMonitor.on_train_batch_end/allocated_bytes.all.current  allocated_bytes.all.current  -
+train/device/batches_per_sec    device/batches_per_sec      -
+validate/samples                samples                     -
+validate/loss                   loss                        min
+train|loss                      train|loss                  min
 lr-Adam-momentum                lr-Adam-momentum            -
 loss_scale                      loss_scale                  -
 grad_norm                       grad_norm                   -
@@ -103,6 +131,117 @@ my_score/train                  my_score                    -
 t_test                          t_test                      -
 train                           train                       -
 """
+
+
+TORCHMETRICS = {
+    "max": """
+        AUROC Accuracy AdjustedMutualInfoScore AdjustedRandScore AveragePrecision BERTScore BLEUScore CHRFScore
+        CLIPImageQualityAssessment CLIPScore CalinskiHarabaszScore ClusterAccuracy CohenKappa
+        CompleteIntersectionOverUnion CompletenessScore ComplexScaleInvariantSignalNoiseRatio ConcordanceCorrCoef
+        CosineSimilarity CramersV CriticalSuccessIndex DeepNoiseSuppressionMeanOpinionScore DiceScore
+        DistanceIntersectionOverUnion DunnIndex ExactMatch ExplainedVariance F1Score FBetaScore FleissKappa
+        FowlkesMallowsIndex GeneralizedDiceScore GeneralizedIntersectionOverUnion HomogeneityScore InceptionScore
+        IntersectionOverUnion JaccardIndex KendallRankCorrCoef LogAUC MatthewsCorrCoef MeanAveragePrecision MeanIoU
+        ModifiedPanopticQuality MultiScaleStructuralSimilarityIndexMeasure MutualInfoScore NegativePredictiveValue
+        NonIntrusiveSpeechQualityAssessment NormalizedMutualInfoScore PanopticQuality PeakSignalNoiseRatio
+        PeakSignalNoiseRatioWithBlockedEffect PearsonCorrCoef PearsonsContingencyCoefficient
+        PerceptualEvaluationSpeechQuality Precision PrecisionAtFixedRecall PrecisionRecallCurve
+        QualityWithNoReference R2Score ROC ROUGEScore RandScore RankingAveragePrecision Recall
+        RecallAtFixedPrecision RetrievalAUROC RetrievalHitRate RetrievalMAP RetrievalMRR RetrievalNormalizedDCG
+        RetrievalPrecision RetrievalPrecisionRecallCurve RetrievalRPrecision RetrievalRecall
+        RetrievalRecallAtFixedPrecision SacreBLEUScore ScaleInvariantSignalDistortionRatio
+        ScaleInvariantSignalNoiseRatio SensitivityAtSpecificity ShortTimeObjectiveIntelligibility
+        SignalDistortionRatio SignalNoiseRatio SourceAggregatedSignalDistortionRatio SpatialCorrelationCoefficient
+        SpearmanCorrCoef Specificity SpecificityAtSensitivity SpeechReverberationModulationEnergyRatio
+        StructuralSimilarityIndexMeasure TheilsU TschuprowsT UniversalImageQualityIndex VMeasureScore
+        VideoMultiMethodAssessmentFusion VisualInformationFidelity WordInfoPreserved
+    """,
+    "min": """
+        CalibrationError CharErrorRate ContinuousRankedProbabilityScore CoverageError DaviesBouldinScore
+        DeepImageStructureAndTextureSimilarity EER EditDistance ErrorRelativeGlobalDimensionlessSynthesis
+        ExtendedEditDistance FrechetInceptionDistance HammingDistance HausdorffDistance HingeLoss InfoLM
+        JensenShannonDivergence KLDivergence KernelInceptionDistance LearnedPerceptualImagePatchSimilarity
+        LipVertexError LogCoshError MatchErrorRate MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError
+        MeanSquaredLogError MemorizationInformedFrechetInceptionDistance MinkowskiDistance
+        NormalizedRootMeanSquaredError PerceptualPathLength Perplexity ProcrustesDisparity RankingLoss
+        RelativeAverageSpectralError RelativeSquaredError RetrievalFallOut RootMeanSquaredErrorUsingSlidingWindow
+        SpatialDistortionIndex SpectralAngleMapper SpectralDistortionIndex SymmetricMeanAbsolutePercentageError
+        TotalVariation TranslationEditRate TweedieDevianceScore WeightedMeanAbsolutePercentageError WordErrorRate
+        WordInfoLost
+    """,
+    None: """
+        BaseAggregator BootStrapper CatMetric ClasswiseWrapper ConfusionMatrix Fairness FeatureShare GroupStatRates
+        LambdaInputTransformer MaxMetric MeanMetric Metric MetricInputTransformer MetricTracker MinMaxMetric MinMetric
+        MultioutputWrapper MultitaskWrapper PermutationInvariantTraining Running RunningMean RunningSum SQuAD
+        StatScores SumMetric TargetTransformer
+    """,
+}
+KERAS = {
+    "max": """
+        auc accuracy binary_accuracy binary_io_u categorical_accuracy concordance_correlation cosine_similarity
+        f1_score f_beta_score io_u mean_io_u one_hot_io_u one_hot_mean_io_u pearson_correlation precision
+        precision_at_recall r2_score recall recall_at_precision sensitivity_at_specificity
+        sparse_categorical_accuracy sparse_top_k_categorical_accuracy specificity_at_sensitivity
+        top_k_categorical_accuracy true_negatives true_positives
+    """,
+    "min": """
+        binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy
+        categorical_generalized_cross_entropy categorical_hinge ctc false_negatives false_positives hinge huber
+        kl_divergence log_cosh log_cosh_error mean_absolute_error mean_absolute_percentage_error mean_squared_error
+        mean_squared_logarithmic_error poisson root_mean_squared_error sparse_categorical_crossentropy squared_hinge
+    """,
+    None: "mean mean_metric_wrapper metric sum",
+}
+
+
+def by_name(table: dict[str | None, str]) -> dict[str, str | None]:
+    return {name: kind for kind, names in table.items() for name in names.split()}
+
+
+@pytest.mark.parametrize("stage", ["", "val_", "train/"])
+@pytest.mark.parametrize(("name", "kind"), by_name(TORCHMETRICS).items())
+def test_a_metric_of_torchmetrics(name: str, kind: str | None, stage: str) -> None:
+    title, found = place(stage + name)
+    assert (title.lower(), found) == (name.lower(), kind)
+
+
+@pytest.mark.parametrize("stage", ["", "val_", "val_out_a_"])
+@pytest.mark.parametrize(("name", "kind"), by_name(KERAS).items())
+def test_a_metric_of_keras(name: str, kind: str | None, stage: str) -> None:
+    assert place(stage + name).kind == kind
+
+
+def test_the_table_has_what_torchmetrics_has() -> None:
+    torchmetrics = pytest.importorskip("torchmetrics")
+    known = by_name(TORCHMETRICS)
+    folders = "aggregation audio classification clustering detection image multimodal nominal regression retrieval"
+    modules = [importlib.import_module(f"torchmetrics.{name}") for name in f"{folders} text wrappers".split()]
+    found = {
+        re.sub("^(Binary|Multiclass|Multilabel)", "", name): kind
+        for module in [torchmetrics, *modules]
+        for name, kind in vars(module).items()
+        if isinstance(kind, type) and issubclass(kind, torchmetrics.Metric)
+    }
+    assert len(found.keys() & known.keys()) > 100
+    if torchmetrics.__version__.startswith("1.9."):
+        assert found.keys() <= known.keys(), "a metric that nobody has looked at"
+    # where torchmetrics itself says which is better, the table agrees, but for three that have it the wrong way round
+    wrong = {"DaviesBouldinScore", "SpectralDistortionIndex", "WordInfoPreserved"}
+    says = {True: "max", False: "min"}
+    for name in sorted(found.keys() & known.keys() - wrong):
+        theirs = says.get(found[name].higher_is_better)
+        assert theirs is None or known[name] in (theirs, None), name
+
+
+def test_the_table_has_what_keras_has() -> None:
+    keras = pytest.importorskip("keras")
+    known = by_name(KERAS)
+    found = {
+        re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+        for name, kind in vars(keras.metrics).items()
+        if isinstance(kind, type) and issubclass(kind, keras.metrics.Metric)
+    }
+    assert len(found & known.keys()) > 35, sorted(found - known.keys())
 
 
 @pytest.mark.parametrize("line", CASES.strip().splitlines(), ids=lambda line: line.split()[0])

@@ -215,7 +215,7 @@ def test_wrong_arguments_are_told_at_once() -> None:
     ("name", "absent", "extra"),
     [
         ("LosswiseKerasCallback", ["keras"], "keras"),
-        ("LosswiseLogger", ["lightning", "pytorch_lightning"], "lightning"),
+        ("LosswiseLogger", ["lightning", "pytorch_lightning", "lightning_fabric"], "lightning"),
     ],
 )
 def test_a_framework_that_is_not_installed(name: str, absent: list[str], extra: str, clean_home: Path) -> None:
