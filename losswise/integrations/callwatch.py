@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
-from losswise.guard import guarded_thread
+from losswise.guard import guarded, guarded_thread
 
 EACH = 0.5
 """Seconds between two looks at the stack."""
+
+_in_main_thread: list[CallWatch] = []
+"""Those whose call Ctrl-C would leave."""
 
 
 class CallWatch:
@@ -19,22 +25,36 @@ class CallWatch:
     Args:
         frame: of the call, running in the calling thread.
         on_left: called once in the watching thread when the frame is gone before `stop` was called, with
-            the exception that the thread is handling then, or None where it has been dealt with already.
+            the exception that the thread is handling then, or that a notebook or prompt has shown; None where
+            it has been dealt with already.
+        on_interrupt: called in the main thread by Ctrl-C, just before KeyboardInterrupt is raised in the call.
     """
 
-    def __init__(self, frame: FrameType, on_left: Callable[[BaseException | None], None]) -> None:
+    def __init__(
+        self,
+        frame: FrameType,
+        on_left: Callable[[BaseException | None], None],
+        on_interrupt: Callable[[], None] = lambda: None,
+    ) -> None:
         self._frame: FrameType | None = frame
+        self._outer = _callers(frame)
         self._on_left = on_left
+        self._on_interrupt = on_interrupt
+        self._interrupted_at = -1.0
         self._ident = threading.get_ident()
         self._around = sys.exc_info()[1]  # the call itself may stand in an except block
         self._stopped = threading.Event()
         self._thread = guarded_thread(self._run, "losswise-callwatch")
         self._thread.start()
+        if threading.current_thread() is threading.main_thread():
+            _in_main_thread.append(self)
+            _note_interrupts()
 
     def stop(self) -> None:
         """The call came to its end. Waits for nothing."""
         self._stopped.set()
-        self._frame = None  # it holds all that is local to the call
+        self._let_go()
+        _forget_interrupts()
 
     def is_running(self) -> bool:
         frame = sys._current_frames().get(self._ident)
@@ -43,16 +63,71 @@ class CallWatch:
         return frame is not None
 
     def _run(self) -> None:
+        seen = time.monotonic()
         while not self._stopped.wait(EACH):
+            now = time.monotonic()
             if self.is_running():
+                seen = now
                 continue
             if self._stopped.is_set():
                 return
-            self._frame = None
-            self._on_left(self._handled())
+            error = self._handled() or self._shown()
+            if error is None and self._interrupted_at >= seen:
+                error = KeyboardInterrupt()
+            self._let_go()
+            self._on_left(error)
             return
+
+    def _let_go(self) -> None:
+        self._frame = None  # it holds all that is local to the call
+        self._outer = []
+        if self in _in_main_thread:
+            _in_main_thread.remove(self)
+
+    @guarded("noting Ctrl-C")
+    def interrupt(self) -> None:
+        self._interrupted_at = time.monotonic()
+        self._on_interrupt()
 
     def _handled(self) -> BaseException | None:
         found = sys._current_exceptions().get(self._ident)
         error = found[1] if isinstance(found, tuple) else found  # a tuple before Python 3.12
         return error if isinstance(error, BaseException) and error is not self._around else None
+
+    def _shown(self) -> BaseException | None:
+        """The last that was shown at a prompt, if it came through a caller of the call."""
+        error, trace = getattr(sys, "last_value", None), getattr(sys, "last_traceback", None)
+        while trace is not None:
+            if trace.tb_frame in self._outer:
+                return error if isinstance(error, BaseException) else None
+            trace = trace.tb_next
+        return None
+
+
+def _callers(frame: FrameType) -> list[FrameType]:
+    found: list[FrameType] = []
+    outer = frame.f_back
+    while outer is not None:
+        found.append(outer)
+        outer = outer.f_back
+    return found
+
+
+def _note_interrupts() -> None:
+    """Where Ctrl-C raises KeyboardInterrupt, which a script may catch, have it noted, too."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _on_interrupt)
+
+
+def _forget_interrupts() -> None:
+    if _in_main_thread or threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGINT) is _on_interrupt:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _on_interrupt(number: int, frame: Any) -> None:
+    for watch in list(_in_main_thread):
+        watch.interrupt()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.default_int_handler(number, frame)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
 import time
 from collections.abc import Mapping
-from types import FrameType
+from functools import partial
 from typing import Any
 
 try:
@@ -19,8 +18,21 @@ except ImportError as error:
         problem = f"Keras cannot be imported ({error}): install a backend and name it, as in KERAS_BACKEND=torch"
     raise ImportError(problem, name=error.name) from None
 
+from losswise import settings
+from losswise.arguments import checked_rewind, described_error
 from losswise.guard import guarded
 from losswise.integrations.callwatch import CallWatch
+from losswise.integrations.keras_backup import Backup, find_backup, take_back
+from losswise.integrations.keras_model import (
+    adapter_of,
+    batches_seen_by,
+    callbacks_of,
+    fit_frame,
+    found_params,
+    learning_rate_of,
+    samples_in,
+    summary_of,
+)
 from losswise.integrations.shared import session_options
 from losswise.messages import say_error
 from losswise.placing import label_axes
@@ -28,13 +40,20 @@ from losswise.session import Session
 
 LEFT = {"type": "", "message": "fit was left by an exception that the script caught", "traceback": ""}
 
+Ending = tuple[str, "str | None", "Mapping[str, str] | None"]
+COMPLETE: Ending = ("complete", None, None)
+CANCELLED: Ending = ("cancelled", "interrupted", None)
+
 
 class LosswiseKerasCallback(keras.callbacks.Callback):
-    """Watch `fit`: every batch's and epoch's metrics, validation, learning rate, progress, and how it ended.
+    """Watch `fit`: every batch's and epoch's metrics, validation, learning rate, speed, progress, and how it ended.
 
     What Keras reports for a batch is its running mean since the epoch's start, and that is what is drawn.
     x is the number of the batch, counted on over epochs and over a second `fit`. Epoch metrics and `val_*`
     stand at the x of the epoch's last batch.
+
+    A training that keras.callbacks.BackupAndRestore restores goes on in the session that it was watched with,
+    and what came after the backup is taken back. So does one with `resume` at its `initial_epoch`.
 
     Args:
         tag: what the session is called.
@@ -43,7 +62,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         display_interval: the older spelling of log_freq=N.
         max_iter: number of batches expected; else worked out from epochs and steps.
         log_freq: 'batch', 'epoch', or N for every Nth batch.
-        options: what `losswise.Session` takes besides: project, group, tags, resume, graphs, ...
+        options: what `losswise.Session` takes besides: project, group, tags, resume, from_x, graphs, ...
 
     Raises:
         TypeError, ValueError: an argument is wrong.
@@ -68,37 +87,67 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         super().__init__()
         self.session: Session | None = None
         self._options = session_options(tag, params, max_iter, {"track_git": track_git, **options})
+        checked_rewind(options.get("resume"), options.get("from_x"))
+        self._from_x: int | None = self._options.pop("from_x", None)
         self._every = _batches_between(log_freq, display_interval)
+        self._is_restart = options.get("resume") is not None  # and x is not yet where the earlier run was
+        self._is_described = False
         self._x = -1  # of the last batch
         self._logs: Mapping[str, Any] = {}  # the last that came
         self._logged: tuple[int, Mapping[str, Any]] = (-1, {})
+        self._fits = 0
+        self._ending = COMPLETE  # of the last fit
+        self._forget_fit()
+
+    def _forget_fit(self) -> None:
         self._in_fit = False
-        self._epochs_seen = 0  # of this fit
-        self._fit_start = self._epoch_start = 0  # x of the first batch
-        self._epoch_began = 0.0
+        self._told: dict[str, Any] = {}  # what Keras tells of the fit: epochs, steps
+        self._trained: Any = None
+        self._adapter: Any = None
+        self._backup: Backup | None = None
         self._watch: CallWatch | None = None
+        self._epochs_seen = 0
+        self._fit_start = self._epoch_start = self._x + 1  # x of the first batch
+        self._epoch_began = self._batches_ended = 0.0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy goes on with the same session, at the same x; the model is told to it when it is used."""
+        kept = object.__new__(type(self))
+        kept.__dict__.update(self.__dict__)
+        kept._forget_fit()
+        if self.session is not None:
+            kept._options = {**self._options, "resume": self.session.id}
+        return {**kept.__dict__, "session": None, "_model": None, "_logs": {}}
 
     # fit
 
     @guarded()
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         self._leave()
-        frame = _frame_of_fit()
-        session = self._open(frame)
-        self._in_fit, self._epochs_seen, self._logs = True, 0, {}
-        self._fit_start = self._x + 1
+        frame = fit_frame()
+        self._told = self.params or {}
+        self.set_params(self._told)
+        self._in_fit, self._trained = True, self.model
+        self._logs, self._fits = {}, self._fits + 1
+        self._adapter = adapter_of(frame)
+        self._look_for_backup(callbacks_of(frame))
+        session = self._open()
+        self._ending = ("failed", "error", LEFT)
         # Keras calls no hook when fit raises. So says a thread that looks at the stack; and, where the script
         # ends before that, the process's exit
-        session.expect("failed", "error", LEFT)
+        session.expect(*self._ending)
         if frame is not None:
-            self._watch = CallWatch(frame, self._on_left)
+            cancelled = partial(session.expect, *CANCELLED)
+            self._watch = CallWatch(frame, partial(self._on_left, self._fits), cancelled)
 
     @guarded()
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self._epoch_began = time.perf_counter()
-        self._epoch_start = self._x + 1
         if self._epochs_seen == 0:
-            self._expect(epoch, (self.params or {}).get("steps"))
+            self._go_on_from(epoch)
+            self._expect(epoch, self._told.get("steps"))
+        self._epoch_start = self._x + 1
+        self._note_epoch(epoch)
+        self._epoch_began, self._batches_ended = time.perf_counter(), 0.0
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         try:  # what `guarded` does, without its call: this runs at each step
@@ -112,119 +161,179 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
             say_error("running on_train_batch_end", error)
 
     @guarded()
+    def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        if self._is_of_fit() and not self._batches_ended:
+            self._batches_ended = time.perf_counter()
+
+    @guarded()
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        x = max(self._x, 0)
-        values = dict(logs or {})
-        values.setdefault("learning_rate", self._learning_rate())
-        values["epoch_seconds"] = time.perf_counter() - self._epoch_began
-        at, known = self._logged
-        self._log({name: y for name, y in values.items() if y is not None and (at != x or name not in known)}, x)
-        self._logs = {**self._logs, **values}
-        if self._epochs_seen == 0 and (self.params or {}).get("steps") is None:
-            self._expect(epoch, self._x + 1 - self._epoch_start)
+        now = time.perf_counter()
+        batches = self._x + 1 - self._epoch_start
         self._epochs_seen += 1
+        self._note_epoch(epoch + 1)
+        if batches < 1:  # the data had run out before
+            return
+        values = dict(logs or {})
+        values.setdefault("learning_rate", learning_rate_of(self._trained))
+        values["epoch_seconds"] = now - self._epoch_began
+        values["samples_per_second"] = self._speed(batches, (self._batches_ended or now) - self._epoch_began)
+        self._log({name: y for name, y in values.items() if y is not None}, self._x)
+        self._logs = {**self._logs, **values}
+        if self._epochs_seen == 1 and self._told.get("steps") is None:
+            self._expect(epoch, batches)
+        self._describe()
 
     @guarded()
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         self._leave()
-        if self.session is None:
-            return
+        self._ending = COMPLETE
         loss: Any = self._logs.get("loss")
         if getattr(self.model, "stop_training", False) and _is_broken(loss):
             # keras.callbacks.TerminateOnNaN ends fit as if all were well
             message = f"fit was stopped because the loss became {float(loss)} at batch {self._x}"
-            error = {"type": "NonFiniteLoss", "message": message, "traceback": ""}
-            self.session.done("failed", "error", error)
-        else:
-            self.session.done()
+            self._ending = ("failed", "error", {"type": "NonFiniteLoss", "message": message, "traceback": ""})
+        self._end()
+
+    # evaluate and predict
 
     @guarded()
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """The end of `evaluate`; inside of fit, its results come with the epoch's."""
-        if self._in_fit or not logs:
+        """The end of `evaluate`. The results of fit's own validation come with the epoch's."""
+        if self._is_of_fit() or not logs:
             return
-        session = self._open(None)
-        self._log({f"test_{name}": value for name, value in logs.items()}, max(self._x, 0))
-        session.done()
+        if self._in_fit and self._watch is not None and not self._watch.is_running():
+            self._leave()  # by an exception, a moment ago
+        if self._x < 0 and self._is_restart:
+            self._x = self._known_x() - 1
+        self._open()
+        self._log({f"test_{name}": value for name, value in logs.items()}, max(self._x, 0), is_new=True)
+        if self._in_fit:
+            self._back_to_fit()
+        else:
+            self._end()
+
+    @guarded()
+    def on_predict_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        if self._in_fit:
+            self._back_to_fit()
+
+    def _is_of_fit(self) -> bool:
+        """Whether what runs is fit itself, not an evaluate that a callback calls within it: that tells anew."""
+        return self._in_fit and self.params is self._told
+
+    def _back_to_fit(self) -> None:
+        self.set_params(self._told)
+        self.set_model(self._trained)
 
     # how fit is left
 
     def _leave(self) -> None:
-        self._in_fit = False
         if self._watch is not None:
             self._watch.stop()
-            self._watch = None
+        self._forget_fit()
 
     @guarded()
-    def _on_left(self, error: BaseException | None) -> None:
+    def _on_left(self, fit: int, error: BaseException | None) -> None:
         """fit is no longer on the stack, and on_train_end was not called: it raised."""
-        session = self.session
+        if fit != self._fits or not self._in_fit:
+            return
         self._leave()
+        if isinstance(error, KeyboardInterrupt):
+            self._ending = CANCELLED
+        else:
+            self._ending = ("failed", "error", described_error(error) or LEFT)
+        self._end()
+
+    def _end(self) -> None:
+        if self.session is not None:
+            self.session.done(*self._ending)
+
+    # where a restored or restarted training goes on
+
+    def _look_for_backup(self, callbacks: list[Any]) -> None:
+        self._backup = backup = find_backup(callbacks, self)
+        if backup is None or not backup.session or self.session is not None or self._is_restart:
+            return
+        server = settings.resolve(self._options.get("base_url"), self._options.get("api_key")).base_url
+        if backup.server == server:
+            self._options["resume"] = backup.session
+            self._is_restart = True
+
+    def _go_on_from(self, epoch: int) -> None:
+        """Before a fit's first epoch: x as it was when the earlier run came here, and what came after taken back."""
+        session, backup = self.session, self._backup
         if session is None:
             return
-        if isinstance(error, KeyboardInterrupt):
-            session.done("cancelled", "interrupted")
-        else:
-            session.done("failed", "error", error or LEFT)
+        x = backup.x_at(epoch, self._told.get("steps")) if backup and backup.session == session.id else None
+        if x is None and self._is_restart:
+            x = self._known_x(epoch) or self._from_x
+        self._is_restart = False
+        if x is not None and x >= 0:
+            self._x = x - 1
+            self._fit_start = x
+            take_back(session, x)
+
+    def _known_x(self, epoch: int = 0) -> int:
+        """x of the next batch of a run that was restarted with `resume`; 0: nothing tells."""
+        if self._from_x is not None:
+            return self._from_x
+        return epoch * (self._told.get("steps") or 0) or batches_seen_by(self.model)
+
+    def _note_epoch(self, epoch: int) -> None:
+        if self._backup is not None and self.session is not None and self.session.url:
+            self._backup.note(self.session.id, self.session.base_url, epoch, self._x + 1)
 
     # what is sent
 
-    def _open(self, fit: FrameType | None) -> Session:
+    def _open(self) -> Session:
         """The session, with the params of this fit."""
         own = self._options["params"] or {}
-        found = {name: value for name, value in self._found(fit).items() if name not in own}
+        found = found_params(self.model, self._told, self._adapter)
+        found = {name: value for name, value in found.items() if name not in own}
         if self.session is None:
             self.session = Session(**{**self._options, "params": {**found, **own}})
             label_axes(self.session, self._labels)
-            summary = _summary(self.model)
-            if summary:
-                self.session.text("model summary", f"```\n{summary}\n```")
-        elif fit is not None:
+        elif self._in_fit:
             self.session.params.update(found)
+        self._describe()
         return self.session
 
-    def _found(self, fit: FrameType | None) -> dict[str, Any]:
-        """Params that the model and the running fit tell."""
-        model = self.model
-        told = (self.params or {}) if fit is not None else {}
-        adapter = getattr(fit.f_locals.get("epoch_iterator"), "data_adapter", None) if fit is not None else None
-        optimizer = getattr(model, "optimizer", None)
-        built = getattr(model, "built", False)
-        trainable = getattr(model, "trainable_weights", ()) if built else ()
-        found = {
-            "model": getattr(model, "name", None),
-            "optimizer": type(optimizer).__name__ if optimizer is not None else None,
-            "optimizer_config": optimizer.get_config() if optimizer is not None else None,
-            "loss": _named(getattr(model, "loss", None)),
-            "parameters": model.count_params() if built else None,
-            "trainable_parameters": sum(math.prod(weight.shape) for weight in trainable) if built else None,
-            "batch_size": getattr(adapter, "batch_size", None),
-            "epochs": told.get("epochs"),
-            "steps_per_epoch": told.get("steps"),
-            "keras": keras.__version__,
-            "backend": keras.backend.backend(),
-        }
-        return {name: value for name, value in found.items() if value is not None}
+    def _describe(self) -> None:
+        """The summary, once the model is built."""
+        if self.session is None or self._is_described:
+            return
+        summary = summary_of(self._trained or self.model)
+        if summary:
+            self._is_described = True
+            self.session.text("model summary", f"```\n{summary}\n```")
 
     def _expect(self, epoch: int, steps: int | None) -> None:
         """Tell how many batches there will be, once the steps of an epoch are known."""
-        epochs = (self.params or {}).get("epochs")
+        epochs = self._told.get("epochs")
         if self.session is None or self._options["max_iter"] is not None or not epochs or not steps:
             return
-        self.session.max_iter = self._fit_start + (epochs - epoch) * steps
+        together = getattr(self._trained, "steps_per_execution", None) or 1
+        self.session.max_iter = self._fit_start + (epochs - epoch) * -(-steps // together) * together
 
-    def _log(self, values: Mapping[str, Any], x: int) -> None:
+    def _speed(self, batches: int, seconds: float) -> float | None:
+        samples = samples_in(self._adapter, batches)
+        return samples / seconds if samples and seconds > 0 else None
+
+    def _log(self, values: Mapping[str, Any], x: int, is_new: bool = False) -> None:
+        """Log what is not there already at this x.
+
+        Args:
+            is_new: all of it, whatever is there.
+        """
+        at, known = self._logged
+        known = known if at == x else {}
+        values = {name: y for name, y in values.items() if is_new or name not in known}
         if self.session is not None and values:
             self.session.log(values, x)
-            self._logged = (x, values)
+            self._logged = (x, {**known, **values})
 
     def _labels(self, name: str) -> tuple[str, str]:
-        by_batch = self._every and not name.startswith(("val_", "test_", "epoch_", "learning_rate"))
-        return "batch", "running mean of the epoch" if by_batch else ""
-
-    def _learning_rate(self) -> float | None:
-        rate = getattr(getattr(self.model, "optimizer", None), "learning_rate", None)
-        return None if rate is None else float(keras.ops.convert_to_numpy(rate))
+        return "batch", "running mean of the epoch" if self._every and name in self._logs else ""
 
 
 def _batches_between(log_freq: str | int, display_interval: int | None) -> int | None:
@@ -237,35 +346,7 @@ def _batches_between(log_freq: str | int, display_interval: int | None) -> int |
     return every
 
 
-def _frame_of_fit() -> FrameType | None:
-    """The frame of the `fit` that is calling: it knows what Keras does not tell its callbacks."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name == "fit" and isinstance(frame.f_locals.get("self"), keras.Model):
-            return frame
-        frame = frame.f_back
-    return None
-
-
 def _is_broken(loss: Any) -> bool:
     with contextlib.suppress(TypeError, ValueError):
         return not math.isfinite(float(loss))
     return False
-
-
-def _named(loss: Any) -> Any:
-    """The loss as a person calls it: its name, or the names of several."""
-    if loss is None or isinstance(loss, str):
-        return loss
-    if isinstance(loss, Mapping):
-        return {name: _named(part) for name, part in loss.items()}
-    if isinstance(loss, (list, tuple)):
-        return [_named(part) for part in loss]
-    return getattr(loss, "name", None) or getattr(loss, "__name__", None) or type(loss).__name__
-
-
-def _summary(model: Any) -> str:
-    lines: list[str] = []
-    if getattr(model, "built", False):
-        model.summary(print_fn=lambda line, **_: lines.append(str(line)), line_length=100)
-    return "\n".join(lines).strip()
