@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import pickle
 import signal
@@ -13,70 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import CSVLogger
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
 from losswise.integrations import LosswiseLogger
+from tests.integrations.lightning_runs import Net, batches, csv_points, trainer_with
 from tests.integrations.reading import columns
 from tests.support.server import Server, clean_environment
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-
-
-class Net(pl.LightningModule):
-    def __init__(self, learning_rate: float = 0.1, raises: Any = None) -> None:
-        super().__init__()
-        self.save_hyperparameters(ignore="raises")
-        self.raises = raises
-        self.layer = nn.Linear(4, 2)
-
-    def training_step(self, batch: Any, index: int) -> Any:
-        if self.raises is not None and index == 2:
-            raise self.raises
-        loss = self.loss(batch)
-        self.log("train_loss", loss, on_step=True, on_epoch=True)
-        return loss
-
-    def validation_step(self, batch: Any, index: int) -> None:
-        self.log("val_loss", self.loss(batch))
-
-    def test_step(self, batch: Any, index: int) -> None:
-        self.log("test_loss", self.loss(batch))
-
-    def loss(self, batch: Any) -> Any:
-        inputs, wanted = batch
-        return nn.functional.cross_entropy(self.layer(inputs), wanted)
-
-    def configure_optimizers(self) -> Any:
-        return torch.optim.SGD(self.parameters(), lr=self.hparams.learning_rate)
-
-
-def batches() -> DataLoader[Any]:
-    """Seven batches."""
-    inputs = torch.rand(28, 4, generator=torch.Generator().manual_seed(0))
-    return DataLoader(TensorDataset(inputs, (inputs.sum(1) > 2).long()), batch_size=4)
-
-
-def trainer_with(*loggers: Any, **options: Any) -> pl.Trainer:
-    quiet: dict[str, Any] = {"enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
-    return pl.Trainer(**{"max_epochs": 3, "log_every_n_steps": 1, **quiet, **options}, logger=list(loggers))
-
-
-def csv_points(logger: CSVLogger) -> dict[str, list[tuple[int, float]]]:
-    found: dict[str, list[tuple[int, float]]] = {}
-    with open(Path(logger.log_dir, "metrics.csv")) as file:
-        for row in csv.DictReader(file):
-            for name, value in row.items():
-                if name != "step" and value:
-                    point = (int(row["step"]), float(value))
-                    if point not in found.setdefault(name, []):  # the epoch stands in each row of a step
-                        found[name].append(point)
-    return found
 
 
 def test_a_fit_arrives_complete(watched: Server, tmp_path: Path) -> None:
