@@ -57,10 +57,6 @@ class Outcome:
     wished: bool = False
 
 
-def _sleep(seconds: float) -> None:
-    time.sleep(max(0.0, seconds))
-
-
 class Delivery:
     """Sends the records of one journal in order.
 
@@ -71,7 +67,7 @@ class Delivery:
             server that takes nothing.
         quietly: say nothing of a refused key or a deleted session either.
         batch_bytes: journal bytes in a batch.
-        rest: waits for so many seconds, at most, while steps gather.
+        rest: waits for so many seconds, at most, while steps gather. Else they do not.
 
     Attributes:
         acknowledged: number of the last record that the server has, or that was set aside.
@@ -92,7 +88,7 @@ class Delivery:
         replay: bool = False,
         quietly: bool = False,
         batch_bytes: int = BATCH_BYTES,
-        rest: Callable[[float], None] = _sleep,
+        rest: Callable[[float], None] | None = None,
     ) -> None:
         self.acknowledged = reader.number
         self.freed = self.freed_images = self.ahead = 0
@@ -140,7 +136,8 @@ class Delivery:
             return self._pass_over(damaged)
         if self._has_gap:
             return self._introduce()
-        blob = self._next_blob() if self._is_blobs_turn or not self._pending else None
+        is_free = self._is_blobs_turn or not self._pending or self._gathers_until() > time.monotonic()
+        blob = self._next_blob() if is_free else None
         self._is_blobs_turn = blob is None
         if blob is not None:
             return self._upload(blob)
@@ -214,13 +211,22 @@ class Delivery:
 
     def _let_gather(self) -> None:
         """Wait for the turn of a request. What has come meanwhile goes with it."""
-        self._rest(self._sent_at + gathering.pause(self._pending[: self._portion]) - time.monotonic())
+        if self._rest is not None:
+            self._rest(self._gathers_until() - time.monotonic())
         self._wire.await_turn()
         self._sent_at = time.monotonic()
         room = self._batch_bytes - gathering.size(self._pending)
         if self._portion is None and room > 0:
             with contextlib.suppress(OSError):
                 self._pending += self._reader.read_here(room)
+
+    def _gathers_until(self) -> float:
+        """Until when steps gather (time.monotonic). A backlog, a batch that is divided, a second attempt wait for
+        nothing more."""
+        is_backlog = gathering.size(self._pending) > self._batch_bytes // gathering.MOST
+        if self._rest is None or is_backlog or self._portion is not None or self.failures:
+            return float("-inf")
+        return self._sent_at + gathering.pause(self._pending)
 
     def _body(self, records: list[bytes], seq: int | None) -> bytes:
         """The journal's lines, as they are, between the batch's own fields."""

@@ -179,10 +179,14 @@ def _end_all(how: Callable[[Session], Ending]) -> bool:
 def _give_up(sessions: list[Session], how: Callable[[Session], Ending]) -> None:
     """Ctrl-C while the end waits: to the disk it goes still, and a line says what is left."""
     _watched.gave_up = True
+    scribes: list[Scribe] = []
     try:
-        wait_delivered(_close_all(sessions, how, 0.0), silent=0.0, most=2.0)
+        scribes = _close_all(sessions, how, 0.0)
+        wait_delivered(scribes, silent=0.0, most=2.0)
     except KeyboardInterrupt:
-        say(f"interrupted; what is not sent yet is kept, and `{sync_command(journal_folder())}` sends it")
+        folders = [scribe.journal.paths.folder for scribe in scribes if scribe.journal is not None]
+        command = sync_command(folders[0] if folders else journal_folder())
+        say(f"interrupted; what is not sent yet is kept, and `{command}` sends it")
 
 
 def _let_none_go_on(sessions: list[Session]) -> None:

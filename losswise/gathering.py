@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-BACKLOG = 512 * 1024
-"""Journal bytes from which on time matters more."""
+MOST = 4
+"""More than such a part of a batch gathers no longer: time matters more then."""
 PAUSES = ((40, 1.0), (5, 0.4))
 """Points of one graph between two looks at the journal, and from there on, seconds between two requests."""
 
 
 def pause(records: list[bytes]) -> float:
     """Seconds between two requests where these lines of a journal wait, which came in one look; 0: any time will do."""
-    if size(records) > BACKLOG:
-        return 0.0
     points = [record for record in records if record.startswith(b'{"type":"points"')]
     graph = points[0][: points[0].find(b',"x"')] if points else b""
     steps = sum(record[: record.find(b"]")].count(b",") - 1 for record in points if record.startswith(graph))

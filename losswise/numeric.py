@@ -48,7 +48,10 @@ def stream_mark(tensor: Any) -> Any:
     """
     if not getattr(tensor, "is_cuda", False):
         return None
-    cuda = sys.modules["torch"].cuda
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return None
+    cuda = torch.cuda
     stream = cuda.current_stream(tensor.device)
     return None if stream == cuda.default_stream(tensor.device) else stream.record_event()
 
@@ -61,17 +64,35 @@ class _Marked:
     def __init__(self, tensor: Any, mark: Any) -> None:
         self._tensor, self._mark = tensor, mark
 
-    def item(self) -> Any:
-        self._mark.synchronize()
-        return self._tensor.item()
+    @property
+    def shape(self) -> Any:
+        return self._tensor.shape
 
-    def __repr__(self) -> str:  # for the warning of what is no number
+    def read(self) -> Any:
         self._mark.synchronize()
-        return repr(self._tensor)
+        return self._tensor
+
+    def item(self) -> Any:
+        return self.read().item()
+
+    def tolist(self) -> Any:
+        return self.read().tolist()
+
+    def __float__(self) -> float:
+        return float(self.read())
+
+    def __index__(self) -> int:
+        return int(self.read().__index__())
+
+    def __repr__(self) -> str:
+        return repr(self.read())
 
 
 def _ready(tensor: Any) -> Any:
-    mark = stream_mark(tensor)
+    try:
+        mark = stream_mark(tensor)
+    except Exception:  # the copy is kept, come what may
+        mark = None
     return tensor if mark is None else _Marked(tensor, mark)
 
 

@@ -257,12 +257,9 @@ class Outbox:
             return False
         sender, count = scribe.sender, scribe.journal.count
         sender.nudge()
-        was_hurried = sender.hurried
-        sender.hurry()
         left = deadline - time.monotonic()
-        wait_until(lambda: sender.has_sent(count) or not sender.is_at_work() or sender.is_hopeless(begun), left)
-        if not was_hurried:
-            sender.take_time()
+        with sender.waited_for():
+            wait_until(lambda: sender.has_sent(count) or not sender.is_at_work() or sender.is_hopeless(begun), left)
         return sender.has_sent(count) and not scribe.losses.total
 
     def end(self, status: Record) -> Scribe | None:

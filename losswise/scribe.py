@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from losswise.graph import Graph
     from losswise.outbox import Outbox
 
-PAUSE = 0.095
+PAUSE = 0.09
 """Seconds between two writes of the journal, so a killed process loses no more than these and the write."""
 WRITE_BYTES = 256 * 1024
 HELD_BYTES = 8 * 1024 * 1024
@@ -293,6 +293,8 @@ class Scribe:
             self._held += lines
         if self._held:
             self._held = self._held[self._write(self._held) :]
+        if any(line.startswith(b'{"type":"image"') for line in lines):
+            self._tell_sender(at_once=True)
 
     def _write_points(self, lines: _Lines) -> None:
         """Write lines of points, and empty the list."""
@@ -337,9 +339,9 @@ class Scribe:
         self._tell_sender()
         return written
 
-    def _tell_sender(self) -> None:
+    def _tell_sender(self, at_once: bool = False) -> None:
         if self.sender is not None:
-            self.sender.nudge()
+            self.sender.nudge(at_once)
 
     def _finish(self, ending: Record) -> None:
         if self.losses.total:

@@ -7,6 +7,7 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from losswise import leftovers
@@ -47,7 +48,9 @@ class Sender:
         self.finished = False
         self.stopped = False
         self.deleted = False
-        self._hurrying = threading.Event()
+        self._waiting: set[object] = set()  # whoever waits; changed in one step, since a signal handler may wait, too
+        self._is_urgent = False
+        self._hurrying: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._ahead = 0
         self._delivery: Delivery | None = None
         self._journal: Journal | None = None
@@ -116,27 +119,37 @@ class Sender:
         """Whether waiting has no sense any more that began then (time.monotonic)."""
         return self.refused and time.monotonic() - max(since, self.heard_at) > REFUSED
 
-    def nudge(self) -> None:
-        """The journal has grown, or is complete."""
+    def nudge(self, at_once: bool = False) -> None:
+        """The journal has grown, or is complete. With `at_once`, by what does not gather."""
+        if at_once:
+            self._is_urgent = True
+            self._hurrying.put(None)
         self._wake.put(None)
 
     @property
     def hurried(self) -> bool:
         """Somebody waits for the end: it tries at once, and often."""
-        return self._hurrying.is_set()
+        return bool(self._waiting)
 
-    def hurry(self) -> None:
-        self._hurrying.set()
-        self._wake.put(None)
-
-    def take_time(self) -> None:
-        """Nobody waits any more."""
-        self._hurrying.clear()
+    @contextlib.contextmanager
+    def waited_for(self) -> Iterator[None]:
+        """While somebody waits."""
+        waiter = object()
+        try:
+            self._waiting.add(waiter)
+            self._hurrying.put(None)
+            self._wake.put(None)
+            yield
+        finally:
+            self._waiting.discard(waiter)
 
     def _rest(self, seconds: float) -> None:
-        """Let steps gather, unless somebody waits."""
-        if seconds > 0:
-            self._hurrying.wait(seconds)
+        """Let steps gather, unless somebody waits or something else has come."""
+        until = time.monotonic() + seconds
+        while not self._waiting and not self._is_urgent and (left := until - time.monotonic()) > 0:
+            with contextlib.suppress(queue.Empty):
+                self._hurrying.get(timeout=left)
+        self._is_urgent = False
 
     def _run(self) -> None:
         self._opened.wait()

@@ -61,7 +61,7 @@ def sync(folder: str | os.PathLike[str] | None = None) -> int:
         folder: of journals; else those that sessions of this user go to.
 
     Returns:
-        The exit status: 0 where nothing is left unsent.
+        The exit status: 0 where nothing is left unsent, 1 too where this call has set something aside.
 
     Raises:
         KeyboardInterrupt: by Ctrl-C, after a line that says what is left.
@@ -109,7 +109,7 @@ class _Sync:
         self._ahead = 0  # bytes that the server has of the journal which is sent, though they stand on the disk
 
     def run(self) -> bool:
-        """Send them and tell of each. True: nothing is left unsent."""
+        """Send them and tell of each. True: nothing is left unsent, or was set aside."""
         with self._progress, self._silence:
             try:
                 for session, journals in self._sessions.items():
@@ -176,7 +176,10 @@ class _Sync:
             return Fate.LEFT
         if was_alive or lives(paths, reader.header):
             self._ahead = 0
-            return Fate.SENT_IN_PART if delivery.aside.is_used else Fate.SENT_SO_FAR
+            if delivery.aside.is_used:
+                say(f"session {session}: its script goes on, so run this again later")
+                return Fate.SENT_IN_PART
+            return Fate.SENT_SO_FAR
         if not is_at_end:
             say(f"session {session} is left: its journal {reader.path} could not be read to its end")
             return Fate.LEFT

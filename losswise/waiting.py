@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -38,23 +39,26 @@ def wait_delivered(scribes: Sequence[Scribe], silent: float, most: float = float
         seconds = max(0.0, started + min(WRITING, most) - time.monotonic())
         if not wait_until(lambda scribe=scribe: not scribe.is_writing(), seconds):  # type: ignore[misc]
             say("the journal could not be written to its end in time")
-    tell_at, told = started + TELL_AFTER, ""
     senders = [scribe.sender for scribe in scribes if scribe.sender is not None]
-    for sender in senders:
-        sender.hurry()
+    with contextlib.ExitStack() as stack:
+        for sender in senders:
+            stack.enter_context(sender.waited_for())
+        _wait(senders, started, silent, most)
+    _tell_what_is_left([sender for sender in senders if not sender.finished and not sender.deleted])
+
+
+def _wait(senders: Sequence[Sender], started: float, silent: float, most: float) -> None:
+    tell_at, told = started + TELL_AFTER, ""
     while left := [sender for sender in senders if sender.is_at_work()]:
         now = time.monotonic()
         silence = now - max(started, *(sender.heard_at for sender in senders))
         patience = min(silent, REFUSED) if all(sender.refused for sender in left) else silent
         if silence > patience or now - started > most:
-            break
+            return
         if now > tell_at:
             tell_at = now + TELL_EACH
             told = _tell_progress([sender for sender in left if sender.unsent()], told)
         time.sleep(0.005)
-    for sender in senders:
-        sender.take_time()  # from here on it goes on in the background
-    _tell_what_is_left([sender for sender in senders if not sender.finished and not sender.deleted])
 
 
 def _tell_progress(unsent: Sequence[Sender], told: str) -> str:

@@ -30,6 +30,7 @@ class Recorder:
         self.headers: list[dict[str, str]] = []
         self.applied: dict[str, list[dict[str, Any]]] = {}
         self.last: dict[tuple[str, str], int] = {}
+        self.blobs: dict[str, bytes] = {}
         self.answer: Callable[[dict[str, Any]], Reply | None] = lambda batch: None
         self.released = threading.Event()
         self._lock = threading.Lock()
@@ -40,6 +41,9 @@ class Recorder:
 
             def do_POST(self) -> None:
                 recorder._post(self)
+
+            def do_PUT(self) -> None:
+                recorder._put(self)
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -88,6 +92,15 @@ class Recorder:
             request.connection.close()
             return
         assert not isinstance(reply, str)
+        self._reply(request, reply)
+
+    def _put(self, request: BaseHTTPRequestHandler) -> None:
+        """The bytes of an image, by their hash."""
+        sha256 = request.path.rpartition("/")[2]
+        self.blobs[sha256] = request.rfile.read(int(request.headers["Content-Length"]))
+        self._reply(request, (200, {"sha256": sha256}, {}))
+
+    def _reply(self, request: BaseHTTPRequestHandler, reply: tuple[int, Any, dict[str, str]]) -> None:
         status, content, headers = reply
         data = content.encode() if isinstance(content, str) else json.dumps(content).encode()
         request.send_response(status)

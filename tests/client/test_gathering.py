@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import losswise
 from losswise import gathering
 from losswise.buffers import Points
-from losswise.encode import points_lines
+from losswise.delivery import Delivery, Step
+from losswise.encode import points_lines, record_line
+from losswise.journal import Header, Journal
+from losswise.reader import Reader
+from losswise.records import new_id, session_record
+from losswise.sender import Sender
+from losswise.settings import Target
+from losswise.wire import Wire
 from tests.client.recorder import Recorder
 from tests.support.server import eventually
 
@@ -28,10 +38,6 @@ def lines(steps: int, graphs: int = 1) -> list[bytes]:
 )
 def test_the_more_steps_the_fewer_requests(steps: int, graphs: int, pause: float) -> None:
     assert gathering.pause(lines(steps, graphs)) == pause
-
-
-def test_a_backlog_is_sent_at_full_speed() -> None:
-    assert gathering.pause(lines(40_000)) == 0
 
 
 def test_what_is_no_point_does_not_wait() -> None:
@@ -64,3 +70,49 @@ def test_the_end_does_not_wait_for_more(gathered: losswise.Session, recorder: Re
     gathered.done()
     assert time.monotonic() - begun < 5
     assert len(recorder.points("a")) == 100
+
+
+def test_one_who_waits_no_more_does_not_slow_the_others(recorder: Recorder) -> None:
+    sender = Sender(Target(recorder.url, "a key"))
+    with sender.waited_for():
+        with pytest.raises(KeyboardInterrupt), sender.waited_for():
+            raise KeyboardInterrupt
+        assert sender.hurried
+    assert not sender.hurried
+
+
+def test_images_go_while_steps_gather(gathered: losswise.Session, recorder: Recorder) -> None:
+    for x in range(3):
+        gathered.image_sequence(x, "noise").append(np.full((4, 4), x, np.uint8), "a")
+    eventually(lambda: len(recorder.blobs) == 3)
+    gathered.done()
+
+
+def rests(tmp_path: Path, recorder: Recorder, steps: list[int], **options: Any) -> list[float]:
+    """The rests that a delivery takes of a journal with lines of so many steps."""
+    journal = Journal(tmp_path, Header.of_this_process(new_id(), new_id(), recorder.url))
+    taken: list[float] = []
+    rest = None if options.get("replay") else lambda seconds: taken.append(round(max(0.0, seconds), 1))
+    delivery = Delivery(Reader(journal.path), Wire(recorder.url, "a key"), quietly=True, rest=rest, **options)
+    journal.append([record_line(session_record(tag="a", created_at=1.0))])
+    for count in [0, *steps]:
+        journal.append([line + b"\n" for line in lines(count)])
+        while delivery.step().step is not Step.IDLE:
+            pass
+    return taken[1:]
+
+
+def test_a_backlog_does_not_wait_for_more(recorder: Recorder, tmp_path: Path) -> None:
+    assert rests(tmp_path, recorder, [50, 40_000, 3]) == [1.0, 0, 0]
+
+
+def test_a_batch_that_is_divided_does_not_wait_for_more(recorder: Recorder, tmp_path: Path) -> None:
+    refused: Any = (422, {"error": "bad", "code": "bad_batch"}, {})
+    recorder.answer = lambda batch: refused if any(len(record.get("x", ())) == 41 for record in batch["records"]) else None
+    assert rests(tmp_path, recorder, [50, 41]) == [1.0, 1.0]
+
+
+def test_what_is_sent_afterwards_does_not_wait_for_more(recorder: Recorder, tmp_path: Path) -> None:
+    began = time.monotonic()
+    rests(tmp_path, recorder, [50] * 5, replay=True)
+    assert time.monotonic() - began < 2.0

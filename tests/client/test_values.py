@@ -155,6 +155,7 @@ class InItsOwnStream(OnAccelerator):
         return 0.5 if self.stream.is_reached else 9.9
 
     __float__ = item
+    shape = ()
 
 
 class Stream:
@@ -170,7 +171,7 @@ class Stream:
         self.is_reached = True
 
 
-@pytest.mark.parametrize("how", ["append", "log"])
+@pytest.mark.parametrize("how", ["append", "log", "set_values"])
 def test_a_stream_of_its_own_is_waited_for_behind_the_scenes(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
@@ -181,8 +182,13 @@ def test_a_stream_of_its_own_is_waited_for_behind_the_scenes(
     began = time.perf_counter()
     if how == "append":
         session.graph("loss").append(3, {"a": InItsOwnStream(stream)})
-    else:
+    elif how == "log":
         session.log({"a": InItsOwnStream(stream)}, 3)
+    else:
+        session.set_values({"a": InItsOwnStream(stream)})
     assert time.perf_counter() - began < 0.3
     session.done()
-    assert recorder.points("a") == [(3, 0.5)]
+    if how == "set_values":
+        assert recorder.records("values")[-1]["values"] == {"a": 0.5}
+    else:
+        assert recorder.points("a") == [(3, 0.5)]
