@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import time
 from typing import Any
 
 import msgspec
@@ -17,11 +16,9 @@ from .. import pointstore, series, sessionlist
 from ..access import Access
 from ..database import reading
 from ..extensions import db
-from ..facts import read_facts
-from ..images import read_images
 from ..models import Graph, Project, Session
 from ..refused import Refused
-from ..texts import read_texts
+from ..sessiondetails import read_session
 from .asking import asked_projects, json_response, require_access, session_key, whole_number
 
 bp = Blueprint("read", __name__, url_prefix="/api/v2")
@@ -56,16 +53,9 @@ def show_session(session_id: str) -> Response:
     key = session_key(session_id, require_access())
     db.session.rollback()
     with reading() as connection:
-        row = sessionlist.read_session_row(connection, session_id, time.time())
-        if row is None:
-            raise Refused(404, "unknown_session", "this session has just been deleted")
-        facts = read_facts(connection, key)
-        row.update(
-            {name: facts.get(name) or {} for name in ("git", "env", "info")},
-            error=facts.get("error"),
-            texts=read_texts(connection, key),
-            images=read_images(connection, key),
-        )
+        row = read_session(connection, key, session_id)
+    if row is None:
+        raise Refused(404, "unknown_session", "this session has just been deleted")
     return json_response(row)
 
 

@@ -15,10 +15,11 @@ from ..models import Project, User
 
 
 def init_app(app: Flask) -> None:
-    from . import auth, projects, quickstart
+    from . import auth, projects, quickstart, session, words
 
-    for module in (auth, projects, quickstart):
+    for module in (auth, projects, quickstart, session):
         app.register_blueprint(module.bp)
+    words.init_app(app)
     login_manager.user_loader(load_user)
     login_manager.unauthorized_handler(ask_to_sign_in)
     app.context_processor(common)

@@ -74,17 +74,6 @@ def show(project_id: int) -> Any:
     )
 
 
-@bp.get("/s/<session_id>")
-@login_required
-def session(session_id: str) -> Any:
-    """The address that a script prints: the project's page with that session selected."""
-    project_id = db.session.scalar(select(Session.project_id).where(Session.id == session_id))
-    if project_id is None:
-        abort(404, "There is no such session. One that has just begun appears when its first records arrive.")
-    find_project(project_id)
-    return redirect(url_for("projects.show", project_id=project_id, s=session_id))
-
-
 def find_project(project_id: int) -> Project:
     project = db.session.get(Project, project_id)
     if project is None or not _access().may_read(project):

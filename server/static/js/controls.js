@@ -1,5 +1,6 @@
 // The two bars: search, status chips, news; horizontal axis, smoothing, log axis, zoom.
 import { whole } from './format.js';
+import { detailsOf } from './row.js';
 import { MODES } from './xaxis.js';
 import { list, reload } from './sessions.js';
 import { ask, on, state, view, zoomTo } from './state.js';
@@ -40,6 +41,7 @@ export function startControls() {
   axis();
   smoothing();
   zoom();
+  details();
   news();
   on('live', (what) => {
     byId('live').dataset.state = what;
@@ -128,6 +130,16 @@ function zoom() {
   on('finer', (busy) => {
     button.textContent = busy ? 'Reset zoom …' : 'Reset zoom';
   });
+}
+
+function details() {
+  const link = byId('details');
+  const draw = () => {
+    link.hidden = state.selected.length !== 1;
+    if (!link.hidden) link.href = detailsOf(state.selected[0]);
+  };
+  on('selection', draw);
+  draw();
 }
 
 function news() {

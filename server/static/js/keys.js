@@ -1,4 +1,5 @@
 // The keyboard.
+import { detailsOf } from './row.js';
 import { focusedRow, moveFocus } from './table.js';
 import { ask, select, state, toggle, zoomTo } from './state.js';
 
@@ -7,6 +8,7 @@ const HELP = [
   ['j  k  ↓  ↑', 'next, previous session'],
   ['Enter', 'show this session alone'],
   ['Space  x', 'add it to the graphs, or take it away'],
+  ['d', 'details of this session: params, texts, images, console'],
   ['drag', 'zoom all charts; double-click or Esc resets'],
   ['t', 'light or dark'],
   ['?', 'these keys'],
@@ -23,10 +25,16 @@ const ACTIONS = {
   Enter: () => focusedRow() && select([focusedRow()]),
   x: () => focusedRow() && toggle(focusedRow()),
   ' ': () => focusedRow() && toggle(focusedRow()),
+  d: showDetails,
   t: () => dispatchEvent(new Event('losswise:toggle-theme')),
   '?': showHelp,
   Escape: () => zoomTo(null),
 };
+
+function showDetails() {
+  const id = focusedRow() ?? (state.selected.length === 1 ? state.selected[0] : null);
+  if (id) location.assign(detailsOf(id));
+}
 
 function showHelp() {
   if (!dialog.children.length) fill();

@@ -49,8 +49,9 @@ export function tagCell(td, session) {
     box.className = 'tag-cell';
     const tag = document.createElement('span');
     tag.className = 'tag';
-    const short = document.createElement('span');
+    const short = document.createElement('a');
     short.className = 'short';
+    short.tabIndex = -1;
     box.append(tag, short);
     td.append(box);
   }
@@ -61,7 +62,10 @@ export function tagCell(td, session) {
     label.title = tag;
   }
   setText(short, session.id.slice(0, 4));
-  short.title = session.id;
+  if (short.title !== `Details of ${session.id}`) {
+    short.title = `Details of ${session.id}`;
+    short.href = detailsOf(session.id);
+  }
 }
 
 /** Cut tags that are too wide for the column in their middle: the end of the text is shown by the style sheet. */
@@ -126,5 +130,8 @@ export function progressCell(td, session) {
   setText(percent, known ? `${Math.floor(session.progress * 100)}%` : '–');
   setTitle(td, session.max_iter ? `${session.last_x ?? 0} of ${session.max_iter}` : 'max_iter was not given');
 }
+
+/** The address of the page of all that is not a curve. */
+export const detailsOf = (id) => `/s/${id}/details`;
 
 export const shortTag = (session, most = 22) => middle(tagOf(session), most);

@@ -198,7 +198,7 @@ export const focusedRow = () => (list.ids.includes(focused) ? focused : null);
 
 body.addEventListener('click', (event) => {
   const row = event.target.closest('tr[data-session]');
-  if (!row) return;
+  if (!row || event.target.closest('a')) return;
   const id = row.dataset.session;
   if (event.target.closest('td.pick')) return toggle(id);
   const copying = getSelection().type === 'Range' && row.contains(getSelection().anchorNode);

@@ -1,0 +1,84 @@
+"""What templates make of values: numbers, durations and JSON as short words, markdown as HTML."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from flask import Flask
+from markdown_it import MarkdownIt
+from markupsafe import Markup
+
+_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+_SPECIAL = {"Infinity": "∞", "-Infinity": "\N{MINUS SIGN}∞"}
+_NOTHING = "\N{EN DASH}"
+# without HTML of the author's own: a text comes from a training script, and a page shows it to others
+_markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+def _cell(self: Any, tokens: Any, place: int, options: Any, env: Any) -> str:
+    """A table's cell: how it is aligned as a class, since the Content-Security-Policy takes no inline style."""
+    style = tokens[place].attrs.pop("style", "")
+    if "right" in style:
+        tokens[place].attrSet("class", "n")
+    return str(self.renderToken(tokens, place, options, env))
+
+
+for _rule in ("th_open", "td_open"):
+    _markdown.add_render_rule(_rule, _cell)
+
+
+def init_app(app: Flask) -> None:
+    app.add_template_filter(number)
+    app.add_template_filter(duration)
+    app.add_template_filter(anything)
+    app.add_template_filter(markdown)
+
+
+def number(value: Any) -> str:
+    """A measured value in six digits: 0.0871, 12.34, 3.1e-05, NaN, ∞; a dash where there is none.
+
+    >>> number(0.087123456), number(18940), number("Infinity")
+    ('0.0871235', '18,940', '∞')
+    """
+    if value is None:
+        return _NOTHING
+    if isinstance(value, str):
+        return _SPECIAL.get(value, value)
+    if math.isfinite(value) and value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:.6g}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds in two units.
+
+    >>> duration(7.4), duration(3700), duration(90_000)
+    ('7s', '1h 1m', '1d 1h')
+    """
+    if seconds is None:
+        return _NOTHING
+    left = max(0, round(seconds))
+    counts = []
+    for unit, size in _UNITS:
+        count, left = divmod(left, size)
+        counts.append(f"{count}{unit}")
+    first = next((place for place, count in enumerate(counts) if count[0] != "0"), len(counts) - 1)
+    return " ".join(count for count in counts[first : first + 2] if count[0] != "0") or counts[-1]
+
+
+def anything(value: Any) -> str:
+    """A param or value of any JSON type.
+
+    >>> anything(0.001), anything("adam"), anything(True), anything({"a": 1})
+    ('0.001', 'adam', 'true', '{"a": 1}')
+    """
+    if isinstance(value, str):
+        return _SPECIAL.get(value, value)
+    return _NOTHING if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def markdown(text: str) -> Markup:
+    """Markdown (CommonMark with tables) as HTML; HTML inside it is shown as text."""
+    return Markup(_markdown.render(text))

@@ -1,0 +1,75 @@
+// One session's page: images by step, and what is new while the session runs.
+import { showTimes } from './times.js';
+
+const EVERY = 5_000;
+const SLOWEST = 60_000;
+const root = document.querySelector('.page.session');
+
+for (const part of root.querySelectorAll('[data-part]')) prepare(part);
+if (root.dataset.status === 'active') setTimeout(refresh, EVERY, EVERY);
+
+/** Whatever a part needs beside its HTML. */
+function prepare(part) {
+  part.html = part.outerHTML;
+  showTimes(part);
+  const console = part.querySelector('.console');
+  if (console) console.scrollTop = console.scrollHeight;
+  const slider = part.querySelector('input[type=range]');
+  slider?.addEventListener('input', () => showStep(part, Number(slider.value)));
+}
+
+function showStep(part, place) {
+  const steps = [...part.querySelectorAll('[data-step]')];
+  steps.forEach((step, number) => (step.hidden = number !== place));
+  part.querySelector('output').textContent = steps[place].dataset.step;
+}
+
+/** Ask for the page again, and put in the parts that have changed. What somebody reads or moves stays. */
+async function refresh(pause) {
+  let next = Math.min(pause * 2, SLOWEST);
+  try {
+    if (!document.hidden) {
+      const response = await fetch(location.pathname);
+      if (response.ok) {
+        update(new DOMParser().parseFromString(await response.text(), 'text/html'));
+        next = EVERY;
+      }
+    }
+  } catch {
+    // the server is away; it is asked again, less often
+  }
+  if (root.dataset.status === 'active') setTimeout(refresh, document.hidden ? EVERY : next, next);
+}
+
+function update(fresh) {
+  const page = fresh.querySelector('.page.session');
+  if (!page) return;
+  let before = null;
+  for (const part of page.querySelectorAll('[data-part]')) {
+    const old = root.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
+    const html = part.outerHTML;
+    if (old && (old.html === html || isInUse(old))) {
+      before = old;
+      continue;
+    }
+    const scrolled = old?.querySelector('.console');
+    const place = scrolled && !isAtEnd(scrolled) ? scrolled.scrollTop : null;
+    if (old) old.replaceWith(part);
+    else if (before) before.after(part);
+    else root.prepend(part);
+    prepare(part);
+    if (place !== null) part.querySelector('.console').scrollTop = place;
+    before = part;
+  }
+  root.dataset.status = page.dataset.status;
+}
+
+/** Somebody has marked text in it, opened something, or looks at another step than the last. */
+function isInUse(part) {
+  const selection = getSelection();
+  if (!selection.isCollapsed && part.contains(selection.anchorNode)) return true;
+  const slider = part.querySelector('input[type=range]');
+  return Boolean(part.querySelector('details[open]')) || (slider && slider.value !== slider.max);
+}
+
+const isAtEnd = (box) => box.scrollTop + box.clientHeight > box.scrollHeight - 30;
