@@ -1,7 +1,7 @@
 """What logging adds to a step of a framework's training: the frame of keras_fit and lightning_fit.
 
 Each way to log has a process that trains, with the framework imported and warmed up. In its run the logging is on and
-off in turn, about a second each: off means that a method is called which does nothing. The step is a small model's own,
+off in turn, some seconds each: off means that a method is called which does nothing. The step is a small model's own,
 about a millisecond, and does a fixed amount of work. What is measured goes from one step's start to the next one's, so
 it holds all hooks between.
 """
