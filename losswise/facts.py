@@ -45,6 +45,7 @@ MAX_COMMAND = 10_000
 GIT_SECONDS = 10.0
 
 _SECRET_OPTION = re.compile(r"(?i)^--?[\w-]*(key|token|secret|password|passwd)[\w-]*")
+_OUR_KEY = re.compile(r"lw_[0-9a-f]{16,}")
 
 
 def default_tag(track_git: bool) -> str:
@@ -86,7 +87,7 @@ def environment(command_line: bool) -> dict[str, str]:
 
 
 def _command_line() -> str:
-    """The script and its arguments; the values of options that sound like secrets are left out."""
+    """The script and its arguments. The values of options that sound like secrets, and our keys, are left out."""
     words: list[str] = []
     hide = False
     for word in sys.argv:
@@ -97,7 +98,7 @@ def _command_line() -> str:
         secret = _SECRET_OPTION.match(word)
         hide = bool(secret) and "=" not in word
         words.append(word.partition("=")[0] + "=***" if secret and "=" in word else word)
-    return " ".join(words)
+    return _OUR_KEY.sub("***", " ".join(words))
 
 
 def git_facts() -> dict[str, str]:

@@ -70,10 +70,10 @@ def test_ci_facts_are_taken_by_exact_names(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_the_command_line_goes_without_what_sounds_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ["train.py", "--rate", "0.1", "--api-key", "s1", "--db-password=s2", "--epochs=3"]
+    words = ["train.py", "--rate", "0.1", "--api-key", "s1", "--db-password=s2", "--epochs=3", f"to=lw_{'0f' * 20}"]
     monkeypatch.setattr(sys, "argv", words)
     command = facts.environment(command_line=True)["command"]
-    assert command == "train.py --rate 0.1 --api-key *** --db-password=*** --epochs=3"
+    assert command == "train.py --rate 0.1 --api-key *** --db-password=*** --epochs=3 to=***"
 
 
 @pytest.mark.parametrize(
