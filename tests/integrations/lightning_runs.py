@@ -20,6 +20,7 @@ from tests.support.server import Server, clean_environment
 Points = dict[str, list[tuple[int, float]]]
 
 SCRIPT = """
+    {before}
     import logging, sys, warnings
     import torch
     from torch import nn
@@ -120,15 +121,23 @@ def ids_of(server: Server, tag: str) -> list[str]:
 
 
 def run_script(
-    server: Server, folder: Path, body: str, package: str = "pytorch_lightning", may_say: str | None = None
+    server: Server,
+    folder: Path,
+    body: str,
+    package: str = "pytorch_lightning",
+    may_say: str | None = None,
+    before: str = "pass",
 ) -> str:
     """Run a script that trains, from a file of its own; what it printed, and its errors.
 
     Args:
+        before: a line before all others.
         may_say: with this among its errors it may fail.
     """
     path = folder / "train.py"
-    path.write_text(textwrap.dedent(SCRIPT.format(package=package)) + textwrap.indent(textwrap.dedent(body), " " * 4))
+    path.write_text(
+        textwrap.dedent(SCRIPT.format(package=package, before=before)) + textwrap.indent(textwrap.dedent(body), " " * 4)
+    )
     root = Path(__file__).resolve().parents[2]
     environment = clean_environment(
         folder / "home",

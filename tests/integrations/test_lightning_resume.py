@@ -100,7 +100,11 @@ def test_other_arguments_make_another_session(watched: Server, tmp_path: Path) -
     first = LosswiseLogger("base")
     path = crashed(first, tmp_path, at=12)
     points = flat(watched, first.version)
-    for other in (LosswiseLogger("tuned"), LosswiseLogger("base", params={"rate": 2}), LosswiseLogger("base", prefix="a")):
+    for other in (
+        LosswiseLogger("tuned"),
+        LosswiseLogger("base", params={"rate": 2}),
+        LosswiseLogger("base", prefix="a"),
+    ):
         trainer_with(other, enable_checkpointing=False, max_epochs=2).fit(Net(), batches(), ckpt_path=path)
         assert other.version != first.version
     assert flat(watched, first.version) == points
