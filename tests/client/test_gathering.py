@@ -108,7 +108,11 @@ def test_a_backlog_does_not_wait_for_more(recorder: Recorder, tmp_path: Path) ->
 
 def test_a_batch_that_is_divided_does_not_wait_for_more(recorder: Recorder, tmp_path: Path) -> None:
     refused: Any = (422, {"error": "bad", "code": "bad_batch"}, {})
-    recorder.answer = lambda batch: refused if any(len(record.get("x", ())) == 41 for record in batch["records"]) else None
+
+    def answer(batch: Any) -> Any:
+        return refused if any(len(record.get("x", ())) == 41 for record in batch["records"]) else None
+
+    recorder.answer = answer
     assert rests(tmp_path, recorder, [50, 41]) == [1.0, 1.0]
 
 
