@@ -14,8 +14,17 @@ function prepare(part) {
   showTimes(part);
   const console = part.querySelector('.console');
   if (console) console.scrollTop = console.scrollHeight;
+  for (const image of part.querySelectorAll('.images img')) watch(image);
   const slider = part.querySelector('input[type=range]');
   slider?.addEventListener('input', () => showStep(part, Number(slider.value)));
+}
+
+/** An image's bytes may come after its record. */
+function watch(image) {
+  const miss = () => image.classList.add('missing');
+  image.addEventListener('error', miss);
+  image.addEventListener('load', () => image.classList.remove('missing'));
+  if (image.complete && !image.naturalWidth) miss();
 }
 
 function showStep(part, place) {
@@ -31,6 +40,7 @@ async function refresh(pause) {
     if (!document.hidden) {
       const response = await fetch(location.pathname);
       if (response.ok) {
+        for (const image of root.querySelectorAll('img.missing')) image.setAttribute('src', image.src);
         update(new DOMParser().parseFromString(await response.text(), 'text/html'));
         next = EVERY;
       }
