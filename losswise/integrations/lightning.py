@@ -119,16 +119,20 @@ class LosswiseLogger(_Logger):
 
     @property
     @_fabric.rank_zero_experiment
-    def experiment(self) -> Session | None:
+    def experiment(self) -> Any:
         """The losswise.Session, made on first use. Other ranks than zero get Lightning's dummy."""
-        setup = setup_under_way()
-        if setup is not None:
-            self._set_up(*setup)
-            if self._session is None and is_idle(setup.trainer):
-                return None
-        if self._session is None:
-            self._session = self._made()
-        return self._session
+        try:
+            setup = setup_under_way()
+            if setup is not None:
+                self._set_up(*setup)
+                if self._session is None and is_idle(setup.trainer):
+                    return None
+            if self._session is None:
+                self._session = self._made()
+            return self._session
+        except Exception as error:
+            say_error("starting a session", error)
+            return _fabric._DummyExperiment()
 
     def _made(self) -> Session:
         options = self._options
@@ -159,6 +163,7 @@ class LosswiseLogger(_Logger):
         elif self._options["resume"]:
             self._options.setdefault("from_x", x)
 
+    @guarded("settling a session's id")
     def _settle(self) -> None:
         """Where a Trainer starts its processes now: know the id of the session that one of them makes."""
         launch = launch_under_way(self) if self.version is None else None
@@ -370,7 +375,6 @@ class _Settled(Session):
 _loggers: weakref.WeakSet[LosswiseLogger] = weakref.WeakSet()
 
 
-@guarded("preparing a fork")
 def _settle_before_fork() -> None:
     for logger in list(_loggers):
         logger._settle()
