@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -250,7 +250,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
 
     # where a restored or restarted training goes on
 
-    def _look_for_backup(self, callbacks: list[Any]) -> None:
+    def _look_for_backup(self, callbacks: Sequence[Any]) -> None:
         self._backup = backup = find_backup(callbacks, self)
         if backup is None or not backup.session or self.session is not None or self._is_restart:
             return

@@ -72,6 +72,7 @@ class Backup:
         os.replace(new, self._path)
 
 
+@guarded("looking for a backup")
 def find_backup(callbacks: Sequence[Any], own: Any) -> Backup | None:
     """The backup of a fit with these callbacks; None where it has none, or not on a disk.
 

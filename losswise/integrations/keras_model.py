@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import Any
 
 import keras
 
+from losswise.guard import guarded
 
+
+@guarded("looking for fit")
 def fit_frame() -> FrameType | None:
     """The frame of the `fit` that is calling: it knows what Keras does not tell its callbacks. None: a loop of
     the script's own drives the callbacks."""
@@ -23,12 +26,14 @@ def fit_frame() -> FrameType | None:
     return None
 
 
+@guarded("looking at the data")
 def adapter_of(fit: FrameType | None) -> Any:
     """What gives `fit` its batches, a keras DataAdapter; None where it is not known."""
     return getattr(fit.f_locals.get("epoch_iterator"), "data_adapter", None) if fit is not None else None
 
 
-def callbacks_of(fit: FrameType | None) -> list[Any]:
+@guarded("looking at the callbacks", default=())
+def callbacks_of(fit: FrameType | None) -> Sequence[Any]:
     """All callbacks of a `fit`, in their order."""
     return list(getattr(fit.f_locals.get("callbacks"), "callbacks", ())) if fit is not None else []
 
@@ -87,6 +92,7 @@ def batches_seen_by(model: Any) -> int:
     return 0
 
 
+@guarded("counting samples")
 def samples_in(adapter: Any, batches: int) -> int | None:
     """How many samples so many first batches of an epoch have; None where the batch size is not known."""
     size = _batch_size(adapter)
