@@ -72,6 +72,8 @@ FULL = """
     class Fills(pl.Callback):
         def on_train_batch_start(self, trainer, module, batch, index):
             if trainer.global_step == 8:
+                for logger in trainer.loggers:
+                    logger.experiment.flush()
                 resource.setrlimit(resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
 
     torch.manual_seed(0)
@@ -92,7 +94,7 @@ def test_a_disk_that_is_full_during_fit(watched: Server, tmp_path: Path) -> None
     assert weights == [line for line in found.splitlines() if line.startswith("weights ")] != []
     assert "cannot be written" in found
     [id_] = ids_of(watched, "full")
-    assert columns(watched, watched.session(id_))["loss"]["train_loss"][:4]
+    assert columns(watched, watched.session(id_))["loss"]["train_loss"][:8]
 
 
 class Unlucky(Exception):
