@@ -49,12 +49,14 @@ NONE_WORDS = _words(
     """
 )
 
-# several of one thing, on one graph: data loaders, Lightning's parameter groups, its hooks of DeviceStatsMonitor, and
-# the parameters of its grad_norm
+# several of one thing, on one graph: data loaders, Lightning's parameter groups, the hooks of its DeviceStatsMonitor,
+# the pools of CUDA's memory, and the parameters of Lightning's grad_norm
 _MEMBERS = (
     (re.compile(r"/?dataloader_idx_\d+$"), ""),
     (re.compile(r"^(lr-[^/]+)/pg\d+"), r"\1"),
     (re.compile(r"^\w+\.on_\w+_(?:start|end)/(?=.)"), ""),
+    (re.compile(r"^(\w+)\.(?:all|small_pool|large_pool)\.(?:current|peak)$"), r"\1"),
+    (re.compile(r"^(\w+)\.(?:all|small_pool|large_pool)\.(?:allocated|freed)$"), r"\1.total"),
     (re.compile(r"^(grad_[\w.]+_norm)(?:/.+|_total)$"), r"\1"),
 )
 _FRONT = re.compile(r"^([A-Za-z]+)[_.\- :]+(?=.)")

@@ -145,7 +145,7 @@ class LosswiseLogger(_Logger):
     @guarded("setting up with Lightning's trainer")
     def _set_up(self, trainer: Any, ckpt_path: Any) -> None:
         """A run begins: know its trainer, and with a checkpoint go on with the session that it is of."""
-        if self._is_set_up:
+        if self._is_set_up and self._trainer is not None and self._trainer() is trainer:
             return
         self._is_set_up, self._trainer = True, weakref.ref(trainer)
         carry(trainer)

@@ -107,7 +107,10 @@ grad_2.0_norm/layer.0.weight    grad_2.0_norm               -
 grad_2.0_norm_total             grad_2.0_norm               -
 grad_inf_norm_total             grad_inf_norm               -
 DeviceStatsMonitor.on_train_batch_start/cpu_percent  cpu_percent  -
-DeviceStatsMonitor.on_train_batch_end/allocated_bytes.all.current  allocated_bytes.all.current  -
+DeviceStatsMonitor.on_train_batch_end/allocated_bytes.all.current  allocated_bytes  -
+DeviceStatsMonitor.on_train_batch_start/allocated_bytes.small_pool.peak  allocated_bytes  -
+DeviceStatsMonitor.on_train_batch_start/active.large_pool.freed  active.total  -
+DeviceStatsMonitor.on_train_batch_start/num_ooms  num_ooms      -
 train/device/batches_per_sec    device/batches_per_sec      -
 validate/samples                samples                     -
 validate/loss                   loss                        min

@@ -15,6 +15,7 @@ import pytest
 import torch
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from losswise.integrations import LosswiseLogger
 from tests.integrations.lightning_runs import Net, batches, csv_points, trainer_with
@@ -89,6 +90,7 @@ def test_the_total_of_steps(watched: Server, options: dict[str, Any], expected: 
     [
         (KeyError("a bad batch"), KeyError, ("failed", "error", "KeyError")),
         (KeyboardInterrupt(), SystemExit, ("cancelled", "interrupted", None)),
+        (SIGTERMException(), SIGTERMException, ("cancelled", "interrupted", None)),
     ],
 )
 def test_a_fit_that_raises(
