@@ -60,6 +60,7 @@ print(callback.session.id)
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_a_pickle_in_another_process(watched: Server, clean_home: Path) -> None:
     callback = LosswiseKerasCallback()

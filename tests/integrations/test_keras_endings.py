@@ -131,7 +131,7 @@ except {caught}:
 """
 
 
-@pytest.mark.parametrize("caught", ["()", "KeyboardInterrupt"])
+@pytest.mark.parametrize("caught", [pytest.param("()", marks=pytest.mark.full), "KeyboardInterrupt"])
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_ctrl_c(watched: Server, clean_home: Path, caught: str) -> None:
     """Also where the script catches it, to go on with what is trained."""

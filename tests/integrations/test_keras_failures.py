@@ -116,6 +116,7 @@ PARTS = (
 METHODS = [name for name in vars(LosswiseKerasCallback) if name.startswith("_") and "__" not in name]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", [*PARTS, *METHODS])
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_an_error_of_our_own(watched: Server, monkeypatch: pytest.MonkeyPatch, name: str) -> None:

@@ -144,6 +144,7 @@ print(batches.losses)
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_a_script_that_is_killed_and_started_again(
     watched: Server, clean_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
