@@ -127,19 +127,17 @@ class LosswiseLogger(_Logger):
                 self._set_up(*setup)
                 if self._session is None and is_idle(setup.trainer):
                     return None
-            if self._session is None:
-                self._session = self._made()
-            return self._session
+            return self._session or self._begun()
         except Exception as error:
             say_error("starting a session", error)
             return _fabric._DummyExperiment()
 
-    def _made(self) -> Session:
+    def _begun(self) -> Session:
         options = self._options
         session = _Settled(self._id, options) if self._id and not options["resume"] else Session(**options)
-        label_axes(session, lambda name: ("step", ""))
-        options["resume"] = session.id  # a copy in another process goes on with it
+        self._session, options["resume"] = session, session.id  # a copy in another process goes on with it
         options.pop("from_x", None)
+        label_axes(session, lambda name: ("step", ""))
         return session
 
     @guarded("setting up with Lightning's trainer")
