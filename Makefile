@@ -28,7 +28,7 @@ demo: $(VENV)/.demo-$(FRAMEWORK)
 test: $(VENV)/.test
 	@$(BIN)/python -m tests.run
 
-test-full: $(VENV)/.test
+test-full: $(VENV)/.full
 	@$(BIN)/python -m tests.run --full
 
 lint: $(VENV)/.test
@@ -59,6 +59,11 @@ $(VENV)/.demo-$(FRAMEWORK): $(SOURCES) | $(VENV)/bin/python
 $(VENV)/.test: $(SOURCES) | $(VENV)/bin/python
 	@echo "Installing Losswise and what its tests need (PyTorch among it, some minutes on a slow line) ..."
 	@$(PIP) --editable '.[test]'
+	@touch $@
+
+$(VENV)/.full: $(VENV)/.test
+	@echo "Installing JAX and TensorFlow, on which Keras is tested too ..."
+	@$(PIP) --editable '.[full]'
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test

@@ -38,7 +38,7 @@ class Companions:
     """
 
     def __init__(self, session: Session, outbox: Outbox) -> None:
-        self.images = ImageThread(self._put_image, self._blob_folder)
+        self.images = ImageThread(self._put_image, self._blob_folder, self._open)
         outbox.on_close = self.close
         self._session = session
         self._outbox = outbox
@@ -107,6 +107,10 @@ class Companions:
         if self._is_child and not self._outbox.open:
             return  # a data loader's worker that prints needs no journal for that
         if self._outbox.signal:
+            self._outbox.attend()
+
+    def _open(self) -> None:
+        if not self._outbox.open:
             self._outbox.attend()
 
     def _put_facts(self, fields: Mapping[str, Any]) -> None:

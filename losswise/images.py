@@ -131,11 +131,18 @@ class ImageThread:
         put: takes a finished image record to the journal; the bytes are on the disk by then.
         folder: where the bytes go, named by their SHA-256; None where nothing can be recorded. Called on the
             thread, before each image.
+        begin: opens a session that has ended, called by `add`: an end that follows at once has something to end.
     """
 
-    def __init__(self, put: Callable[[Record], None], folder: Callable[[], Path | None]) -> None:
+    def __init__(
+        self,
+        put: Callable[[Record], None],
+        folder: Callable[[], Path | None],
+        begin: Callable[[], None] = lambda: None,
+    ) -> None:
         self._put = put
         self._folder = folder
+        self._begin = begin
         self._reset()
 
     def _reset(self) -> None:
@@ -169,6 +176,7 @@ class ImageThread:
             self._added += 1
             self._waiting += size
             self._queue.put(shown)
+        self._begin()
 
     def wait(self, timeout: float) -> bool:
         """Wait until the images that were added before this call are recorded. False: not in time."""

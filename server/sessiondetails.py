@@ -21,7 +21,7 @@ def read_session(connection: Connection, session_key: int, session_id: str) -> d
     facts = read_facts(connection, session_key)
     row.update(
         {name: facts.get(name) or {} for name in ("git", "env", "info")},
-        error=facts.get("error"),
+        error=facts.get("error") if row["status"] == "failed" else None,  # an earlier writer's, else
         texts=read_texts(connection, session_key),
         images=read_images(connection, session_key),
     )

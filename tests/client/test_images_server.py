@@ -20,6 +20,7 @@ from losswise.cli import main
 from losswise.wire import Wire
 from tests.client.conftest import Script
 from tests.client.imaging import decoded, picture
+from tests.client.recorder import Recorder
 from tests.support.server import Server
 
 
@@ -227,3 +228,13 @@ def test_a_disabled_session_takes_images_and_does_nothing(journals: Path, monkey
     with losswise.Session(track_git=False) as session:
         record(session, range(3))
     assert not journals.exists()
+
+
+def test_an_image_after_the_end_is_recorded_by_an_end_that_follows_at_once(recorder: Recorder) -> None:
+    session = losswise.Session(track_git=False)
+    session.done()
+    session.image_sequence(3, "noise").append(np.zeros((4, 4), np.uint8), "a")
+    session.done()
+    assert [record["image_id"] for record in recorder.records("image")] == ["a"]
+    assert len(recorder.blobs) == 1
+    assert len(recorder.records("status")) == 2
