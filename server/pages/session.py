@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from sqlalchemy import select
+
+from losswise import __version__
 
 from .. import deletion
 from ..access import access_of_user
@@ -14,14 +17,12 @@ from ..database import reading
 from ..extensions import db
 from ..models import Project, Session
 from ..sessiondetails import read_session
+from ..sessionlist import read_session_row
+from ..sessionview import CONSOLE, shown_diff, shown_images, shown_texts
 from . import describe
 from .projects import find_project
 
 bp = Blueprint("session", __name__)
-
-CONSOLE = "console"
-SHOWN = 200_000
-"""Characters of a text on the page, from its end; the API has all."""
 
 
 @bp.get("/s/<session_id>")
@@ -38,21 +39,28 @@ def details(session_id: str) -> Any:
     project, key = _find(session_id)
     described = describe(project)
     may_write = access_of_user(current_user).may_write(project)
+    is_asked = request.args.get("delete") is not None
     db.session.rollback()
     with reading() as connection:
-        session = read_session(connection, key, session_id)
+        row = read_session_row(connection, session_id, time.time())
+        version = f"{__version__}-{row['version']}-{row['status']}-{may_write}" if row is not None else ""
+        if version and not is_asked and request.if_none_match.contains(version):
+            return "", 304
+        session = read_session(connection, key, session_id) if row is not None else None
     if session is None:
         abort(404, "This session has just been deleted.")
-    texts = _by_name(session["texts"])
+    texts = shown_texts(session["texts"])
     return render_template(
         "session.html",
         project=described,
         session=session,
+        version=version,
         console=texts.pop(CONSOLE, None),
         texts=texts,
-        sequences=_by_sequence(session["images"]),
+        sequences=shown_images(session["images"]),
+        diff=shown_diff(session["git"].get("diff")),
         may_write=may_write,
-        is_asked=request.args.get("delete") is not None,
+        is_asked=is_asked,
     )
 
 
@@ -74,24 +82,3 @@ def _find(session_id: str) -> tuple[Project, int]:
     if row is None:
         abort(404, "There is no such session. One that has just begun appears when its first records arrive.")
     return find_project(row.project_id), row.key
-
-
-def _by_name(texts: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """The texts of each name, the latest first; of a long one the end."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for text in texts:
-        cut = len(text["text"]) > SHOWN
-        found.setdefault(text["name"], []).append({**text, "text": text["text"][-SHOWN:], "cut": cut})
-    return {name: sorted(those, key=_x, reverse=True) for name, those in found.items()}
-
-
-def _by_sequence(images: list[dict[str, Any]]) -> dict[str, dict[int, list[dict[str, Any]]]]:
-    """The images of each sequence by x, as they come: ordered by x."""
-    found: dict[str, dict[int, list[dict[str, Any]]]] = {}
-    for image in images:
-        found.setdefault(image["sequence"], {}).setdefault(image["x"], []).append(image)
-    return found
-
-
-def _x(text: dict[str, Any]) -> float:
-    return float("-inf") if text["x"] is None else float(text["x"])

@@ -10,6 +10,9 @@ from flask import Flask
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+MAX_MARKDOWN = 60_000
+MAX_CELLS = 20_000
+
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _SPECIAL = {"Infinity": "∞", "-Infinity": "\N{MINUS SIGN}∞"}
 _NOTHING = "\N{EN DASH}"
@@ -80,5 +83,10 @@ def anything(value: Any) -> str:
 
 
 def markdown(text: str) -> Markup:
-    """Markdown (CommonMark with tables) as HTML; HTML inside it is shown as text."""
+    """Markdown (CommonMark with tables) as HTML; HTML inside it is shown as text. What is too much to render is shown
+    as it was written: a table's head of a thousand columns makes a thousand cells of each short line below it."""
+    lines = text.count("\n") + 1
+    widest = max((line.count("|") for line in text.splitlines()), default=0)
+    if len(text) > MAX_MARKDOWN or lines * widest > MAX_CELLS:
+        return Markup("<pre>{}</pre>").format(text)
     return Markup(_markdown.render(text))

@@ -112,6 +112,17 @@ def test_it_is_live_while_the_session_runs(page: Page, project: Project, full: W
     expect(part(page, "images predictions").locator("h2")).to_have_text("predictions at 10")  # as it was left
 
 
+def test_what_somebody_reads_is_brought_up_to_date_afterwards(page: Page, project: Project, full: Writing) -> None:
+    opened(page, project, "full")
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('[data-part=head] code'))")
+    full.send(records.text_record("console", "epoch 2\n", append=True))
+    full.end()
+    expect(part(page, "console")).to_contain_text("epoch 2", timeout=15_000)
+    expect(part(page, "head")).to_contain_text("active")
+    page.evaluate("getSelection().removeAllRanges()")
+    expect(part(page, "head")).to_contain_text("complete", timeout=15_000)
+
+
 def test_by_keys_and_from_the_bar(page: Page, project: Project, full: Writing) -> None:
     page.goto(project.address)
     expect(row(page, "full")).to_have_attribute("aria-selected", "true")

@@ -6,7 +6,7 @@ const SLOWEST = 60_000;
 const root = document.querySelector('.page.session');
 
 for (const part of root.querySelectorAll('[data-part]')) prepare(part);
-if (root.dataset.status === 'active') setTimeout(refresh, EVERY, EVERY);
+setTimeout(refresh, root.dataset.status === 'active' ? EVERY : SLOWEST, EVERY);
 
 /** Whatever a part needs beside its HTML. */
 function prepare(part) {
@@ -38,27 +38,30 @@ async function refresh(pause) {
   let next = Math.min(pause * 2, SLOWEST);
   try {
     if (!document.hidden) {
-      const response = await fetch(location.pathname);
-      if (response.ok) {
-        for (const image of root.querySelectorAll('img.missing')) image.setAttribute('src', image.src);
-        update(new DOMParser().parseFromString(await response.text(), 'text/html'));
-        next = EVERY;
-      }
+      const known = { 'If-None-Match': `"${root.dataset.version}"` };
+      const response = await fetch(location.pathname, { headers: known });
+      for (const image of root.querySelectorAll('img.missing')) image.setAttribute('src', image.src);
+      if (response.ok) update(new DOMParser().parseFromString(await response.text(), 'text/html'));
+      if (response.ok || response.status === 304) next = root.dataset.status === 'active' ? EVERY : SLOWEST;
     }
   } catch {
     // the server is away; it is asked again, less often
   }
-  if (root.dataset.status === 'active') setTimeout(refresh, document.hidden ? EVERY : next, next);
+  setTimeout(refresh, document.hidden ? EVERY : next, next);
 }
 
 function update(fresh) {
   const page = fresh.querySelector('.page.session');
   if (!page) return;
+  const known = new Map([...root.querySelectorAll('[data-part]')].map((part) => [part.dataset.part, part]));
   let before = null;
+  let isLate = false;
   for (const part of page.querySelectorAll('[data-part]')) {
-    const old = root.querySelector(`[data-part="${CSS.escape(part.dataset.part)}"]`);
-    const html = part.outerHTML;
-    if (old && (old.html === html || isInUse(old))) {
+    const old = known.get(part.dataset.part);
+    known.delete(part.dataset.part);
+    const isSame = old && old.html === part.outerHTML;
+    if (old && (isSame || isInUse(old))) {
+      isLate ||= !isSame;
       before = old;
       continue;
     }
@@ -71,6 +74,9 @@ function update(fresh) {
     if (place !== null) part.querySelector('.console').scrollTop = place;
     before = part;
   }
+  for (const gone of known.values()) gone.remove();
+  if (isLate) return; // asked for again, until nobody is in the way
+  root.dataset.version = page.dataset.version;
   root.dataset.status = page.dataset.status;
 }
 
