@@ -7,37 +7,22 @@ from typing import Any
 
 import pytest
 from losswise_server.access import hash_secret
-from losswise_server.database import normalize_url, sqlite_url
 from losswise_server.models import ApiKey, Organization, Project
-from sqlalchemy import create_engine, insert
 
 from losswise import records
 from tests.support.batches import Writing
 from tests.support.server import Server
+from tests.support.tables import adding
 
 
 def add_key(server: Server, name: str, *, limited: bool = False) -> tuple[str, int]:
     """A key of a new organization with one project; returns it and the project's id."""
-    url = normalize_url(server.database_url) if server.database_url else sqlite_url(server.data_dir)
-    engine = create_engine(url)
     key = "lw_" + secrets.token_hex(20)
-    with engine.begin() as connection:
-
-        def add(model: Any, **values: Any) -> int:
-            made = connection.execute(insert(model.__table__).values(created_at=0.0, **values))
-            return int(made.inserted_primary_key[0])
-
-        organization = add(Organization, name=name)
-        project = add(Project, organization_id=organization, name="theirs")
-        add(
-            ApiKey,
-            organization_id=organization,
-            project_id=project,
-            name=name,
-            key_hash=hash_secret(key),
-            limited=limited,
-        )
-    engine.dispose()
+    with adding(server) as (add, _connection):
+        organization = add(Organization, name=name, created_at=0.0)
+        project = add(Project, organization_id=organization, name="theirs", created_at=0.0)
+        owner = {"organization_id": organization, "project_id": project}
+        add(ApiKey, **owner, name=name, key_hash=hash_secret(key), limited=limited, created_at=0.0)
     return key, project
 
 

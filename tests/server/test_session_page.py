@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
 
 import pytest
 import requests
-from losswise_server.database import normalize_url, sqlite_url
 from losswise_server.models import Membership, Organization, User
 from losswise_server.passwords import hash_password
-from sqlalchemy import create_engine, insert, select
+from sqlalchemy import select
 
 from losswise import records
 from tests.support.batches import Writing
 from tests.support.server import Server
+from tests.support.tables import adding
 
 
 def person(server: Server, role: str | None) -> requests.Session:
     """A browser-like session of a new person, in the admin's organization with a role, or in another one."""
-    url = normalize_url(server.database_url) if server.database_url else sqlite_url(server.data_dir)
-    engine = create_engine(url)
     email = f"{secrets.token_hex(6)}@example.com"
-    with engine.begin() as connection:
-
-        def add(model: Any, **values: Any) -> Any:
-            return connection.execute(insert(model.__table__).values(**values)).inserted_primary_key[0]
-
+    with adding(server) as (add, connection):
         user = add(User, email=email, name="", password_hash=hash_password("secret"), created_at=0.0)
         if role is None:
             organization = add(Organization, name=email, created_at=0.0)
         else:
             organization = connection.execute(select(Membership.__table__.c.organization_id).limit(1)).scalar()
         add(Membership, user_id=user, organization_id=organization, role=role or "owner")
-    engine.dispose()
     browser = requests.Session()
     answer = browser.post(server.url + "/login", data={"email": email, "password": "secret"}, timeout=30)
     assert answer.status_code == 200
