@@ -6,7 +6,6 @@ import contextlib
 import math
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 try:
@@ -20,6 +19,7 @@ except ImportError as error:
 
 from losswise import settings
 from losswise.arguments import checked_rewind, described_error
+from losswise.ends import COMPLETE, Ending, ending_of
 from losswise.guard import guarded
 from losswise.integrations.callwatch import CallWatch
 from losswise.integrations.keras_backup import Backup, find_backup, take_back
@@ -38,11 +38,7 @@ from losswise.messages import say_error
 from losswise.placing import label_axes
 from losswise.session import Session
 
-LEFT = {"type": "", "message": "fit was left by an exception that the script caught", "traceback": ""}
-
-Ending = tuple[str, "str | None", "Mapping[str, str] | None"]
-COMPLETE: Ending = ("complete", None, None)
-CANCELLED: Ending = ("cancelled", "interrupted", None)
+LEFT = {"type": "CaughtException", "message": "fit was left by an exception that the script caught", "traceback": ""}
 
 
 class LosswiseKerasCallback(keras.callbacks.Callback):
@@ -90,12 +86,12 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         checked_rewind(options.get("resume"), options.get("from_x"))
         self._from_x: int | None = self._options.pop("from_x", None)
         self._every = _batches_between(log_freq, display_interval)
+        self._due: float = 0 if self._every < math.inf else math.inf  # x from which on a batch's point is wanted
         self._is_restart = options.get("resume") is not None  # and x is not yet where the earlier run was
         self._is_described = False
         self._x = -1  # of the last batch
         self._logs: Mapping[str, Any] = {}  # the last that came
         self._logged: tuple[int, Mapping[str, Any]] = (-1, {})
-        self._fits = 0
         self._ending = COMPLETE  # of the last fit
         self._forget_fit()
 
@@ -105,10 +101,11 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         self._trained: Any = None
         self._adapter: Any = None
         self._backup: Backup | None = None
-        self._watch: CallWatch | None = None
+        self._terminates = False  # where the loss is no number
         self._epochs_seen = 0
         self._fit_start = self._epoch_start = self._x + 1  # x of the first batch
         self._epoch_began = self._batches_ended = 0.0
+        self._watch: CallWatch | None = None  # the last: while it is there, `_leave` waits for what it is just doing
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy goes on with the same session, at the same x; the model is told to it when it is used."""
@@ -128,17 +125,18 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         self._told = self.params or {}
         self.set_params(self._told)
         self._in_fit, self._trained = True, self.model
-        self._logs, self._fits = {}, self._fits + 1
+        self._logs = {}
         self._adapter = adapter_of(frame)
-        self._look_for_backup(callbacks_of(frame))
+        callbacks = callbacks_of(frame)
+        self._terminates = any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in callbacks)
+        self._look_for_backup(callbacks)
         session = self._open()
-        self._ending = ("failed", "error", LEFT)
+        self._ending = _ending_by(None)
         # Keras calls no hook when fit raises. So says a thread that looks at the stack; and, where the script
         # ends before that, the process's exit
         session.expect(*self._ending)
         if frame is not None:
-            cancelled = partial(session.expect, *CANCELLED)
-            self._watch = CallWatch(frame, partial(self._on_left, self._fits), cancelled)
+            self._watch = CallWatch(frame, self._on_left, self._on_raise)
 
     @guarded()
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -154,9 +152,11 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
             self._x = x = self._epoch_start + batch
             if logs:
                 self._logs = logs
-                if self._every and x % self._every == 0 and self.session is not None:
+                if x >= self._due and self.session is not None:
                     self.session.log(logs, x)
                     self._logged = (x, logs)
+                    if self._every != 1:
+                        self._due = x - x % self._every + self._every
         except Exception as error:
             say_error("running on_train_batch_end", error)
 
@@ -185,11 +185,11 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
 
     @guarded()
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        terminates = self._terminates and getattr(self.model, "stop_training", False)
         self._leave()
         self._ending = COMPLETE
         loss: Any = self._logs.get("loss")
-        if getattr(self.model, "stop_training", False) and _is_broken(loss):
-            # keras.callbacks.TerminateOnNaN ends fit as if all were well
+        if terminates and _is_broken(loss):  # keras.callbacks.TerminateOnNaN ends fit as if all were well
             message = f"fit was stopped because the loss became {float(loss)} at batch {self._x}"
             self._ending = ("failed", "error", {"type": "NonFiniteLoss", "message": message, "traceback": ""})
         self._end()
@@ -201,7 +201,8 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         """The end of `evaluate`. The results of fit's own validation come with the epoch's."""
         if self._is_of_fit() or not logs:
             return
-        if self._in_fit and self._watch is not None and not self._watch.is_running():
+        watch = self._watch
+        if watch is not None and not watch.is_running():
             self._leave()  # by an exception, a moment ago
         if self._x < 0 and self._is_restart:
             self._x = self._known_x() - 1
@@ -232,17 +233,22 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
             self._watch.stop()
         self._forget_fit()
 
+    def _on_raise(self, error: BaseException) -> None:
+        """Ctrl-C or sys.exit is about to leave fit."""
+        self._ending = _ending_by(error)
+        if self.session is not None:
+            self.session.expect(*self._ending)
+
     @guarded()
-    def _on_left(self, fit: int, error: BaseException | None) -> None:
-        """fit is no longer on the stack, and on_train_end was not called: it raised."""
-        if fit != self._fits or not self._in_fit:
-            return
+    def _on_left(self, error: BaseException | None) -> None:
+        """fit is no longer on the stack, and on_train_end was not called: it raised.
+
+        In the watching thread. Another fit that begins now waits for this, so this does not wait for the network.
+        """
+        self._ending = _ending_by(error)
+        if self.session is not None:
+            self.session._close(*self._ending)
         self._leave()
-        if isinstance(error, KeyboardInterrupt):
-            self._ending = CANCELLED
-        else:
-            self._ending = ("failed", "error", described_error(error) or LEFT)
-        self._end()
 
     def _end(self) -> None:
         if self.session is not None:
@@ -271,6 +277,9 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         if x is not None and x >= 0:
             self._x = x - 1
             self._fit_start = x
+            self._logged = (-1, {})
+            if self._every < math.inf:
+                self._due = x + -x % self._every
             take_back(session, x)
 
     def _known_x(self, epoch: int = 0) -> int:
@@ -333,17 +342,25 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
             self._logged = (x, {**known, **values})
 
     def _labels(self, name: str) -> tuple[str, str]:
-        return "batch", "running mean of the epoch" if self._every and name in self._logs else ""
+        return "batch", "running mean of the epoch" if self._every < math.inf and name in self._logs else ""
 
 
-def _batches_between(log_freq: str | int, display_interval: int | None) -> int | None:
-    """Every how many batches a point is wanted; None: at the end of an epoch only."""
+def _batches_between(log_freq: str | int, display_interval: int | None) -> float:
+    """Every how many batches a point is wanted; infinite: at the end of an epoch only."""
     if log_freq == "epoch":
-        return None
+        return math.inf
     every = (display_interval or 1) if log_freq == "batch" else log_freq
     if not isinstance(every, int) or isinstance(every, bool) or every < 1:
         raise ValueError(f"log_freq is 'batch', 'epoch' or a number of batches above 0, not {log_freq!r}")
     return every
+
+
+def _ending_by(error: BaseException | None) -> Ending:
+    """How a session ends whose fit raised this; None: the script has dealt with it already."""
+    if error is None:
+        return "failed", "error", LEFT
+    status, reason = ending_of(error)
+    return status, reason, described_error(error) if status == "failed" else None
 
 
 def _is_broken(loss: Any) -> bool:

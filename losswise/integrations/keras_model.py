@@ -94,10 +94,16 @@ def batches_seen_by(model: Any) -> int:
 
 @guarded("counting samples")
 def samples_in(adapter: Any, batches: int) -> int | None:
-    """How many samples so many first batches of an epoch have; None where the batch size is not known."""
+    """How many samples so many first batches of an epoch have; None where the batch size is not known.
+
+    Args:
+        adapter: as `adapter_of` gives it.
+        batches: as Keras counts them, which with `steps_per_execution` may be more than there are.
+    """
     size = _batch_size(adapter)
     if size is None:
         return None
+    batches = min(batches, adapter.num_batches or batches)
     samples = batches * size
     if batches == adapter.num_batches and adapter.has_partial_batch and adapter.partial_batch_size:
         samples -= size - adapter.partial_batch_size

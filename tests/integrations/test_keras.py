@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from losswise.integrations import LosswiseKerasCallback
+from losswise.integrations.keras_model import adapter_of, fit_frame, samples_in
 from tests.integrations.keras_fits import BATCH, IMAGES, LABELS, Batches, at, fit, network, xs
 from tests.integrations.reading import columns
 from tests.support.server import Server
@@ -316,8 +317,41 @@ def test_several_steps_an_execution(watched: Server) -> None:
     callback, batches = LosswiseKerasCallback(), Batches()
     fit(network(steps_per_execution=2), callback, batches, epochs=2, validation_split=0.0)
     session = watched.session(callback.session.id)
-    assert columns(watched, session)["loss"]["loss"] == at([1, 3, 5, 7, 9, 11], batches.losses)
+    points = columns(watched, session)
+    assert points["loss"]["loss"] == at([1, 3, 5, 7, 9, 11], batches.losses)
+    speeds, seconds = points["samples_per_second"]["samples_per_second"], points["epoch_seconds"]["epoch_seconds"]
+    assert [speed * taken for (_, speed), (_, taken) in zip(speeds, seconds, strict=True)] == pytest.approx([500] * 2)
     assert (session["max_iter"], session["last_x"]) == (12, 11)
+
+
+@pytest.mark.parametrize(
+    ("log_freq", "expected"), [("batch", [1, 3, 5, 7, 9, 11]), (4, [1, 5, 9, 11]), ("epoch", [5, 11])]
+)
+def test_fewer_points_of_several_steps_an_execution(watched: Server, log_freq: Any, expected: list[int]) -> None:
+    """A point where a multiple was reached or crossed. The hooks as Keras calls them then, on every backend."""
+    callback = LosswiseKerasCallback(log_freq=log_freq)
+    callbacks = keras.callbacks.CallbackList([callback], model=network(), epochs=2, steps=5)
+    callbacks.on_train_begin()
+    for epoch in range(2):
+        callbacks.on_epoch_begin(epoch)
+        for batch in (1, 3, 5):
+            callbacks.on_train_batch_end(batch, {"loss": 1.0 + batch})
+        callbacks.on_epoch_end(epoch, {"loss": 6.0})
+    callbacks.on_train_end()
+    points = columns(watched, watched.session(callback.session.id))
+    assert points["loss"]["loss"] == at(expected, [1.0 + x % 6 for x in expected])
+
+
+def test_samples_of_more_batches_than_there_are() -> None:
+    """As Keras counts them with several steps an execution; the last batch is a half."""
+    counted: list[Any] = []
+
+    class Counts(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            counted.extend(samples_in(adapter_of(fit_frame()), batches) for batches in (4, 5, 6))
+
+    network().fit(IMAGES[:450], LABELS[:450], batch_size=BATCH, verbose=0, callbacks=[Counts()])
+    assert counted == [400, 450, 450]
 
 
 def test_a_loop_of_one_s_own(watched: Server) -> None:

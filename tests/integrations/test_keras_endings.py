@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import code
 import math
+import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import keras
 import pytest
 
+from losswise.arguments import described_error
 from losswise.integrations import LosswiseKerasCallback
+from losswise.integrations import keras as integration
 from losswise.integrations.callwatch import CallWatch
 from tests.integrations.keras_fits import IMAGES, LABELS, Batches, Raises, at, fit, network, run_script, xs
 from tests.integrations.reading import columns
@@ -26,9 +30,14 @@ def broken() -> Any:
     return network(loss=lambda wanted, output: keras.ops.mean(output, axis=-1) * math.nan, metrics=[])
 
 
-def test_a_loss_that_is_no_number(watched: Server) -> None:
+class OwnTerminate(keras.callbacks.TerminateOnNaN):
+    """One that a script derives."""
+
+
+@pytest.mark.parametrize("terminate", [keras.callbacks.TerminateOnNaN, OwnTerminate])
+def test_a_loss_that_is_no_number(watched: Server, terminate: Any) -> None:
     callback = LosswiseKerasCallback()
-    fit(broken(), callback, keras.callbacks.TerminateOnNaN())
+    fit(broken(), callback, terminate())
     session = watched.session(callback.session.id)
     assert ending(session) == ("failed", "error", "NonFiniteLoss")
     assert session["error"]["message"] == "fit was stopped because the loss became nan at batch 0"
@@ -38,6 +47,13 @@ def test_a_loss_that_is_no_number(watched: Server) -> None:
 def test_a_loss_that_is_no_number_and_nobody_minds(watched: Server) -> None:
     callback = LosswiseKerasCallback()
     fit(broken(), callback, epochs=1)
+    assert ending(watched.session(callback.session.id)) == ("complete", None, None)
+
+
+def test_a_loss_that_is_no_number_and_another_callback_stops(watched: Server) -> None:
+    callback = LosswiseKerasCallback()
+    history = fit(broken(), callback, keras.callbacks.EarlyStopping("loss", patience=1), epochs=9).history
+    assert len(history["loss"]) < 9
     assert ending(watched.session(callback.session.id)) == ("complete", None, None)
 
 
@@ -104,7 +120,7 @@ except {caught}:
     ("error", "caught", "expected"),
     [
         ("KeyError('bad')", "ZeroDivisionError", ("failed", "error", "KeyError")),
-        pytest.param("KeyError('bad')", "KeyError", ("failed", "error", ""), marks=pytest.mark.full),
+        pytest.param("KeyError('bad')", "KeyError", ("failed", "error", "CaughtException"), marks=pytest.mark.full),
         pytest.param("KeyboardInterrupt()", "()", ("cancelled", "interrupted", None), marks=pytest.mark.full),
     ],
 )
@@ -114,6 +130,69 @@ def test_a_script_that_ends_with_its_fit(
 ) -> None:
     session, _ = run_script(watched, clean_home, TRAIN.format(error=error, caught=caught))
     assert ending(session) == expected
+
+
+EXITS = """
+class Exits(t.keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        {exits}
+callback = LosswiseKerasCallback()
+try:
+    t.fit(t.network(), callback, Exits())
+except {caught}:
+    {then}
+"""
+
+
+FULL = pytest.mark.full
+
+
+@pytest.mark.parametrize(
+    ("exits", "caught", "then", "expected"),
+    [
+        pytest.param("sys.exit(0)", "()", "pass", ("complete", None, None), id="well"),
+        pytest.param("exit()", "()", "pass", ("complete", None, None), id="typed", marks=FULL),
+        pytest.param("sys.exit(3)", "()", "pass", ("failed", "error", "SystemExit"), id="badly", marks=FULL),
+        pytest.param("sys.exit(3)", "SystemExit", "pass", ("failed", "error", "SystemExit"), id="caught", marks=FULL),
+        pytest.param(
+            "1 / 0", "Exception", "sys.exit()", ("failed", "error", "CaughtException"), id="after", marks=FULL
+        ),
+    ],
+)
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+def test_sys_exit(
+    watched: Server, clean_home: Path, exits: str, caught: str, then: str, expected: tuple[Any, ...]
+) -> None:
+    """Within fit it ends the script, well or not, as anywhere else."""
+    session, _ = run_script(watched, clean_home, EXITS.format(exits=exits, caught=caught, then=then))
+    assert ending(session) == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(0, ("complete", None, None)), (3, ("failed", "error", "SystemExit"))]
+)
+def test_sys_exit_that_is_caught(watched: Server, status: int, expected: tuple[Any, ...]) -> None:
+    callback = LosswiseKerasCallback()
+    with pytest.raises(SystemExit):
+        fit(network(), callback, Raises(SystemExit(status)))
+    try:
+        fit(network(), callback, Raises(SystemExit(status)))
+    except SystemExit:  # and is still handled
+        eventually(lambda: ending(watched.session(callback.session.id)) == expected, 10)
+
+
+def test_evaluate_after_sys_exit(watched: Server) -> None:
+    """At once, before the watching thread has looked."""
+
+    class Exits(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            sys.exit(0)
+
+    callback, model = LosswiseKerasCallback(), network()
+    with pytest.raises(SystemExit):
+        fit(model, callback, Exits())
+    model.evaluate(IMAGES, LABELS, verbose=0, callbacks=[callback])
+    assert ending(watched.session(callback.session.id)) == ("complete", None, None)
 
 
 INTERRUPTED = """
@@ -154,3 +233,46 @@ def test_an_exception_that_a_prompt_has_shown(capsys: pytest.CaptureFixture[str]
     assert "ZeroDivisionError" in capsys.readouterr().err
     assert seen.wait(5)
     assert isinstance(left[0], ZeroDivisionError)
+
+
+def test_a_watch_that_is_stopped_while_it_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has seen that the call is gone, and would say so."""
+    looking, go, left = threading.Event(), threading.Event(), []
+
+    def look(watch: CallWatch) -> None:
+        looking.set()
+        go.wait(5)
+
+    monkeypatch.setattr(CallWatch, "_handled", look)
+    watch = (lambda: CallWatch(sys._getframe(), left.append))()
+    assert looking.wait(5)
+    watch.stop()
+    go.set()
+    watch._thread.join(5)
+    assert left == []
+
+
+def test_a_fit_that_is_tried_again_while_the_first_is_ended(watched: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watch of the first does not end the second."""
+    describing, statuses = threading.Event(), []
+
+    def described(error: Any) -> Any:
+        describing.set()
+        time.sleep(0.5)  # meanwhile the second begins
+        return described_error(error)
+
+    class Waits(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if batch == 3:
+                time.sleep(1.0)
+                statuses.append((callback.session.status, callback._watch is not None))
+
+    monkeypatch.setattr(integration, "described_error", described)
+    callback = LosswiseKerasCallback()
+    try:
+        fit(network(), callback, Raises(KeyError("a bad batch")))
+    except KeyError:
+        assert describing.wait(5)
+    fit(network(), callback, Waits(), epochs=1)
+    assert statuses == [("active", True)]
+    assert ending(watched.session(callback.session.id)) == ("complete", None, None)

@@ -84,6 +84,38 @@ def test_a_fit_that_is_called_again_in_the_same_script(watched: Server) -> None:
     assert (session["status"], session["max_iter"]) == ("complete", 16)
 
 
+def test_a_retry_of_an_epoch_whose_end_was_logged(watched: Server) -> None:
+    """Keras had not saved it yet: what was taken back is logged again, with few points, too."""
+    broken = [KeyError("a lost connection")]
+
+    class Fails(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 1 and broken:
+                raise broken.pop()
+
+    def run() -> Any:
+        return fit(network(), callback, Fails(), keras.callbacks.BackupAndRestore("backup")).history
+
+    callback = LosswiseKerasCallback(log_freq="epoch")
+    with pytest.raises(KeyError):
+        run()
+    history = run()
+    points = columns(watched, watched.session(callback.session.id))
+    assert [xs(points[name][name]) for name in ("loss", "accuracy", "learning_rate", "epoch_seconds")] == [
+        [3, 7, 11]
+    ] * 4
+    assert points["loss"]["val_loss"][1:] == at([7, 11], history["val_loss"])
+
+
+def test_every_third_batch_of_a_restored_training(watched: Server) -> None:
+    callback = LosswiseKerasCallback(log_freq=3)
+    with pytest.raises(KeyError):
+        backed_up(callback, error=(KeyError("a lost connection"), 2, 2))
+    backed_up(callback)
+    points = columns(watched, watched.session(callback.session.id))
+    assert xs(points["loss"]["loss"]) == [0, 3, 6, 7, 9, 11, 12, 15]
+
+
 def test_two_callbacks_keep_their_sessions_apart(watched: Server) -> None:
     def both() -> list[Any]:
         return [LosswiseKerasCallback("one"), LosswiseKerasCallback("other")]
