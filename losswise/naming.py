@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 
@@ -45,9 +46,18 @@ NONE_WORDS = _words(
     lr learning time seconds second secs sec ms minutes hours epoch epochs step steps iteration
     iterations batch momentum decay wd norm norms grad gradient gradients scale scaler size count
     counts num number memory mem gpu cpu temperature temp throughput samples tokens examples fps speed
-    entropy weights power
+    entropy weights weight power std stddev stdev var variance threshold thresholds coef coeff coefficient seed factor
+    multiplier alpha beta gamma lambda patience
     """
 )
+# a coefficient is what a loss is multiplied with, save these, which are how well two things agree
+MAX_WORDS |= {
+    first + last
+    for first in _words(
+        "corr correlation concordance contingency dice jaccard kappa kendall matthews pearson sorensen spearman overlap"
+    )
+    for last in ("coef", "coeff", "coefficient")
+} | _words("explainedvariance explainedvar")
 
 # several of one thing, on one graph: data loaders, Lightning's parameter groups, the hooks of its DeviceStatsMonitor,
 # the pools of CUDA's memory, and the parameters of Lightning's grad_norm
@@ -102,6 +112,26 @@ def place(name: str, graphs: Mapping[str, Any] | None = None) -> Placement:
     return placement
 
 
+def prefixed(graphs: Mapping[str, Any] | None, prefix: str) -> dict[str, Any]:
+    """Places that a person chose, for names that a prefix stands in front of: on graphs with that prefix.
+
+    Args:
+        graphs: as for `place`; a name that has the prefix already wins.
+
+    Example:
+        >>> place("fold1/val_my_score", prefixed({"my_score": ("quality", "max")}, "fold1"))
+        Placement(title='fold1/quality', kind='max')
+    """
+    if not prefix or not graphs:
+        return dict(graphs or {})
+    found: dict[str, Any] = {}
+    front = title_of(f"{prefix}/x")[:-1]  # empty where the prefix is a stage, such as 'val'
+    for name, chosen in graphs.items():
+        title, kind = (chosen, kind_of(chosen)) if isinstance(chosen, str) else chosen
+        found[front + name] = found[f"{prefix}/{name}"] = Placement(front + title, kind)
+    return {**found, **graphs}
+
+
 @lru_cache(maxsize=10_000)
 def _place(name: str) -> Placement:
     title = title_of(name)
@@ -119,7 +149,7 @@ def title_of(name: str) -> str:
         whole = pattern.sub(kept_part, whole)
     parts = whole.split("/")
     kept = [part for part in parts if part.lower() not in STAGES] or parts[-1:]
-    title = "/".join(_bare(part) for part in kept) or name
+    title = "/".join(_bare(part) for part in _without_rounds(kept)) or name
     return title.lower() if title.lower() in MIN_WORDS | MAX_WORDS else title
 
 
@@ -130,6 +160,8 @@ def kind_of(title: str) -> str | None:
     ('min', 'max', None)
     """
     words = [word.lower() for word in _WORD.findall(title)]
+    if any(after == "to" and before in NONE_WORDS for before, after in pairwise(words)):
+        return None  # 'time_to_accuracy' is a time
     for place in range(len(words) - 1, -1, -1):
         pair = words[place - 1] + words[place] if place else ""  # 'io_u', 'cross_entropy', 'FBeta', 'mAP'
         for word in (pair, words[place], words[place].rstrip("0123456789")):
@@ -140,6 +172,16 @@ def kind_of(title: str) -> str | None:
             if word in NONE_WORDS:
                 return None
     return None
+
+
+def _without_rounds(parts: list[str]) -> list[str]:
+    """'epoch/loss' and 'loss/step' are losses; 'batch/size' is no size, and 'loss/best/epoch' no loss."""
+    kept = [
+        part
+        for place, part in enumerate(parts)
+        if part.lower() not in ROUNDS or (place and parts[place - 1].lower() in _ABOUT_ROUNDS)
+    ]
+    return kept if kind_of("/".join(kept)) is not None else parts
 
 
 def _bare(part: str) -> str:

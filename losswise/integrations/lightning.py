@@ -5,28 +5,33 @@ from __future__ import annotations
 import os
 import re
 import sys
-import time
 import weakref
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from losswise.ends import COMPLETE, Ending
 from losswise.guard import guarded
 from losswise.integrations.lightning_checkpoint import carry, mark_of, read_checkpoint, session_of
 from losswise.integrations.lightning_media import images_of, text_of
 from losswise.integrations.lightning_model import described, plain_params
 from losswise.integrations.lightning_trainer import (
+    checkpoint_values,
+    decides,
+    ending_of_run,
     is_fitting,
     is_idle,
+    is_testing,
     launch_under_way,
     setup_under_way,
     step_of,
     total_of_steps,
 )
-from losswise.integrations.shared import session_options
+from losswise.integrations.shared import ending_at_server, session_options, take_back
 from losswise.messages import say_error
+from losswise.naming import prefixed
 from losswise.placing import label_axes, last_x
-from losswise.records import new_id, rewind_record
+from losswise.records import new_id
 from losswise.session import Session
 
 _PACKAGES = ("lightning.pytorch", "pytorch_lightning", "lightning.fabric", "lightning_fabric")
@@ -106,6 +111,7 @@ class LosswiseLogger(_Logger):
         super().__init__()
         _register()
         self._options = session_options(tag, params, max_iter, {"resume": resume, **options})
+        self._options["graphs"] = prefixed(options.get("graphs"), prefix)
         self._prefix = prefix
         self._save_dir = os.fspath(save_dir) if save_dir is not None else None
         self.mark = mark_of(self._options, prefix)
@@ -115,6 +121,7 @@ class LosswiseLogger(_Logger):
         self._trainer: weakref.ref[Any] | None = None
         self._asks_total = self._is_set_up = False
         self._saved: dict[str, Any] = {}
+        self._ending: Ending | None = None  # of the last fit, here or elsewhere
         _loggers.add(self)
 
     @property
@@ -147,17 +154,20 @@ class LosswiseLogger(_Logger):
             return
         self._is_set_up, self._trainer = True, weakref.ref(trainer)
         carry(trainer)
-        checkpoint: Any = read_checkpoint(ckpt_path) if ckpt_path else None
-        found = session_of(self, trainer, checkpoint) if checkpoint is not None else None
+        checkpoint: Any = read_checkpoint(ckpt_path)
+        found = session_of(self, trainer, checkpoint)
         if self._session is None and not self._options["resume"]:
             self._options["resume"], self._id = found, self._id or new_id()
+        if self._session is None and self._options["resume"] and is_testing(trainer):
+            self._ending = ending_at_server(self._options)
         is_of_it = checkpoint is not None and (found == self.version or not checkpoint.sessions)
         if is_of_it and checkpoint.next_x is not None and trainer.state.fn == "fit":
             self._rewind(checkpoint.next_x)
 
     def _rewind(self, x: int) -> None:
+        self._epoch = None
         if self._session is not None:
-            self._session._put(rewind_record(x - 1, time.time()))
+            take_back(self._session, x)
         elif self._options["resume"]:
             self._options.setdefault("from_x", x)
 
@@ -166,8 +176,7 @@ class LosswiseLogger(_Logger):
         """Where a Trainer starts its processes now: know the id of the session that one of them makes."""
         launch = launch_under_way(self) if self.version is None else None
         if launch is not None:
-            checkpoint = read_checkpoint(launch.ckpt_path) if launch.ckpt_path else None
-            found = session_of(self, launch.trainer, checkpoint) if checkpoint is not None else None
+            found = session_of(self, launch.trainer, read_checkpoint(launch.ckpt_path))
             self._options["resume"], self._id = found, new_id()
 
     @property
@@ -254,9 +263,10 @@ class LosswiseLogger(_Logger):
         """Keep the model's summary. Lightning calls this when it begins to fit, test or validate."""
         trainer = getattr(model, "_trainer", None)
         if trainer is not None:
-            self._trainer, self._asks_total = weakref.ref(trainer), True
+            self._trainer = weakref.ref(trainer)
         if self._is_idle():
             return
+        self._asks_total = trainer is not None
         summary, parameters, trainable = described(model)
         self.experiment.text("model summary", summary)
         self._add_params({"parameters": parameters, "trainable_parameters": trainable, "model": type(model).__name__})
@@ -308,35 +318,34 @@ class LosswiseLogger(_Logger):
     @guarded()
     def after_save_checkpoint(self, checkpoint_callback: Any) -> None:
         """Keep the best score and its checkpoint in the session's values, by the name of what is monitored."""
-        monitor, path = checkpoint_callback.monitor, checkpoint_callback.best_model_path
-        path = path or getattr(checkpoint_callback, "last_model_path", "")
-        names = (f"best {monitor}", f"best {monitor} checkpoint") if monitor else ("", "checkpoint")
-        score = checkpoint_callback.best_model_score if monitor else None
-        if path and self._saved.get(names[1]) != path:
-            self._saved[names[1]] = path
-            self.experiment.set_values({**({names[0]: score} if score is not None else {}), names[1]: str(path)})
+        values = checkpoint_values(checkpoint_callback)
+        if values.items() - self._saved.items():
+            self._saved.update(values)
+            self.experiment.set_values(values)
 
     @_rank_zero
     @guarded()
     def finalize(self, status: str) -> None:
         """Send how it ended. Lightning calls this at the end of fit, test, validate and predict."""
+        session, trainer = self._session, self._running()
         self._is_set_up = False
-        session = self._session
         if session is None:
             return
-        error = sys.exc_info()[1]  # Lightning calls this while it handles what ended the training
-        is_signal = isinstance(error, KeyboardInterrupt) or type(error).__name__ == "SIGTERMException"
-        if status in ("success", "finished"):
-            session.done()
-        elif status == "interrupted" or is_signal:
-            session.done("cancelled", "interrupted")
-        else:
-            session.done("failed", "error", error)
+        ending: Ending | None = ending_of_run(status)
+        if decides(trainer):
+            self._ending = ending
+        elif is_idle(trainer) or (self._ending or COMPLETE) != COMPLETE:
+            ending = self._ending
+        if ending is not None:  # a session that has ended already, as before `predict`, stays as it is
+            session.done(*ending)
+
+    def _running(self) -> Any:
+        """The Trainer, from its setup until it tells how it ended; None at other times."""
+        return self._trainer() if self._is_set_up and self._trainer is not None else None
 
     def _is_idle(self) -> bool:
-        """Whether there is no session, and what the Trainer does now needs none."""
-        trainer = self._trainer() if self._trainer is not None else None
-        return self._session is None and self._is_set_up and trainer is not None and is_idle(trainer)
+        """Whether what the Trainer does now is no part of a session."""
+        return (trainer := self._running()) is not None and is_idle(trainer)
 
     def _step(self) -> int:
         trainer = self._trainer() if self._trainer is not None else None
@@ -359,7 +368,7 @@ class LosswiseLogger(_Logger):
 
     def __getstate__(self) -> dict[str, Any]:
         self._settle()
-        return {**self.__dict__, "_session": None, "_trainer": None, "_asks_total": False, "_is_set_up": False}
+        return {**self.__dict__, **dict.fromkeys(("_session", "_trainer", "_ending", "_asks_total", "_is_set_up"))}
 
 
 class _Settled(Session):

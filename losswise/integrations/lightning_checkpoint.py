@@ -49,8 +49,10 @@ def read_checkpoint(path: Any) -> Checkpoint | None:
     """What the checkpoint at a path, or at an address that Lightning can load, tells of sessions.
 
     Returns:
-        None where it is no checkpoint of Lightning, or in a format that keeps its description elsewhere.
+        None where there is no path, or no checkpoint of Lightning, or one that keeps its description elsewhere.
     """
+    if not path:
+        return None
     filesystem, place = import_module("fsspec.core").url_to_fs(str(path))
     if filesystem.isdir(place):
         place = f"{place}/meta.pt"  # what a sharded one keeps beside the shards
@@ -154,8 +156,10 @@ def is_ours(logger: Any) -> bool:
     return any(base.__name__ == "LosswiseLogger" for base in type(logger).__mro__)
 
 
-def session_of(logger: Any, trainer: Any, checkpoint: Checkpoint) -> str | None:
+def session_of(logger: Any, trainer: Any, checkpoint: Checkpoint | None) -> str | None:
     """The id of the session that a logger with the same arguments had; of several, that of the same place."""
+    if checkpoint is None:
+        return None
     alike = [one for one in trainer.loggers if is_ours(one) and one.mark == logger.mark]
     ids = [one["id"] for one in checkpoint.sessions if one["logger"] == logger.mark]
     place = next((number for number, one in enumerate(alike) if one is logger), 0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-MAX_DEPTH = 20
+from losswise.plain import MAX_DEPTH, snapshot
+
+_LEFT = ("__float__", "__index__", "tolist", "__qualname__", "__dataclass_fields__")
+"""Who has one of these is known to `snapshot`, or to the session: numbers, arrays, functions, classes, dataclasses."""
 
 
 def plain_params(params: Any) -> dict[str, Any]:
@@ -21,33 +23,23 @@ def plain_params(params: Any) -> dict[str, Any]:
         >>> plain_params(Namespace(rate=0.1, layers=(64, 10)))
         {'rate': 0.1, 'layers': [64, 10]}
     """
-    plain = _plain(params if params is not None else {})
+    plain = snapshot(_known(params if params is not None else {}))
     return plain if isinstance(plain, dict) else {"hyperparameters": plain}
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
-    if value is None or isinstance(value, (bool, int, float, str)):
+def _known(value: Any, depth: int = 0) -> Any:
+    """The value, with what `snapshot` does not know as what it knows."""
+    if value is None or isinstance(value, (bool, int, float, str)) or depth >= MAX_DEPTH:
         return value
-    if depth >= MAX_DEPTH:
-        return _text(value)
     if isinstance(value, Mapping):
-        return {str(name): _plain(_item(value, name), depth + 1) for name in value}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name, None), depth + 1) for field in dataclasses.fields(value)}
+        return {name: _known(_item(value, name), depth + 1) for name in value}
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, memoryview)):
-        return [_plain(_item(value, number), depth + 1) for number in range(len(value))]
+        return [_known(_item(value, number), depth + 1) for number in range(len(value))]
     if isinstance(value, Set):
-        return sorted((_plain(item, depth + 1) for item in value), key=repr)
+        return frozenset(value)
     if type(value).__name__ == "Namespace" or (depth == 0 and hasattr(value, "__dict__")):
-        return {str(name): _plain(item, depth + 1) for name, item in vars(value).items()}
-    if (
-        hasattr(value, "__float__")
-        or hasattr(value, "__index__")
-        or hasattr(value, "tolist")
-        or hasattr(value, "__qualname__")
-    ):
-        return value  # numbers and arrays of a framework, functions and classes: the session knows them
-    return _text(value)
+        return {name: _known(item, depth + 1) for name, item in vars(value).items()}
+    return value if any(hasattr(value, name) for name in _LEFT) else _text(value)
 
 
 def _item(container: Any, key: Any) -> Any:

@@ -12,6 +12,9 @@ import sys
 from types import FrameType
 from typing import Any, NamedTuple
 
+from losswise.arguments import described_error
+from losswise.ends import COMPLETE, Ending
+
 
 class Setup(NamedTuple):
     """A run of a Trainer that begins.
@@ -60,6 +63,27 @@ def is_idle(trainer: Any) -> bool:
     return searches or trainer.state.fn == "predict"
 
 
+def is_testing(trainer: Any) -> bool:
+    """Whether this run is a test or a validation of its own, not that of a fit."""
+    return trainer.state.fn in ("test", "validate")
+
+
+def decides(trainer: Any) -> bool:
+    """Whether this run is what a session's status is about: a fit. None, where a script ends it by hand, is so, too."""
+    return trainer is None or not (is_idle(trainer) or is_testing(trainer))
+
+
+def ending_of_run(status: str) -> Ending:
+    """What Lightning's status, and the error that it is just handling, say of how a run ended."""
+    error = sys.exc_info()[1]
+    is_signal = isinstance(error, KeyboardInterrupt) or type(error).__name__ == "SIGTERMException"
+    if status in ("success", "finished"):
+        return COMPLETE
+    if status == "interrupted" or is_signal:
+        return "cancelled", "interrupted", None
+    return "failed", "error", described_error(error)
+
+
 def total_of_steps(trainer: Any) -> int | None:
     """How many x a fit will have; None where nobody can know."""
     total = trainer.estimated_stepping_batches
@@ -75,6 +99,17 @@ def is_fitting(trainer: Any) -> bool:
     return (
         (trainer.training or trainer.validating) and trainer.state.fn == "fit" and trainer.train_dataloader is not None
     )
+
+
+def checkpoint_values(callback: Any) -> dict[str, Any]:
+    """What a ModelCheckpoint has as the best, score and path, by the name of what it monitors; or its only path."""
+    monitor, path = callback.monitor, callback.best_model_path or getattr(callback, "last_model_path", "")
+    if not path:
+        return {}
+    if not monitor:
+        return {"checkpoint": str(path)}
+    score = {} if callback.best_model_score is None else {f"best {monitor}": float(callback.best_model_score)}
+    return {**score, f"best {monitor} checkpoint": str(path)}
 
 
 def step_of(trainer: Any) -> int:

@@ -1,13 +1,22 @@
-"""What every integration needs: wrong arguments are told where they are given."""
+"""What every integration needs: arguments checked early, points taken back, and how a session ended before."""
 
 from __future__ import annotations
 
 import inspect
+import time
 from collections.abc import Mapping
 from typing import Any
 
+from losswise import settings
 from losswise.arguments import check_params, check_texts, checked_max_iter, checked_places
+from losswise.ends import Ending
+from losswise.guard import guarded
+from losswise.records import ENDED, rewind_record
 from losswise.session import Session
+from losswise.wire import Wire
+
+ASKING = 2.0
+"""Seconds for an answer of the server's."""
 
 
 def session_options(
@@ -24,3 +33,30 @@ def session_options(
     checked_places(options.get("graphs"))
     inspect.signature(Session).bind(tag=tag, params=params, max_iter=max_iter, **options)
     return {"tag": tag, "params": params, "max_iter": max_iter, **options}
+
+
+def take_back(session: Session, x: int) -> None:
+    """Take back what a session has at x and after it, of this process and of any before.
+
+    Args:
+        x: of the next point.
+    """
+    if session._outbox is not None and session._outbox.open:
+        session._outbox.write_out(2.0)  # what the same writer says after a rewind is new
+    session._put(rewind_record(x - 1, time.time()))
+
+
+@guarded("asking how the session ended")
+def ending_at_server(options: Mapping[str, Any]) -> Ending | None:
+    """How the session that these options resume has ended; None: it has not, or the server does not say.
+
+    This waits for the server, for a few seconds at most.
+    """
+    target = settings.resolve(options.get("base_url"), options.get("api_key"))
+    if settings.mode() != "online" or target.api_key is None:
+        return None
+    wire = Wire(target.base_url, target.api_key)
+    found = wire.get(f"/api/v2/sessions/{options['resume']}", ASKING).body
+    wire.close()
+    status = found.get("status")
+    return (status, found.get("reason"), found.get("error")) if status in ENDED else None

@@ -114,8 +114,9 @@ class Silent:
         (Config({"a": Config({"b": 1}), "c": "???"}), {"a": {"b": 1}, "c": "<ValueError>"}),
         ({"silent": Silent(), "kind": Net, "tensor": torch.tensor([1, 2])}, None),
         (None, {}),
+        ([Namespace(a=(1, 2)), {3}], {"hyperparameters": [{"a": [1, 2]}, [3]]}),
     ],
-    ids=["dict", "Namespace", "dataclass", "dataclass inside", "OmegaConf-like", "anything", "None"],
+    ids=["dict", "Namespace", "dataclass", "dataclass inside", "OmegaConf-like", "anything", "None", "a list"],
 )
 def test_hyperparameters(watched: Server, params: Any, expected: dict[str, Any] | None) -> None:
     logger = LosswiseLogger("hyperparameters")
@@ -154,6 +155,19 @@ def test_the_best_checkpoint_is_a_value(watched: Server, tmp_path: Path) -> None
     assert logger.root_dir == str(tmp_path / "checkpoints")
     assert logger.log_dir == str(tmp_path / "checkpoints" / str(logger.version))
     assert os.path.dirname(best.best_model_path) == os.path.join(logger.log_dir, "checkpoints")
+
+
+class Improves(Net):
+    def validation_step(self, batch: Any, index: int, dataloader_idx: int = 0) -> None:
+        self.log("val_loss", float(5 - self.current_epoch))
+
+
+def test_the_best_score_is_kept_up_under_one_path(watched: Server, tmp_path: Path) -> None:
+    logger = LosswiseLogger("one path")
+    best = ModelCheckpoint(tmp_path, filename="best", monitor="val_loss")
+    trainer_with(logger, callbacks=[best]).fit(Improves(), batches(), batches())
+    values = watched.session(logger.version)["values"]
+    assert values == {"best val_loss": 3.0, "best val_loss checkpoint": str(tmp_path / "best.ckpt")}
 
 
 def test_without_a_folder_checkpoints_go_to_the_trainers(watched: Server, tmp_path: Path) -> None:
@@ -222,3 +236,13 @@ def test_a_persons_own_graphs(watched: Server) -> None:
     session = watched.session(logger.version)
     assert {graph["title"]: graph["kind"] for graph in session["graphs"]}["quality"] == "max"
     assert [y for _, y in columns(watched, session)["quality"]["my_score"]] == list(range(7))
+
+
+def test_a_persons_own_graphs_with_a_prefix(watched: Server) -> None:
+    logger = LosswiseLogger("own graphs", prefix="fold1", graphs={"my_score": ("quality", "max")})
+    logger.log_metrics({"val_my_score": 0.5, "val_loss": 0.25}, step=3)
+    logger.finalize("success")
+    session = watched.session(logger.version)
+    kinds = {graph["title"]: graph["kind"] for graph in session["graphs"]}
+    assert kinds == {"fold1/quality": "max", "fold1/loss": "min"}
+    assert columns(watched, session)["fold1/quality"] == {"fold1/val_my_score": [(3, 0.5)]}

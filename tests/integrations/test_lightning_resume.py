@@ -81,6 +81,26 @@ def test_a_second_fit_in_the_same_process(watched: Server, tmp_path: Path) -> No
     assert [x for x, _ in flat(watched, logger.version)["train_loss_step"]] == list(range(21))
 
 
+def test_a_rewind_in_one_process_logs_the_epoch_again(watched: Server, tmp_path: Path) -> None:
+    logger = LosswiseLogger("epoch again")
+    path = crashed(logger, tmp_path, at=12, every_n_train_steps=11)
+    trainer_with(logger, enable_checkpointing=False).fit(Net(), batches(), ckpt_path=path)
+    assert [x for x, _ in flat(watched, logger.version)["epoch"]] == list(range(21))
+
+
+def test_what_was_logged_just_before_is_taken_back(watched: Server, tmp_path: Path) -> None:
+    logger = LosswiseLogger("just before")
+    path = crashed(logger, tmp_path, at=12)
+
+    class Logs(Net):
+        def prepare_data(self) -> None:
+            for x in (3, 15, 16):
+                logger.log_metrics({"of before": 0.0}, step=x)
+
+    trainer_with(logger, enable_checkpointing=False).fit(Logs(), batches(), ckpt_path=path)
+    assert flat(watched, logger.version)["of before"] == [(3, 0.0)]
+
+
 def test_a_script_that_is_started_again(watched: Server, tmp_path: Path) -> None:
     body = """
         import glob
