@@ -22,7 +22,7 @@ from losswise.arguments import checked_rewind, described_error
 from losswise.ends import COMPLETE, Ending, ending_of
 from losswise.guard import guarded
 from losswise.integrations.callwatch import CallWatch
-from losswise.integrations.keras_backup import Backup, find_backup, take_back
+from losswise.integrations.keras_backup import Backup, find_backup
 from losswise.integrations.keras_model import (
     adapter_of,
     batches_seen_by,
@@ -33,7 +33,7 @@ from losswise.integrations.keras_model import (
     samples_in,
     summary_of,
 )
-from losswise.integrations.shared import session_options
+from losswise.integrations.shared import session_options, take_back
 from losswise.messages import say_error
 from losswise.placing import label_axes
 from losswise.session import Session

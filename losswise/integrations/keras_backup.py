@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,7 @@ from typing import Any
 import keras
 
 from losswise.guard import guarded
-from losswise.records import is_id, rewind_record
-from losswise.session import Session
+from losswise.records import is_id
 
 KEPT = 5
 """Epochs whose x is kept: a backup is of the last, or with `double_checkpoint` of the one before."""
@@ -85,17 +83,6 @@ def find_backup(callbacks: Sequence[Any], own: Any) -> Backup | None:
         if isinstance(callback, keras.callbacks.BackupAndRestore) and "://" not in str(callback.backup_dir):
             return Backup(callback, ours.index(own) if own in ours else 0)
     return None
-
-
-def take_back(session: Session, x: int) -> None:
-    """Take back what a session has at x and after it, of this process and of any before.
-
-    Args:
-        x: of the next point.
-    """
-    if session._outbox is not None and session._outbox.open:
-        session._outbox.write_out(2.0)  # what the same writer says after a rewind is new
-    session._put(rewind_record(x - 1, time.time()))
 
 
 def _read(path: Path) -> dict[str, Any]:
