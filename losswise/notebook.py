@@ -40,7 +40,7 @@ def copy_line(session: Session) -> str:
 def start_line(session: Session, chosen: str, online: bool) -> str:
     """Where the session can be watched, or how it gets to a server."""
     if online:
-        return f"watching at {session.url}"
+        return f"{'going on, ' if session._is_resumed else ''}watching at {session.url}"
     if chosen == "offline":
         return f"offline: kept in {journal_folder()}; `{sync_command(journal_folder())}` sends it"
     return (

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
+from losswise.login import load_login
+
 from . import create_app
-from .command import HOST, PORT, add_data_arguments, address
+from .command import HOST, PORT, add_data_arguments, address, is_loopback
 from .config import CannotStart, load_settings
 from .database import writing
 from .keys import new_sign_in_token
@@ -22,7 +25,7 @@ def main(argv: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     link = commands.add_parser("sign-in-link", help="print a link that signs a person in once")
     link.add_argument("email", nargs="?", help="the person (default: the first, who made the server)")
-    link.add_argument("--url", default=address(HOST, PORT), help="the server's address (default: %(default)s)")
+    link.add_argument("--url", default=_usual_address(), help="the server's address (default: %(default)s)")
     add_data_arguments(link)
     arguments = parser.parse_args(argv)
     try:
@@ -31,6 +34,14 @@ def main(argv: list[str]) -> int:
         print(f"losswise server-admin: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _usual_address() -> str:
+    """That of this user's stored login, which a server on this machine stores at its first start."""
+    known = load_login()
+    if known is not None and is_loopback(urlsplit(known.base_url).hostname or ""):
+        return known.base_url
+    return address(HOST, PORT)
 
 
 def sign_in_link(arguments: argparse.Namespace) -> str:

@@ -129,7 +129,7 @@ def test_by_keys_and_from_the_bar(page: Page, project: Project, full: Writing) -
     page.keyboard.press("d")
     page.wait_for_url(f"**/s/{full.session}/details")
     page.go_back()
-    page.get_by_role("link", name="Details", exact=True).click()
+    page.get_by_role("link", name="Details of full", exact=True).click()
     page.wait_for_url(f"**/s/{full.session}/details")
 
 
@@ -162,3 +162,14 @@ def test_a_session_without_anything(page: Page, project: Project, server: Server
     expect(part(page, "best")).to_contain_text("No point has arrived yet.")
     expect(part(page, "params")).to_contain_text("None were given")
     assert page.request.get(f"{server.url}/s/{records.new_id()}/details").status == 404
+
+
+def test_the_printed_address_shows_the_row_and_names_the_session(page: Page, server: Server, project: Project) -> None:
+    """Among more rows than there is room for."""
+    first = Writing(server, project=project.name, tag="the first of many")
+    for number in range(30):
+        Writing(server, project=project.name, tag=f"later {number}")
+    page.goto(f"{server.url}/s/{first.session}")
+    expect(row(page, "the first of many")).to_be_in_viewport()
+    expect(page).to_have_title(f"the first of many · {project.name} · Losswise")
+    expect(page.locator("#details")).to_have_text("Details of the first of many")

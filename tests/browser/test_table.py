@@ -124,7 +124,8 @@ def test_dropped_points_and_what_a_session_failed_with(page: Page, server: Serve
     cell = page.locator("td", has=page.locator(".status"))
     expect(row(page, "full").locator(cell)).to_have_attribute("title", "complete: points dropped: 25,400")
     expect(row(page, "full").locator(".status")).to_contain_text("points dropped")
-    expect(row(page, "broken").locator(cell)).to_have_attribute("title", "failed\nValueError: too bad\nerror")
+    expect(row(page, "broken").locator(cell)).to_have_attribute("title", "failed\nValueError: too bad")
+    expect(row(page, "broken").locator(".status .why")).to_have_text("ValueError: too bad")
 
 
 def test_columns_are_chosen_and_kept(page: Page, server: Server, project: Project) -> None:

@@ -166,11 +166,10 @@ export class Card {
     const kind = records.map(({ graph }) => graph.kind).find(Boolean);
     const label = records.map(({ graph }) => graph.ylabel).find((text) => text && text !== this.title);
     const best = kind ? bestOf(records, kind) : null;
-    const parts = [label, kind].filter(Boolean).join(' · ');
-    const text = JSON.stringify([parts, best]);
+    const text = JSON.stringify([label, kind, best]);
     if (facts.dataset.text !== text) {
       facts.dataset.text = text;
-      facts.replaceChildren(parts);
+      facts.replaceChildren(kind ?? '');
       if (best) {
         const strong = document.createElement('b');
         strong.textContent = number(best.value);
@@ -180,8 +179,10 @@ export class Card {
           ' ',
           records.length > 1 ? quietText(shortTag(best.session)) : best.name,
         );
-        facts.title = `${kind} · best ${best.value}, ${best.name} of ${tagOf(best.session)}`;
       }
+      if (label) facts.append(kind ? ' · ' : '', label);
+      const whole = best && `${kind} · best ${best.value}, ${best.name} of ${tagOf(best.session)}`;
+      facts.title = [whole, label].filter(Boolean).join(' · ');
     }
     const [said, tag, title] = this.brokenWords(records);
     if (broken.dataset.key === title + tag) return;

@@ -67,6 +67,7 @@ const FIXED = [
 ];
 
 function doneAt(session) {
+  if (session.status === 'active' && session.eta < now()) return session.eta == null ? '–' : 'any moment';
   return relativeTime(session.status === 'active' ? session.eta : endOf(session), now());
 }
 

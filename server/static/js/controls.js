@@ -1,9 +1,9 @@
 // The two bars: search, status chips, news; horizontal axis, smoothing, log axis, zoom.
 import { whole } from './format.js';
-import { detailsOf } from './row.js';
+import { detailsOf, shortTag } from './row.js';
 import { MODES } from './xaxis.js';
 import { list, reload } from './sessions.js';
-import { ask, on, state, view, zoomTo } from './state.js';
+import { ask, on, sessions, state, view, zoomTo } from './state.js';
 
 const byId = (id) => document.getElementById(id);
 const WAIT = 180;
@@ -135,10 +135,13 @@ function zoom() {
 function details() {
   const link = byId('details');
   const draw = () => {
+    const [id] = state.selected;
     link.hidden = state.selected.length !== 1;
-    if (!link.hidden) link.href = detailsOf(state.selected[0]);
+    if (link.hidden) return;
+    link.href = detailsOf(id);
+    link.lastChild.textContent = sessions.has(id) ? ` of ${shortTag(sessions.get(id))}` : '';
   };
-  on('selection', draw);
+  for (const name of ['selection', 'session']) on(name, draw);
   draw();
 }
 

@@ -93,7 +93,8 @@ function whyOf(session, now) {
   if (session.status === 'failed' || session.status === 'active') {
     if (broken) return `NaN at ${whole(broken.x)}`;
   }
-  return session.status === 'failed' || session.status === 'cancelled' ? session.reason || '' : '';
+  if (session.status === 'failed') return session.failure || session.reason || '';
+  return session.status === 'cancelled' ? session.reason || '' : '';
 }
 
 /** The first NaN or infinity of a graph: {name, x, count}, or null. */

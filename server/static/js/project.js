@@ -2,13 +2,14 @@
 import { getSession } from './api.js';
 import { arrange } from './charts.js';
 import { startControls } from './controls.js';
+import { tagOf } from './format.js';
 import { startKeys } from './keys.js';
 import { Live } from './live.js';
 import { append, catchUp, unfollow } from './series.js';
 import { absorb, forget, list, refresh, reload } from './sessions.js';
 import { startSplit } from './split.js';
 import { emit, on, select, sessions, state } from './state.js';
-import { draw } from './table.js';
+import { draw, reveal } from './table.js';
 
 const SHOWN_FIRST = 5;
 
@@ -91,7 +92,16 @@ on('trouble', (text) => {
   document.getElementById('announce').textContent = text;
 });
 
+const plainTitle = document.title;
+function showTitle() {
+  const alone = state.selected.length === 1 ? sessions.get(state.selected[0]) : null;
+  document.title = alone ? `${tagOf(alone)} · ${plainTitle}` : plainTitle;
+}
+for (const name of ['selection', 'session']) on(name, showTitle);
+
 await Promise.all([reload(), fetchSelected()]);
+if (state.selected.length === 1) reveal(state.selected[0]);
+showTitle();
 arrange();
 if (!following) live.open();
 emit('ready');

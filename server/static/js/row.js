@@ -106,7 +106,7 @@ export function statusCell(td, session) {
   if (box.className !== `status ${session.status}`) box.className = `status ${session.status}`;
   setText(word, session.status);
   setText(why, reason);
-  const title = [session.status, session.failure, wholeReasonOf(session, now())].filter(Boolean);
+  const title = [...new Set([session.status, session.failure, wholeReasonOf(session, now())])].filter(Boolean);
   setTitle(td, title.join(session.failure ? '\n' : ': '));
 }
 

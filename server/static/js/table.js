@@ -194,6 +194,16 @@ export function moveFocus(by) {
   rows.get(focused)?.focus({ preventScroll: true });
 }
 
+/** Bring the row of a session that an address named into sight. */
+export function reveal(id) {
+  draw();
+  requestAnimationFrame(() => {
+    const at = list.ids.indexOf(id);
+    const room = scroll.clientHeight - head.offsetHeight;
+    if (at >= 0 && (at + 1) * ROW > room) scroll.scrollTop = (at + 1) * ROW - room / 2;
+  });
+}
+
 export const focusedRow = () => (list.ids.includes(focused) ? focused : null);
 
 body.addEventListener('click', (event) => {
