@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 from losswise import journal
+from losswise.deaths import last_word
 from losswise.delivery import Delivery, Step
 from losswise.folders import journal_folders
 from losswise.guard import guarded, guarded_thread
@@ -111,8 +112,16 @@ class _Round:
     def _deliver(self, reader: Reader, wire: Wire) -> None:
         """Send all of it and take it away, unless the server takes it no more or the process ends."""
         delivery = Delivery(reader, wire, replay=True, quietly=True, batch_bytes=BATCH_BYTES)
+        is_said = False
         try:
-            while not delivery.is_idle() and not delivery.deleted:
+            while not delivery.deleted:
+                is_idle = delivery.is_idle()
+                if not is_said and reader.is_at_end():  # before the last batch goes, so that it goes with that
+                    is_said = True
+                    delivery.add(last_word(reader))
+                    continue
+                if is_idle:
+                    break
                 if not self._is_its_turn():
                     return
                 if delivery.step().step is Step.RETRY:

@@ -33,6 +33,7 @@ class Reader:
         header: of the segment that is read.
         number: of the last record that was read.
         done: bytes of the records that were read.
+        last: the last of them; None before the first.
     """
 
     header: Header
@@ -42,6 +43,7 @@ class Reader:
         """Raises OSError where it cannot be read, ValueError where it is no journal."""
         self.paths = Paths(path)
         self.done = 0
+        self.last: bytes | None = None
         self._passed: list[tuple[Path, int]] = []
         self._open(path, *_head(path))
         self.number = self.header.first - 1
@@ -136,6 +138,7 @@ class Reader:
         self.done += end
         lines = data[: end - 1].split(b"\n")
         self.number += len(lines)
+        self.last = lines[-1]
         return lines
 
     def forget(self, acknowledged: int) -> int:

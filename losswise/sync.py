@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from enum import IntEnum
 
+from losswise.deaths import last_word
 from losswise.delivery import Delivery, Outcome, Step
 from losswise.journal import Paths, lives
 from losswise.messages import say
@@ -162,6 +163,9 @@ class _Sync:
         try:
             outcome = self._deliver(delivery, reader)
             torn, is_at_end = reader.torn(), reader.is_at_end()
+            if outcome.step is Step.IDLE and is_at_end and not (was_alive or lives(paths, reader.header)):
+                delivery.add(last_word(reader))
+                outcome = self._deliver(delivery, reader)
         finally:
             reader.close()
             wire.close()

@@ -31,7 +31,11 @@ def session_options(
     check_params(params, "params")
     checked_max_iter(max_iter)
     checked_places(options.get("graphs"))
-    inspect.signature(Session).bind(tag=tag, params=params, max_iter=max_iter, **options)
+    taken = inspect.signature(Session)
+    try:
+        taken.bind(tag=tag, params=params, max_iter=max_iter, **options)
+    except TypeError as error:
+        raise TypeError(f"{error}; losswise.Session takes {', '.join(taken.parameters)}") from None
     return {"tag": tag, "params": params, "max_iter": max_iter, **options}
 
 

@@ -13,7 +13,7 @@ from losswise.cli import main
 from losswise.records import graph_id, new_id
 from tests.client.conftest import Script
 from tests.client.recorder import Recorder
-from tests.support.server import Server
+from tests.support.server import Server, eventually
 
 Start = Callable[..., Script]
 
@@ -97,3 +97,47 @@ def test_an_older_server_does_not_say_it(recorder: Recorder, capsys: pytest.Capt
         session.log({"loss": 1.0})
     assert told(capsys.readouterr().err) == []
     assert recorder.points("loss") == [(0, 1.0)]
+
+
+KILLED = """
+    import time
+    import losswise
+    losswise.set_base_url({url!r})
+    losswise.set_api_key({key!r})
+    session = losswise.Session(resume={id!r}, track_git=False)
+    session.log({{"loss": 1.0}}, x=0)
+    session.flush()
+    print("ready", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_what_a_killed_run_began_is_complete_when_the_one_that_goes_on_ends(server: Server, script: Start) -> None:
+    """At once, not when the killed one has been silent for a minute: its journal is sent, and says that it is dead."""
+    id_ = new_id()
+    killed = script(KILLED.format(url=server.url, key=server.api_key, id=id_))
+    killed.until("ready")
+    killed.process.kill()
+    killed.process.wait()
+    assert server.session(id_)["status"] == "active"
+    assert script(resuming(server, id_, x=1)).wait() == 0
+    found = eventually(lambda: (found := server.session(id_))["status"] != "active" and found)
+    assert (found["status"], found["reason"]) == ("complete", None)
+    assert server.points(graph_id(id_, "loss"))["loss"]["x"] == [0, 1]
+
+
+def test_sync_says_that_a_killed_run_is_dead(
+    server: Server, script: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id_ = new_id()
+    killed = script(KILLED.format(url=server.url, key=server.api_key, id=id_))
+    killed.until("ready")
+    killed.process.kill()
+    killed.process.wait()
+    monkeypatch.setenv("LW_BASE_URL", server.url)
+    monkeypatch.setenv("LW_API_KEY", server.api_key)
+    for _ in range(2):
+        assert main(["sync", str(tmp_path / "journals")]) == 0
+        found = server.session(id_)
+        assert (found["status"], found["reason"]) == ("cancelled", "silent")
+        assert len(server.points(graph_id(id_, "loss"))["loss"]["x"]) == 1
