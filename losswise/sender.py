@@ -35,7 +35,7 @@ class Sender:
     Attributes:
         acknowledged: number of the last record that the server has.
         heard_at: when it last took records or an image (time.monotonic), or 0.
-        refused: the last attempt was turned away at once.
+        refused: the last attempt was turned away at once, and no other is under way.
         finished: everything is acknowledged and the journal is removed.
         stopped: nothing more will be sent, though not everything was.
         deleted: the session was deleted on the server.
@@ -187,6 +187,7 @@ class Sender:
         spoke_at = time.monotonic()
         while True:
             complete, count = journal.complete, journal.count
+            self.refused = False  # nobody gives up while this attempt is under way
             outcome = delivery.step()
             if outcome.step is Step.IDLE:
                 if complete and delivery.acknowledged >= count:

@@ -31,6 +31,7 @@ class Recorder:
         self.applied: dict[str, list[dict[str, Any]]] = {}
         self.last: dict[tuple[str, str], int] = {}
         self.blobs: dict[str, bytes] = {}
+        self.takes_images = True
         self.answer: Callable[[dict[str, Any]], Reply | None] = lambda batch: None
         self.released = threading.Event()
         self._lock = threading.Lock()
@@ -97,7 +98,11 @@ class Recorder:
     def _put(self, request: BaseHTTPRequestHandler) -> None:
         """The bytes of an image, by their hash."""
         sha256 = request.path.rpartition("/")[2]
-        self.blobs[sha256] = request.rfile.read(int(request.headers["Content-Length"]))
+        data = request.rfile.read(int(request.headers["Content-Length"]))
+        if not self.takes_images:
+            self._reply(request, (501, "<html>Unsupported method</html>", {}))
+            return
+        self.blobs[sha256] = data
         self._reply(request, (200, {"sha256": sha256}, {}))
 
     def _reply(self, request: BaseHTTPRequestHandler, reply: tuple[int, Any, dict[str, str]]) -> None:

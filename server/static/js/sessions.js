@@ -74,7 +74,9 @@ export async function more() {
  * sessions are brought up to date, new ones are added as if they had come by the stream.
  */
 export async function refresh(signal) {
-  const page = await listSessions(project, { ...question(), limit: PAGE }, signal);
+  const asked = question();
+  const page = await listSessions(project, { ...asked, limit: PAGE }, signal);
+  if (JSON.stringify(asked) !== JSON.stringify(question())) return; // an answer to what is no longer asked
   const fresh = page.sessions.filter((session) => !list.ids.includes(session.id));
   take(page);
   list.error = null;
@@ -156,7 +158,9 @@ function countSoon() {
   countsTimer ||= setTimeout(async () => {
     countsTimer = 0;
     try {
-      const page = await listSessions(project, { ...question(), limit: 1 });
+      const asked = question();
+      const page = await listSessions(project, { ...asked, limit: 1 });
+      if (JSON.stringify(asked) !== JSON.stringify(question())) return;
       list.counts = page.counts;
       list.total = page.total;
       emit('list');
