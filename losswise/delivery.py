@@ -223,7 +223,7 @@ class Delivery:
     def _gathers_until(self) -> float:
         """Until when steps gather (time.monotonic). A backlog, a batch that is divided, a second attempt wait for
         nothing more."""
-        is_backlog = gathering.size(self._pending) > self._batch_bytes // gathering.MOST
+        is_backlog = gathering.size(self._pending) > self._batch_bytes // gathering.PART
         if self._rest is None or is_backlog or self._portion is not None or self.failures:
             return float("-inf")
         return self._sent_at + gathering.pause(self._pending)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-MOST = 4
-"""More than such a part of a batch gathers no longer: time matters more then."""
+PART = 4
+"""What waits gathers up to a fourth of a batch; beyond, time matters more."""
 PAUSES = ((40, 1.0), (5, 0.4))
 """Points of one graph between two looks at the journal, and from there on, seconds between two requests."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import time
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from ..database import reading
 from ..extensions import db
 from ..models import Graph, Project, Session
 from ..refused import Refused
-from ..sessiondetails import read_session
+from ..sessiondetails import with_details
 from .asking import asked_projects, json_response, require_access, session_key, whole_number
 
 bp = Blueprint("read", __name__, url_prefix="/api/v2")
@@ -53,10 +54,11 @@ def show_session(session_id: str) -> Response:
     key = session_key(session_id, require_access())
     db.session.rollback()
     with reading() as connection:
-        row = read_session(connection, key, session_id)
-    if row is None:
-        raise Refused(404, "unknown_session", "this session has just been deleted")
-    return json_response(row)
+        row = sessionlist.read_session_row(connection, session_id, time.time())
+        if row is None:
+            raise Refused(404, "unknown_session", "this session has just been deleted")
+        session = with_details(connection, key, row)
+    return json_response(session)
 
 
 @bp.get("/graphs/<graph_id>/points")

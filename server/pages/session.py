@@ -16,7 +16,7 @@ from ..access import access_of_user
 from ..database import reading
 from ..extensions import db
 from ..models import Project, Session
-from ..sessiondetails import read_session
+from ..sessiondetails import with_details
 from ..sessionlist import read_session_row
 from ..sessionview import CONSOLE, shown_diff, shown_images, shown_texts
 from . import describe
@@ -43,12 +43,12 @@ def details(session_id: str) -> Any:
     db.session.rollback()
     with reading() as connection:
         row = read_session_row(connection, session_id, time.time())
-        version = f"{__version__}-{row['version']}-{row['status']}-{may_write}" if row is not None else ""
-        if version and not is_asked and request.if_none_match.contains(version):
+        if row is None:
+            abort(404, "This session has just been deleted.")
+        version = f"{__version__}-{row['version']}-{row['status']}-{may_write}"
+        if not is_asked and request.if_none_match.contains(version):
             return "", 304
-        session = read_session(connection, key, session_id) if row is not None else None
-    if session is None:
-        abort(404, "This session has just been deleted.")
+        session = with_details(connection, key, row)
     texts = shown_texts(session["texts"])
     return render_template(
         "session.html",
