@@ -1,0 +1,256 @@
+"""The session table of a project with 10,000 sessions of 20 statistics each: over HTTP and in Chromium, on SQLite and
+on PostgreSQL. An answer's time ends when its body has arrived; a page's, in the frame after the one with the rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from statistics import median
+from typing import Any
+
+from benchmarks.measuring import say, temporary_folder
+from benchmarks.report import Row
+
+BAR, FIRST_BAR, CHART_BAR, SCRIPT_BAR = 200.0, 1_000.0, 500.0, 250.0
+LIMIT = 100
+"""Rows a request: what the page asks for."""
+
+Asked = dict[str, str | int]
+
+SORTS = (
+    "-created_at",
+    "tag",
+    "status",
+    "-progress",
+    "-elapsed",
+    "min(val_loss)",
+    "-max(val_accuracy)",
+    "last(grad_norm)",
+    "params.lr",
+    "values.score",
+)
+FILTERS: dict[str, Asked] = {
+    "q: a word of few": {"q": "zirconium"},
+    "q: a word of many": {"q": "resnet"},
+    "q: a word of none": {"q": "nothing-like-it"},
+    "status: failed": {"status": "failed"},
+    "q, status and a statistic": {"q": "resnet", "status": "complete", "sort": "min(val_loss)"},
+    "q and a param": {"q": "resnet adam", "sort": "-params.lr"},
+}
+PAGED = ("-created_at", "min(val_loss)")
+PAGES = (50, 200)
+
+
+def run(quick: bool) -> list[Row]:
+    from tests.support.postgres import Postgres
+
+    rows = _measured("SQLite", None, quick)
+    with temporary_folder() as folder:
+        postgres = Postgres(folder / "postgres")
+        try:
+            rows += _measured("PostgreSQL", postgres.new_database(), quick)
+        finally:
+            postgres.stop()
+    return rows
+
+
+def _measured(name: str, url: str | None, quick: bool) -> list[Row]:
+    from benchmarks.many_sessions import make_sessions
+
+    count, repeats = (300, 3) if quick else (10_000, 20)
+    with _server(url) as server:
+        say(f"table: {count:,} sessions on {name}")
+        make_sessions(server, count)
+        answers = _answers(server, name, repeats, count)
+        graph = _long_session(server, 50_000 if quick else 1_000_000)
+        return answers + _pages(server, name, max(3, repeats // 2), graph)
+
+
+@contextlib.contextmanager
+def _server(url: str | None) -> Iterator[Any]:
+    from tests.support.server import Server
+
+    with temporary_folder() as folder:
+        server = Server(folder, url)
+        try:
+            yield server.start()
+        finally:
+            if server.process is not None and server.process.poll() is None:
+                server.kill()
+
+
+# over HTTP
+
+
+def _answers(server: Any, name: str, repeats: int, count: int) -> list[Row]:
+    import requests
+
+    with requests.Session() as http:
+        http.headers["Authorization"] = server.api_key
+
+        def get(**asked: Any) -> requests.Response:
+            answer = http.get(server.url + "/api/v2/sessions", params=_asked(**asked), timeout=60)
+            answer.raise_for_status()
+            return answer
+
+        rows = []
+        cases: dict[str, Asked] = {f"sort: {sort}": {"sort": sort} for sort in SORTS} | FILTERS
+        for page in PAGES:
+            for sort in PAGED:
+                cursor = _cursor(get, sort, min(page, count // LIMIT))
+                # as 50 rows a page: page 200 of 10,000
+                cases[f"sort: {sort}, page {page} by its cursor"] = {"sort": sort, "cursor": cursor, "limit": 50}
+        for what, asked in cases.items():
+            get(**asked)
+            taken = [_timed(get, asked) for _ in range(repeats)]
+            rows.append(_bar_row(f"{name}, {what}", taken, BAR))
+        answer = get()
+        whole = len(answer.content) / 1024
+        sent = int(answer.headers["Content-Length"]) / 1024
+        rows.append(Row(f"{name}, {LIMIT} rows as they are sent", "KiB", [sent], "as JSON", [whole]))
+        return rows
+
+
+def _asked(**asked: Any) -> dict[str, Any]:
+    from benchmarks.many_sessions import PROJECT
+
+    return {"project": PROJECT, "limit": LIMIT, **asked}
+
+
+def _timed(get: Callable[..., Any], asked: Asked) -> float:
+    started = time.perf_counter()
+    get(**asked)
+    return (time.perf_counter() - started) * 1e3
+
+
+def _cursor(get: Callable[..., Any], sort: str, page: int) -> str:
+    """Where the page of 50 rows with this number begins, the first being 1."""
+    cursor: dict[str, str] = {}
+    for start in range(0, (page - 1) * 50, 1_000):
+        limit = min(1_000, (page - 1) * 50 - start)
+        cursor = {"cursor": get(sort=sort, limit=limit, **cursor).json()["next"]}
+    return cursor["cursor"]
+
+
+def _bar_row(what: str, taken: list[float], bar: float, unit: str = "ms") -> Row:
+    return Row(what, unit, taken, bar=f"≤ {bar:,.0f} {unit}", met=median(taken) <= bar)
+
+
+def _long_session(server: Any, points: int) -> str:
+    """A session with one graph of so many points."""
+    import math
+
+    from benchmarks.many_sessions import PROJECT
+    from tests.support.batches import Writing
+
+    writing = Writing(server, project=PROJECT, tag="long", created_at=time.time() - 86_400)
+    graph = writing.graph("long curve")
+    for start in range(0, points, 50_000):
+        xs = list(range(start, start + 50_000))
+        writing.points(graph, xs, [1e9 + x / 1000 for x in xs], loss=[math.exp(-x / 3e5) + math.sin(x) / 9 for x in xs])
+    return writing.session
+
+
+# in Chromium
+
+WATCH = """
+window.measured = {};
+const look = () => {
+  const body = document.querySelector('#sessions tbody');
+  const { measured } = window;
+  const note = (name) => requestAnimationFrame(() => { measured[name] ??= performance.now(); });
+  if (!('rows' in measured) && body?.querySelector('tr[data-session]')) note('rows');
+  const card = document.querySelector('.card[data-graph-title="long curve"]');
+  if (!('chart' in measured) && card && Object.values(card.losswise.data()).some((names) => names.loss?.x.length))
+    note('chart');
+  requestAnimationFrame(look);
+};
+requestAnimationFrame(look);
+"""
+REDRAWN = """
+([act, given]) => new Promise((done) => {
+  const rows = () => [...document.querySelectorAll('#sessions tr[data-session]')];
+  const ids = () => rows().map((row) => row.dataset.session).join();
+  const before = ids();
+  const started = performance.now();
+  if (act === 'click') document.querySelector(given).click();
+  else {
+    const field = document.querySelector('#search');
+    field.value = given;
+    field.dispatchEvent(new InputEvent('input', { bubbles: true }));
+  }
+  const look = () => {
+    if (ids() !== before) requestAnimationFrame(() => done(performance.now() - started));
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+})
+"""
+SCRIPT_BYTES = """
+() => performance.getEntriesByType('resource').filter((entry) => entry.name.endsWith('.js'))
+  .reduce((sum, entry) => sum + entry.decodedBodySize, 0)
+"""
+
+
+def _pages(server: Any, name: str, repeats: int, long_session: str) -> list[Row]:
+    with _browser_page(server) as (page, address):
+        first, chart, sorts, filters, scripts = [], [], [], [], []
+        for number in range(repeats):
+            page.goto(address)
+            first.append(_noted(page, "rows"))
+            page.wait_for_timeout(1_000)
+            for title in ("min(train_loss)", "Tag", "max(val_accuracy)", "Elapsed"):
+                header = f'#sessions th[title="{title}"] button'
+                sorts.append(page.evaluate(REDRAWN, ["click", header]))
+                page.wait_for_timeout(200)
+            for word in (f"resnet18-{number}", "vit", "zirconium", ""):
+                filters.append(page.evaluate(REDRAWN, ["type", word]))
+                page.wait_for_timeout(200)
+            page.goto(f"{address}?s={long_session}")
+            chart.append(_noted(page, "chart"))
+            scripts.append(page.evaluate(SCRIPT_BYTES) / 1e3)
+            page.goto("about:blank")
+    return [
+        _bar_row(f"{name}, navigation to the first rows drawn", first, FIRST_BAR),
+        _bar_row(f"{name}, click on a header to the rows drawn", sorts, BAR),
+        _bar_row(f"{name}, a change of the filter to the rows drawn", filters, BAR),
+        _bar_row(f"{name}, navigation to a first chart of 1,000,000 points", chart, CHART_BAR),
+        _bar_row(f"{name}, JavaScript of the page", scripts, SCRIPT_BAR, "kB"),
+    ]
+
+
+def _noted(page: Any, name: str) -> float:
+    page.wait_for_function(f"() => window.measured?.{name}")
+    return float(page.evaluate(f"() => window.measured.{name}"))
+
+
+@contextlib.contextmanager
+def _browser_page(server: Any) -> Iterator[tuple[Any, str]]:
+    """A page of the admin, signed in, that notes when rows and charts are there; and the project's address."""
+    from playwright.sync_api import sync_playwright
+
+    from benchmarks.many_sessions import PROJECT
+    from tests.browser.conftest import ARGUMENTS
+
+    [project] = [one["id"] for one in server.get("/api/v2/projects")["projects"] if one["name"] == PROJECT]
+    own = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=own, args=ARGUMENTS)
+        try:
+            page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
+            page.goto(server.sign_in_link())
+            page.wait_for_url("**/projects/*")
+            page.add_init_script(WATCH)
+            yield page, f"{server.url}/projects/{project}"
+        finally:
+            chromium.close()
+
+
+if __name__ == "__main__":
+    from benchmarks.__main__ import main
+
+    sys.exit(main(names=("table",)))
