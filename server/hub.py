@@ -7,10 +7,9 @@ a page that misses some sees the gap in the versions, or a `hello`, and asks aga
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import asdict
 
 from flask import Flask
@@ -20,50 +19,16 @@ from .database import is_sqlite
 from .extensions import db
 from .listener import listen
 from .live import Change
-from .liveevents import Sent, event
+from .liveevents import Sent
+from .streams import Subscriber
 
 POINTS_EVERY = 0.1
 ROWS_EVERY = 0.25
-KEEP_ALIVE = 15.0
-QUEUE_MOST = 500
-
-
-class Subscriber:
-    """One open stream: a bounded queue of events. A reader too slow for it is told to ask again instead."""
-
-    def __init__(self, project: int, sessions: frozenset[str]) -> None:
-        self.project = project
-        self.sessions = sessions
-        self._events: deque[str] = deque()
-        self._ready = threading.Condition()
-        self._closed = False
-        self.put(event("hello", {"time": time.time()}))
-
-    def put(self, text_: str) -> None:
-        with self._ready:
-            if len(self._events) >= QUEUE_MOST:
-                self._events.clear()
-                text_ = event("hello", {"time": time.time()})
-            self._events.append(text_)
-            self._ready.notify()
-
-    def close(self) -> None:
-        with self._ready:
-            self._closed = True
-            self._ready.notify()
-
-    def stream(self) -> Iterator[str]:
-        """Events as they come, a comment when it is quiet, until closed."""
-        yield "retry: 1000\n\n"
-        while True:
-            with self._ready:
-                if not self._events and not self._closed:
-                    self._ready.wait(KEEP_ALIVE)
-                if self._closed:
-                    return
-                waiting = "".join(self._events)
-                self._events.clear()
-            yield waiting or ": still here\n\n"
+ROWS_AT_ONCE = 5
+ROW_PAUSE = 0.01
+"""Seconds a row: where many sessions change, a hundred rows a second are told, and points come first."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks for readers that do not read."""
 
 
 class Hub:
@@ -75,13 +40,20 @@ class Hub:
         self._points: dict[int, Change] = {}
         self._rows: dict[int, Change] = {}
         self._due: dict[tuple[str, int], float] = {}
+        self._rows_from = 0.0
         self._sent: dict[int, Sent] = {}
         self._thread: threading.Thread | None = None
         self._closed = False
 
-    def subscribe(self, app: Flask, project: int, sessions: frozenset[str]) -> Subscriber | None:
+    def subscribe(
+        self,
+        app: Flask,
+        projects: frozenset[int],
+        sessions: frozenset[str] | None,
+        connection: socket.socket | None = None,
+    ) -> Subscriber | None:
         """A new subscriber, or None where there are as many as this process holds."""
-        subscriber = Subscriber(project, sessions)
+        subscriber = Subscriber(projects, sessions, connection)
         with self._changed:
             if self._closed or len(self._subscribers) >= app.config["LIVE_STREAMS"]:
                 return None
@@ -97,7 +69,7 @@ class Hub:
     def publish(self, change: Change) -> None:
         """Hand over a change; returns at once."""
         with self._changed:
-            if not any(subscriber.project == change.project for subscriber in self._subscribers):
+            if not any(change.project in subscriber.projects for subscriber in self._subscribers):
                 return
             for waiting in (self._points, self._rows):
                 self._keep(waiting, change)
@@ -120,7 +92,7 @@ class Hub:
     def resync(self) -> None:
         """Tell every page to ask again: this process may have missed something."""
         for subscriber in self._all():
-            subscriber.put(event("hello", {"time": time.time()}))
+            subscriber.ask_again()
 
     def close(self) -> None:
         """End every stream: the server is stopping."""
@@ -141,12 +113,15 @@ class Hub:
                 listen(app, self.publish, self.resync)
 
     def _run(self, app: Flask) -> None:
-        failed = False
+        failed, looked = False, time.monotonic()
         while not self._closed:
             points: list[Change] = []
             rows: list[Change] = []
             try:
                 points, rows = self._take()
+                if time.monotonic() - looked >= LOOK_EVERY:
+                    looked = time.monotonic()
+                    self._abandon_stuck()
                 with app.app_context():
                     self._deliver(points, rows)
                 failed = False
@@ -164,19 +139,33 @@ class Hub:
     def _take(self) -> tuple[list[Change], list[Change]]:
         """Wait for changes that are due: a session's points every 100 ms at most, its row every 250 ms."""
         with self._changed:
+            looked = time.monotonic()
             while True:
                 now = time.monotonic()
                 points = self._take_due("points", self._points, now, POINTS_EVERY)
-                rows = self._take_due("rows", self._rows, now, ROWS_EVERY)
+                rows = self._take_rows(now)
                 if points or rows:
                     return points, rows
-                waiting = [("points", key) for key in self._points] + [("rows", key) for key in self._rows]
-                soonest = min((self._due.get(place, now) for place in waiting), default=None)
-                self._changed.wait(None if soonest is None else max(0.001, soonest - now))
+                if now - looked >= LOOK_EVERY:
+                    return [], []
+                waiting = [self._due.get(("points", key), now) for key in self._points]
+                waiting += [max(self._rows_from, self._due.get(("rows", key), now)) for key in self._rows]
+                self._changed.wait(max(0.001, min([looked + LOOK_EVERY, *waiting]) - now))
 
-    def _take_due(self, what: str, waiting: dict[int, Change], now: float, every: float) -> list[Change]:
-        taken = []
+    def _take_rows(self, now: float) -> list[Change]:
+        if now < self._rows_from:
+            return []
+        rows = self._take_due("rows", self._rows, now, ROWS_EVERY, ROWS_AT_ONCE)
+        self._rows_from = now + len(rows) * ROW_PAUSE
+        return rows
+
+    def _take_due(
+        self, what: str, waiting: dict[int, Change], now: float, every: float, most: int | None = None
+    ) -> list[Change]:
+        taken: list[Change] = []
         for key in list(waiting):
+            if len(taken) == most:
+                break
             if self._due.get((what, key), now) <= now:
                 self._due[(what, key)] = now + every
                 taken.append(waiting.pop(key))
@@ -185,12 +174,14 @@ class Hub:
         return taken
 
     def _deliver(self, points: list[Change], rows: list[Change]) -> None:
+        """Each event is read and encoded once, whatever the number of its readers."""
         subscribers = self._all()
         for change in points:
             watching = [
                 subscriber
                 for subscriber in subscribers
-                if subscriber.project == change.project and change.session in subscriber.sessions
+                if change.project in subscriber.projects
+                and (subscriber.sessions is None or change.session in subscriber.sessions)
             ]
             if watching and not change.deleted:
                 body, self._sent[change.session_key] = liveevents.points_event(
@@ -198,12 +189,20 @@ class Hub:
                 )
                 self._put(watching, body)
         for change in rows:
-            watching = [subscriber for subscriber in subscribers if subscriber.project == change.project]
+            watching = [subscriber for subscriber in subscribers if change.project in subscriber.projects]
             if watching:
                 self._put(watching, liveevents.session_event(change))
+        if len(self._sent) > 10_000:
+            self._sent.clear()  # a session's next event may then hold points that were sent; pages tell by `to` and `n`
+
+    def _abandon_stuck(self) -> None:
+        now = time.monotonic()
+        for subscriber in self._all():
+            if subscriber.is_stuck(now):
+                subscriber.abandon()
 
     @staticmethod
-    def _put(subscribers: list[Subscriber], body: str | None) -> None:
+    def _put(subscribers: list[Subscriber], body: bytes | None) -> None:
         if body is not None:
             for subscriber in subscribers:
                 subscriber.put(body)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any, NamedTuple
 
@@ -12,8 +11,10 @@ from . import pointstore
 from .database import reading
 from .live import Change
 from .sessionlist import read_session_row
+from .streams import event
 
 POINTS_MOST = 200
+EVENT_POINTS_MOST = 2_000
 
 
 class Sent(NamedTuple):
@@ -23,29 +24,23 @@ class Sent(NamedTuple):
     arrivals: int
 
 
-def event(name: str, data: Any) -> str:
-    """A server-sent event. `data` is JSON text or a value."""
-    body = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"))
-    return f"event: {name}\ndata: {body}\n\n"
-
-
-def session_event(change: Change) -> str:
-    """The session's row as the table shows it, or that it is gone."""
+def session_event(change: Change) -> bytes:
+    """The session's row as the table shows it, with its project's id, or that it is gone."""
     if not change.deleted:
         with reading() as connection:
             row = read_session_row(connection, change.session, time.time())
         if row is not None:
-            return event("session", row)
-    return event("deleted", {"id": change.session})
+            return event("session", {**row, "project_id": change.project})
+    return event("deleted", {"id": change.session, "project_id": change.project})
 
 
-def points_event(change: Change, sent: Sent | None) -> tuple[str | None, Sent]:
+def points_event(change: Change, sent: Sent | None) -> tuple[bytes | None, Sent]:
     """The points that came with the change and after what was `sent`; also what is sent now.
 
     The version is read together with the points, so it may be later than the change's. Each point carries its
     number of arrival, `n`: a page that asked for the series in between takes those that it does not have. Where
     graphs are too many to name, or points were taken back, `graphs` is None, and so is a graph with too many
-    points: the page asks for the series again.
+    points, alone or with those before it: the page asks for the series again.
     """
     with reading() as connection:
         now = Sent(*_version(connection, change.session_key))
@@ -56,10 +51,13 @@ def points_event(change: Change, sent: Sent | None) -> tuple[str | None, Sent]:
             start, first_arrival = sent.version, sent.arrivals
         graphs: dict[str, Any] | None = None
         if change.graphs is not None and not change.rewound:
-            graphs = {
-                graph: _new_points(connection, change.session_key, int(number), lowest, first_arrival)
-                for number, (graph, lowest) in change.graphs.items()
-            }
+            graphs, left = {}, EVENT_POINTS_MOST
+            for number, (graph, lowest) in change.graphs.items():
+                most = min(left, POINTS_MOST)
+                count, graphs[graph] = _new_points(
+                    connection, change.session_key, int(number), lowest, first_arrival, most
+                )
+                left -= count
     body = {
         "session": change.session,
         "from": start,
@@ -77,8 +75,9 @@ def _version(connection: Connection, session_key: int) -> tuple[int, int]:
 
 
 def _new_points(
-    connection: Connection, session_key: int, number: int, lowest: int, first_arrival: int
-) -> dict[str, Any] | None:
+    connection: Connection, session_key: int, number: int, lowest: int, first_arrival: int, most: int
+) -> tuple[int, dict[str, Any] | None]:
+    """How many points are told of a graph, and they; 0 and None where there are more than `most`."""
     points = pointstore.select(
         connection,
         session_key,
@@ -87,7 +86,7 @@ def _new_points(
         "LIMIT :most",
         lowest=lowest,
         first_arrival=first_arrival,
-        most=POINTS_MOST + 1,
+        most=most + 1,
     )
     series: dict[str, dict[str, list[Any]]] = {}
     count = 0
@@ -97,4 +96,4 @@ def _new_points(
             columns = series.setdefault(name, {"x": [], "y": [], "t": [], "n": []})
             for column, part in zip(("x", "y", "t", "n"), (x, value, t, arrival), strict=True):
                 columns[column].append(part)
-    return {"series": series} if count <= POINTS_MOST else None
+    return (count, {"series": series}) if count <= most else (0, None)

@@ -1,4 +1,4 @@
-"""GET /live: server-sent events of a project and of the sessions that the page shows."""
+"""GET /live: server-sent events of projects and of the sessions that the page shows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
+from ..access import readable_projects
 from ..extensions import db
-from ..hub import Subscriber, hub
+from ..hub import hub
 from ..refused import Refused
+from ..streams import Subscriber
 from .asking import asked_projects, require_access
 
 bp = Blueprint("live", __name__)
@@ -17,13 +19,11 @@ bp = Blueprint("live", __name__)
 
 @bp.get("/live")
 def live() -> Any:
-    projects = asked_projects(require_access())
-    if len(projects) != 1:
-        raise Refused(400, "bad_request", "name one project as project_id=")
+    projects = _asked_projects()
     # a stream lives for hours: it must not keep the connection that looked up who asks
     db.session.remove()
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    subscriber = hub.subscribe(app, projects[0], frozenset(request.args.getlist("session")))
+    subscriber = hub.subscribe(app, projects, _asked_sessions(), request.environ.get("gunicorn.socket"))
     if subscriber is None:
         raise Refused(503, "full", "as many pages as this server holds are listening; ask every 2 s instead")
     return Response(
@@ -31,6 +31,27 @@ def live() -> Any:
         mimetype="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+def _asked_projects() -> frozenset[int]:
+    """The projects named that may be read; those that may not are left out, unless nothing else is asked for."""
+    access = require_access()
+    if len(request.args.getlist("project_id")) < 2:
+        projects = asked_projects(access)
+        if len(projects) != 1:
+            raise Refused(400, "bad_request", "name a project as project_id=, or several")
+        return frozenset(projects)
+    wanted = set(request.args.getlist("project_id"))
+    found = frozenset(project.id for project in readable_projects(access) if str(project.id) in wanted)
+    if not found:
+        raise Refused(404, "unknown_project", "there is no such project")
+    return found
+
+
+def _asked_sessions() -> frozenset[str] | None:
+    """Whose points are asked for: ids, with commas or one a parameter; None for `*`, all of the projects."""
+    named = {name for part in request.args.getlist("session") for name in part.split(",")}
+    return None if "*" in named else frozenset(named)
 
 
 class _Stream:
@@ -41,7 +62,7 @@ class _Stream:
         self._events = subscriber.stream()
 
     def __iter__(self) -> Iterator[bytes]:
-        return (text.encode() for text in self._events)
+        return self._events
 
     def close(self) -> None:
         hub.unsubscribe(self._subscriber)

@@ -96,7 +96,7 @@ def test_new_sessions_status_and_deletion_are_pushed(server: Server) -> None:
     run.end("failed", reason="error")
     stream.wait("session", lambda data: data["id"] == run.session and data["status"] == "failed")
     server.request("DELETE", f"/api/v2/sessions/{run.session}")
-    assert stream.wait("deleted") == {"id": run.session}
+    assert stream.wait("deleted") == {"id": run.session, "project_id": project_id(server)}
     stream.close()
 
 
@@ -115,9 +115,33 @@ def test_other_projects_and_unselected_points_are_not_pushed(server: Server) -> 
     stream.close()
 
 
+def test_a_stream_of_two_projects_says_which_a_session_is_of(server: Server) -> None:
+    first, second = Writing(server, project="one"), Writing(server, project="two")
+    ids = [project_id(server, name) for name in ("one", "two")]
+    stream = Stream(server, project_id=[*ids, 10**6], session=f"{first.session},{second.session}")
+    assert stream.wait("hello")["projects"] == ids
+    for run, id_ in zip((first, second), ids, strict=True):
+        graph = run.graph()
+        run.points(graph, [7], a=[1.0])
+        assert stream.wait("points", lambda data: data["graphs"])["session"] == run.session
+        assert stream.wait("session", lambda data: data["last_x"] == 7)["project_id"] == id_
+    stream.close()
+
+
+def test_all_points_of_a_project_can_be_asked_for(server: Server) -> None:
+    here, there = Writing(server, project="whole"), Writing(server, project="other")
+    stream = Stream(server, project_id=project_id(server, "whole"), session="*")
+    stream.wait("hello")
+    for run in (there, here):
+        run.points(run.graph(), [0], a=[1.0])
+    assert stream.wait("points")["session"] == here.session
+    stream.close()
+
+
 def test_who_may_listen(server: Server) -> None:
     assert server.request("GET", "/live", key="wrong").status_code == 401
     assert server.request("GET", "/live", params={"project_id": 10**6}).status_code == 404
+    assert server.request("GET", "/live", params={"project_id": [10**6, 10**7]}).status_code == 404
     assert server.request("GET", "/live", params={"project_id": "x"}).status_code == 400
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from losswise_server import create_app, hub, listener, liveevents, sweep
+from losswise_server import create_app, hub, listener, liveevents, streams, sweep
 from losswise_server.config import load_settings
 from losswise_server.live import Change
 
@@ -61,19 +61,19 @@ def test_the_sweep_survives_whatever_happens(
     ]
 
 
-def names(subscriber: hub.Subscriber) -> list[str]:
-    return [text.partition("\n")[0].removeprefix("event: ") for text in list(subscriber._events)]
+def names(subscriber: streams.Subscriber) -> list[str]:
+    return [event.partition(b"\n")[0].decode().removeprefix("event: ") for event in list(subscriber._events)]
 
 
 @pytest.mark.parametrize("where", ["session_event", "_take"])
 def test_an_event_that_could_not_be_read_comes_later(app: Flask, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
     here = hub.Hub()
-    read = fails_first(1, lambda change: liveevents.event("session", change.session))
+    read = fails_first(1, lambda change: streams.event("session", change.session))
     if where == "_take":
         monkeypatch.setattr(here, "_take", fails_first(1, here._take))
-        read = fails_first(0, lambda change: liveevents.event("session", change.session))
+        read = fails_first(0, lambda change: streams.event("session", change.session))
     monkeypatch.setattr(liveevents, "session_event", read)
-    subscriber = here.subscribe(app, CHANGE.project, frozenset())
+    subscriber = here.subscribe(app, frozenset((CHANGE.project,)), frozenset())
     assert subscriber is not None
     here.publish(CHANGE)
     eventually(lambda: names(subscriber)[-1] == "session")
@@ -85,8 +85,8 @@ def test_an_event_that_could_not_be_read_comes_later(app: Flask, monkeypatch: py
 
 def test_what_can_never_be_read_is_given_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     here = hub.Hub()
-    monkeypatch.setattr(liveevents, "session_event", fails_first(2, lambda change: liveevents.event("session", "next")))
-    subscriber = here.subscribe(app, CHANGE.project, frozenset())
+    monkeypatch.setattr(liveevents, "session_event", fails_first(2, lambda change: streams.event("session", "next")))
+    subscriber = here.subscribe(app, frozenset((CHANGE.project,)), frozenset())
     assert subscriber is not None
     here.publish(CHANGE)
     eventually(lambda: names(subscriber) == ["hello", "hello", "hello"])
