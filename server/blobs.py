@@ -7,6 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from .database import is_sqlite
 from .models import Blob
+from .parts import hold_session
 
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -16,7 +17,8 @@ _SIGNATURES = (
 
 
 def store(connection: Connection, session_key: int, sha256: str, data: bytes) -> None:
-    """Keep the bytes; the same bytes twice are kept once."""
+    """Keep the bytes; the same bytes twice are kept once. Raises Refused where the session is deleted."""
+    hold_session(connection, session_key)
     insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
     values = {"session_key": session_key, "sha256": sha256, "data": data}
     connection.execute(insert(Blob.__table__).values(**values).on_conflict_do_nothing())

@@ -1,4 +1,4 @@
-"""Taking a session away, with all that belongs to it; its id is kept, so that a running client is told."""
+"""Taking a session away. Its id is kept, so that a running client is told; its rows go in the background."""
 
 from __future__ import annotations
 
@@ -7,38 +7,19 @@ import time
 from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from . import live
+from . import freeing, live
 from .database import is_sqlite, writing
-from .models import (
-    Blob,
-    DeletedSession,
-    Graph,
-    Image,
-    ImageSequence,
-    Session,
-    SessionFacts,
-    TextEntry,
-    Writer,
-    points,
-    summaries,
-)
-
-PARTS = (
-    points,
-    summaries,
-    *(model.__table__ for model in (Blob, Graph, Image, ImageSequence, SessionFacts, TextEntry, Writer)),
-)
+from .models import DeletedSession, Session
 
 
 def delete_session(session_id: str) -> None:
-    """Delete the session; nothing happens where there is none."""
+    """Delete the session; nothing happens where there is none. Nothing that belongs to it can be reached any more."""
     table = Session.__table__
     with writing() as connection:
         row = connection.execute(select(table).where(table.c.id == session_id).with_for_update()).first()
         if row is None:
             return
-        for part in PARTS:
-            connection.execute(delete(part).where(part.c.session_key == row.key))
+        freeing.mark(connection, row.key)
         connection.execute(delete(table).where(table.c.key == row.key))
         insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
         connection.execute(
@@ -54,3 +35,4 @@ def delete_session(session_id: str) -> None:
         )
         live.notify(connection, change)
     live.committed(change)
+    freeing.freer.nudge()

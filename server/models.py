@@ -274,3 +274,11 @@ class Blob(db.Model):  # type: ignore[name-defined]
     session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     data: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+
+
+class Freeing(db.Model):  # type: ignore[name-defined]
+    """The key of a deleted session of which rows are still there: see freeing.py."""
+
+    __tablename__ = "freeing"
+
+    session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -12,8 +12,9 @@ from flask import Flask
 
 from . import create_app
 from .config import Settings
+from .freeing import freer
 from .hub import hub
-from .sweep import start_sweeping
+from .sweep import sweeper
 
 REQUEST_THREADS = 16
 STREAMS = 200
@@ -31,7 +32,8 @@ def serve(settings: Settings, listener: socket.socket, *, workers: int, on_ready
 def _worker_app(settings: Settings, streams: int) -> Flask:
     """The application of one process, with its background threads."""
     app = create_app(settings, LIVE_STREAMS=streams)
-    start_sweeping(app)
+    sweeper.start(app)
+    freer.start(app)
     return app
 
 

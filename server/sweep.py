@@ -2,36 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
-from flask import Flask
 from sqlalchemy import select, text, update
 
 from . import live, status
+from .background import Chore
 from .database import is_sqlite, reading, writing
 from .models import Session
 
 EVERY = 5.0
 SWEEP_LOCK = 0x10552
-
-
-def start_sweeping(app: Flask) -> threading.Thread:
-    """Start the thread that sweeps every five seconds."""
-    thread = threading.Thread(target=_run, args=(app,), name="losswise-sweep", daemon=True)
-    thread.start()
-    return thread
-
-
-def _run(app: Flask) -> None:
-    while True:
-        time.sleep(EVERY)
-        try:
-            with app.app_context():
-                sweep(time.time())
-        except Exception as error:  # whatever it was: nobody else would find the silent sessions
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            app.logger.warning("silent sessions could not be looked for: %s", reason)
 
 
 def sweep(now: float) -> int:
@@ -74,3 +55,6 @@ def sweep(now: float) -> int:
     for change in changes:
         live.committed(change)
     return len(changes)
+
+
+sweeper = Chore("losswise-sweep", EVERY, lambda: sweep(time.time()), "silent sessions could not be looked for")

@@ -16,6 +16,7 @@ from . import blobs
 from .database import writing
 from .extensions import db
 from .models import Graph, ImageSequence, Session
+from .parts import hold_session
 from .refused import Refused
 
 # a v1 client's `env` is a map of whatever it found: what may be a secret is dropped
@@ -139,6 +140,7 @@ def store_sequence(session_key: int, body: Mapping[str, Any]) -> str:
     id_ = format_.new_id()
     db.session.rollback()
     with writing() as connection:
+        hold_session(connection, session_key)
         connection.execute(
             ImageSequence.__table__.insert().values(id=id_, session_key=session_key, name=_words(body.get("name")), x=x)
         )

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from losswise_server import create_app, hub, listener, liveevents, streams, sweep
+from losswise_server import create_app, freeing, hub, listener, liveevents, streams, sweep
+from losswise_server.background import Chore
 from losswise_server.config import load_settings
 from losswise_server.live import Change
 
@@ -46,19 +47,20 @@ def clock(wait: Callable[[float], None]) -> Any:
     return types.SimpleNamespace(time=lambda: 0.0, monotonic=lambda: 0.0, sleep=wait)
 
 
-def test_the_sweep_survives_whatever_happens(
-    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    swept, go = threading.Event(), threading.Semaphore(2)
-    monkeypatch.setattr(sweep, "time", clock(lambda seconds: go.acquire()))
-    monkeypatch.setattr(sweep, "sweep", fails_first(1, lambda now: swept.set()))
+@pytest.mark.parametrize("chore", [sweep.sweeper, freeing.freer])
+def test_a_chore_survives_whatever_happens(app: Flask, chore: Chore, caplog: pytest.LogCaptureFixture) -> None:
+    done, never = threading.Event(), threading.Event()
+
+    def work() -> None:
+        done.set()
+        never.wait()
+
     with caplog.at_level(logging.WARNING):
-        thread = sweep.start_sweeping(app)
-        assert swept.wait(10)
+        thread = Chore(chore.name, 0.01, fails_first(1, work), chore.failing).start(app)
+        assert done.wait(10)
     assert thread.is_alive()
-    assert [record.getMessage() for record in caplog.records] == [
-        "silent sessions could not be looked for: ValueError: surprise in two lines"
-    ]
+    [said] = [record.getMessage() for record in caplog.records]
+    assert said == f"{chore.failing}: ValueError: surprise in two lines"
 
 
 def names(subscriber: streams.Subscriber) -> list[str]:
