@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
+import psycopg2
 from flask import Flask, Response, jsonify, render_template, request
-from sqlalchemy.exc import DataError, DBAPIError, ProgrammingError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DataError, ProgrammingError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from .outages import outage
 from .refused import Refused
 
 TITLES = {
@@ -27,9 +29,13 @@ CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_fo
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Refused, lambda error: answer(error.status, error.code, error.message))
-    app.register_error_handler(SQLAlchemyError, _database_error)
-    for error in (DataError, ProgrammingError, OverflowError):
-        app.register_error_handler(error, _out_of_range)
+    # the drivers' own too: points are written through their cursors
+    databases: tuple[type[Exception], ...] = (SQLAlchemyError, sqlite3.Error, psycopg2.Error)
+    ranges: tuple[type[Exception], ...] = (DataError, ProgrammingError, OverflowError)
+    for kind in databases:
+        app.register_error_handler(kind, _database_error)
+    for kind in ranges:
+        app.register_error_handler(kind, _out_of_range)
     app.register_error_handler(Exception, _crash)
 
 
@@ -56,15 +62,13 @@ def _http_error(error: HTTPException) -> Any:
     return answer(status, CODES.get(status, error.name.lower().replace(" ", "_")), message)
 
 
-def _database_error(error: SQLAlchemyError) -> Any:
+def _database_error(error: Exception) -> Any:
     from flask import current_app
 
-    busy = isinstance(error, PoolTimeoutError) or (
-        isinstance(error, DBAPIError) and (error.connection_invalidated or _away(error))
-    )
-    current_app.logger.error("database error: %s", str(error)[:2_000], exc_info=not busy)
-    if busy:
-        return answer(503, "unavailable", "The database does not answer now; try again in a moment.")
+    passing = outage(error)
+    current_app.logger.error("database error: %s", str(error)[:2_000], exc_info=passing is None)
+    if passing is not None:
+        return answer(503, "unavailable", passing)
     return answer(500, "server_error", "The server could not do that; its log says why.")
 
 
@@ -73,13 +77,6 @@ def _out_of_range(error: Exception) -> Any:
     if request.method not in ("GET", "HEAD"):
         return _crash(error)
     return answer(400, "bad_request", "A value in the question is out of range, or of the wrong kind.")
-
-
-def _away(error: DBAPIError) -> bool:
-    words = str(error.orig).lower()
-    return type(error.orig).__name__ == "OperationalError" and any(
-        word in words for word in ("connect", "locked", "terminat", "shut", "starting up", "closed")
-    )
 
 
 def _crash(error: Exception) -> Any:

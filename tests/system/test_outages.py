@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,21 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import DATABASES, database_url
-from tests.support.server import Server, clean_environment, eventually
+from tests.support.server import Server, eventually
 from tests.support.stream import Stream
-
-SCRIPT = """
-import sys, time
-import losswise
-
-steps, pause = int(sys.argv[1]), float(sys.argv[2])
-with losswise.Session(tag="outage", max_iter=steps, track_git=False) as session:
-    print(session.id, flush=True)
-    graph = session.graph("loss", kind="min")
-    for x in range(steps):
-        graph.append(x, {"train_loss": 1 / (x + 1), "x": x})
-        time.sleep(pause)
-"""
+from tests.support.training import arrived, train
 
 
 @pytest.fixture
@@ -36,30 +22,6 @@ def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     yield made
     for server in made:
         server.kill()
-
-
-def train(server: Server, folder: Path, steps: int, pause: float) -> tuple[subprocess.Popen[str], str]:
-    """A training script in a process of its own, and its session's id."""
-    folder.mkdir(exist_ok=True)
-    script = folder / "train.py"
-    script.write_text(SCRIPT)
-    process = subprocess.Popen(
-        [sys.executable, script, str(steps), str(pause)],
-        env=clean_environment(folder, LW_API_KEY=server.api_key, LW_BASE_URL=server.url),
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    return process, process.stdout.readline().strip()
-
-
-def arrived(server: Server, session: str) -> list[int]:
-    [graph] = server.session(session)["graphs"]
-    points = server.points(graph["id"])["train_loss"]
-    assert points["y"] == [1 / (x + 1) for x in points["x"]]
-    return points["x"]
 
 
 @pytest.mark.full
