@@ -10,6 +10,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 
 from flask import Flask
@@ -27,8 +28,8 @@ ROWS_EVERY = 0.25
 ROWS_AT_ONCE = 5
 ROW_PAUSE = 0.01
 """Seconds a row: where many sessions change, a hundred rows a second are told, and points come first."""
-LOOK_EVERY = 5.0
-"""Seconds between two looks for readers that do not read."""
+LOOK_EVERY = 1.0
+"""Seconds between two looks for readers that are gone."""
 
 
 class Hub:
@@ -40,7 +41,7 @@ class Hub:
         self._points: dict[int, Change] = {}
         self._rows: dict[int, Change] = {}
         self._due: dict[tuple[str, int], float] = {}
-        self._rows_from = 0.0
+        self._rows_from = self._looks_at = 0.0
         self._sent: dict[int, Sent] = {}
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -55,9 +56,12 @@ class Hub:
         """A new subscriber, or None where there are as many as this process holds."""
         subscriber = Subscriber(projects, sessions, connection)
         with self._changed:
+            if len(self._subscribers) >= app.config["LIVE_STREAMS"]:
+                self._drop_gone(self._subscribers)
             if self._closed or len(self._subscribers) >= app.config["LIVE_STREAMS"]:
                 return None
             self._subscribers.add(subscriber)
+            self._changed.notify()
             if self._thread is None:
                 self._start(app)
         return subscriber
@@ -113,15 +117,15 @@ class Hub:
                 listen(app, self.publish, self.resync)
 
     def _run(self, app: Flask) -> None:
-        failed, looked = False, time.monotonic()
+        failed = False
         while not self._closed:
             points: list[Change] = []
             rows: list[Change] = []
             try:
                 points, rows = self._take()
-                if time.monotonic() - looked >= LOOK_EVERY:
-                    looked = time.monotonic()
-                    self._abandon_stuck()
+                if time.monotonic() >= self._looks_at:
+                    self._looks_at = time.monotonic() + LOOK_EVERY
+                    self._drop_gone(self._all())
                 with app.app_context():
                     self._deliver(points, rows)
                 failed = False
@@ -139,18 +143,16 @@ class Hub:
     def _take(self) -> tuple[list[Change], list[Change]]:
         """Wait for changes that are due: a session's points every 100 ms at most, its row every 250 ms."""
         with self._changed:
-            looked = time.monotonic()
             while True:
                 now = time.monotonic()
                 points = self._take_due("points", self._points, now, POINTS_EVERY)
                 rows = self._take_rows(now)
-                if points or rows:
+                if points or rows or (self._subscribers and now >= self._looks_at):
                     return points, rows
-                if now - looked >= LOOK_EVERY:
-                    return [], []
                 waiting = [self._due.get(("points", key), now) for key in self._points]
                 waiting += [max(self._rows_from, self._due.get(("rows", key), now)) for key in self._rows]
-                self._changed.wait(max(0.001, min([looked + LOOK_EVERY, *waiting]) - now))
+                waiting += [self._looks_at] if self._subscribers else []
+                self._changed.wait(max(0.001, min(waiting) - now) if waiting else None)
 
     def _take_rows(self, now: float) -> list[Change]:
         if now < self._rows_from:
@@ -195,11 +197,13 @@ class Hub:
         if len(self._sent) > 10_000:
             self._sent.clear()  # a session's next event may then hold points that were sent; pages tell by `to` and `n`
 
-    def _abandon_stuck(self) -> None:
+    def _drop_gone(self, subscribers: Iterable[Subscriber]) -> None:
+        """Their threads are free within a moment, not when the next event finds the connection closed."""
         now = time.monotonic()
-        for subscriber in self._all():
-            if subscriber.is_stuck(now):
-                subscriber.abandon()
+        gone = [subscriber for subscriber in subscribers if subscriber.is_gone(now)]
+        for subscriber in gone:
+            subscriber.abandon()
+            self.unsubscribe(subscriber)
 
     @staticmethod
     def _put(subscribers: list[Subscriber], body: bytes | None) -> None:

@@ -72,10 +72,19 @@ class Subscriber:
             self._closed = True
             self._ready.notify()
 
-    def is_stuck(self, now: float) -> bool:
-        """Whether its reader has taken nothing for so long that its thread is wanted back."""
+    def is_gone(self, now: float) -> bool:
+        """Whether the reader has hung up, or has taken nothing for so long that its thread is wanted back."""
         since = self._sending_since
-        return since is not None and now - since > SEND_MOST
+        if since is not None and now - since > SEND_MOST:
+            return True
+        if self._connection is None:
+            return False
+        try:
+            return self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def abandon(self) -> None:
         """End the connection; the thread that sends to it gets an error."""

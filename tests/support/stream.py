@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -63,3 +64,38 @@ class Stream:
     def close(self) -> None:
         """Stop at the next line. (Closing here would wait for it: the other thread is reading.)"""
         self._closed = True
+
+
+class SilentStream:
+    """A stream whose reader does nothing. `status` is the answer's, `head` all that came with it."""
+
+    def __init__(self, server: Server, path: str, receive_bytes: int | None = None) -> None:
+        self.socket = socket.socket()
+        if receive_bytes is not None:  # before it connects: afterwards the window is larger already
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self.socket.settimeout(30)
+        self.socket.connect(("127.0.0.1", server.port))
+        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {server.api_key}\r\n\r\n"
+        self.socket.sendall(request.encode())
+        self.head = b""
+        while b"\r\n\r\n" not in self.head:
+            part = self.socket.recv(4096)
+            if not part:
+                raise AssertionError(f"the server closed after {self.head!r}")
+            self.head += part
+        self.status = int(self.head.split(b" ", 2)[1])
+
+    def read(self, until: bytes, timeout: float = 20.0) -> bytes:
+        """All that comes up to these bytes, or the end of the connection."""
+        deadline = time.monotonic() + timeout
+        data = b""
+        while until not in data:
+            self.socket.settimeout(max(0.01, deadline - time.monotonic()))
+            part = self.socket.recv(65_536)
+            if not part:
+                break
+            data += part
+        return data
+
+    def close(self) -> None:
+        self.socket.close()

@@ -1,67 +1,133 @@
-// The stream of what happens, by server-sent events. Where there is none, the page asks every two seconds and says so.
+// What happens, as it happens. All tabs share one stream (feed.js); where there is none, the page asks every two seconds
+// and says so.
 import { emit, project, state } from './state.js';
 
 const ASK_EVERY = 2000;
-const RETRY_EVERY = 15_000;
 const PATIENCE = 2500;
+const SIGN_EVERY = 2000;
+const TAKEN_EVERY = 50;
+const WORKER = 'losswise 1'; // another name where what is said changes: pages of two versions may be open
 
 /**
- * handlers: hello(), session(S), deleted(id), points(event), poll() -> promise, called while there is no stream.
+ * handlers: hello(), session(S), deleted(D), points(event), poll() -> promise, called while there is no stream.
  * Emits 'live' with connecting | live | reconnecting | polling | unreachable.
  */
 export class Live {
   constructor(handlers) {
     this.handlers = handlers;
-    this.source = null;
-    this.asking = 0;
-    this.retry = 0;
-    this.impatient = 0;
+    this.port = null;
+    this.isAlone = false;
+    this.asking = this.impatient = this.sign = 0;
     this.said = '';
     addEventListener('pagehide', () => this.close());
     addEventListener('pageshow', (event) => event.persisted && this.open());
-    addEventListener('online', () => this.said !== 'live' && this.open());
+    addEventListener('online', () => this.said !== 'live' && this.post({ name: 'again' }));
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) return;
+      if (this.isLate) this.catchUp();
+      if (this.port) this.giveSign();
+    });
   }
 
-  /** Follow the project, and the points of the selected sessions. The old stream goes on until the new one speaks. */
+  /** Follow the project, and the points of the selected sessions. */
   open() {
-    clearTimeout(this.retry);
-    this.next?.close();
-    const query = new URLSearchParams({ project_id: project });
-    for (const id of state.selected) query.append('session', id);
-    const source = new EventSource(`/live?${query}`);
-    this.next = source;
-    const listen = (name, act) => source.addEventListener(name, (event) => act(JSON.parse(event.data)));
-    listen('hello', (data) => this.begin(source, data));
-    listen('session', (data) => this.handlers.session(data));
-    listen('deleted', (data) => this.handlers.deleted(data.id));
-    listen('points', (data) => this.handlers.points(data));
-    source.addEventListener('error', () => this.trouble(source));
+    if (!this.port) this.connect();
+    this.follow();
   }
 
   close() {
-    this.source?.close();
-    this.next?.close();
+    this.leave();
     this.stopAsking();
   }
 
-  begin(source, data) {
-    if (this.source !== source) this.source?.close();
-    this.source = source;
-    state.skew = data.time - Date.now() / 1000;
+  connect() {
+    this.taken = this.unanswered = 0;
+    this.hasHeard = false;
+    this.port = this.isAlone ? this.ownFeed() : this.sharedFeed();
+    this.port.onmessage = ({ data }) => this.hear(data);
+    clearInterval(this.sign);
+    this.sign = setInterval(() => this.giveSign(), SIGN_EVERY);
+  }
+
+  sharedFeed() {
+    try {
+      const worker = new SharedWorker(new URL('./feedworker.js', import.meta.url), {
+        type: 'module',
+        name: WORKER,
+      });
+      const { port } = worker;
+      worker.addEventListener('error', () => port === this.port && this.beAlone());
+      return port;
+    } catch {
+      this.isAlone = true; // there are none here, or not for this page
+      return this.ownFeed();
+    }
+  }
+
+  ownFeed() {
+    const { port1, port2 } = new MessageChannel();
+    import('./feed.js').then(({ Feed }) => new Feed().add(port2));
+    return port1;
+  }
+
+  beAlone() {
+    this.isAlone = true;
+    this.leave();
+    this.open();
+  }
+
+  leave() {
+    clearInterval(this.sign);
+    this.post({ name: 'bye' });
+    this.port?.close();
+    this.port = null;
+  }
+
+  post(message) {
+    this.port?.postMessage(message);
+  }
+
+  follow() {
+    this.post({ name: 'follow', project, sessions: state.selected });
+  }
+
+  /** Say that this tab is there, and find out whether the worker is: it dies with the process that it was put in. */
+  giveSign() {
+    if (this.unanswered >= 2) {
+      if (!this.hasHeard) return this.beAlone();
+      this.leave();
+      this.connect();
+    }
+    this.unanswered += 1;
+    this.follow();
+  }
+
+  hear({ name, data }) {
+    this.unanswered = 0;
+    this.hasHeard = true;
+    if (name === 'here') return;
+    this.taken += 1;
+    if (this.taken % TAKEN_EVERY === 0) this.post({ name: 'taken', count: this.taken });
+    if (name === 'hello') this.begin(data);
+    else if (name === 'trouble') this.trouble();
+    else if (name === 'refused') this.startAsking();
+    else this.handlers[name](data);
+  }
+
+  begin({ skew }) {
+    state.skew = skew;
     this.stopAsking();
     this.say('live');
+    this.isLate = true;
+    if (!document.hidden) this.catchUp();
+  }
+
+  catchUp() {
+    this.isLate = false;
     this.handlers.hello();
   }
 
-  trouble(source) {
-    if (source !== this.next) return;
-    if (source.readyState === EventSource.CLOSED) {
-      // refused, as with 503 when the server has as many streams as it holds
-      this.source?.close();
-      this.startAsking();
-      this.retry = setTimeout(() => this.open(), RETRY_EVERY);
-      return;
-    }
+  trouble() {
     if (this.said === 'live' || this.said === '') this.say('reconnecting');
     this.impatient ||= setTimeout(() => this.startAsking(), PATIENCE);
   }
@@ -71,7 +137,7 @@ export class Live {
     const ask = async () => {
       try {
         await this.handlers.poll();
-        if (this.said === 'unreachable') this.open(); // it is back: do not wait for the next try
+        if (this.said === 'unreachable') this.post({ name: 'again' }); // it is back: do not wait for the next try
         if (this.asking) this.say('polling');
       } catch {
         if (this.asking) this.say('unreachable');

@@ -48,7 +48,7 @@ async function catchUpAll() {
 const live = new Live({
   hello: () => catchUpAll().catch(() => {}),
   session: absorb,
-  deleted: forget,
+  deleted: ({ id }) => forget(id),
   points: append,
   poll: catchUpAll,
 });
