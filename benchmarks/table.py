@@ -203,7 +203,7 @@ def _pages(server: Any, name: str, repeats: int, long_session: str) -> list[Row]
             page.goto(address)
             first.append(_noted(page, "rows"))
             page.wait_for_timeout(1_000)
-            for title in ("min(train_loss)", "Tag", "max(val_accuracy)", "Elapsed"):
+            for title in ("min(train_loss)", "Tag", "max(train_accuracy)", "Elapsed"):
                 header = f'#sessions th[title="{title}"] button'
                 sorts.append(page.evaluate(REDRAWN, ["click", header]))
                 page.wait_for_timeout(200)

@@ -2,55 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 import time
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-from sqlalchemy import (
-    Connection,
-    Float,
-    Row,
-    Select,
-    Text,
-    and_,
-    case,
-    cast,
-    false,
-    func,
-    literal,
-    null,
-    or_,
-    select,
-    type_coerce,
-)
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Connection, Row, Select, and_, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from losswise.records import INT64_MAX, INT64_MIN
-
-from . import statistics, status
-from .database import is_sqlite
+from . import sessionorder, statistics, status
 from .models import Graph, Project, Session, SessionFacts
+from .sessionorder import BadQuery
 
 LIMIT = 50
 LIMIT_MOST = 1_000
 FAILURE = 300
 """Characters that a list shows of what a session failed with."""
+STATUSES = ("active", "complete", "failed", "cancelled")
 
 _table = Session.__table__
 _columns = _table.c
-_STAT = re.compile(r"(min|max|last|count)\((.+)\)", re.DOTALL)
-
-
-class BadQuery(ValueError):
-    """A question that cannot be understood; the message says why."""
-
-
-Column = tuple[ColumnElement, bool]
+_shown = [column for column in _columns if column.name not in ("search", "pace", "rewinds", "seals", "arrivals")]
+_graph_shown = [
+    Graph.__table__.c[name] for name in ("session_key", "number", "id", "title", "kind", "xlabel", "ylabel")
+]
 
 
 def list_sessions(
@@ -68,44 +42,52 @@ def list_sessions(
     Raises BadQuery for a sort, status or cursor that cannot be understood.
     """
     sort = sort or "-created_at"
-    place = _read_cursor(cursor, sort) if cursor else None
-    now = place["now"] if place else time.time()
-    shown = _shown_status(now)
+    place = sessionorder.read_cursor(cursor, sort) if cursor else None
+    now = place.now if place else time.time()
+    if status_ and status_ not in STATUSES:
+        raise BadQuery(f"'status' is one of {', '.join(STATUSES)}, not {status_[:40]!r}")
     within = and_(_columns.project_id.in_(projects), *_matches(q))
-    counts = dict.fromkeys(("active", "complete", "failed", "cancelled"), 0)
-    counts.update(connection.execute(select(shown, func.count()).where(within).group_by(shown)).tuples().all())
+    counts = _counts(connection, within, now)
     if status_:
-        if status_ not in counts:
-            raise BadQuery(f"'status' is one of {', '.join(counts)}, not {status_[:40]!r}")
-        within = and_(within, shown == status_)
-    order = _order(connection, sort, now)
-    query = select(_table, *(expression.label(f"sort_{n}") for n, (expression, _) in enumerate(order)))
-    query = query.where(within)
-    if place:
-        query = query.where(_after(order, place["at"]))
-    rows = connection.execute(_ordered(query, order).limit(limit + 1)).all()
-    more = len(rows) > limit
-    rows = rows[:limit]
-    at = [getattr(rows[-1], f"sort_{n}") for n in range(len(order))] if rows else []
+        within = and_(within, sessionorder.shown_status(now) == status_)
+    keys = sessionorder.page(connection, within, sort, now, place, limit + 1)
+    shown = keys[:limit]
+    rows = {row.key: row for row in connection.execute(_rows([key for key, _ in shown]))}
     return {
-        "sessions": rows_json(connection, rows, time.time()),
-        "next": _write_cursor(at, now, sort) if more else None,
+        "sessions": rows_json(connection, [rows[key] for key, _ in shown], time.time()),
+        "next": sessionorder.write_cursor(shown[-1][1], sort) if len(keys) > limit else None,
         "total": counts[status_] if status_ else sum(counts.values()),
         "counts": counts,
     }
 
 
+def _counts(connection: Connection, within: ColumnElement, now: float) -> dict[str, int]:
+    """How many sessions have which status."""
+    found = sessionorder.once([sessionorder.shown_status(now)], within)
+    query = select(found.c.read_0, func.count()).group_by(found.c.read_0)
+    return dict.fromkeys(STATUSES, 0) | dict(connection.execute(query).tuples().all())
+
+
+def _matches(q: str | None) -> list[ColumnElement]:
+    """Every word of the search must stand in the tag, the params or the group."""
+    return [_columns.search.contains(word, autoescape=True) for word in (q or "").lower().split()[:20]]
+
+
+def _rows(keys: list[int]) -> Select[Any]:
+    return select(*_shown).where(_columns.key.in_(keys))
+
+
 def read_session_row(connection: Connection, session_id: str, now: float) -> dict[str, Any] | None:
     """One session as the list shows it."""
-    rows = connection.execute(select(_table).where(_columns.id == session_id)).all()
+    rows = connection.execute(select(*_shown).where(_columns.id == session_id)).all()
     return rows_json(connection, rows, now)[0] if rows else None
 
 
 def rows_json(connection: Connection, rows: Sequence[Row[Any]], now: float) -> list[dict[str, Any]]:
     """Sessions as the API gives them."""
     graphs: dict[int, list[Any]] = {row.key: [] for row in rows}
-    table = Graph.__table__
-    query = select(table).where(table.c.session_key.in_(graphs)).order_by(table.c.session_key, table.c.number)
+    session_key, number, *_ = _graph_shown
+    query = select(*_graph_shown).where(session_key.in_(graphs)).order_by(session_key, number)
     for graph in connection.execute(query):
         graphs[graph.session_key].append(graph)
     names = dict(
@@ -169,158 +151,3 @@ def _graph_json(graph: Any, stats: dict[str, Any]) -> dict[str, Any]:
         "names": list(stats),
         "stats": stats,
     }
-
-
-# what is shown, and the order
-
-
-def _shown_status(now: float) -> ColumnElement:
-    """status.shown in SQL: the status."""
-    silent, ended = _silent(now)
-    return case((and_(silent, ended), _columns.end_status), (silent, literal("cancelled")), else_=_columns.status)
-
-
-def _shown_end(now: float) -> ColumnElement:
-    """status.shown in SQL: the end, or the time `now` where there is none."""
-    silent, ended = _silent(now)
-    shown = case((and_(silent, ended), _columns.end_at), (silent, _columns.heard_at), else_=_columns.ended_at)
-    return func.coalesce(shown, now)
-
-
-def _silent(now: float) -> tuple[ColumnElement, ColumnElement]:
-    """Whether a session is silent; and if it is, whether it is what its ended writers say."""
-    silent = and_(_columns.status == "active", _columns.heard_at < _silent_before(now))
-    return silent, _columns.heard_at <= _columns.end_heard_at + status.WITH_THE_OTHERS
-
-
-def _silent_before(now: float) -> float:
-    return max(status.silent_before(now), -1e18)
-
-
-def _matches(q: str | None) -> list[ColumnElement]:
-    """Every word of the search must stand in the tag, the params or the group."""
-    return [_columns.search.contains(word, autoescape=True) for word in (q or "").lower().split()[:20]]
-
-
-def _order(connection: Connection, sort: str, now: float) -> list[Column]:
-    """(expression, descending) by which to sort; the last is the key, which no two sessions share."""
-    descending = sort.startswith("-")
-    name = sort[1:] if descending else sort
-    done = case(
-        (_shown_status(now) == "complete", 1.0),
-        (_columns.max_iter.is_(None), null()),
-        else_=cast(func.coalesce(_columns.last_x, -1) + 1, Float(53)) / _columns.max_iter,
-    )
-    plain: dict[str, ColumnElement] = {
-        "id": _columns.id,
-        "tag": func.lower(_columns.tag),
-        "status": _shown_status(now),
-        "created_at": _columns.created_at,
-        "updated_at": _columns.updated_at,
-        "max_iter": _columns.max_iter,
-        "last_x": _columns.last_x,
-        "points": _columns.points,
-        "eta": case((_shown_status(now) == "active", _columns.eta)),
-        "group": _columns.group_name,
-        "progress": done,
-        "elapsed": _shown_end(now) - _columns.created_at,
-    }
-    stat = _STAT.fullmatch(name)
-    if name in plain:
-        expressions = [plain[name]]
-    elif stat:
-        expressions = [_number_in(connection, "stats", stat[2], stat[1])]
-    elif name.startswith(("params.", "values.")):
-        column, _, path = name.partition(".")
-        expressions = _any_in(connection, column, path)
-    else:
-        raise BadQuery(f"'sort' cannot be {name[:60]!r}; it is a column or, for example, min(train_loss)")
-    return [*((expression, descending) for expression in expressions), (_columns.key, True)]
-
-
-def _number_in(connection: Connection, column: str, name: str, field: str) -> ColumnElement:
-    """A statistic out of the session's JSON, None where it is not a finite number."""
-    if not is_sqlite(connection):
-        value = _columns[column][name][field]
-        is_number = func.jsonb_typeof(cast(value, JSONB)) == "number"
-        return case((is_number, cast(value.as_string(), Float(53))))
-    entry = func.json_each(_columns[column]).table_valued("key", "value", name="entry")
-    is_number = func.json_type(entry.c.value, f"$.{field}").in_(("real", "integer"))
-    return (
-        select(func.json_extract(entry.c.value, f"$.{field}", type_=Float(53)))
-        .select_from(entry)
-        .where(entry.c.key == name, is_number)
-        .correlate(_table)
-        .scalar_subquery()
-    )
-
-
-def _any_in(connection: Connection, column: str, name: str) -> list[ColumnElement]:
-    """A param or value: numbers in their order, then texts in theirs."""
-    if not is_sqlite(connection):
-        value = _columns[column][name]
-        kind = func.jsonb_typeof(cast(value, JSONB))
-        return [
-            case((kind == "number", cast(value.as_string(), Float(53)))),
-            case((kind == "string", value.as_string())),
-        ]
-    entry = func.json_each(_columns[column]).table_valued("key", "atom", "type", name="entry")
-
-    def atom(kinds: tuple[str, ...], type_: Any) -> ColumnElement:
-        return (
-            select(type_coerce(entry.c.atom, type_))
-            .select_from(entry)
-            .where(entry.c.key == name, entry.c.type.in_(kinds))
-            .correlate(_table)
-            .scalar_subquery()
-        )
-
-    return [atom(("real", "integer"), Float(53)), atom(("text",), Text())]
-
-
-def _ordered(query: Select[Any], order: list[Column]) -> Select[Any]:
-    for expression, descending in order:
-        query = query.order_by(expression.is_(None), expression.desc() if descending else expression.asc())
-    return query
-
-
-# pages
-
-
-def _after(order: list[Column], at: list[Any]) -> ColumnElement:
-    """What comes after the place `at`, by the order: missing values are last."""
-    if len(at) != len(order):
-        raise BadQuery("'cursor' does not belong to this 'sort'")
-    condition: ColumnElement = false()
-    for (expression, descending), value in reversed(list(zip(order, at, strict=True))):
-        if value is None:
-            condition = and_(expression.is_(None), condition)
-            continue
-        beyond = expression < value if descending else expression > value
-        condition = or_(beyond, expression.is_(None), and_(expression == value, condition))
-    return condition
-
-
-def _write_cursor(at: list[Any], now: float, sort: str) -> str:
-    place = {"at": at, "now": now, "sort": sort}
-    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str, sort: str) -> dict[str, Any]:
-    try:
-        place = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(place["now"], float) or not all(map(_is_place, place["at"])):
-            raise TypeError
-        its_sort = place["sort"]
-    except (ValueError, TypeError, KeyError, binascii.Error, msgspec.DecodeError):
-        raise BadQuery("'cursor' is not one that this server gave") from None
-    if its_sort != sort:
-        raise BadQuery("'cursor' does not belong to this 'sort'")
-    return dict(place)
-
-
-def _is_place(value: Any) -> bool:
-    """Whether the value may stand in a cursor: what a column to sort by holds."""
-    if type(value) is int:
-        return INT64_MIN <= value <= INT64_MAX
-    return value is None or type(value) in (str, float)
