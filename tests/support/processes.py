@@ -23,4 +23,11 @@ def kill_with_workers(server: Server) -> None:
     server.kill()
     for pid in found:
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not any(psutil.pid_exists(pid) for pid in found))
+    eventually(lambda: all(map(_is_gone, found)))
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE  # ended, and nobody has asked how
+    except psutil.NoSuchProcess:
+        return True
