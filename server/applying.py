@@ -10,16 +10,19 @@ from sqlalchemy import Connection, insert, select, update
 
 from losswise.records import Record, graph_id
 
-from . import pointstore, statistics, status, summaries
+from . import rewinding, statistics, status
+from .columns import of_record
 from .facts import apply_facts
 from .images import apply_image
 from .live import Change
 from .models import Graph, Session
+from .newpoints import NewPoints
 from .refused import Refused
+from .summaries import Seal
 from .texts import apply_text
 from .writers import load_writers, save_writer
 
-JSON_COLUMNS = ("tags", "params", "values", "stats", "graph_stats", "rewinds", "pace")
+JSON_COLUMNS = ("tags", "params", "values", "stats", "graph_stats", "rewinds", "pace", "seals")
 
 
 class SessionState:
@@ -40,11 +43,8 @@ class SessionState:
         self.changed = False
         self.rewound = False
         self.ended = False
-        self.new_points: list[pointstore.Row] = []
+        self.new_points = NewPoints(connection, self.key)
         self.places: list[tuple[float, int]] = []
-        # of each graph that got points: their x, and its greatest x before, until the points are written
-        self.new_x: dict[int, list[int]] = {}
-        self.previous_x: dict[int, int | None] = {}
         # of each graph that got points: the lowest x among them, for the pages that show it
         self.lowest_x: dict[int, int] = {}
         self._graphs: dict[str, dict[str, Any]] | None = None
@@ -75,6 +75,7 @@ class SessionState:
             "stats": {},
             "graph_stats": {},
             "rewinds": [],
+            "seals": {},
             "version": 0,
         }
 
@@ -193,7 +194,7 @@ class SessionState:
         if known is None:
             number = max((graph["number"] for graph in self.graphs.values()), default=0) + 1
             known = {"session_key": self.key, "number": number, "id": record["id"], **fields}
-            known["kind"] = record.get("kind")
+            known |= {"kind": record.get("kind"), "names": [], "forms": []}
             self.connection.execute(insert(table).values(**known))
             self.graphs[record["id"]] = known
             return
@@ -203,41 +204,40 @@ class SessionState:
         where = (table.c.session_key == self.key) & (table.c.number == known["number"])
         self.connection.execute(update(table).where(where).values(**merged))
 
-    def _graph_number(self, id_: str) -> int:
+    def _graph_of(self, id_: str) -> dict[str, Any]:
         if id_ not in self.graphs:
             raise Refused(422, "bad_batch", f"this session has no graph {id_}: send its record first")
-        return int(self.graphs[id_]["number"])
+        return self.graphs[id_]
 
     def _points(self, record: Record) -> None:
         if not record["x"]:
             return
-        number = self._graph_number(record["graph"])
-        x, t, y = record["x"], record["t"], record["y"]
-        for after, until, graph, *writer in self.row["rewinds"]:
+        graph = self._graph_of(record["graph"])
+        columns = of_record(record["x"], record["t"], record["y"])
+        for after, until, rewound, *writer in self.row["rewinds"]:
             # what the rewind's own writer says after it is new, whatever its clock says
-            if graph in (None, record["graph"]) and not (self.writer and writer == [self.writer.id]):
-                x, t, y = _without_rewound(x, t, y, after, until)
-        rows = pointstore.rows_of(self.key, number, self.row["arrivals"], x, t, y)
+            if rewound in (None, record["graph"]) and not (self.writer and writer == [self.writer.id]):
+                columns = columns.where((columns.x <= after) | (columns.t > until))
         if self._live_writer():
             self._revive()
-        if not rows:
+        count = len(columns.x)
+        if not count:
             return
-        self.new_points += rows
-        self.row["arrivals"] += len(rows)
-        self.row["points"] += len(rows)
+        number, lowest = graph["number"], int(columns.x.min())
+        self.new_points.add(graph, columns, self.row["arrivals"])
+        self.row["arrivals"] += count
+        self.row["points"] += count
+        self.lowest_x[number] = min(lowest, self.lowest_x.get(number, lowest))
         of_graph = self.row["graph_stats"].setdefault(str(number), {})
-        self.previous_x.setdefault(number, statistics.greatest_x({"": of_graph}))
-        self.new_x.setdefault(number, []).extend(x)
-        self.lowest_x[number] = min(min(x), self.lowest_x.get(number, x[0]))
-        for name, column in y.items():
-            stat = statistics.add_column(of_graph.get(name), x, column)
+        for name, column in columns.y.items():
+            stat = statistics.add_column(of_graph.get(name), columns.x, column)
             if stat["count"]:
                 of_graph[name] = stat
         greatest = statistics.greatest_x(self.row["graph_stats"])
         if greatest is not None:
             self.row["last_x"] = greatest
         if not self.replay:
-            self.places += zip(t, x, strict=True)
+            self.places += statistics.places(columns.t, columns.x)
 
     def _revive(self) -> None:
         """Points of a live writer: it lives, and so does its session."""
@@ -261,27 +261,23 @@ class SessionState:
         after, until, graph = record["after"], record["t"], record.get("graph")
         writer = self.writer.id if self.writer else None
         self.row["rewinds"] = [*self.row["rewinds"], [after, until, graph, writer]]
-        numbers = [int(number) for number in self.row["graph_stats"]] if graph is None else [self._graph_number(graph)]
-        for number in numbers:
-            self._take_back(number, after, until)
+        graphs = self.graphs.values() if graph is None else [self._graph_of(graph)]
+        for known in graphs:
+            self._take_back(known, after, until)
         self.row["last_x"] = statistics.greatest_x(self.row["graph_stats"])
         self.row["pace"], self.places = [], []
         self.rewound = True
 
-    def _take_back(self, number: int, after: int, until: float) -> None:
-        gone = pointstore.delete(
-            self.connection, self.key, number, "AND x > :after AND t <= :until", after=after, until=until
-        )
-        if not gone:
+    def _take_back(self, graph: dict[str, Any], after: int, until: float) -> None:
+        number = str(graph["number"])
+        stats = self.row["graph_stats"].get(number, {})
+        seal = Seal.load(self.row["seals"].get(number))
+        taken = rewinding.take_back(self.connection, self.key, graph, seal, stats, after, until, self.row["arrivals"])
+        if taken is None:
             return
-        self.row["points"] -= gone
-        stats: dict[str, statistics.Stat] = {}
-        for x, _, _, y in pointstore.select(self.connection, self.key, number):
-            for name, value in y.items():
-                stats[name] = statistics.add_column(stats.get(name), (x,), (value,))
-        self.row["graph_stats"][str(number)] = stats
-        greatest = statistics.greatest_x({"": stats})
-        summaries.rebuild_after(self.connection, self.key, number, after, greatest)
+        self.row["points"] -= taken.gone
+        self.row["graph_stats"][number] = taken.stats
+        self.row["seals"][number] = taken.seal.dump()
 
     def _status(self, record: Record) -> None:
         at = record.get("t") or self.now
@@ -303,14 +299,8 @@ class SessionState:
     # saving
 
     def _flush_points(self) -> None:
-        """Write the points gathered, and close the buckets that they have passed."""
-        pointstore.insert(self.connection, self.new_points)
-        for number, touched in self.new_x.items():
-            greatest = statistics.greatest_x({"": self.row["graph_stats"][str(number)]})
-            if greatest is not None:
-                previous = self.previous_x[number]
-                summaries.keep_up(self.connection, self.key, number, touched, previous, greatest)
-        self.new_points, self.new_x, self.previous_x = [], {}, {}
+        """Write the points gathered, and seal what is due."""
+        self.new_points.store(self.row["seals"], self.row["graph_stats"], self.row["arrivals"])
 
     def save(self) -> Change | None:
         """Write the session's row; returns what changed, for the pages that show it (None: nothing seen)."""
@@ -355,19 +345,6 @@ def _times(records: list[Record]) -> list[float]:
         at = record.get("created_at") if record["type"] == "session" else record.get("t")
         times += at if isinstance(at, list) else [] if at is None else [at]
     return times
-
-
-def _without_rewound(
-    x: list[int], t: list[float], y: dict[str, list[Any]], after: int, until: float
-) -> tuple[list[int], list[float], dict[str, list[Any]]]:
-    keep = [at <= after or time > until for at, time in zip(x, t, strict=True)]
-    if all(keep):
-        return x, t, y
-
-    def kept(column: list[Any]) -> list[Any]:
-        return [value for value, stays in zip(column, keep, strict=True) if stays]
-
-    return kept(x), kept(t), {name: kept(column) for name, column in y.items()}
 
 
 def search_text(row: dict[str, Any]) -> str:

@@ -39,7 +39,7 @@ def strict(body: bytes) -> Any:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return storable(_patient(body, _refuse_token))
-    return storable(value) if _suspicious(body) else value
+    return storable(value) if suspicious(body) else value
 
 
 def lenient(body: bytes) -> Any:
@@ -58,7 +58,7 @@ def _refuse_token(token: str) -> Any:
     raise ValueError(f"{token} is not JSON; write it as a text")
 
 
-def _suspicious(body: bytes) -> bool:
+def suspicious(body: bytes) -> bool:
     """Whether there may be a character that not every database stores."""
     return b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body
 

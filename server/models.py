@@ -108,8 +108,9 @@ class Session(db.Model):  # type: ignore[name-defined]
 
     `graph_stats` holds {graph number: {name: statistics}}; `stats` is the same by name, as the table sorts.
     `pace` holds [time, x] of the last five minutes, for the estimated completion. `rewinds` are kept, as [x, time,
-    graph, writer], since a left-over journal may bring points that were taken back. `end_...` is what the writers
-    that have ended say: status.Ending, which holds once the others are silent.
+    graph, writer], since a left-over journal may bring points that were taken back. `seals` holds {graph number:
+    summaries.Seal}. `end_...` is what the writers that have ended say: status.Ending, which holds once the others
+    are silent.
     """
 
     __tablename__ = "sessions"
@@ -149,6 +150,7 @@ class Session(db.Model):  # type: ignore[name-defined]
     stats: Mapped[dict] = mapped_column(Json, default=dict)
     graph_stats: Mapped[dict] = mapped_column(Ordered, default=dict)
     rewinds: Mapped[list] = mapped_column(Json, default=list)
+    seals: Mapped[dict] = mapped_column(Json, default=dict)
     version: Mapped[int] = mapped_column(Big, default=0)
     protocol: Mapped[int] = mapped_column(Integer, default=2)
 
@@ -190,6 +192,9 @@ class Writer(db.Model):  # type: ignore[name-defined]
 
 
 class Graph(db.Model):  # type: ignore[name-defined]
+    """A graph of a session. `names` are those of its lines, in the order in which they came; `forms` are the sets of
+    names that its points have values of, each a list of places in `names`."""
+
     __tablename__ = "graphs"
     __table_args__ = (Index("ix_graphs_id", "id"),)
 
@@ -200,32 +205,35 @@ class Graph(db.Model):  # type: ignore[name-defined]
     xlabel: Mapped[str] = mapped_column(Text, default="")
     ylabel: Mapped[str] = mapped_column(Text, default="")
     kind: Mapped[str | None] = mapped_column(String(3))
+    names: Mapped[list] = mapped_column(Json, default=list)
+    forms: Mapped[list] = mapped_column(Json, default=list)
 
 
-# A point is a row: x, its time, and {name: value}. `arrival` counts a session's points in the order in which
-# they came.
+# A point is a row: x, its time, and its values, packed as little-endian float64 (columns.MISSING: none). Whose
+# values they are says `form`, a place in the graph's `forms`. `arrival` counts a session's points in the order in
+# which they came.
 points = db.Table(
     "points",
-    db.Column("session_key", Integer, nullable=False),
-    db.Column("graph", Integer, nullable=False),
     db.Column("x", BigInteger, nullable=False),
     db.Column("arrival", BigInteger, nullable=False),
     db.Column("t", Float(53), nullable=False),
-    db.Column("y", Json, nullable=False),
+    db.Column("session_key", Integer, nullable=False),
+    db.Column("graph", Integer, nullable=False),
+    db.Column("form", Integer, nullable=False),
+    db.Column("y", LargeBinary, nullable=False),
     Index("ix_points", "session_key", "graph", "x"),
 )
 
-# Buckets of 16 ** level neighbouring x, of a graph's points: {name: [count, min, max, sum, nan, inf]}, with the
-# first x and time among them. A bucket is written when x has passed it; what is still open is read from points.
+# Buckets of 16 ** level neighbouring x, of one name of a graph: a row holds those of 64 neighbours that have points,
+# packed (buckets.BUCKET). `name` is a place in the graph's `names`.
 summaries = db.Table(
     "summaries",
     db.Column("session_key", Integer, primary_key=True, autoincrement=False),
     db.Column("graph", Integer, primary_key=True, autoincrement=False),
     db.Column("level", Integer, primary_key=True, autoincrement=False),
-    db.Column("bucket", BigInteger, primary_key=True, autoincrement=False),
-    db.Column("x", BigInteger, nullable=False),
-    db.Column("t", Float(53), nullable=False),
-    db.Column("y", Json, nullable=False),
+    db.Column("page", BigInteger, primary_key=True, autoincrement=False),
+    db.Column("name", Integer, primary_key=True, autoincrement=False),
+    db.Column("buckets", LargeBinary, nullable=False),
 )
 
 

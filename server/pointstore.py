@@ -1,83 +1,178 @@
-"""Points in the database: rows in, rows out. COPY on PostgreSQL, executemany on SQLite."""
+"""Points in the database: rows in by COPY on PostgreSQL and by executemany on SQLite, rows out as columns.
+
+A row packs the values of one place; `form` says whose they are (see models.points).
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from typing import Any, NamedTuple
 
-import msgspec
+import numpy as np
 from sqlalchemy import Connection, text
 
+from .columns import MISSING, NUMBER, Columns, has_value, json_values
 from .database import is_sqlite
+from .models import Graph
 
-# session_key, graph, x, arrival, t, y as JSON text
-Row = tuple[int, int, int, int, float, str]
-
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(dict[str, float | str]).decode
-
-
-def rows_of(
-    session_key: int,
-    graph: int,
-    first_arrival: int,
-    x: Sequence[int],
-    t: Sequence[float],
-    y: Mapping[str, Sequence[Any]],
-) -> list[Row]:
-    """Columns as rows. A place where no name has a value makes no row."""
-    if not y:
-        return []
-    names = list(y)
-    rows: list[Row] = []
-    arrival = first_arrival
-    for at, time, values in zip(x, t, zip(*y.values(), strict=True), strict=True):
-        point = {name: value for name, value in zip(names, values, strict=True) if value is not None}
-        if point:
-            rows.append((session_key, graph, at, arrival, time, _encode(point).decode()))
-            arrival += 1
-    return rows
+COLUMNS = "x, arrival, t, session_key, graph, form, y"
+VALUES_AT_ONCE = 1_000_000
+"""A record's values are packed in pieces of so many."""
 
 
-def insert(connection: Connection, rows: Sequence[Row]) -> None:
-    if not rows:
-        return
+class Points(NamedTuple):
+    """Points of one graph to be stored: the first's number of arrival, their form, its columns in its order."""
+
+    graph: int
+    first_arrival: int
+    form: int
+    x: np.ndarray
+    t: np.ndarray
+    values: Sequence[np.ndarray | None]
+
+
+class Row(NamedTuple):
+    """A stored point: x, number of arrival, time, and {name: value} as JSON has it."""
+
+    x: int
+    arrival: int
+    t: float
+    y: dict[str, float | str]
+
+
+# in
+
+
+def insert(connection: Connection, session_key: int, points: Iterable[Points]) -> None:
+    """Store points. The connection is in a transaction that writes."""
+    sqlite = is_sqlite(connection)
     cursor = connection.connection.cursor()
-    if is_sqlite(connection):
-        cursor.executemany("INSERT INTO points (session_key, graph, x, arrival, t, y) VALUES (?, ?, ?, ?, ?, ?)", rows)
-    else:
-        cursor.copy_expert(
-            "COPY points (session_key, graph, x, arrival, t, y) FROM STDIN", io.StringIO(_copy_text(rows))
-        )
+    for piece in points:
+        step = max(1, VALUES_AT_ONCE // max(1, len(piece.values)))
+        for start in range(0, len(piece.x), step):
+            part = slice(start, min(start + step, len(piece.x)))
+            if sqlite:
+                marks = "?, ?, ?, ?, ?, ?, ?"
+                cursor.executemany(f"INSERT INTO points ({COLUMNS}) VALUES ({marks})", _rows(session_key, piece, part))
+            else:
+                body = io.BytesIO(_copy_body(session_key, piece, part))
+                cursor.copy_expert(f"COPY points ({COLUMNS}) FROM STDIN WITH (FORMAT binary)", body)
     cursor.close()
 
 
-def _copy_text(rows: Iterable[Row]) -> str:
-    lines = [f"{key}\t{graph}\t{x}\t{arrival}\t{t!r}\t{_copy_escape(y)}\n" for key, graph, x, arrival, t, y in rows]
-    return "".join(lines)
+def _packed(piece: Points, part: slice) -> np.ndarray:
+    """The values as rows of little-endian float64."""
+    packed = np.empty((part.stop - part.start, len(piece.values)), dtype=NUMBER)
+    for place, column in enumerate(piece.values):
+        packed[:, place] = MISSING if column is None else column[part]
+    return packed
 
 
-def _copy_escape(y: str) -> str:
-    """JSON text has tabs and line ends escaped already; what remains is COPY's own escape character."""
-    return y.replace("\\", "\\\\") if "\\" in y else y
+def _rows(session_key: int, piece: Points, part: slice) -> list[tuple[Any, ...]]:
+    width = len(piece.values) * NUMBER.itemsize
+    packed = _packed(piece, part).tobytes()
+    columns = (
+        piece.x[part].tolist(),
+        range(piece.first_arrival + part.start, piece.first_arrival + part.stop),
+        piece.t[part].tolist(),
+        repeat(session_key),
+        repeat(piece.graph),
+        repeat(piece.form),
+        [packed[at : at + width] for at in range(0, len(packed), width)],
+    )
+    return list(zip(*columns, strict=False))  # the repeats do not end
+
+
+# PostgreSQL's binary COPY: a signature, flags, the length of an extension; each row is the number of its fields, then
+# for each field its length and its bytes, big-endian; -1 ends it. (PostgreSQL's documentation, COPY, Binary Format.)
+_COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_END = b"\xff\xff"
+_FIELDS = (("x", ">i8"), ("arrival", ">i8"), ("t", ">f8"), ("session_key", ">i4"), ("graph", ">i4"), ("form", ">i4"))
+
+
+def _copy_body(session_key: int, piece: Points, part: slice) -> bytes:
+    packed = _packed(piece, part)
+    width = packed.shape[1] * NUMBER.itemsize
+    layout: list[tuple[str, str] | tuple[str, str, int]] = [("fields", ">i2")]
+    for name, kind in _FIELDS:
+        layout += [(f"{name}_length", ">i4"), (name, kind)]
+    layout += [("y_length", ">i4"), ("y", "u1", width)]
+    rows: np.ndarray = np.empty(len(packed), dtype=layout)
+    rows["fields"] = len(_FIELDS) + 1
+    for name, kind in _FIELDS:
+        rows[f"{name}_length"] = np.dtype(kind).itemsize
+    rows["x"], rows["t"] = piece.x[part], piece.t[part]
+    rows["arrival"] = np.arange(piece.first_arrival + part.start, piece.first_arrival + part.stop)
+    rows["session_key"], rows["graph"], rows["form"] = session_key, piece.graph, piece.form
+    rows["y_length"] = width
+    rows["y"] = packed.view(np.uint8).reshape(len(packed), width)
+    return _COPY_HEAD + rows.tobytes() + _COPY_END
+
+
+# out
+
+
+class Lines(NamedTuple):
+    """A graph's names and forms, as its row has them."""
+
+    names: list[str]
+    forms: list[list[int]]
+
+
+def lines_of(connection: Connection, session_key: int, graph: int) -> Lines:
+    """The names and forms of a graph."""
+    table = Graph.__table__
+    row = connection.execute(
+        Graph.__table__.select()
+        .with_only_columns(table.c.names, table.c.forms)
+        .where(table.c.session_key == session_key, table.c.number == graph)
+    ).first()
+    return Lines([], []) if row is None else Lines(row.names, row.forms)
+
+
+def read(
+    connection: Connection, session_key: int, graph: int, lines: Lines, where: str = "", tail: str = "", **bound: Any
+) -> tuple[np.ndarray, Columns]:
+    """(arrival, columns) of a graph's points, by x and by arrival where x is equal."""
+    rows = _select(connection, session_key, graph, where, tail, bound).all()
+    if not rows:
+        return np.empty(0, dtype=np.int64), Columns(np.empty(0, dtype=np.int64), np.empty(0), {})
+    x, arrival, t, forms, packed = zip(*rows, strict=True)
+    form_of = np.array(forms)
+    columns: dict[str, np.ndarray] = {}
+    for form in np.unique(form_of):
+        places = np.flatnonzero(form_of == form)
+        values = np.frombuffer(b"".join([packed[place] for place in places]), dtype=NUMBER).reshape(len(places), -1)
+        for name, column in zip(lines.forms[form], values.T, strict=True):
+            if lines.names[name] not in columns:
+                columns[lines.names[name]] = np.full(len(rows), MISSING)
+            columns[lines.names[name]][places] = column
+    return np.array(arrival, dtype=np.int64), Columns(np.array(x, dtype=np.int64), np.array(t), columns)
 
 
 def select(
     connection: Connection, session_key: int, graph: int, where: str = "", tail: str = "", **bound: Any
-) -> Iterator[tuple[int, int, float, dict[str, Any]]]:
-    """(x, arrival, t, {name: value}) of a graph's points, by x and by arrival where x is equal."""
+) -> Iterator[Row]:
+    """A graph's points, by x and by arrival where x is equal."""
+    lines = lines_of(connection, session_key, graph)
+    for x, arrival, t, form, packed in _select(connection, session_key, graph, where, tail, bound):
+        values = np.frombuffer(packed, dtype=NUMBER)
+        kept = has_value(values)
+        names = (lines.names[name] for name, is_there in zip(lines.forms[form], kept, strict=True) if is_there)
+        yield Row(x, arrival, t, dict(zip(names, json_values(values[kept]), strict=True)))
+
+
+def _select(connection: Connection, session_key: int, graph: int, where: str, tail: str, bound: dict[str, Any]) -> Any:
     query = (
-        "SELECT x, arrival, t, CAST(y AS TEXT) FROM points WHERE session_key = :session_key AND graph = :graph "
+        "SELECT x, arrival, t, form, y FROM points WHERE session_key = :session_key AND graph = :graph "
         f"{where} ORDER BY x, arrival {tail}"
     )
-    rows = connection.execute(text(query), {"session_key": session_key, "graph": graph, **bound})
-    for x, arrival, t, y in rows.yield_per(10_000):
-        yield x, arrival, t, _decode(y)
+    return connection.execute(text(query), {"session_key": session_key, "graph": graph, **bound})
 
 
-def delete(connection: Connection, session_key: int, graph: int | None = None, where: str = "", **bound: Any) -> int:
-    """Delete a session's points, or one graph's; returns how many."""
-    only = "" if graph is None else "AND graph = :graph"
-    query = text(f"DELETE FROM points WHERE session_key = :session_key {only} {where}")
+def delete(connection: Connection, session_key: int, graph: int, where: str = "", **bound: Any) -> int:
+    """Delete points of a graph; returns how many."""
+    query = text(f"DELETE FROM points WHERE session_key = :session_key AND graph = :graph {where}")
     return connection.execute(query, {"session_key": session_key, "graph": graph, **bound}).rowcount

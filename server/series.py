@@ -2,135 +2,176 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 from sqlalchemy import Connection, text
 
-from . import pointstore, summaries
-from .summaries import FACTOR, LEVELS, Bucket
+from losswise.records import INT64_MAX, INT64_MIN
+
+from . import buckets, pointstore, summaries
+from .buckets import FACTOR
+from .columns import Columns, has_value, json_values
+from .pointstore import Lines
+from .summaries import Seal
 
 EXACT_PER_PIXEL = 2
 MIN_WIDTH, MAX_WIDTH = 10, 10_000
 
-Columns = dict[str, list[Any]]
+
+class Graph(NamedTuple):
+    """Where a graph's points are: its session's key, its number, its names and forms, and what is sealed."""
+
+    session_key: int
+    number: int
+    lines: Lines
+    seal: Seal
 
 
-def series(
-    connection: Connection, session_key: int, graph: int, x0: int | None, x1: int | None, width: int
-) -> dict[str, Any]:
+def series(connection: Connection, graph: Graph, x0: int | None, x1: int | None, width: int) -> dict[str, Any]:
     """The series of a graph between x0 and x1 (inclusive; None: to its end) for a chart of `width` pixels.
 
     Returns {"exact": True, "series": {name: {"x", "t", "y"}}} with every point where there are at most two a
     pixel, else {"exact": False, "series": {name: {"x", "t", "min", "max", "mean", "nan", "inf"}}} with between
     width / 2 and width buckets where the data has them; x and t are those of a bucket's first point.
     """
-    window = _window(connection, session_key, graph, x0, x1, EXACT_PER_PIXEL * width)
+    window = _window(connection, graph, x0, x1, EXACT_PER_PIXEL * width)
     if window is None:
         return {"exact": True, "series": {}}
-    x0, x1, few = window
-    if few:
-        points = pointstore.select(connection, session_key, graph, "AND x BETWEEN :x0 AND :x1", x0=x0, x1=x1)
-        return {"exact": True, "series": _exact_columns(points)}
-    pieces = _pieces(connection, session_key, graph, x0, x1, width)
-    return {"exact": False, "series": _bucket_columns(_join(pieces, x0, x1, width))}
+    if window.few:
+        points = _points(connection, graph, window.first, window.last)
+        return {"exact": True, "series": exact(points)}
+    pieces = _pieces(connection, graph, window, width)
+    joined = {graph.lines.names[name]: _join(parts, window, width) for name, parts in sorted(pieces.items())}
+    return {"exact": False, "series": {name: _summary(made) for name, made in joined.items()}}
 
 
-def _window(
-    connection: Connection, session_key: int, graph: int, x0: int | None, x1: int | None, most: int
-) -> tuple[int, int, bool] | None:
-    """First and last x that the window holds, and whether it has at most `most` points; None if it has none."""
-    conditions = "session_key = :session_key AND graph = :graph"
-    bound: dict[str, Any] = {"session_key": session_key, "graph": graph, "most": most + 1}
+class _Window(NamedTuple):
+    """First and last x that the window holds, whether the graph has points beyond them, and whether it has few."""
+
+    first: int
+    last: int
+    before: bool
+    behind: bool
+    few: bool
+
+
+def _window(connection: Connection, graph: Graph, x0: int | None, x1: int | None, most: int) -> _Window | None:
+    """None if the window has no points."""
+    conditions = within = "session_key = :session_key AND graph = :graph"
+    bound: dict[str, Any] = {"session_key": graph.session_key, "graph": graph.number, "most": most + 1}
     if x0 is not None:
-        conditions, bound["x0"] = conditions + " AND x >= :x0", x0
+        within, bound["x0"] = within + " AND x >= :x0", x0
     if x1 is not None:
-        conditions, bound["x1"] = conditions + " AND x <= :x1", x1
-    # two subqueries: SQLite finds either end in the index, but scans for both at once
-    ends = f"""SELECT (SELECT min(x) FROM points WHERE {conditions}),
+        within, bound["x1"] = within + " AND x <= :x1", x1
+    # subqueries: SQLite finds either end in the index, but scans for both at once
+    ends = f"""SELECT (SELECT min(x) FROM points WHERE {within}),
+                      (SELECT max(x) FROM points WHERE {within}),
+                      (SELECT min(x) FROM points WHERE {conditions}),
                       (SELECT max(x) FROM points WHERE {conditions}),
-                      (SELECT count(*) FROM (SELECT 1 FROM points WHERE {conditions} LIMIT :most) AS few)"""
-    first, last, count = connection.execute(text(ends), bound).one()
-    return None if first is None else (first, last, count <= most)
+                      (SELECT count(*) FROM (SELECT 1 FROM points WHERE {within} LIMIT :most) AS few)"""
+    first, last, least, greatest, count = connection.execute(text(ends), bound).one()
+    return None if first is None else _Window(first, last, first > least, last < greatest, count <= most)
 
 
-def _exact_columns(points: Iterator[tuple[int, int, float, dict[str, Any]]]) -> dict[str, Columns]:
-    result: dict[str, Columns] = {}
-    for x, _, t, y in points:
-        for name, value in y.items():
-            columns = result.get(name)
-            if columns is None:
-                columns = result[name] = {"x": [], "t": [], "y": []}
-            columns["x"].append(x)
-            columns["t"].append(t)
-            columns["y"].append(value)
-    return result
+def _points(connection: Connection, graph: Graph, x0: int, x1: int, loose: bool = False) -> Columns:
+    """The points from x0 to x1; only those that are not sealed where `loose`."""
+    x0, x1 = max(x0, INT64_MIN), min(x1, INT64_MAX)
+    where = "AND x BETWEEN :x0 AND :x1"
+    bound: dict[str, Any] = {"x0": x0, "x1": x1}
+    if loose:
+        where, bound["sealed"] = where + " AND arrival >= :sealed", graph.seal.arrival
+    _, points = pointstore.read(connection, graph.session_key, graph.number, graph.lines, where, **bound)
+    return points
 
 
-def _pieces(connection: Connection, session_key: int, graph: int, x0: int, x1: int, width: int) -> Iterator[Bucket]:
-    """Buckets, each as coarse as the width allows, that together hold every point from x0 to x1.
+Pieces = dict[int, list[np.ndarray]]
+"""{place of the name: arrays of buckets, whatever their level}"""
 
-    In the middle those of the coarsest level, at the edges and in the open tail ever finer ones, at last points.
+
+def _pieces(connection: Connection, graph: Graph, window: _Window, width: int) -> Pieces:
+    """Buckets that together hold every point of the window, each at most as wide as a pixel: in the middle those of
+    the coarsest level that is fine enough, at the edges ever finer ones, at last points; and what is not sealed.
+
+    The window is at least `width` buckets of that level wide, so its edges do not meet.
     """
+    first, last = window.first, window.last
     level = 0
-    while level < LEVELS and FACTOR ** (level + 1) * width <= x1 - x0 + 1:
+    while level < graph.seal.levels and FACTOR ** (level + 1) * width <= last - first + 1:
         level += 1
-    greatest = _greatest(connection, session_key, graph)
-    yield from _descend(connection, session_key, graph, x0, x1, level, greatest)
+    pieces: Pieces = {}
+    if level == 0:
+        _add_points(pieces, graph, _points(connection, graph, first, last))
+        return pieces
+    sealed_from, sealed_to = first, last
+    for below in range(level):
+        wider = FACTOR ** (below + 1)
+        if window.before:
+            start = -(-first // wider) * wider
+            _add_span(pieces, connection, graph, first, start - 1, below)
+            first = start
+        if window.behind:
+            end = (last + 1) // wider * wider - 1
+            _add_span(pieces, connection, graph, end + 1, last, below)
+            last = end
+        if below == 0:
+            sealed_from, sealed_to = first, last
+    _add_span(pieces, connection, graph, first, last, level)
+    sealed_from = max(sealed_from, graph.seal.lowest)
+    if graph.seal.loose and sealed_from <= sealed_to:
+        _add_points(pieces, graph, _points(connection, graph, sealed_from, sealed_to, loose=True))
+    return pieces
 
 
-def _greatest(connection: Connection, session_key: int, graph: int) -> int:
-    query = text("SELECT max(x) FROM points WHERE session_key = :session_key AND graph = :graph")
-    return int(connection.execute(query, {"session_key": session_key, "graph": graph}).scalar() or 0)
-
-
-def _descend(
-    connection: Connection, session_key: int, graph: int, x0: int, x1: int, level: int, greatest: int
-) -> Iterator[Bucket]:
-    if x0 > x1:
+def _add_span(pieces: Pieces, connection: Connection, graph: Graph, first: int, last: int, level: int) -> None:
+    """Add the level's buckets (of level 0: all points) from x = first to last."""
+    if first > last:
         return
     if level == 0:
-        for _, bucket in summaries.from_points(connection, session_key, graph, x0, x1, 1):
-            yield bucket
+        _add_points(pieces, graph, _points(connection, graph, first, last))
         return
     size = FACTOR**level
-    first = -(-x0 // size)
-    last = min((x1 + 1) // size, greatest // size) - 1
-    if first > last:
-        yield from _descend(connection, session_key, graph, x0, x1, level - 1, greatest)
-        return
-    yield from _descend(connection, session_key, graph, x0, first * size - 1, level - 1, greatest)
-    for _, bucket in summaries.read(connection, session_key, graph, level, first, last):
-        yield bucket
-    yield from _descend(connection, session_key, graph, (last + 1) * size, x1, level - 1, greatest)
+    found = summaries.read(connection, graph.session_key, graph.number, level, first // size, last // size)
+    for name, made in found.items():
+        pieces.setdefault(name, []).append(made)
 
 
-def _join(pieces: Iterator[Bucket], x0: int, x1: int, width: int) -> list[Bucket]:
-    """Neighbouring pieces joined into at most `width` buckets of equal spans of x."""
-    span = x1 - x0 + 1
-    joined: list[Bucket] = []
-    current = -1
-    for piece in pieces:
-        place = (piece.x - x0) * width // span
-        if place != current:
-            current = place
-            joined.append(Bucket(piece.x, piece.t))
-        joined[-1].merge(piece)
-    return joined
+def _add_points(pieces: Pieces, graph: Graph, points: Columns) -> None:
+    for place, name in enumerate(graph.lines.names):
+        column = points.y.get(name)
+        if column is not None and (there := has_value(column)).any():
+            made = buckets.of_points(points.x[there], points.t[there], column[there])
+            pieces.setdefault(place, []).append(made)
 
 
-def _bucket_columns(buckets: list[Bucket]) -> dict[str, Columns]:
-    result: dict[str, Columns] = {}
-    for bucket in buckets:
-        for name, (count, low, _, high, _, total, nan, inf) in bucket.cells.items():
-            columns = result.get(name)
-            if columns is None:
-                columns = result[name] = {column: [] for column in ("x", "t", "min", "max", "mean", "nan", "inf")}
-            columns["x"].append(bucket.x)
-            columns["t"].append(bucket.t)
-            columns["min"].append(low)
-            columns["max"].append(high)
-            columns["mean"].append(total / count if count else None)
-            columns["nan"].append(nan)
-            columns["inf"].append(inf)
-    return result
+def _join(parts: list[np.ndarray], window: _Window, width: int) -> np.ndarray:
+    """Pieces joined into at most `width` buckets of equal spans of x."""
+    whole = np.concatenate(parts)
+    span = window.last - window.first + 1
+    if span < INT64_MAX // width:
+        places = (whole["x"] - window.first) * width // span
+    else:  # the product would not fit
+        places = ((whole["x"].astype(np.float64) - window.first) / span * width).astype(np.int64)
+    return buckets.join(whole, places)
+
+
+def exact(points: Columns) -> dict[str, dict[str, list[Any]]]:
+    """{name: {"x", "t", "y"}} of points, as JSON has it."""
+    series = {}
+    for name, column in points.y.items():
+        there = has_value(column)
+        if there.any():
+            x, t, y = points.x[there].tolist(), points.t[there].tolist(), json_values(column[there])
+            series[name] = {"x": x, "t": t, "y": y}
+    return series
+
+
+def _summary(made: np.ndarray) -> dict[str, list[Any]]:
+    counted = made["count"] > 0
+    means = made["total"] / np.maximum(made["count"], 1)
+    columns: dict[str, list[Any]] = {"x": made["x"].tolist(), "t": made["t"].tolist()}
+    for name, values in (("min", made["low"]), ("max", made["high"]), ("mean", means)):
+        columns[name] = values.tolist()
+        for place in np.flatnonzero(~counted):
+            columns[name][place] = None
+    return {**columns, "nan": made["nan"].tolist(), "inf": made["inf"].tolist()}

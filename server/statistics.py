@@ -7,40 +7,49 @@ to arrive, count every value, nan how many are NaN or infinite and nan_x the x o
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
+from losswise.records import encode_number
+
+from .columns import has_value
+
 Stat = dict[str, Any]
+FIELDS = ("min", "min_x", "max", "max_x", "last", "last_x", "count", "nan", "nan_x")
 PUBLIC = ("min", "max", "last", "count")
 
 PACE_SECONDS = 300.0
 PACE_STEP = 10.0
 
 
-def add_column(stat: Stat | None, x: Iterable[int], values: Iterable[Any]) -> Stat:
-    """The statistic with a column's values added. None among the values means that there is none."""
+SMALL = 64
+"""Up to so many values a loop is faster than NumPy."""
+
+
+def add_column(stat: Stat | None, x: np.ndarray, column: np.ndarray) -> Stat:
+    """The statistic with a column's values added, in their order of arrival."""
+    there = has_value(column)
+    if not there.all():
+        x, column = x[there], column[there]
     if stat is None:
-        stat = {
-            "min": None,
-            "min_x": None,
-            "max": None,
-            "max_x": None,
-            "last": None,
-            "last_x": None,
-            "count": 0,
-            "nan": 0,
-            "nan_x": None,
-        }
+        stat = dict.fromkeys(FIELDS)
+        stat["count"] = stat["nan"] = 0
+    if len(column):
+        (_add_few if len(column) <= SMALL else _add_many)(stat, x, column)
+    return stat
+
+
+def _add_few(stat: Stat, x: np.ndarray, column: np.ndarray) -> None:
     low, low_x, high, high_x = stat["min"], stat["min_x"], stat["max"], stat["max_x"]
-    last, last_x, count = stat["last"], stat["last_x"], stat["count"]
-    for at, value in zip(x, values, strict=True):
-        if value is None:
-            continue
-        count += 1
+    last, last_x = stat["last"], stat["last_x"]
+    for at, value in zip(x.tolist(), column.tolist(), strict=True):
         if last_x is None or at >= last_x:
             last, last_x = value, at
-        if value.__class__ is str:
+        if not math.isfinite(value):
             stat["nan"] += 1
             if stat["nan_x"] is None:
                 stat["nan_x"] = at
@@ -49,18 +58,34 @@ def add_column(stat: Stat | None, x: Iterable[int], values: Iterable[Any]) -> St
             low, low_x = value, at
         if high is None or value > high:
             high, high_x = value, at
-    stat.update(
-        {
-            "min": low,
-            "min_x": low_x,
-            "max": high,
-            "max_x": high_x,
-            "last": last,
-            "last_x": last_x,
-            "count": count,
-        }
-    )
-    return stat
+    stat["min"], stat["min_x"], stat["max"], stat["max_x"] = low, low_x, high, high_x
+    stat["last"], stat["last_x"] = _as_json(last), last_x
+    stat["count"] += len(column)
+
+
+def _add_many(stat: Stat, x: np.ndarray, column: np.ndarray) -> None:
+    stat["count"] += len(column)
+    last = len(x) - 1 - int(x[::-1].argmax())
+    if stat["last_x"] is None or x[last] >= stat["last_x"]:
+        stat["last"], stat["last_x"] = _as_json(float(column[last])), int(x[last])
+    is_finite = np.isfinite(column)
+    if not is_finite.all():
+        places = np.flatnonzero(~is_finite)
+        stat["nan"] += len(places)
+        if stat["nan_x"] is None:
+            stat["nan_x"] = int(x[places[0]])
+        x, column = x[is_finite], column[is_finite]
+    if not len(column):
+        return
+    low, high = int(column.argmin()), int(column.argmax())
+    if stat["min"] is None or column[low] < stat["min"]:
+        stat["min"], stat["min_x"] = float(column[low]), int(x[low])
+    if stat["max"] is None or column[high] > stat["max"]:
+        stat["max"], stat["max_x"] = float(column[high]), int(x[high])
+
+
+def _as_json(value: Any) -> Any:
+    return encode_number(value) if value.__class__ is float else value
 
 
 def by_name(graph_stats: Mapping[str, Mapping[str, Stat]], titles: Mapping[str, str]) -> dict[str, Stat]:
@@ -85,6 +110,12 @@ def greatest_x(graph_stats: Mapping[str, Mapping[str, Stat]]) -> int | None:
         (stat["last_x"] for stats in graph_stats.values() for stat in stats.values() if stat["count"]),
         default=None,
     )
+
+
+def places(t: np.ndarray, x: np.ndarray) -> list[tuple[float, int]]:
+    """Some (time, x) of many points, the last among them."""
+    step = max(1, len(x) // 64)
+    return list(zip(t[::-step].tolist(), x[::-step].tolist(), strict=True))
 
 
 def add_pace(pace: list[list[float]], places: Iterable[tuple[float, int]]) -> list[list[float]]:

@@ -1,200 +1,294 @@
-"""Buckets of neighbouring points, in levels: level k holds buckets of 16 ** k places of x.
+"""Buckets beside the points, in levels: level k holds buckets of 16 ** k places of x, 64 of them a row ("a page").
 
-A bucket is written once, when a greater x has passed it; a late point or a rewind writes its buckets again. What
-is not yet closed is read from the level below, at last from the points themselves, so a chart is complete at
-every moment. A bucket is {name: [count, min, min_x, max, max_x, sum, nan, inf]}: count, min, max and sum are over
-finite values (min and max None without one), nan and inf count the others.
+Points are sealed: once 256 of a graph are loose, they are joined into the buckets of every level, however they lie
+among those that came before. What is not sealed yet is read from the points, so a chart is complete at every moment.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-import msgspec
+import numpy as np
 from sqlalchemy import Connection, text
+from sqlalchemy.dialects import postgresql, sqlite
 
 from losswise.records import INT64_MAX, INT64_MIN
 
-from . import pointstore
+from . import buckets, pointstore
+from .buckets import BUCKET, EMPTY, FACTOR
+from .columns import Columns, has_value
+from .database import is_sqlite
+from .models import summaries
+from .pointstore import Lines
 
-FACTOR = 16
-LEVELS = 12
-LARGEST = sys.float_info.max  # a sum that overflows stays a number
-
-Cell = list[Any]
-
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(dict[str, list[Any]]).decode
-
-
-@dataclass
-class Bucket:
-    """Some neighbouring points of a graph: x and t of the first of them, and a cell a name."""
-
-    x: int
-    t: float
-    cells: dict[str, Cell] = field(default_factory=dict)
-
-    def add(self, x: int, y: dict[str, Any]) -> None:
-        for name, value in y.items():
-            cell = self.cells.get(name)
-            if cell is None:
-                cell = self.cells[name] = [0, None, None, None, None, 0.0, 0, 0]
-            if value.__class__ is str:
-                cell[6 if value == "NaN" else 7] += 1
-                continue
-            cell[0] += 1
-            cell[5] = max(-LARGEST, min(LARGEST, cell[5] + value))
-            if cell[1] is None or value < cell[1]:
-                cell[1], cell[2] = value, x
-            if cell[3] is None or value > cell[3]:
-                cell[3], cell[4] = value, x
-
-    def merge(self, other: Bucket) -> None:
-        for name, theirs in other.cells.items():
-            ours = self.cells.get(name)
-            if ours is None:
-                self.cells[name] = list(theirs)
-                continue
-            if theirs[1] is not None and (ours[1] is None or theirs[1] < ours[1]):
-                ours[1:3] = theirs[1:3]
-            if theirs[3] is not None and (ours[3] is None or theirs[3] > ours[3]):
-                ours[3:5] = theirs[3:5]
-            for place in (0, 5, 6, 7):
-                ours[place] += theirs[place]
-            ours[5] = max(-LARGEST, min(LARGEST, ours[5]))
+PAGE = 64
+LOOSE_MOST = 256
+LATE = 4096
+"""Loose points are sealed early when one lies so far behind the last: charts look for them from there on."""
+TOP = FACTOR
+"""The highest level has numbers from -16 to 15."""
+LEVELS_MOST = 16
+KEYS_AT_ONCE = 2_000
 
 
-def keep_up(
+@dataclass(frozen=True)
+class Seal:
+    """What of a graph is in its summaries: every point whose number of arrival is below `arrival`.
+
+    `loose` points are not, and `lowest` is the least x of these. Levels 1 to `levels` are there.
+    """
+
+    arrival: int = 0
+    loose: int = 0
+    lowest: int = INT64_MAX
+    levels: int = 0
+
+    @classmethod
+    def load(cls, value: list[int] | None) -> Seal:
+        return cls(*value) if value else cls()
+
+    def dump(self) -> list[int]:
+        return [self.arrival, self.loose, self.lowest, self.levels]
+
+    def with_loose(self, x: np.ndarray) -> Seal:
+        return replace(self, loose=self.loose + len(x), lowest=min(self.lowest, int(x.min())))
+
+    def is_due(self, greatest: int) -> bool:
+        """Whether to seal now; `greatest` is the graph's greatest x."""
+        return self.loose >= LOOSE_MOST or (self.loose > 0 and greatest - self.lowest > LATE)
+
+
+# keeping up
+
+
+def seal(
     connection: Connection,
     session_key: int,
     graph: int,
-    touched: Iterable[int],
-    previous: int | None,
-    greatest: int,
-) -> None:
-    """Write the buckets that new points closed or changed.
+    lines: Lines,
+    known: Seal,
+    new: Iterable[tuple[Columns, int]],
+    arrivals: int,
+) -> Seal:
+    """Join all loose points into the levels.
 
-    touched: every x of the new points, already stored; previous, greatest: the graph's greatest x before and now.
+    known: the seal, the new points counted; new: (columns, first number of arrival) of those of this transaction,
+    which need not be read again; arrivals: the session's number of arrivals, the new points counted.
     """
-    buckets = {x // FACTOR for x in touched}
-    if previous is not None:
-        buckets.add(previous // FACTOR)
-    _write_levels(connection, session_key, graph, buckets, greatest)
-
-
-def rebuild_after(connection: Connection, session_key: int, graph: int, after: int, greatest: int | None) -> None:
-    """Write the buckets from x = `after` on again: points behind it were taken back."""
-    for level in range(1, LEVELS + 1):
-        connection.execute(
-            text(
-                "DELETE FROM summaries WHERE session_key = :session_key AND graph = :graph "
-                "AND level = :level AND bucket >= :bucket"
-            ),
-            {"session_key": session_key, "graph": graph, "level": level, "bucket": after // FACTOR**level},
+    new = list(new)
+    first_new = min((first for _, first in new), default=arrivals)
+    pieces = [columns for columns, _ in new]
+    if known.loose > sum(len(columns.x) for columns in pieces):
+        _, stored = pointstore.read(
+            connection,
+            session_key,
+            graph,
+            lines,
+            "AND x >= :lowest AND arrival >= :sealed AND arrival < :first_new",
+            lowest=known.lowest,
+            sealed=known.arrival,
+            first_new=first_new,
         )
-    if greatest is None:
+        pieces.insert(0, stored)
+    filled = [columns.x for columns in pieces if len(columns.x)]
+    if not filled:
+        return Seal(arrival=arrivals, levels=known.levels)
+    lowest, highest = min(int(x.min()) for x in filled), max(int(x.max()) for x in filled)
+    levels = _levels_for(lowest, highest)
+    if levels > known.levels > 0:
+        _add_levels(connection, session_key, graph, known.levels, levels)
+    levels = max(levels, known.levels)
+    _merge(connection, session_key, graph, _by_level(_bottom(pieces, lines), levels))
+    return Seal(arrival=arrivals, levels=levels)
+
+
+def _levels_for(lowest: int, highest: int) -> int:
+    levels = 1
+    while levels < LEVELS_MOST and not (-TOP <= lowest // FACTOR**levels and highest // FACTOR**levels < TOP):
+        levels += 1
+    return levels
+
+
+def _bottom(pieces: list[Columns], lines: Lines) -> dict[int, np.ndarray]:
+    """{place of the name: buckets of level 1} of points."""
+    parts: dict[str, list[np.ndarray]] = {}
+    for columns in pieces:
+        for name, column in columns.y.items():
+            there = has_value(column)
+            values = column if there.all() else column[there]
+            x, t = (columns.x, columns.t) if len(values) == len(column) else (columns.x[there], columns.t[there])
+            parts.setdefault(name, []).append(buckets.at_level(buckets.of_points(x, t, values)))
+    place_of = {name: place for place, name in enumerate(lines.names)}
+    joined = {}
+    for name, made in parts.items():
+        whole = made[0] if len(made) == 1 else np.concatenate(made)
+        if len(whole):
+            joined[place_of[name]] = buckets.join(whole, whole["number"]) if len(made) > 1 else whole
+    return joined
+
+
+Levels = dict[tuple[int, int], np.ndarray]
+"""{(level, place of the name): buckets}"""
+
+
+def _by_level(bottom: Mapping[int, np.ndarray], levels: int) -> Levels:
+    made: Levels = {}
+    for name, lowest in bottom.items():
+        made[1, name] = lowest
+        for level in range(2, levels + 1):
+            made[level, name] = buckets.at_level(made[level - 1, name])
+    return made
+
+
+def _merge(connection: Connection, session_key: int, graph: int, added: Levels) -> None:
+    """Join buckets with those that are stored."""
+    pages = {key: value for (level, name), made in added.items() for key, value in _pages(level, name, made)}
+    for key, stored in _load(connection, session_key, graph, list(pages)):
+        both = np.concatenate((stored, pages[key]))
+        pages[key] = buckets.join(both, both["number"])
+    _store(connection, session_key, graph, pages)
+
+
+Key = tuple[int, int, int]
+"""Level, page, place of the name."""
+
+
+def _pages(level: int, name: int, made: np.ndarray) -> Iterator[tuple[Key, np.ndarray]]:
+    page_of: np.ndarray = made["number"] // PAGE
+    starts = np.flatnonzero(np.concatenate(([True], page_of[1:] != page_of[:-1])))
+    for start, end in zip(starts, [*starts[1:], len(made)], strict=True):
+        yield (level, int(page_of[start]), name), made[start:end]
+
+
+def _load(connection: Connection, session_key: int, graph: int, keys: list[Key]) -> Iterator[tuple[Key, np.ndarray]]:
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        wanted = ", ".join(f"({level}, {page}, {name})" for level, page, name in keys[start : start + KEYS_AT_ONCE])
+        query = (
+            f"SELECT level, page, name, buckets FROM summaries WHERE session_key = {session_key} AND graph = {graph} "
+            f"AND (level, page, name) IN (VALUES {wanted})"
+        )
+        for level, page, name, packed in connection.exec_driver_sql(query).all():
+            yield (level, page, name), np.frombuffer(packed, dtype=BUCKET)
+
+
+def _store(connection: Connection, session_key: int, graph: int, pages: Mapping[Key, np.ndarray]) -> None:
+    rows = [
+        {
+            "session_key": session_key,
+            "graph": graph,
+            "level": level,
+            "page": page,
+            "name": name,
+            "buckets": made.tobytes(),
+        }
+        for (level, page, name), made in pages.items()
+    ]
+    if not rows:
         return
-    first = after // FACTOR
-    remaining = pointstore.select(
-        connection, session_key, graph, "AND x >= :start", start=max(first * FACTOR, INT64_MIN)
+    insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
+    statement = insert(summaries)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["session_key", "graph", "level", "page", "name"],
+            set_={"buckets": statement.excluded.buckets},
+        ),
+        rows,
     )
-    buckets = {x // FACTOR for x, _, _, _ in remaining}
-    _write_levels(connection, session_key, graph, buckets | {first}, greatest)
+
+
+def _add_levels(connection: Connection, session_key: int, graph: int, known: int, levels: int) -> None:
+    """Make the levels above `known` from it."""
+    below = read(connection, session_key, graph, known, INT64_MIN, INT64_MAX)
+    made: Levels = {}
+    for level in range(known + 1, levels + 1):
+        below = {name: buckets.at_level(found) for name, found in below.items()}
+        made |= {(level, name): found for name, found in below.items()}
+    _merge(connection, session_key, graph, made)
+
+
+# taking back
+
+
+def rebuild_after(connection: Connection, session_key: int, graph: int, lines: Lines, after: int, levels: int) -> None:
+    """Make the buckets behind x = `after` again: points there were taken back. All that is left is sealed then."""
+    first = after // FACTOR
+    _, left = pointstore.read(
+        connection, session_key, graph, lines, "AND x >= :start", start=max(first * FACTOR, INT64_MIN)
+    )
+    made = _bottom([left], lines)
+    for level in range(1, levels + 1):
+        if level > 1:
+            first = after // FACTOR**level
+            below = read(connection, session_key, graph, level - 1, first * FACTOR, INT64_MAX)
+            made = {name: buckets.at_level(found) for name, found in below.items()}
+        _cut(connection, session_key, graph, level, first)
+        _merge(connection, session_key, graph, {(level, name): found for name, found in made.items()})
+
+
+def _cut(connection: Connection, session_key: int, graph: int, level: int, first: int) -> None:
+    """Delete the level's buckets from number `first` on."""
+    stays = {
+        (level, first // PAGE, name): found
+        for name, found in read(connection, session_key, graph, level, first // PAGE * PAGE, first - 1).items()
+    }
+    connection.execute(
+        text(
+            "DELETE FROM summaries WHERE session_key = :session_key AND graph = :graph AND level = :level "
+            "AND page >= :page"
+        ),
+        {"session_key": session_key, "graph": graph, "level": level, "page": first // PAGE},
+    )
+    _store(connection, session_key, graph, stays)
+
+
+# reading
 
 
 def read(
     connection: Connection, session_key: int, graph: int, level: int, first: int, last: int
-) -> Iterator[tuple[int, Bucket]]:
-    """(number, bucket) of a level's written buckets, from `first` to `last` inclusive."""
+) -> dict[int, np.ndarray]:
+    """{place of the name: buckets} of a level, with numbers from `first` to `last` inclusive."""
+    if first > last:
+        return {}
     rows = connection.execute(
         text(
-            "SELECT bucket, x, t, CAST(y AS TEXT) FROM summaries WHERE session_key = :session_key "
-            "AND graph = :graph AND level = :level AND bucket BETWEEN :first AND :last ORDER BY bucket"
+            "SELECT name, buckets FROM summaries WHERE session_key = :session_key AND graph = :graph "
+            "AND level = :level AND page BETWEEN :first AND :last ORDER BY page"
         ),
-        {"session_key": session_key, "graph": graph, "level": level, "first": first, "last": last},
-    )
-    for number, x, t, y in rows:
-        yield number, Bucket(x, t, _decode(y))
+        {
+            "session_key": session_key,
+            "graph": graph,
+            "level": level,
+            "first": first // PAGE,
+            "last": last // PAGE,
+        },
+    ).all()
+    parts: dict[int, list[Any]] = {}
+    for name, packed in rows:
+        parts.setdefault(name, []).append(packed)
+    found = {name: np.frombuffer(b"".join(packed), dtype=BUCKET) for name, packed in parts.items()}
+    within = {name: part[(part["number"] >= first) & (part["number"] <= last)] for name, part in found.items()}
+    return {name: part for name, part in within.items() if len(part)}
 
 
-def from_points(
-    connection: Connection, session_key: int, graph: int, x0: int, x1: int, width: int
-) -> Iterator[tuple[int, Bucket]]:
-    """(x // width, bucket) of the points with x0 <= x <= x1."""
-    x0, x1 = max(x0, INT64_MIN), min(x1, INT64_MAX)
-    points = pointstore.select(connection, session_key, graph, "AND x BETWEEN :x0 AND :x1", x0=x0, x1=x1)
-    number, bucket = 0, None
-    for x, _, t, y in points:
-        if bucket is None or x // width != number:
-            if bucket is not None:
-                yield number, bucket
-            number, bucket = x // width, Bucket(x, t)
-        bucket.add(x, y)
-    if bucket is not None:
-        yield number, bucket
+def whole(connection: Connection, session_key: int, graph: int, levels: int) -> dict[int, np.ndarray]:
+    """{place of the name: one bucket} of everything that is sealed."""
+    top = read(connection, session_key, graph, levels, INT64_MIN, INT64_MAX)
+    return {name: buckets.join(found, np.zeros(len(found), dtype=np.int64)) for name, found in top.items()}
 
 
-def _write_levels(connection: Connection, session_key: int, graph: int, buckets: set[int], greatest: int) -> None:
-    for level in range(1, LEVELS + 1):
-        closed = sorted(number for number in buckets if number < greatest // FACTOR**level)
-        if not closed:
-            return
-        for first, last in _runs(closed):
-            if level == 1:
-                x0, x1 = first * FACTOR, (last + 1) * FACTOR - 1
-                made = dict(from_points(connection, session_key, graph, x0, x1, FACTOR))
-            else:
-                made = _from_level_below(connection, session_key, graph, level, first, last)
-            _store(connection, session_key, graph, level, made)
-        buckets = {number // FACTOR for number in closed}
-
-
-def _from_level_below(
-    connection: Connection, session_key: int, graph: int, level: int, first: int, last: int
-) -> dict[int, Bucket]:
-    made: dict[int, Bucket] = {}
-    below = read(connection, session_key, graph, level - 1, first * FACTOR, (last + 1) * FACTOR - 1)
-    for number, bucket in below:
-        whole = made.setdefault(number // FACTOR, Bucket(bucket.x, bucket.t))
-        whole.merge(bucket)
-    return made
-
-
-def _store(connection: Connection, session_key: int, graph: int, level: int, made: dict[int, Bucket]) -> None:
-    if not made:
-        return
-    connection.execute(
-        text(
-            "INSERT INTO summaries (session_key, graph, level, bucket, x, t, y) "
-            "VALUES (:session_key, :graph, :level, :bucket, :x, :t, :y) "
-            "ON CONFLICT (session_key, graph, level, bucket) DO UPDATE SET "
-            "x = excluded.x, t = excluded.t, y = excluded.y"
-        ),
-        [
-            {
-                "session_key": session_key,
-                "graph": graph,
-                "level": level,
-                "bucket": number,
-                "x": bucket.x,
-                "t": bucket.t,
-                "y": _encode(bucket.cells).decode(),
-            }
-            for number, bucket in made.items()
-        ],
-    )
-
-
-def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each run of neighbours in a sorted list."""
-    first = last = numbers[0]
-    for number in numbers[1:]:
-        if number != last + 1:
-            yield first, last
-            first = number
-        last = number
-    yield first, last
+def edge_place(
+    connection: Connection, session_key: int, graph: int, levels: int, name: int, fields: tuple[str, ...], last: bool
+) -> int | None:
+    """The number of the first (or last) bucket of level 1 in which one of the fields counts something."""
+    first, end = INT64_MIN, INT64_MAX
+    for level in range(levels, 0, -1):
+        found = read(connection, session_key, graph, level, first, end).get(name, EMPTY)
+        found = found[sum(found[field] for field in fields) > 0]
+        if not len(found):
+            return None
+        number = int(found["number"][-1 if last else 0])
+        first, end = number * FACTOR, number * FACTOR + FACTOR - 1
+    return number

@@ -20,6 +20,7 @@ from ..extensions import db
 from ..models import Graph, Project, Session
 from ..refused import Refused
 from ..sessiondetails import with_details
+from ..summaries import Seal
 from .asking import asked_projects, json_response, require_access, session_key, whole_number
 
 bp = Blueprint("read", __name__, url_prefix="/api/v2")
@@ -73,16 +74,11 @@ def graph_points(graph_id: str) -> Response:
         bound["x"], bound["arrival"] = _read_cursor(request.args["cursor"])
     db.session.rollback()
     with reading() as connection:
-        found = list(pointstore.select(connection, key, number, where, "LIMIT :most", **bound))
-    result: dict[str, dict[str, list[Any]]] = {}
-    for x, _, t, y in found[:limit]:
-        for name, value in y.items():
-            columns = result.setdefault(name, {"x": [], "y": [], "t": []})
-            columns["x"].append(x)
-            columns["y"].append(value)
-            columns["t"].append(t)
-    last = found[limit - 1] if len(found) > limit else None
-    return json_response({"series": result, "next": _write_cursor(last[0], last[1]) if last else None})
+        lines = pointstore.lines_of(connection, key, number)
+        arrival, found = pointstore.read(connection, key, number, lines, where, "LIMIT :most", **bound)
+    more = len(arrival) > limit
+    cursor = _write_cursor(int(found.x[limit - 1]), int(arrival[limit - 1])) if more else None
+    return json_response({"series": series.exact(found.where(slice(limit))), "next": cursor})
 
 
 @bp.get("/series")
@@ -98,16 +94,18 @@ def chart_series() -> Response:
     result = {}
     with reading() as connection:
         keys = {key for _, key, _ in graphs}
-        query = select(Session.key, Session.id, Session.version, Session.arrivals).where(Session.key.in_(keys))
-        sessions = {row.key: row for row in connection.execute(query)}
+        query = select(Session.key, Session.id, Session.version, Session.arrivals, Session.seals)
+        sessions = {row.key: row for row in connection.execute(query.where(Session.key.in_(keys)))}
         for graph_id, key, number in graphs:
             if key not in sessions:
                 continue
+            seal = Seal.load(sessions[key].seals.get(str(number)))
+            graph = series.Graph(key, number, pointstore.lines_of(connection, key, number), seal)
             result[graph_id] = {
                 "session": sessions[key].id,
                 "version": sessions[key].version,
                 "arrivals": sessions[key].arrivals,
-                **series.series(connection, key, number, x0, x1, width),
+                **series.series(connection, graph, x0, x1, width),
             }
     return json_response({"graphs": result})
 

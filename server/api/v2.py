@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from losswise.records import MAX_BATCH_BYTES, MAX_BLOB_BYTES, is_sha256
 
-from .. import blobs, deletion, ingest, jsontext
+from .. import blobs, decoding, deletion, ingest, jsontext
 from ..access import readable_projects
 from ..database import writing
 from ..extensions import db
@@ -25,17 +25,17 @@ bp = Blueprint("v2", __name__, url_prefix="/api/v2")
 @bp.post("/batches")
 def post_batch() -> Any:
     access = require_key()
-    batch = ingest.read_batch(_body())
+    batch = ingest.read_batch(*_body())
     last, created = ingest.apply(batch, access)
     return jsonify(last=last, created=True) if created else jsonify(last=last)
 
 
-def _body() -> Any:
+def _body() -> tuple[Any, set[int]]:
     body = request.get_data(cache=False)
     try:
         if request.headers.get("Content-Encoding", "").lower() == "gzip":
             body = jsontext.gunzip(body, MAX_BATCH_BYTES)
-        return jsontext.strict(body)
+        return decoding.decode(body)
     except jsontext.TooLarge as error:
         raise Refused(413, "too_large", str(error)) from None
     except jsontext.Unreadable as error:

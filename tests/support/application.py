@@ -1,0 +1,52 @@
+"""The server's application in this process, on a database: for tests of what is behind HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+from losswise_server import create_app, ingest
+from losswise_server.access import Access
+from losswise_server.bootstrap import prepare
+from losswise_server.config import load_settings
+from losswise_server.extensions import db
+from losswise_server.models import Project
+from losswise_server.schema import upgrade_schema
+
+from losswise import records
+
+
+@contextmanager
+def application(folder: Path, database_url: str | None) -> Iterator[Flask]:
+    """The application, its database up to date, within its context."""
+    app = create_app(load_settings(str(folder), database_url, {}))
+    upgrade_schema(app)
+    with app.app_context():
+        prepare({"LW_API_KEY": "lw_in_process"})
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+class DirectWriting:
+    """A writer of a new session that hands its records to ingest."""
+
+    def __init__(self) -> None:
+        project = db.session.query(Project).first()
+        everything = frozenset({project.organization_id})
+        self.access = Access(everything, everything, project.organization_id, project.id)
+        self.session, self.writer, self.seq = records.new_id(), records.new_id(), 0
+        self.send(records.session_record(tag="direct", created_at=time.time()))
+
+    def send(self, *batch: dict[str, Any], writer: str | None = None) -> None:
+        self.seq += len(batch)
+        ingest.apply(ingest.Batch(self.session, list(batch), self.writer, self.seq), self.access)
+
+    def graph(self, title: str = "loss") -> str:
+        id_ = records.graph_id(self.session, title)
+        self.send(records.graph_record(id_, title))
+        return id_
