@@ -1,11 +1,14 @@
 // The best value of each statistics column, over every session of the filter and not only those loaded.
 import { listSessions } from './api.js';
 import { list } from './sessions.js';
-import { emit, project, sessions, state } from './state.js';
+import { emit, on, project, sessions, state } from './state.js';
+
+const WAIT = 400; // milliseconds in which the rows themselves are answered and drawn
 
 let best = new Map();
 let asked = '';
-let asking = null;
+let asking = new AbortController();
+let timer = 0;
 
 const better = (kind, a, b) => (kind === 'min' ? a < b : a > b);
 
@@ -15,14 +18,8 @@ export const bestOf = (column) => best.get(column.key);
 /** Work out the best of these columns from what is loaded; ask the server for the rest. */
 export function findBest(columns) {
   const statistics = columns.filter((column) => column.group === 'statistics');
-  const found = new Map();
+  const found = bestLoaded(statistics);
   for (const column of statistics) {
-    for (const id of list.ids) {
-      const value = sessions.has(id) ? column.value(sessions.get(id)) : null;
-      if (typeof value !== 'number') continue;
-      const known = found.get(column.key);
-      if (known === undefined || better(column.kind, value, known)) found.set(column.key, value);
-    }
     const kept = best.get(column.key);
     if (
       list.next &&
@@ -33,16 +30,40 @@ export function findBest(columns) {
     }
   }
   best = found;
-  if (list.next) askServer(statistics);
+  if (list.next && !list.waiting) askSoon(statistics);
 }
 
-async function askServer(statistics) {
+function bestLoaded(statistics) {
+  const found = new Map();
+  for (const id of list.ids) {
+    const session = sessions.get(id);
+    if (!session) continue;
+    for (const column of statistics) {
+      const value = column.value(session);
+      if (typeof value !== 'number') continue;
+      const known = found.get(column.key);
+      if (known === undefined || better(column.kind, value, known)) found.set(column.key, value);
+    }
+  }
+  return found;
+}
+
+function askSoon(statistics) {
   const key = JSON.stringify([state.q, state.status, statistics.map((column) => column.key)]);
   if (key === asked) return;
+  stop();
   asked = key;
-  asking?.abort();
+  timer = setTimeout(() => askServer(statistics, asking.signal), WAIT);
+}
+
+function stop() {
+  clearTimeout(timer);
+  asking.abort();
   asking = new AbortController();
-  const { signal } = asking;
+  asked = '';
+}
+
+async function askServer(statistics, signal) {
   try {
     for (const column of statistics) {
       const sort = (column.kind === 'max' ? '-' : '') + column.sort;
@@ -55,3 +76,11 @@ async function askServer(statistics) {
     /* the loaded rows' best stays */
   }
 }
+
+// Rows come before their best: what was asked for another search or filter is in their way.
+let before = [state.q, state.status].join();
+on('question', () => {
+  const now = [state.q, state.status].join();
+  if (now !== before) stop();
+  before = now;
+});

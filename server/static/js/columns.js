@@ -73,6 +73,7 @@ function doneAt(session) {
 
 let choice = readPref(pref, {});
 let found = { statistics: [], params: [], values: [] };
+const looked = new WeakSet();
 
 /** The name under which a session's statistics hold this quantity of this graph. */
 export function statisticName(session, graph, name) {
@@ -80,10 +81,13 @@ export function statisticName(session, graph, name) {
   return session.stats && long in session.stats ? long : name;
 }
 
-/** Look through the loaded sessions for columns; true where there are others than before. */
+/** Look through the loaded sessions that are new or changed for columns; true where there are others than before. */
 export function discover() {
+  const fresh = loaded().filter((session) => !looked.has(session));
+  if (!fresh.length) return false;
   const names = { statistics: new Map(), params: new Set(), values: new Set() };
-  for (const session of loaded()) {
+  for (const session of fresh) {
+    looked.add(session);
     for (const graph of session.graphs ?? []) {
       if (!graph.kind) continue;
       for (const name of graph.names ?? []) {
@@ -116,9 +120,7 @@ export function discover() {
   return signature() !== before;
 }
 
-function* loaded() {
-  for (const id of list.ids) if (sessions.has(id)) yield sessions.get(id);
-}
+const loaded = () => list.ids.map((id) => sessions.get(id)).filter(Boolean);
 
 // A column keeps its place once it has one, so that nothing jumps when a session brings another.
 function merge(old, fresh, by) {

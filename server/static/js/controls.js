@@ -6,7 +6,7 @@ import { list, reload } from './sessions.js';
 import { ask, on, sessions, state, view, zoomTo } from './state.js';
 
 const byId = (id) => document.getElementById(id);
-const WAIT = 180;
+const WAIT = 50; // milliseconds without another key
 
 const STATUSES = [
   ['', 'All'],

@@ -4,6 +4,7 @@ import { now, palette, state } from './state.js';
 
 const TAG_TAIL = 10;
 const ruler = document.createElement('canvas').getContext('2d');
+let font = '';
 const widths = new Map();
 
 export function setText(node, text) {
@@ -82,7 +83,7 @@ function textWidth(text) {
   if (text.length > 400) return Infinity;
   let width = widths.get(text);
   if (width === undefined) {
-    ruler.font = getComputedStyle(document.body).font;
+    ruler.font = font ||= getComputedStyle(document.body).font; // asked of a page under change, it is laid out anew
     width = ruler.measureText(text).width;
     if (widths.size > 5000) widths.clear();
     widths.set(text, width);

@@ -158,9 +158,9 @@ function countSoon() {
   countsTimer ||= setTimeout(async () => {
     countsTimer = 0;
     try {
-      const asked = question();
-      const page = await listSessions(project, { ...asked, limit: 1 });
-      if (JSON.stringify(asked) !== JSON.stringify(question())) return;
+      const { q, status } = state;
+      const page = await listSessions(project, { q, status, limit: 1 });
+      if (q !== state.q || status !== state.status) return;
       list.counts = page.counts;
       list.total = page.total;
       emit('list');

@@ -24,6 +24,7 @@ let columns = [];
 let tagWidth = 0;
 let focused = null;
 let frame = 0;
+let stale = true;
 
 function spacer() {
   const row = document.createElement('tr');
@@ -37,10 +38,21 @@ function spacer() {
 export function draw() {
   frame ||= requestAnimationFrame(() => {
     frame = 0;
-    if (discover() || !columns.length) layColumns();
-    findBest(columns);
+    if (stale) lookThrough();
     drawRows();
   });
+}
+
+// What looks at every loaded session waits for one to change: scrolling does not.
+function lookThrough() {
+  stale = false;
+  if (discover() || !columns.length) layColumns();
+  findBest(columns);
+}
+
+function drawChanged() {
+  stale = true;
+  draw();
 }
 
 function layColumns() {
@@ -238,9 +250,10 @@ menu.addEventListener('toggle', () => menu.open && fillMenu(menu));
 
 on('columns', () => {
   layColumns();
-  draw();
+  drawChanged();
 });
-for (const name of ['list', 'session', 'selection', 'waiting', 'best']) on(name, draw);
+for (const name of ['list', 'session']) on(name, drawChanged);
+for (const name of ['selection', 'waiting', 'best']) on(name, draw);
 addEventListener('losswise:theme', draw);
 on('question', () => {
   scroll.scrollTop = 0;
