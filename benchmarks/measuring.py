@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tests.support.postgres import Postgres
     from tests.support.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -146,17 +147,44 @@ def temporary_folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def running_server(port: int = 0) -> Iterator[Server]:
-    """A real server on 127.0.0.1 with a new SQLite database."""
+def running_server(port: int = 0, database_url: str | None = None, arguments: tuple[str, ...] = ()) -> Iterator[Server]:
+    """A real server on 127.0.0.1 with a new SQLite database, or on another."""
     from tests.support.server import Server
 
     with temporary_folder() as folder:
-        server = Server(folder)
+        server = Server(folder, database_url, arguments=arguments)
         try:
             yield server.start(port)
         finally:
             if server.process is not None and server.process.poll() is None:
                 server.kill()
+
+
+@contextlib.contextmanager
+def running_postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of the benchmark's own."""
+    from tests.support.postgres import Postgres
+
+    with temporary_folder() as folder:
+        postgres = Postgres(folder / "postgres")
+        try:
+            yield postgres
+        finally:
+            postgres.stop()
+
+
+def processor_time(*roots: int) -> float:
+    """Seconds of processor that these processes and all that they started have taken so far."""
+    import psutil
+
+    seconds = 0.0
+    for root in roots:
+        process = psutil.Process(root)
+        for one in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = one.cpu_times()
+                seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
 
 
 def reaching(server: Server) -> dict[str, str]:

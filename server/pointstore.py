@@ -18,6 +18,7 @@ from .database import is_sqlite
 from .models import Graph
 
 COLUMNS = "x, arrival, t, session_key, graph, form, y"
+INSERT = f"INSERT INTO points ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 VALUES_AT_ONCE = 1_000_000
 """A record's values are packed in pieces of so many."""
 
@@ -54,10 +55,9 @@ def insert(connection: Connection, session_key: int, points: Iterable[Points]) -
         for start in range(0, len(piece.x), step):
             part = slice(start, min(start + step, len(piece.x)))
             if sqlite:
-                marks = "?, ?, ?, ?, ?, ?, ?"
-                cursor.executemany(f"INSERT INTO points ({COLUMNS}) VALUES ({marks})", _rows(session_key, piece, part))
+                cursor.executemany(INSERT, sqlite_rows(session_key, piece, part))
             else:
-                body = io.BytesIO(_copy_body(session_key, piece, part))
+                body = io.BytesIO(copy_body(session_key, piece, part))
                 cursor.copy_expert(f"COPY points ({COLUMNS}) FROM STDIN WITH (FORMAT binary)", body)
     cursor.close()
 
@@ -70,7 +70,7 @@ def _packed(piece: Points, part: slice) -> np.ndarray:
     return packed
 
 
-def _rows(session_key: int, piece: Points, part: slice) -> list[tuple[Any, ...]]:
+def sqlite_rows(session_key: int, piece: Points, part: slice) -> list[tuple[Any, ...]]:
     width = len(piece.values) * NUMBER.itemsize
     packed = _packed(piece, part).tobytes()
     columns = (
@@ -92,7 +92,7 @@ _COPY_END = b"\xff\xff"
 _FIELDS = (("x", ">i8"), ("arrival", ">i8"), ("t", ">f8"), ("session_key", ">i4"), ("graph", ">i4"), ("form", ">i4"))
 
 
-def _copy_body(session_key: int, piece: Points, part: slice) -> bytes:
+def copy_body(session_key: int, piece: Points, part: slice) -> bytes:
     packed = _packed(piece, part)
     width = packed.shape[1] * NUMBER.itemsize
     layout: list[tuple[str, str] | tuple[str, str, int]] = [("fields", ">i2")]

