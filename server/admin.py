@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from urllib.parse import urlsplit
 
@@ -11,29 +12,61 @@ from sqlalchemy import select
 from losswise.login import load_login
 
 from . import create_app
-from .command import HOST, PORT, add_data_arguments, address, is_loopback
-from .config import CannotStart, load_settings
+from .command import HOST, PORT, add_data_arguments, address, is_loopback, lock_data
+from .config import CannotStart, Settings, checked_url, load_settings
 from .database import writing
 from .keys import new_sign_in_token
 from .models import User
 from .schema import upgrade_schema
+from .transfer import migrate_database
 
 
 def main(argv: list[str]) -> int:
     """Run a command; returns the exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except CannotStart as error:
+        print(f"losswise server-admin: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="losswise server-admin", description="Look after a server.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     link = commands.add_parser("sign-in-link", help="print a link that signs a person in once")
     link.add_argument("email", nargs="?", help="the person (default: the first, who made the server)")
     link.add_argument("--url", default=_usual_address(), help="the server's address (default: %(default)s)")
     add_data_arguments(link)
-    arguments = parser.parse_args(argv)
+    link.set_defaults(run=lambda arguments: print(sign_in_link(arguments)))
+    move = commands.add_parser("migrate-database", help="copy everything to an empty PostgreSQL database")
+    move.add_argument("--to", required=True, metavar="URL", help="the empty database, postgresql://...")
+    add_data_arguments(move)
+    move.set_defaults(run=migrate)
+    return parser
+
+
+def migrate(arguments: argparse.Namespace) -> None:
+    """Copy the database, and say how the server is started on the new one."""
+    source = load_settings(arguments.data_dir, arguments.database_url)
+    lock = lock_data(source) if source.sqlite else None
     try:
-        print(sign_in_link(arguments))
-    except CannotStart as error:
-        print(f"losswise server-admin: {error}", file=sys.stderr)
-        return 1
-    return 0
+        migrate_database(source, checked_url(arguments.to), lambda line: print(line, flush=True))
+    finally:
+        if lock is not None:
+            lock.release()
+    print(
+        "Everything is copied; the old database is as it was. Start the server with --database-url and the new "
+        f"database's address, and with the same secret, which signs cookies and keys: {_secret_place(source)}"
+    )
+
+
+def _secret_place(settings: Settings) -> str:
+    if os.environ.get("LW_SECRET_KEY"):
+        return "LW_SECRET_KEY as it is now"
+    folder = settings.data_dir.absolute()
+    return f"--data-dir {folder}, or on another machine LW_SECRET_KEY with what is in {folder / 'secret_key'}"
 
 
 def _usual_address() -> str:

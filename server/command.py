@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     listener = _listen(arguments.host, arguments.port)
     url = address(arguments.host, listener.getsockname()[1])
-    lock = _lock_data(settings)
+    lock = lock_data(settings)
     first = _prepare_database(settings)
     stored = _store_login(arguments.host, url, first)
     serve(
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _lock_data(settings: Settings) -> FileLock | None:
+def lock_data(settings: Settings) -> FileLock | None:
     """On SQLite, keep other servers off the data: a page of theirs would not hear of what this one stores."""
     if not settings.sqlite:
         return None

@@ -46,12 +46,13 @@ def load_settings(
         make_data_dir(folder)
     return Settings(
         data_dir=folder,
-        database_url=_checked_url(url) if url else sqlite_url(folder),
+        database_url=checked_url(url) if url else sqlite_url(folder),
         secret_key=secret or _stored_secret(folder),
     )
 
 
-def _checked_url(url: str) -> str:
+def checked_url(url: str) -> str:
+    """The address as it is used. Raises CannotStart where it is none of a database that we know."""
     url = normalize_url(url)
     try:
         known = make_url(url).get_backend_name() in ("sqlite", "postgresql")
