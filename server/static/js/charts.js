@@ -9,6 +9,7 @@ import { windowOf } from './xaxis.js';
 const grid = document.getElementById('charts');
 const cards = new Map();
 const dirty = new Set();
+let arranged = [];
 let frame = 0;
 
 const seen = new IntersectionObserver(
@@ -35,20 +36,12 @@ function drawSoon(card) {
 
 const drawAllSoon = () => cards.forEach(drawSoon);
 
-/** Make, keep and remove cards for the selected sessions. Cards keep their places; new titles come last. */
+/** Make, keep and remove cards for the selected sessions, where one of them has changed. */
 export function arrange() {
-  const byTitle = new Map([...cards.keys()].map((title) => [title, []]));
-  const known = state.selected.filter((id) => sessions.has(id));
-  for (const id of known) {
-    for (const graph of sessions.get(id).graphs ?? []) {
-      if (!byTitle.has(graph.title)) byTitle.set(graph.title, []);
-      byTitle.get(graph.title).push({ session: id, graph: graph.id });
-    }
-  }
-  for (const [title, graphs] of byTitle) {
-    if (graphs.length) place(title, graphs);
-    else drop(title);
-  }
+  const known = state.selected.map((id) => sessions.get(id)).filter(Boolean);
+  const same = known.length === arranged.length && known.every((session, at) => session === arranged[at]);
+  if (!same) arrangeCards(known);
+  arranged = known;
   filter();
   absentCharts({
     chosen: state.selected.length,
@@ -56,6 +49,21 @@ export function arrange() {
     cards: cards.size,
     hidden: [...cards.values()].every((card) => card.element.hidden),
   });
+}
+
+// Cards keep their places; new titles come last.
+function arrangeCards(known) {
+  const byTitle = new Map([...cards.keys()].map((title) => [title, []]));
+  for (const session of known) {
+    for (const graph of session.graphs ?? []) {
+      if (!byTitle.has(graph.title)) byTitle.set(graph.title, []);
+      byTitle.get(graph.title).push({ session: session.id, graph: graph.id });
+    }
+  }
+  for (const [title, graphs] of byTitle) {
+    if (graphs.length) place(title, graphs);
+    else drop(title);
+  }
 }
 
 function place(title, graphs) {

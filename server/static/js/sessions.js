@@ -146,11 +146,17 @@ export function forget(id) {
   emit('list');
 }
 
+// A session that is as it was stays the same object: nothing that shows it is drawn anew.
 function take(page) {
-  for (const session of page.sessions) sessions.set(session.id, session);
+  const fresh = page.sessions.filter((session) => {
+    const known = sessions.get(session.id);
+    const newer = session.version - (known?.version ?? -1);
+    return newer > 0 || (newer === 0 && known.status !== session.status);
+  });
+  for (const session of fresh) sessions.set(session.id, session);
   list.total = page.total ?? list.ids.length;
   list.counts = page.counts ?? {};
-  for (const session of page.sessions) emit('session', session);
+  for (const session of fresh) emit('session', session);
 }
 
 /** The numbers in the status chips, when statuses change; not more often than every second. */
