@@ -64,12 +64,13 @@ def _window(connection: Connection, graph: Graph, x0: int | None, x1: int | None
         within, bound["x0"] = within + " AND x >= :x0", x0
     if x1 is not None:
         within, bound["x1"] = within + " AND x <= :x1", x1
-    # subqueries: SQLite finds either end in the index, but scans for both at once
+    # subqueries: SQLite finds either end in the index, but scans for both at once; ordered: else PostgreSQL may think
+    # that the first rows of a table that it scans are the graph's
     ends = f"""SELECT (SELECT min(x) FROM points WHERE {within}),
                       (SELECT max(x) FROM points WHERE {within}),
                       (SELECT min(x) FROM points WHERE {conditions}),
                       (SELECT max(x) FROM points WHERE {conditions}),
-                      (SELECT count(*) FROM (SELECT 1 FROM points WHERE {within} LIMIT :most) AS few)"""
+                      (SELECT count(*) FROM (SELECT 1 FROM points WHERE {within} ORDER BY x LIMIT :most) AS few)"""
     first, last, least, greatest, count = connection.execute(text(ends), bound).one()
     return None if first is None else _Window(first, last, first > least, last < greatest, count <= most)
 
@@ -93,11 +94,11 @@ def _pieces(connection: Connection, graph: Graph, window: _Window, width: int) -
     """Buckets that together hold every point of the window, each at most as wide as a pixel: in the middle those of
     the coarsest level that is fine enough, at the edges ever finer ones, at last points; and what is not sealed.
 
-    The window is at least `width` buckets of that level wide, so its edges do not meet.
+    There are at least width / 2 of that level in the window, so its edges do not meet.
     """
     first, last = window.first, window.last
     level = 0
-    while level < graph.seal.levels and FACTOR ** (level + 1) * width <= last - first + 1:
+    while level < graph.seal.levels and FACTOR ** (level + 1) * width <= 2 * (last - first + 1):
         level += 1
     pieces: Pieces = {}
     if level == 0:
