@@ -83,6 +83,33 @@ def test_the_server_sorts_by_a_statistic_over_all_pages(page: Page, server: Serv
     assert page.locator("#sessions tbody tr").count() < 80
 
 
+def test_a_sorted_header_has_room_for_its_arrow(page: Page, server: Server, project: Project) -> None:
+    writing = make(server, project, "run")
+    writing.points(writing.graph("long", "max"), [0], **{"a_name_of_" + 9 * "many_letters_": [1.0]})
+    page.goto(project.address)
+    for name in ("min(val_loss)", "max(a_name_of"):
+        button = page.get_by_role("button", name=name)
+        button.click()
+        expect(page.locator("th[aria-sort]")).to_contain_text(name)
+        arrow, room = button.evaluate(
+            "button => [getComputedStyle(button, '::after').content, button.clientWidth - button.scrollWidth]"
+        )
+        assert arrow in ('" ↑"', '" ↓"')
+        assert room == 0
+
+
+def test_a_column_comes_with_what_a_session_gets_later(page: Page, server: Server, project: Project) -> None:
+    writing = make(server, project, "run", best=0.5)
+    page.goto(project.address)
+    expect(page.locator("#live")).to_have_text("live")
+    expect(page.locator("td.best")).to_have_count(0)  # one alone is not the best
+    writing.points(writing.graph("accuracy", "max"), [0], val_accuracy=[0.75])
+    expect(page.get_by_role("columnheader", name="max(val_accuracy)")).to_be_visible()
+    expect(row(page, "run")).to_contain_text("0.7500")
+    make(server, project, "better", best=0.25)
+    expect(page.locator("td.best")).to_have_text(["0.2500", "0.7500"])
+
+
 def test_search_and_status_chips(page: Page, server: Server, project: Project) -> None:
     make(server, project, "resnet18", params={"lr": 0.1}).end("complete")
     make(server, project, "resnet34").end("failed", reason="error")

@@ -129,7 +129,8 @@ function merge(old, fresh, by) {
 }
 
 const isPlain = (value) => value === null || typeof value !== 'object' || Array.isArray(value);
-const widthFor = (label) => Math.min(280, Math.max(88, 26 + 7.1 * label.length));
+// room for the label in bold and the arrow
+const widthFor = (label) => Math.min(280, Math.max(88, 40 + 7.1 * label.length));
 
 function statistic(key, { kind, name }) {
   return {

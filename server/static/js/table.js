@@ -99,7 +99,7 @@ function header(column) {
   }
   const button = document.createElement('button');
   button.type = 'button';
-  button.textContent = column.label;
+  button.append(Object.assign(document.createElement('span'), { textContent: column.label }));
   button.addEventListener('click', () => ask({ sort: nextSort(column) }));
   th.append(button);
   markSort(th, column);
