@@ -1,7 +1,7 @@
 """Run the tests: `python -m tests.run [--full]`, which `make test` and `make test-full` call.
 
-Says what it does, installs the browser where it may, checks the code with ruff and mypy, then runs pytest on three
-processes. With CI=true a missing browser or database is a failure, not a skip.
+Says what it does, installs the browser and nginx where it may, checks the code with ruff and mypy, then runs pytest on
+three processes. With CI=true a missing browser, nginx or database is a failure, not a skip.
 """
 
 from __future__ import annotations
@@ -14,28 +14,35 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PROGRAMS = (
+    ("chromium", ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"), "the pages"),
+    ("nginx-light", ("nginx",), "the server behind nginx"),
+)
+"""Debian's package, the names of its program and of what does as well, and what is tested with it."""
 
 
 def say(sentence: str) -> None:
     print(f"== {sentence}", flush=True)
 
 
-def find_browser() -> str | None:
-    return next((path for name in BROWSERS if (path := shutil.which(name))), None)
+def find(names: tuple[str, ...]) -> bool:
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+    return any(shutil.which(name, path=path) for name in names)
 
 
-def install_browser() -> None:
-    """Debian's Chromium where we may install it, else a sentence that says what to do."""
-    if find_browser():
-        return
-    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        say("Installing Chromium for the tests of the pages")
+def install_programs() -> None:
+    """From Debian where we may, else a sentence says what is left out."""
+    missing = [program for program in PROGRAMS if not find(program[1])]
+    if missing and hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
         environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for words in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", *words], env=environ, stdout=subprocess.DEVNULL, check=False)
-    if not find_browser():
-        say("No Chromium: the tests of the pages are left out. Install chromium, or Google Chrome, to run them")
+        subprocess.run(["apt-get", "update", "-qq"], env=environ, stdout=subprocess.DEVNULL, check=False)
+        for package, _names, tested in missing:
+            say(f"Installing {package} for the tests of {tested}")
+            words = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", package]
+            subprocess.run(words, env=environ, stdout=subprocess.DEVNULL, check=False)
+    for _package, names, tested in missing:
+        if not find(names):
+            say(f"No {names[0]}: the tests of {tested} are left out. Install {' or '.join(names)} to run them")
 
 
 def run(title: str, *words: str) -> int:
@@ -47,7 +54,7 @@ def main() -> int:
     full = "--full" in sys.argv[1:]
     rest = [word for word in sys.argv[1:] if word != "--full"]
     started = time.monotonic()
-    install_browser()
+    install_programs()
     steps = [
         run("Checking the code", "ruff", "check", "."),
         run("Checking its format", "ruff", "format", "--check", "."),

@@ -16,10 +16,6 @@ from tests.support.server import Server
 from tests.support.stream import Stream
 
 
-def project_id(server: Server, name: str = "default") -> int:
-    return next(project["id"] for project in server.get("/api/v2/projects")["projects"] if project["name"] == name)
-
-
 def newer(version: int) -> Callable[[Any], bool]:
     return lambda data: data["to"] > version
 
@@ -28,7 +24,7 @@ def test_a_point_is_pushed_soon(server: Server) -> None:
     run = Writing(server, tag="pushed")
     graph = run.graph()
     run.points(graph, [0], a=[1.0])
-    stream = Stream(server, project_id=project_id(server), session=[run.session])
+    stream = Stream(server, project_id=server.project_id(), session=[run.session])
     stream.wait("hello")
     version = run.row()["version"]
     for x in range(1, 4):
@@ -48,7 +44,7 @@ def test_a_page_that_joins_in_has_each_point_once(server: Server) -> None:
     """A page asks for the series while points come, and takes from the events what it does not have."""
     run = Writing(server)
     graph = run.graph()
-    stream = Stream(server, project_id=project_id(server), session=[run.session])
+    stream = Stream(server, project_id=server.project_id(), session=[run.session])
     stream.wait("hello")
     done = threading.Event()
 
@@ -77,7 +73,7 @@ def test_a_page_that_joins_in_has_each_point_once(server: Server) -> None:
 def test_many_points_at_once_are_asked_for_instead(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
-    stream = Stream(server, project_id=project_id(server), session=[run.session])
+    stream = Stream(server, project_id=server.project_id(), session=[run.session])
     stream.wait("hello")
     run.points(graph, list(range(5_000)), a=[1.0] * 5_000)
     event = stream.wait("points", lambda data: graph in (data["graphs"] or {}))
@@ -88,7 +84,7 @@ def test_many_points_at_once_are_asked_for_instead(server: Server) -> None:
 
 
 def test_new_sessions_status_and_deletion_are_pushed(server: Server) -> None:
-    stream = Stream(server, project_id=project_id(server))
+    stream = Stream(server, project_id=server.project_id())
     stream.wait("hello")
     run = Writing(server, tag="newcomer")
     assert stream.wait("session", lambda data: data["tag"] == "newcomer")["status"] == "active"
@@ -96,13 +92,13 @@ def test_new_sessions_status_and_deletion_are_pushed(server: Server) -> None:
     run.end("failed", reason="error")
     stream.wait("session", lambda data: data["id"] == run.session and data["status"] == "failed")
     server.request("DELETE", f"/api/v2/sessions/{run.session}")
-    assert stream.wait("deleted") == {"id": run.session, "project_id": project_id(server)}
+    assert stream.wait("deleted") == {"id": run.session, "project_id": server.project_id()}
     stream.close()
 
 
 def test_other_projects_and_unselected_points_are_not_pushed(server: Server) -> None:
     Writing(server, project="elsewhere")
-    stream = Stream(server, project_id=project_id(server, "elsewhere"))
+    stream = Stream(server, project_id=server.project_id("elsewhere"))
     stream.wait("hello")
     here = Writing(server, tag="here", project="elsewhere")
     there = Writing(server, tag="there")
@@ -117,7 +113,7 @@ def test_other_projects_and_unselected_points_are_not_pushed(server: Server) -> 
 
 def test_a_stream_of_two_projects_says_which_a_session_is_of(server: Server) -> None:
     first, second = Writing(server, project="one"), Writing(server, project="two")
-    ids = [project_id(server, name) for name in ("one", "two")]
+    ids = [server.project_id(name) for name in ("one", "two")]
     stream = Stream(server, project_id=[*ids, 10**6], session=f"{first.session},{second.session}")
     assert stream.wait("hello")["projects"] == ids
     for run, id_ in zip((first, second), ids, strict=True):
@@ -130,7 +126,7 @@ def test_a_stream_of_two_projects_says_which_a_session_is_of(server: Server) -> 
 
 def test_all_points_of_a_project_can_be_asked_for(server: Server) -> None:
     here, there = Writing(server, project="whole"), Writing(server, project="other")
-    stream = Stream(server, project_id=project_id(server, "whole"), session="*")
+    stream = Stream(server, project_id=server.project_id("whole"), session="*")
     stream.wait("hello")
     for run in (there, here):
         run.points(run.graph(), [0], a=[1.0])
@@ -158,7 +154,7 @@ def stoppable(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def test_every_worker_pushes_and_streams_do_not_hold_up_the_end(stoppable: Server) -> None:
     run = Writing(stoppable)
     graph = run.graph()
-    streams = [Stream(stoppable, project_id=project_id(stoppable), session=[run.session]) for _ in range(8)]
+    streams = [Stream(stoppable, project_id=stoppable.project_id(), session=[run.session]) for _ in range(8)]
     for stream in streams:
         stream.wait("hello")
     for x in range(6):  # each request may go to another worker

@@ -133,6 +133,10 @@ class Server:
             if cursor is None:
                 return series
 
+    def project_id(self, name: str = "default") -> int:
+        projects = self.get("/api/v2/projects")["projects"]
+        return next(project["id"] for project in projects if project["name"] == name)
+
     def sign_in_link(self) -> str:
         """A new one-use link, as the person who runs the server gets it."""
         words = self.command("server-admin", "sign-in-link", "--url", self.url, *self.arguments)

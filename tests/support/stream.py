@@ -16,11 +16,14 @@ from tests.support.server import Server
 
 
 class Stream:
-    """Reads /live in a thread; `wait` returns the first event that satisfies a condition."""
+    """Reads /live in a thread; `wait` returns the first event that satisfies a condition.
 
-    def __init__(self, server: Server, **params: Any) -> None:
+    `at` is the address to ask, where it is not the server's own.
+    """
+
+    def __init__(self, server: Server, at: str | None = None, **params: Any) -> None:
         self.answer = requests.get(
-            server.url + "/live",
+            (at or server.url) + "/live",
             params=params,
             headers={"Authorization": server.api_key},
             stream=True,
@@ -67,7 +70,7 @@ class Stream:
 
 
 class SilentStream:
-    """A stream whose reader does nothing. `status` is the answer's, `head` all that came with it."""
+    """A stream whose reader does nothing until `read` is called. `status` is the answer's."""
 
     def __init__(self, server: Server, path: str, receive_bytes: int | None = None) -> None:
         self.socket = socket.socket()
@@ -77,18 +80,15 @@ class SilentStream:
         self.socket.connect(("127.0.0.1", server.port))
         request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {server.api_key}\r\n\r\n"
         self.socket.sendall(request.encode())
-        self.head = b""
-        while b"\r\n\r\n" not in self.head:
-            part = self.socket.recv(4096)
-            if not part:
-                raise AssertionError(f"the server closed after {self.head!r}")
-            self.head += part
-        self.status = int(self.head.split(b" ", 2)[1])
+        self._left = b""
+        self._left = self.read(b"\r\n\r\n")
+        head, _, self._left = self._left.partition(b"\r\n\r\n")
+        self.status = int(head.split(b" ", 2)[1])
 
     def read(self, until: bytes, timeout: float = 20.0) -> bytes:
-        """All that comes up to these bytes, or the end of the connection."""
+        """All that comes up to these bytes and a little further, or to the end of the connection."""
         deadline = time.monotonic() + timeout
-        data = b""
+        data, self._left = self._left, b""
         while until not in data:
             self.socket.settimeout(max(0.01, deadline - time.monotonic()))
             part = self.socket.recv(65_536)

@@ -1,0 +1,34 @@
+"""Events pass an nginx that buffers, as it does where its configuration says nothing about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.batches import Writing
+from tests.support.nginx import Nginx
+from tests.support.server import Server
+from tests.support.stream import Stream
+
+
+@pytest.fixture
+def nginx(server: Server, tmp_path: Path) -> Iterator[Nginx]:
+    nginx = Nginx(tmp_path, server.port)
+    yield nginx
+    nginx.stop()
+
+
+def test_events_pass_nginx_as_they_come(server: Server, nginx: Nginx) -> None:
+    run = Writing(server, tag="behind nginx")
+    graph = run.graph()
+    stream = Stream(server, nginx.url, project_id=server.project_id(), session=run.session)
+    assert "nginx" in stream.answer.headers["Server"]
+    stream.wait("hello", timeout=3)
+    for x in range(5):
+        run.points(graph, [x], loss=[1.0])
+        # each within a moment of its own: a buffer would hold them until there are some thousand bytes
+        stream.wait("points", lambda data, x=x: data["graphs"][graph]["series"]["loss"]["x"][-1] == x, timeout=3)
+    stream.wait("session", lambda data: data["last_x"] == 4, timeout=3)
+    stream.close()
