@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from losswise.records import Record, graph_id
 
@@ -22,7 +22,8 @@ from .summaries import Seal
 from .texts import apply_text
 from .writers import load_writers, save_writer
 
-JSON_COLUMNS = ("tags", "params", "values", "stats", "graph_stats", "rewinds", "pace", "seals")
+CHANGED_IN_PLACE = ("graph_stats", "seals")
+_GRAPHS = select(Graph.__table__).where(Graph.session_key == bindparam("session_key"))
 
 
 class SessionState:
@@ -37,7 +38,7 @@ class SessionState:
         self.row = row
         self.now = now
         self.created = created
-        self.before = {name: value for name, value in row.items() if name not in JSON_COLUMNS}
+        self.before = dict(row)
         self.key: int = row["key"]
         self.replay = False
         self.changed = False
@@ -180,8 +181,7 @@ class SessionState:
     def graphs(self) -> dict[str, dict[str, Any]]:
         """The session's graphs by id."""
         if self._graphs is None:
-            table = Graph.__table__
-            rows = self.connection.execute(select(table).where(table.c.session_key == self.key)).mappings()
+            rows = self.connection.execute(_GRAPHS, {"session_key": self.key}).mappings()
             self._graphs = {row["id"]: dict(row) for row in rows}
         return self._graphs
 
@@ -320,11 +320,7 @@ class SessionState:
         row["search"] = search_text(row)
         row["updated_at"] = self.now
         row["version"] += 1
-        self.connection.execute(
-            update(table)
-            .where(where)
-            .values({table.c[name]: value for name, value in row.items() if name not in ("key", "id")})
-        )
+        self.connection.execute(update(table).where(where).values(self._changes()))
         by_number = {graph["number"]: graph["id"] for graph in self.graphs.values()}
         return Change(
             session=row["id"],
@@ -336,6 +332,15 @@ class SessionState:
             graphs={str(number): [by_number[number], x] for number, x in self.lowest_x.items()},
             rewound=self.rewound,
         )
+
+    def _changes(self) -> dict[Any, Any]:
+        """The columns that differ from the stored ones."""
+        stale = CHANGED_IN_PLACE if self.lowest_x or self.rewound else ()
+        return {
+            Session.__table__.c[name]: value
+            for name, value in self.row.items()
+            if (name in stale if name in CHANGED_IN_PLACE else value != self.before[name])
+        }
 
 
 def _times(records: list[Record]) -> list[float]:

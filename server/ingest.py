@@ -10,7 +10,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from losswise import records as format_
@@ -129,19 +129,23 @@ def _load(connection: Connection, batch: Batch, access: Access, target: int | No
         created = _insert(connection, batch, target, now)
         row = _select(connection, batch.session)
     assert row is not None
-    project = connection.execute(
-        select(Project.organization_id, Project.id).where(Project.id == row["project_id"])
-    ).one()
-    if project.organization_id not in access.writable or access.only_project not in (None, project.id):
+    organization = row.pop("organization_id")
+    if organization not in access.writable or access.only_project not in (None, row["project_id"]):
         raise Refused(403, "forbidden", "this session belongs to another organization or project")
     return SessionState(connection, row, now, created)
 
 
+_FIND = (
+    select(Session.__table__, Project.organization_id)
+    .join(Project, Project.id == Session.project_id)
+    .where(Session.id == bindparam("session_id"))
+    .with_for_update(of=Session.__table__)
+)
+
+
 def _select(connection: Connection, session_id: str) -> dict[str, Any] | None:
-    """The session's row, locked against other writers until the transaction ends."""
-    table = Session.__table__
-    query = select(table).where(table.c.id == session_id).with_for_update()
-    row = connection.execute(query).mappings().first()
+    """The session's row and its organization, locked against other writers until the transaction ends."""
+    row = connection.execute(_FIND, {"session_id": session_id}).mappings().first()
     return None if row is None else dict(row)
 
 
