@@ -6,6 +6,8 @@ from typing import Any
 
 from flask import Flask
 
+from losswise.records import MAX_BATCH_BYTES
+
 from . import errors, security
 from .config import Settings, load_settings
 from .database import engine_options, prepare_engine
@@ -26,6 +28,7 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
         REMEMBER_COOKIE_HTTPONLY=True,
         REMEMBER_COOKIE_SAMESITE="Lax",
         SEND_FILE_MAX_AGE_DEFAULT=None,
+        MAX_CONTENT_LENGTH=MAX_BATCH_BYTES,
         LIVE_STREAMS=200,
     )
     app.config.update(config)

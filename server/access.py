@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flask import Request
 from flask_login import current_user
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from .database import insert_id, writing
@@ -70,8 +70,13 @@ def access_of_user(user: User) -> Access:
     )
 
 
+_KEY = select(ApiKey.organization_id, ApiKey.project_id, ApiKey.limited, ApiKey.user_id).where(
+    ApiKey.key_hash == bindparam("key_hash"), ApiKey.revoked_at.is_(None)
+)
+
+
 def _access_of_key(key: str) -> Access | None:
-    row = db.session.scalar(select(ApiKey).where(ApiKey.key_hash == hash_secret(key), ApiKey.revoked_at.is_(None)))
+    row = db.session.execute(_KEY, {"key_hash": hash_secret(key)}).first()
     if row is None:
         return None
     organizations = frozenset((row.organization_id,))

@@ -20,9 +20,11 @@ TITLES = {
     404: "Nothing here",
     405: "Not possible here",
     413: "Too large",
+    429: "Too busy now",
     500: "Something went wrong here",
     503: "Not available now",
 }
+RETRY_AFTER = {429: "1", 503: "2"}
 CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 413: "too_large"}
 
 
@@ -49,8 +51,8 @@ def answer(status: int, code: str, message: str) -> Any:
         title = TITLES.get(status, "That did not work")
         return render_template("error.html", status=status, title=title, message=message), status
     response.status_code = status
-    if status == 503:
-        response.headers["Retry-After"] = "2"
+    if status in RETRY_AFTER:
+        response.headers["Retry-After"] = RETRY_AFTER[status]
     return response
 
 

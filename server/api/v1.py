@@ -10,9 +10,10 @@ import base64
 import binascii
 import hashlib
 import time
+from contextlib import ExitStack
 from typing import Any
 
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, g, jsonify, request
 
 from losswise import records as format_
 from losswise.records import MAX_BLOB_BYTES, BadRecord, Record
@@ -20,10 +21,24 @@ from losswise.records import MAX_BLOB_BYTES, BadRecord, Record
 from .. import ingest, jsontext, v1records
 from ..access import Access
 from ..ingest import Batch
+from ..pressure import PATIENCE, gate, weight
 from ..refused import Refused
 from .asking import require_key, session_key
 
 bp = Blueprint("v1", __name__, url_prefix="/api/v1")
+
+
+@bp.before_request
+def _wait_for_room() -> None:
+    """These clients never send again what was refused, so under pressure they wait."""
+    g.room = ExitStack()
+    g.room.enter_context(gate.admitted(weight(request.content_length), PATIENCE))
+
+
+@bp.teardown_request
+def _give_back(_error: BaseException | None) -> None:
+    if room := g.pop("room", None):
+        room.close()
 
 
 def _body() -> dict[str, Any]:

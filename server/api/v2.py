@@ -16,6 +16,7 @@ from ..access import readable_projects
 from ..database import writing
 from ..extensions import db
 from ..models import Project, Session
+from ..pressure import gate, weight
 from ..refused import Refused
 from .asking import require_access, require_key, session_key
 
@@ -25,8 +26,9 @@ bp = Blueprint("v2", __name__, url_prefix="/api/v2")
 @bp.post("/batches")
 def post_batch() -> Any:
     access = require_key()
-    batch = ingest.read_batch(*_body())
-    last, created = ingest.apply(batch, access)
+    with gate.admitted(weight(request.content_length, request.headers.get("Content-Encoding", ""))):
+        batch = ingest.read_batch(*_body())
+        last, created = ingest.apply(batch, access)
     return jsonify(last=last, created=True) if created else jsonify(last=last)
 
 
@@ -49,14 +51,15 @@ def put_blob(session_id: str, sha256: str) -> Any:
         raise Refused(422, "bad_blob", "a blob's name is its SHA-256, 64 hex digits")
     if (request.content_length or 0) > MAX_BLOB_BYTES:
         raise Refused(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
-    data = request.get_data(cache=False)
-    if len(data) > MAX_BLOB_BYTES:
-        raise Refused(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise Refused(422, "bad_blob", "the bytes do not have this SHA-256")
-    db.session.rollback()
-    with writing() as connection:
-        blobs.store(connection, key, sha256, data)
+    with gate.admitted(weight(request.content_length)):
+        data = request.get_data(cache=False)
+        if len(data) > MAX_BLOB_BYTES:
+            raise Refused(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise Refused(422, "bad_blob", "the bytes do not have this SHA-256")
+        db.session.rollback()
+        with writing() as connection:
+            blobs.store(connection, key, sha256, data)
     return jsonify(sha256=sha256)
 
 
