@@ -11,7 +11,8 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import select as query
 
 from .columns import MISSING, NUMBER, Columns, has_value, json_values
 from .database import is_sqlite
@@ -123,13 +124,21 @@ class Lines(NamedTuple):
 
 def lines_of(connection: Connection, session_key: int, graph: int) -> Lines:
     """The names and forms of a graph."""
-    table = Graph.__table__
-    row = connection.execute(
-        Graph.__table__.select()
-        .with_only_columns(table.c.names, table.c.forms)
-        .where(table.c.session_key == session_key, table.c.number == graph)
-    ).first()
-    return Lines([], []) if row is None else Lines(row.names, row.forms)
+    return lines_of_graphs(connection, [(session_key, graph)])[session_key, graph]
+
+
+def lines_of_graphs(connection: Connection, graphs: list[tuple[int, int]]) -> dict[tuple[int, int], Lines]:
+    """The names and forms of graphs by (session key, number); empty ones of a graph that is not there."""
+    found = dict.fromkeys(graphs, Lines([], []))
+    for row in connection.execute(_LINES, {"keys": list({key for key, _ in graphs})}):
+        if (row.session_key, row.number) in found:
+            found[row.session_key, row.number] = Lines(row.names, row.forms)
+    return found
+
+
+_LINES = query(Graph.session_key, Graph.number, Graph.names, Graph.forms).where(
+    Graph.session_key.in_(bindparam("keys", expanding=True))
+)
 
 
 def read(
@@ -165,14 +174,14 @@ def select(
 
 
 def _select(connection: Connection, session_key: int, graph: int, where: str, tail: str, bound: dict[str, Any]) -> Any:
-    query = (
+    words = (
         "SELECT x, arrival, t, form, y FROM points WHERE session_key = :session_key AND graph = :graph "
         f"{where} ORDER BY x, arrival {tail}"
     )
-    return connection.execute(text(query), {"session_key": session_key, "graph": graph, **bound})
+    return connection.execute(text(words), {"session_key": session_key, "graph": graph, **bound})
 
 
 def delete(connection: Connection, session_key: int, graph: int, where: str = "", **bound: Any) -> int:
     """Delete points of a graph; returns how many."""
-    query = text(f"DELETE FROM points WHERE session_key = :session_key AND graph = :graph {where}")
-    return connection.execute(query, {"session_key": session_key, "graph": graph, **bound}).rowcount
+    words = text(f"DELETE FROM points WHERE session_key = :session_key AND graph = :graph {where}")
+    return connection.execute(words, {"session_key": session_key, "graph": graph, **bound}).rowcount

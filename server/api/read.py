@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import time
 from typing import Any
 
@@ -83,7 +84,7 @@ def graph_points(graph_id: str) -> Response:
 
 @bp.get("/series")
 def chart_series() -> Response:
-    """What charts of `width` pixels need of some graphs between x0 and x1."""
+    """What charts of `width` pixels need of some graphs between x0 and x1. What is finished has an ETag."""
     ids = request.args.getlist("graph")
     if not ids or len(ids) > GRAPHS_MOST:
         raise Refused(400, "bad_request", f"name 1 to {GRAPHS_MOST} graphs as graph=ID")
@@ -91,23 +92,47 @@ def chart_series() -> Response:
     x0, x1 = whole_number("x0"), whole_number("x1")
     width = max(series.MIN_WIDTH, whole_number("width", WIDTH, 1, series.MAX_WIDTH))
     db.session.rollback()
-    result = {}
     with reading() as connection:
         keys = {key for _, key, _ in graphs}
-        query = select(Session.key, Session.id, Session.version, Session.arrivals, Session.seals)
-        sessions = {row.key: row for row in connection.execute(query.where(Session.key.in_(keys)))}
+        sessions = {row.key: row for row in connection.execute(_STATES.where(Session.key.in_(keys)))}
+        tag = _finished_tag(list(sessions.values()))
+        if tag is not None and request.if_none_match.contains_weak(tag):
+            return _tagged(Response(status=304), tag)
+        lines = pointstore.lines_of_graphs(connection, [(key, number) for _, key, number in graphs])
+        result = {}
         for graph_id, key, number in graphs:
             if key not in sessions:
                 continue
-            seal = Seal.load(sessions[key].seals.get(str(number)))
-            graph = series.Graph(key, number, pointstore.lines_of(connection, key, number), seal)
+            state = sessions[key]
+            graph = series.Graph(key, number, lines[key, number], Seal.load(state.seals.get(str(number))))
             result[graph_id] = {
-                "session": sessions[key].id,
-                "version": sessions[key].version,
-                "arrivals": sessions[key].arrivals,
+                "session": state.id,
+                "version": state.version,
+                "arrivals": state.arrivals,
                 **series.series(connection, graph, x0, x1, width),
             }
-    return json_response({"graphs": result})
+    return _tagged(json_response({"graphs": result}), tag)
+
+
+_STATES = select(Session.key, Session.id, Session.version, Session.arrivals, Session.seals, Session.status)
+
+
+def _finished_tag(sessions: list[Any]) -> str | None:
+    """What names the answer to this question; None while one of the sessions may change every moment."""
+    if any(session.status == "active" for session in sessions):
+        return None
+    state = [request.query_string.decode("latin-1"), *sorted((row.id, row.version) for row in sessions)]
+    return hashlib.blake2b(msgspec.json.encode(state), digest_size=12).hexdigest()
+
+
+def _tagged(response: Response, tag: str | None) -> Response:
+    if tag is None:
+        response.headers["Cache-Control"] = "no-store"
+        return response
+    response.set_etag(tag, weak=True)  # compressed or not, it says the same
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.add("Cookie")
+    return response
 
 
 def _graphs(ids: list[str], access: Access) -> list[tuple[str, int, int]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
+import json
 import math
+import random
 import time
 from typing import Any
 
 import pytest
+import requests
 
 from losswise import records
 from tests.support.batches import Writing
@@ -346,3 +350,55 @@ def test_a_cursor_belongs_to_its_sort(server: Server, project: str) -> None:
     answer = server.request("GET", "/api/v2/sessions", params=params)
     assert answer.status_code == 400
     assert "sort" in answer.json()["error"]
+
+
+def test_the_series_of_a_finished_session_is_not_sent_again(server: Server) -> None:
+    run = Writing(server)
+    graph, other = run.graph(), run.graph("accuracy")
+    run.points(graph, list(range(5_000)), a=[x / 7 for x in range(5_000)])
+    run.points(other, [1], b=[2.0])
+
+    def ask(tag: str | None = None, **more: Any) -> Any:
+        asked = {"graph": [graph, other], "width": 500, **more}
+        headers = {} if tag is None else {"If-None-Match": tag}
+        return server.request("GET", "/api/v2/series", params=asked, headers=headers)
+
+    live = ask()
+    assert "ETag" not in live.headers
+    assert live.headers["Cache-Control"] == "no-store"
+    run.end()
+    done = ask()
+    tag = done.headers["ETag"]
+    again = ask(tag)
+    assert (again.status_code, again.content) == (304, b"")
+    assert ask(tag, width=600).status_code == 200
+    assert ask(tag, x0=3).json()["graphs"][graph]["series"]["a"]["x"][0] == 3
+    run.points(graph, [5_000], a=[1e9])  # it goes on
+    assert ask(tag).status_code == 200
+    run.end()
+    newest = ask(tag)
+    assert newest.headers["ETag"] != tag
+    assert max(newest.json()["graphs"][graph]["series"]["a"]["max"]) == 1e9
+
+
+def test_a_series_fits_its_width(server: Server) -> None:
+    """One quantity at 1,000 pixels: at most 60 kB on the wire."""
+    run = Writing(server)
+    graph = run.graph()
+    chance = random.Random(3)
+    count = 40_000
+    for start in range(0, count, 20_000):
+        xs = list(range(start, start + 20_000))
+        run.points(graph, xs, [1.7e9 + x * 0.0137 for x in xs], a=[chance.gauss(0, 1) for _ in xs])
+    answer = requests.get(
+        f"{server.url}/api/v2/series",
+        params={"graph": graph, "width": 1_000},
+        headers={"Authorization": server.api_key},
+        stream=True,
+        timeout=30,
+    )
+    sent = answer.raw.read()
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert len(sent) <= 60_000
+    found = json.loads(gzip.decompress(sent))["graphs"][graph]
+    assert 500 <= len(found["series"]["a"]["x"]) <= 1_000
