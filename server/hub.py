@@ -141,7 +141,7 @@ class Hub:
                 failed = not failed
 
     def _take(self) -> tuple[list[Change], list[Change]]:
-        """Wait for changes that are due: a session's points every 100 ms at most, its row every 250 ms."""
+        """Wait for changes that are due: a session's points every 100 ms at most, its row every 250 ms, on average."""
         with self._changed:
             while True:
                 now = time.monotonic()
@@ -168,8 +168,10 @@ class Hub:
         for key in list(waiting):
             if len(taken) == most:
                 break
-            if self._due.get((what, key), now) <= now:
-                self._due[(what, key)] = now + every
+            due = self._due.get((what, key), 0.0)
+            if due <= now:
+                # what comes as often as that on average does not wait because one came early
+                self._due[(what, key)] = max(due, now - every) + every
                 taken.append(waiting.pop(key))
         if len(self._due) > 10_000:
             self._due = {place: due for place, due in self._due.items() if due > now}

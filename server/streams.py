@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import socket
 import threading
 import time
@@ -16,6 +17,8 @@ QUEUE_MOST = 500
 QUEUE_BYTES = 256 * 1024
 SEND_BYTES = 64 * 1024
 """What the system buffers of a stream, beside what waits here: more would be old before it is read."""
+LIFE = 3_600.0
+"""Seconds after which a reader connects again, and whether it may still listen is looked up again."""
 SEND_MOST = 30.0
 """Seconds that the reader may leave the server's sending blocked."""
 
@@ -94,9 +97,11 @@ class Subscriber:
                 self._connection.shutdown(socket.SHUT_RDWR)
 
     def stream(self) -> Iterator[bytes]:
-        """Events as they come, a sign of life when it is quiet, until closed."""
-        waiting = b"retry: 1000\n\n"
-        while True:
+        """Events as they come, a sign of life when it is quiet, until closed or old."""
+        # not all at once, after a restart or an hour
+        waiting = f"retry: {random.randint(500, 2_000)}\n\n".encode()
+        ends_at = time.monotonic() + LIFE * random.uniform(0.9, 1.1)
+        while time.monotonic() < ends_at:
             self._sending_since = time.monotonic()
             yield waiting
             self._sending_since = None

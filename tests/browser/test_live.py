@@ -148,6 +148,25 @@ def test_every_point_is_drawn_once_though_streams_break_in_the_middle_of_an_even
     assert len(forwarder.asked) >= 5
 
 
+def test_a_hidden_tab_catches_up_when_it_is_looked_at(
+    page: Page, server: Server, project: Project, forwarder: Forwarder
+) -> None:
+    run = Run(server, project, "hidden")
+    [page] = open_tabs(page, forwarder, [(path_of(project), [run])])
+    run.wait_drawn(page)
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    forwarder.cut()
+    run.grow()
+    eventually(lambda: len(forwarder.asked) == 2 and forwarder.streams)
+    expect(page.locator("#live")).to_have_text("live")
+    page.wait_for_timeout(300)
+    assert requests == []
+    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    run.wait_drawn(page)
+
+
 def test_without_shared_workers_a_tab_has_its_own_stream(
     page: Page, server: Server, project: Project, forwarder: Forwarder
 ) -> None:

@@ -13,11 +13,14 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psutil
 import psycopg2
 import pytest
-from losswise_server import hub, streams
+from losswise_server import create_app, hub, streams
+from losswise_server.config import load_settings
+from losswise_server.live import Change
 
 from losswise import records
 from tests.conftest import database_url
@@ -57,6 +60,30 @@ def test_a_reader_that_was_too_slow_is_told_to_ask_again_first() -> None:
     assert waiting.count(b"event: points") == waiting.count(b"\n\n") - 1 > 0
     assert b'"number":199,' in waiting
     assert len(waiting) <= streams.QUEUE_BYTES
+
+
+def test_an_event_is_read_and_encoded_once_for_all_its_readers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    read: list[Change] = []
+
+    def points_event(change: Change, sent: object) -> tuple[bytes, object]:
+        read.append(change)
+        return streams.event("points", {"to": change.version}), sent
+
+    monkeypatch.setattr(hub.liveevents, "points_event", points_event)
+    monkeypatch.setattr(hub.liveevents, "session_event", lambda change: streams.event("session", {}))
+    app = create_app(load_settings(str(tmp_path), None, {"LW_SECRET_KEY": "x"}))
+    here = hub.Hub()
+    readers = [here.subscribe(app, frozenset((1,)), frozenset(("a" * 20,))) for _ in range(50)]
+    here.publish(Change("a" * 20, 1, 1, 0, 1))
+    eventually(lambda: all(reader is not None and len(reader._events) == 3 for reader in readers), every=0.01)
+    assert len(read) == 1
+    assert len({id(event) for reader in readers if reader for event in reader._events if b"points" in event}) == 1
+    here.close()
+
+
+def test_an_old_stream_ends_so_that_its_reader_is_asked_again_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "LIFE", 0.0)
+    assert list(subscriber().stream()) == []
 
 
 def test_an_event_larger_than_all_that_may_wait_still_comes() -> None:
