@@ -179,6 +179,17 @@ def test_without_shared_workers_a_tab_has_its_own_stream(
     assert len(forwarder.streams) == 2
 
 
+def test_behind_a_proxy_that_holds_the_stream_back_the_page_asks(
+    page: Page, server: Server, project: Project, forwarder: Forwarder
+) -> None:
+    run = Run(server, project, "held back")
+    forwarder.holds = True
+    page.goto(forwarder.url + path_of(project))
+    expect(page.locator("#live")).to_have_text("asking every 2 s", timeout=15_000)
+    run.grow()
+    run.wait_drawn(page)
+
+
 def test_where_the_server_is_full_the_page_asks_says_so_and_comes_back(
     page: Page, server: Server, project: Project
 ) -> None:

@@ -15,11 +15,13 @@ class Forwarder:
     Attributes:
         asked: the addresses of all streams that were asked for, in order.
         cuts: how many streams were cut.
+        holds: whether what streams say is held back, as by a proxy that waits for an answer's end.
     """
 
     def __init__(self, server_port: int) -> None:
         self.asked: list[str] = []
         self.cuts = 0
+        self.holds = False
         self._server_port = server_port
         self._lock = threading.Lock()
         self._streams: dict[socket.socket, str] = {}
@@ -93,7 +95,8 @@ class Forwarder:
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     self.cuts += 1
                     break
-                client.sendall(data)
+                if not (self.holds and client in self._streams):
+                    client.sendall(data)
         self._drop(client, server)
 
     def _drop(self, client: socket.socket, server: socket.socket) -> None:
