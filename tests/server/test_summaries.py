@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -152,7 +152,7 @@ def check_group(bucket: Any, t: np.ndarray, y: np.ndarray, x: np.ndarray) -> Non
         assert math.isclose(bucket["total"], total, rel_tol=1e-9, abs_tol=1e-9 * np.abs(finite).sum())
 
 
-def check_levels(connection: Connection, row: Any, lines: pointstore.Lines, model: Model) -> None:
+def check_levels(connection: Connection, row: Any, lines: pointstore.Lines) -> None:
     """Every level holds every sealed point, and nothing else."""
     seal = Seal.load(row.seals.get("1"))
     arrival, stored = pointstore.read(connection, row.key, 1, lines)
@@ -177,7 +177,7 @@ def check_levels(connection: Connection, row: Any, lines: pointstore.Lines, mode
                 )
 
 
-def check_statistics(row: Any, model: Model, rewound: bool) -> None:
+def check_statistics(row: Any, model: Model) -> None:
     found = row.graph_stats.get("1", {})
     expected = {name for name in NAMES if any(name in point.y for point in model.points)}
     assert {name for name, stat in found.items() if stat["count"]} == expected
@@ -235,14 +235,8 @@ def check_series(connection: Connection, graph: series.Graph, model: Model, x0: 
                 assert math.isclose(shown["mean"][number], total / len(finite), rel_tol=1e-9, abs_tol=error)
 
 
-@settings(
-    max_examples=120,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-@given(history=histories(), windows=st.lists(st.tuples(st.integers(-30, 130), st.integers(1, 4_000)), max_size=3))
-def test_any_history(app: None, history: list[Batch | Rewind], windows: list[tuple[int, int]]) -> None:
+def check_history(history: list[Batch | Rewind], windows: list[tuple[int, int]]) -> None:
+    """Send it, with small bounds, and compare all that is made of it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(summaries, "LOOSE_MOST", 40)
         patch.setattr(summaries, "LATE", 64)
@@ -259,8 +253,8 @@ def test_any_history(app: None, history: list[Batch | Rewind], windows: list[tup
             row = connection.execute(select(Session.__table__).where(Session.id == run.session)).one()
             lines = pointstore.lines_of(connection, row.key, 1)
             assert row.points == len(model.points)
-            check_levels(connection, row, lines, model)
-            check_statistics(row, model, any(isinstance(step, Rewind) for step in history))
+            check_levels(connection, row, lines)
+            check_statistics(row, model)
             shown = series.Graph(row.key, 1, lines, Seal.load(row.seals.get("1")))
             check_series(connection, shown, model, None, None)
             known = sorted({point.x for point in model.points}) or [0]
@@ -268,6 +262,51 @@ def test_any_history(app: None, history: list[Batch | Rewind], windows: list[tup
                 start = known[place % len(known)]
                 check_series(connection, shown, model, start, min(start + length, INT64_MAX))
                 check_series(connection, shown, model, None, start)
+
+
+def any_history(examples: int) -> Callable[[Any], Any]:
+    """A property of so many histories, each with some windows of its series."""
+    windows = st.lists(st.tuples(st.integers(-30, 130), st.integers(1, 4_000)), max_size=3)
+    checks = [HealthCheck.too_slow]
+
+    def decorate(test: Any) -> Any:
+        return settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=checks)(
+            given(history=histories(), windows=windows)(test)
+        )
+
+    return decorate
+
+
+@any_history(30)
+def test_any_history(app: None, history: list[Batch | Rewind], windows: list[tuple[int, int]]) -> None:
+    check_history(history, windows)
+
+
+@pytest.mark.full
+@any_history(600)
+def test_many_histories(app: None, history: list[Batch | Rewind], windows: list[tuple[int, int]]) -> None:
+    check_history(history, windows)
+
+
+def steps(first: int, last: int, time: float = 1.0) -> Batch:
+    return Batch([Point(x, time, {"a": math.sin(x), "b": -x / 3}) for x in range(first, last)])
+
+
+HISTORIES: dict[str, list[Batch | Rewind]] = {
+    "a rewind into what is loose": [steps(0, 60), steps(60, 70), Rewind(64, 2.0)],
+    "a rewind into what is sealed, with points that stay": [steps(0, 500), steps(400, 430, 9.0), Rewind(100, 5.0)],
+    "a rewind to nothing": [steps(0, 500), Rewind(-1, 5.0), steps(0, 30, 9.0)],
+    "levels that are added": [steps(0, 50), steps(5_000, 5_050), steps(10**9, 10**9 + 50), steps(-70_000, -69_950)],
+    "late ones": [steps(1_000, 2_000), steps(0, 10), steps(500, 510), steps(2_000, 2_010)],
+    "two that take turns": [
+        step for n in range(8) for step in (steps(n * 30, n * 30 + 30), steps(n * 20, n * 20 + 20))
+    ],
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_known_histories(app: None, name: str) -> None:
+    check_history(HISTORIES[name], [(0, 40), (50, 300), (100, 4_000)])
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
