@@ -64,6 +64,18 @@ class Stream:
                 return event[1]
             seen.append(event[0])
 
+    def wait_all(self, **checks: Callable[[Any], bool]) -> dict[str, Any]:
+        """One event of each name that satisfies its condition, in whatever order they come."""
+        found: dict[str, Any] = {}
+        while missing := {name: check for name, check in checks.items() if name not in found}:
+            try:
+                name, data = self.events.get(timeout=10)
+            except queue.Empty:
+                raise AssertionError(f"no such {' or '.join(missing)} event") from None
+            if name in missing and missing[name](data):
+                found[name] = data
+        return found
+
     def close(self) -> None:
         """Stop at the next line. (Closing here would wait for it: the other thread is reading.)"""
         self._closed = True
