@@ -190,15 +190,17 @@ REDRAWN = """
   requestAnimationFrame(look);
 })
 """
-SCRIPT_BYTES = """
-() => performance.getEntriesByType('resource').filter((entry) => entry.name.endsWith('.js'))
-  .reduce((sum, entry) => sum + entry.decodedBodySize, 0)
+SCRIPTS = """
+() => [...new Set(performance.getEntriesByType('resource').map((entry) => entry.name))]
+  .filter((name) => name.endsWith('.js'))
 """
 
 
 def _pages(server: Any, name: str, repeats: int, long_session: str) -> list[Row]:
+    import requests
+
     with _browser_page(server) as (page, address):
-        first, chart, sorts, filters, scripts = [], [], [], [], []
+        first, chart, sorts, filters = [], [], [], []
         for number in range(repeats):
             page.goto(address)
             first.append(_noted(page, "rows"))
@@ -212,8 +214,9 @@ def _pages(server: Any, name: str, repeats: int, long_session: str) -> list[Row]
                 page.wait_for_timeout(200)
             page.goto(f"{address}?s={long_session}")
             chart.append(_noted(page, "chart"))
-            scripts.append(page.evaluate(SCRIPT_BYTES) / 1e3)
+            addresses = page.evaluate(SCRIPTS)
             page.goto("about:blank")
+    scripts = [sum(len(requests.get(address, timeout=60).content) for address in addresses) / 1e3]
     return [
         _bar_row(f"{name}, navigation to the first rows drawn", first, FIRST_BAR),
         _bar_row(f"{name}, click on a header to the rows drawn", sorts, BAR),
