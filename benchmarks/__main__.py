@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.measuring import say
 from benchmarks.report import Row, machine, print_table, write_json
 
-NAMES = ("append", "imports", "memory", "keras_fit", "lightning_fit", "outage", "ingest", "series", "table", "live")
+NAMES = ("append", "imports", "memory", "keras_fit", "lightning_fit", "outage", "ingest", "summaries", "series", "table", "live")
 
 
 def main(words: list[str] | None = None, names: tuple[str, ...] = NAMES) -> int:
