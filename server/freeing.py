@@ -1,6 +1,6 @@
 """The rows of deleted sessions go in the background, a piece at a time, so that nobody waits for them.
 
-A session of ten million points is minutes of deleting. Its key stands in the table `freeing` from the transaction
+A session of ten million points is a minute of deleting. Its key stands in the table `freeing` from the transaction
 that deletes it until the last of its rows is gone, so a restart, or another worker, goes on where one stopped.
 SQLite reuses the pages that become free; on PostgreSQL autovacuum makes the space usable again.
 """
@@ -69,15 +69,16 @@ def _free_table(table: Table, session_key: int) -> int | None:
         took = time.monotonic() - began
         # as long a pause as the piece was: others come to write in between
         time.sleep(max(took, LEAST_PAUSE))
-        size = min(size * 2, LARGEST_PIECE) if took < PIECE_SECONDS else max(size // 2, 1)
+        size = min(size * 2, LARGEST_PIECE) if took < PIECE_SECONDS else max(size // 2, FIRST_PIECE)
 
 
 def _mine(connection: Connection) -> bool:
     """Whether this worker may delete now; held to the end of the transaction."""
     if is_sqlite(connection):
         return True
-    # the table's order is not the index's: a scan would read what earlier pieces deleted again and again
+    # a scan of the table, or of all of the session's rows, would read what earlier pieces deleted again and again
     connection.execute(text("SET LOCAL enable_seqscan = off"))
+    connection.execute(text("SET LOCAL enable_bitmapscan = off"))
     query = text("SELECT pg_try_advisory_xact_lock(:lock)")
     return bool(connection.execute(query, {"lock": FREEING_LOCK}).scalar())
 
@@ -85,5 +86,6 @@ def _mine(connection: Connection) -> bool:
 def _piece(connection: Connection, table: Table) -> TextClause:
     own = f"FROM {table.name} WHERE session_key = :session_key"
     if is_sqlite(connection):
-        return text(f"DELETE {own} AND rowid IN (SELECT rowid {own} LIMIT :size)")
+        # the session is not named twice: SQLite would look through all of its rows
+        return text(f"DELETE FROM {table.name} WHERE rowid IN (SELECT rowid {own} LIMIT :size)")
     return text(f"DELETE {own} AND ctid = ANY (ARRAY (SELECT ctid {own} LIMIT :size))")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ from tests.conftest import DATABASES, database_url
 from tests.support.batches import Writing
 from tests.support.postgres import Postgres
 from tests.support.processes import kill_with_workers
-from tests.support.rows import database, key_of, multiply_points, rows_left
+from tests.support.rows import database, has_rows, key_of, multiply_points, rows_left
 from tests.support.server import Server, eventually
 
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -48,7 +49,7 @@ def delete(server: Server, session: str) -> float:
 
 
 def all_gone(server: Server, key: int) -> bool:
-    return not any(rows_left(server, table.name, key) for table in PARTS) and not rows_left(server, "freeing", key)
+    return not any(has_rows(server, name, key) for name in [*(table.name for table in PARTS), "freeing"])
 
 
 @pytest.mark.parametrize("rows", [400_000, pytest.param(10_000_000, marks=pytest.mark.full)])
@@ -58,14 +59,13 @@ def test_a_large_session_is_gone_at_once(own_server: Server, rows: int) -> None:
     run, key = fat_session(own_server, rows)
     deleted_in = delete(own_server, run.session)
     began = time.monotonic()
-    left = rows_left(own_server, "points", key)
-    assert left > 0, "the rows were deleted before the answer"
+    assert has_rows(own_server, "points", key), "the rows were deleted before the answer"
     assert own_server.request("GET", f"/api/v2/sessions/{run.session}").status_code == 404
     answer = own_server.post_batch(run.session, [], writer=run.writer, seq=run.seq)
     assert (answer.status_code, answer.json()["code"]) == (410, "deleted_session")
     # others go on meanwhile
     longest, batches, x = 0.0, 0, 0
-    while rows_left(own_server, "points", key):
+    while has_rows(own_server, "points", key):
         at = time.monotonic()
         other.points(graph, list(range(x, x + 100)), loss=[1.0] * 100)
         longest = max(longest, time.monotonic() - at)
@@ -145,12 +145,28 @@ def counted() -> dict[int, int]:
         return dict(connection.execute(query).all())  # type: ignore[arg-type]
 
 
+class Clock:
+    """Time as freeing.py sees it: pieces take these seconds, then none. `left`: rows of session 1 at each pause."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *pieces: float) -> None:
+        ends = itertools.chain(pieces, itertools.repeat(0.0))
+        self._times = (at for seconds in ends for at in (0.0, seconds))
+        self.left: list[int] = []
+        self.pauses: list[float] = []
+        monkeypatch.setattr(freeing, "time", self)
+
+    def monotonic(self) -> float:
+        return next(self._times)
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.left.append(counted().get(1, 0))
+
+
 def test_only_what_is_marked_goes_and_in_pieces(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     add_rows([1, 2, 3], 250)
-    pieces = []
+    clock = Clock(monkeypatch)
     monkeypatch.setattr(freeing, "LARGEST_PIECE", 40)
-    monkeypatch.setattr(freeing, "PIECE_SECONDS", 1e9)
-    monkeypatch.setattr(freeing.time, "sleep", lambda seconds: pieces.append(counted().get(1, 0)))
     with writing() as connection:
         freeing.mark(connection, 1)
         freeing.mark(connection, 3)
@@ -158,19 +174,19 @@ def test_only_what_is_marked_goes_and_in_pieces(app: Flask, monkeypatch: pytest.
     assert freeing.free() == 500
     assert counted() == {2: 250}
     # 10, 20, 40, 40, ... rows in a transaction of their own
-    assert pieces[:8] == [240, 220, 180, 140, 100, 60, 20, 0]
+    assert clock.left[:7] == [240, 220, 180, 140, 100, 60, 20]
     assert freeing.free() == 0
 
 
 def test_a_piece_that_takes_long_is_followed_by_a_smaller_one(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    add_rows([1], 20)
-    pieces = []
-    monkeypatch.setattr(freeing, "PIECE_SECONDS", 0.0)
-    monkeypatch.setattr(freeing.time, "sleep", lambda seconds: pieces.append(counted().get(1, 0)))
+    add_rows([1], 100)
+    clock = Clock(monkeypatch, 0.01, 0.5, 0.5, 0.5)
     with writing() as connection:
         freeing.mark(connection, 1)
-    assert freeing.free() == 20
-    assert pieces == [10, 5, 3, 2, 1, 0]
+    assert freeing.free() == 100
+    # 10, 20, 10, 10, 10, 20 rows, and what is left of 40
+    assert clock.left[:6] == [90, 70, 60, 50, 40, 20]
+    assert clock.pauses[:5] == [0.01, 0.5, 0.5, 0.5, freeing.LEAST_PAUSE]
 
 
 def test_another_worker_is_at_it(postgres: Postgres, tmp_path: Path) -> None:

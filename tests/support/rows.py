@@ -32,6 +32,12 @@ def rows_left(server: Server, table: str, key: int) -> int:
         return int(connection.execute(query, {"key": key}).scalar_one())
 
 
+def has_rows(server: Server, table: str, key: int) -> bool:
+    with database(server) as connection:
+        query = text(f"SELECT 1 FROM {table} WHERE session_key = :key LIMIT 1")
+        return connection.execute(query, {"key": key}).first() is not None
+
+
 def multiply_points(server: Server, key: int, rows: int) -> None:
     """Make a session's one point into so many, at x = 1, 2, 3, ..., without its statistics and summaries."""
     names = [column.name for column in points.columns]
