@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.measuring import (
     Child,
@@ -41,28 +41,36 @@ NOBODY = 2_000_000_000
 """The key of a session that is not there: the raw rows stand under it."""
 
 
+class _Database(NamedTuple):
+    """A database's processes beside the server's own, and how many bytes it has in use."""
+
+    pids: list[int]
+    size: Callable[[], int]
+
+
 def run(quick: bool) -> list[Row]:
     points, repeats = (20_000, 2) if quick else (1_000_000, 5)
     with running_server() as server:
         path = server.data_dir / "losswise.db"
-        rows = _measured("SQLite", server, [], lambda bodies: _executemany(path, bodies), points, repeats)
+        sqlite = _Database([], lambda: _sqlite_bytes(path))
+        rows = _measured("SQLite", server, sqlite, lambda bodies: _executemany(path, bodies), points, repeats)
     with running_postgres() as postgres:
         url = postgres.new_database()
         with running_server(database_url=url) as server:
-            pids = [postgres.pid]
-            rows += _measured("PostgreSQL", server, pids, lambda bodies: _copy(url, bodies), points, repeats)
+            database = _Database([postgres.pid], lambda: _postgres_bytes(url))
+            rows += _measured("PostgreSQL", server, database, lambda bodies: _copy(url, bodies), points, repeats)
     return rows
 
 
 def _measured(
-    name: str, server: Server, database: list[int], raw: Callable[[Any], float], points: int, repeats: int
+    name: str, server: Server, database: _Database, raw: Callable[[Any], float], points: int, repeats: int
 ) -> list[Row]:
     cases: dict[str, Callable[[], Result]] = {
         f"{count} clients": lambda count=count: _load(server, database, count, points // count)  # type: ignore[misc]
         for count in CLIENTS
     }
-    limit = "COPY" if database else "executemany"
-    bodies = _bodies(points, bool(database))
+    limit = "COPY" if database.pids else "executemany"
+    bodies = _bodies(points, bool(database.pids))
     cases[limit] = lambda: {"rate": points / raw(bodies)}
     found = interleaved(f"ingest into {name}", cases, repeats)
     rows = []
@@ -86,12 +94,14 @@ def _measured(
             )
         )
         for part in ("clients", "server", "database"):
-            if part != "database" or database:
+            if part != "database" or database.pids:
                 rows.append(Row(f"{title}: of that, {part}", "µs", column(ours, part)))
+    sizes = [result["bytes"] for count in CLIENTS for result in found[f"{count} clients"]]
+    rows.append(Row(f"{name}: on disk, a point with its index and summaries", "bytes", sizes))
     return rows
 
 
-def _load(server: Server, database: list[int], clients: int, points: int) -> Result:
+def _load(server: Server, database: _Database, clients: int, points: int) -> Result:
     """So many clients at once, each with a process and a session of its own."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(temporary_folder())
@@ -102,13 +112,14 @@ def _load(server: Server, database: list[int], clients: int, points: int) -> Res
         pool = stack.enter_context(ThreadPoolExecutor(clients))
         list(pool.map(lambda child: child.call(points=0), children))
         assert server.process is not None
-        serving, storing = processor_time(server.process.pid), processor_time(*database)
+        serving, storing = processor_time(server.process.pid), processor_time(*database.pids)
+        size = database.size()
         start = time.time() + 0.2
         results = list(pool.map(lambda child: child.call(points=points, start=start), children))
         seconds = max(result["ended"] for result in results) - start
         total = clients * points
         serving = processor_time(server.process.pid) - serving
-        storing = processor_time(*database) - storing
+        storing = processor_time(*database.pids) - storing
         for result in results:
             stored = server.session(result["session"])["points"]
             if stored != points:
@@ -120,6 +131,7 @@ def _load(server: Server, database: list[int], clients: int, points: int) -> Res
         "clients": sending / total * 1e6,
         "server": serving / total * 1e6,
         "database": storing / total * 1e6,
+        "bytes": (database.size() - size) / total,
     }
 
 
@@ -183,6 +195,30 @@ def _copy(url: str, bodies: list[bytes]) -> float:
             with connection, connection.cursor() as cursor:
                 cursor.copy_expert(f"COPY points ({COLUMNS}) FROM STDIN WITH (FORMAT binary)", io.BytesIO(body))
         return time.perf_counter() - started
+    finally:
+        connection.close()
+
+
+def _sqlite_bytes(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    try:
+        asked = ("page_count", "freelist_count", "page_size")
+        pages, free, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in asked)
+        return int((pages - free) * size)
+    finally:
+        connection.close()
+
+
+def _postgres_bytes(url: str) -> int:
+    import psycopg2
+
+    connection = psycopg2.connect(url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_total_relation_size('points') + pg_total_relation_size('summaries')")
+            row = cursor.fetchone()
+            assert row is not None
+            return int(row[0])
     finally:
         connection.close()
 
