@@ -37,7 +37,7 @@ class Stream:
     def _read(self) -> None:
         name = ""
         try:
-            for line in self.answer.iter_lines(chunk_size=1, decode_unicode=True):
+            for line in self.answer.iter_lines(chunk_size=None, decode_unicode=True):
                 if self._closed:
                     self.answer.close()
                     return
