@@ -10,17 +10,34 @@ from pathlib import Path
 from benchmarks.measuring import say
 from benchmarks.report import Row, machine, print_table, write_json
 
-NAMES = ("append", "imports", "memory", "keras_fit", "lightning_fit", "outage", "ingest", "summaries", "series", "table", "live")
+NAMES = (
+    "append",
+    "imports",
+    "memory",
+    "keras_fit",
+    "lightning_fit",
+    "outage",
+    "ingest",
+    "summaries",
+    "series",
+    "table",
+    "live",
+)
+BY_NAME_ONLY = ("soak",)
+"""What takes long, and is compared with nothing."""
+
+
+HELP = f"which: {', '.join(NAMES)}; not among all: {', '.join(BY_NAME_ONLY)}"
 
 
 def main(words: list[str] | None = None, names: tuple[str, ...] = NAMES) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure Losswise beside its peers.")
     if len(names) > 1:
-        parser.add_argument("names", nargs="*", metavar="NAME", help=f"which; all without one: {', '.join(names)}")
+        parser.add_argument("names", nargs="*", metavar="NAME", help=HELP)
     parser.add_argument("--quick", action="store_true", help="small counts: shows that it works, not how fast it is")
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"), metavar="FILE", help="%(default)s")
     chosen = parser.parse_args(words)
-    if unknown := set(getattr(chosen, "names", ())) - set(names):
+    if unknown := set(getattr(chosen, "names", ())) - {*names, *BY_NAME_ONLY}:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     about = machine()  # now: afterwards the load is our own
     results: dict[str, list[Row]] = {}

@@ -78,7 +78,7 @@ def _measured(server: Server, points: int) -> Result:
         project = server.project_id()
         path = f"/live?project_id={project}&session={begun['session']}"
         reading.call(port=server.port, key=server.api_key, path=path, last=None)
-        with _page(server, f"/projects/{project}?s={begun['session']}") as page:
+        with open_page(server, f"/projects/{project}?s={begun['session']}") as page:
             calls = [
                 threading.Thread(target=lambda: begun.update(script.call(points=points))),
                 threading.Thread(target=lambda: begun.update(reading.call(last=points))),
@@ -118,7 +118,7 @@ CanvasRenderingContext2D.prototype.clearRect = function (...given) {
 
 
 @contextlib.contextmanager
-def _page(server: Server, path: str) -> Iterator[Any]:
+def open_page(server: Server, path: str) -> Iterator[Any]:
     """A page of the admin that follows the session, and notes when a point is drawn."""
     from playwright.sync_api import sync_playwright
 

@@ -77,13 +77,14 @@ class Child:
             timer.cancel()
         if not line:
             self._process.wait(10)
-            raise RuntimeError(f"{self._target} ended with {self._process.returncode}:\n{self._said()[-3000:]}")
-        if "an error while" in self._said():  # a client that gave up is fast
-            raise RuntimeError(f"{self._target}: {self._said()[-1000:]}")
+            raise RuntimeError(f"{self._target} ended with {self._process.returncode}:\n{self.said()[-3000:]}")
+        if "an error while" in self.said():  # a client that gave up is fast
+            raise RuntimeError(f"{self._target}: {self.said()[-1000:]}")
         result: Result = json.loads(line)
         return result
 
-    def _said(self) -> str:
+    def said(self) -> str:
+        """What it printed as errors so far."""
         return Path(self._errors.name).read_text()
 
     def close(self, patience: float = 20.0) -> None:

@@ -10,12 +10,17 @@ from contextlib import contextmanager
 from .refused import Refused
 
 BODIES_MOST = 12
-"""Requests that write, at once: of the 16 threads that are no streams', some stay for those who look."""
+"""Requests that write, at once."""
+WAITING_MOST = 28
+"""More that may wait for room, their bodies still on the wire. Of the 64 threads that are no streams' (serve.py), some
+stay for those who look."""
 BYTES_MOST = 64 * 1024 * 1024
 """JSON text of all their bodies; what is made of it takes several times as much."""
 PACKED = 6
 """So many bytes of JSON may stand in a byte of gzip; usually there are fewer."""
-PATIENCE = 30.0
+PATIENCE = 5.0
+"""Seconds of waiting for room: a checkpoint of SQLite, or a lock, is soon over."""
+PATIENCE_V1 = 60.0
 
 
 class Gate:
@@ -28,20 +33,22 @@ class Gate:
         500
     """
 
-    def __init__(self, bodies: int = BODIES_MOST, size: int = BYTES_MOST) -> None:
+    def __init__(self, bodies: int = BODIES_MOST, size: int = BYTES_MOST, waiting: int = WAITING_MOST) -> None:
         self.bodies = 0
         self.size = 0
+        self.waiting = 0
         self._bodies_most = bodies
         self._size_most = size
+        self._waiting_most = waiting
         self._room = threading.Condition()
 
     @contextmanager
-    def admitted(self, size: int, patience: float = 0.0) -> Iterator[None]:
+    def admitted(self, size: int, patience: float = PATIENCE, insist: bool = False) -> Iterator[None]:
         """Room for a body of about so many bytes, waited for up to `patience` seconds.
 
-        Raises Refused with 429 where there is none.
+        Raises Refused with 429 where there is none, at once where too many wait already, unless it must `insist`.
         """
-        self._enter(size, patience)
+        self._enter(size, patience, insist)
         try:
             yield
         finally:
@@ -50,19 +57,32 @@ class Gate:
                 self.size -= size
                 self._room.notify_all()
 
-    def _enter(self, size: int, patience: float) -> None:
-        until = time.monotonic() + patience
+    def _enter(self, size: int, patience: float, insist: bool) -> None:
         with self._room:
-            while not self._has_room(size):
-                left = until - time.monotonic()
-                if left <= 0:
-                    raise Refused(429, "busy", "the server is taking in as much as it can; send this again in a second")
-                self._room.wait(left)
+            if not self._has_room(size):
+                self._wait(size, time.monotonic() + patience, insist)
             self.bodies += 1
             self.size += size
 
+    def _wait(self, size: int, until: float, insist: bool) -> None:
+        if self.waiting >= self._waiting_most and not insist:
+            raise _refused()
+        self.waiting += 1
+        try:
+            while not self._has_room(size):
+                left = until - time.monotonic()
+                if left <= 0:
+                    raise _refused()
+                self._room.wait(left)
+        finally:
+            self.waiting -= 1
+
     def _has_room(self, size: int) -> bool:
         return not self.bodies or (self.bodies < self._bodies_most and self.size + size <= self._size_most)
+
+
+def _refused() -> Refused:
+    return Refused(429, "busy", "the server is taking in as much as it can; send this again in a second")
 
 
 gate = Gate()

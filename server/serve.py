@@ -16,7 +16,7 @@ from .freeing import freer
 from .hub import hub
 from .sweep import sweeper
 
-REQUEST_THREADS = 16
+REQUEST_THREADS = 64
 STREAMS = 200
 GRACE_SECONDS = 5
 

@@ -21,7 +21,7 @@ from losswise.records import MAX_BLOB_BYTES, BadRecord, Record
 from .. import ingest, jsontext, v1records
 from ..access import Access
 from ..ingest import Batch
-from ..pressure import PATIENCE, gate, weight
+from ..pressure import PATIENCE_V1, gate, weight
 from ..refused import Refused
 from .asking import require_key, session_key
 
@@ -32,7 +32,7 @@ bp = Blueprint("v1", __name__, url_prefix="/api/v1")
 def _wait_for_room() -> None:
     """These clients never send again what was refused, so under pressure they wait."""
     g.room = ExitStack()
-    g.room.enter_context(gate.admitted(weight(request.content_length), PATIENCE))
+    g.room.enter_context(gate.admitted(weight(request.content_length), PATIENCE_V1, insist=True))
 
 
 @bp.teardown_request

@@ -139,7 +139,10 @@ class Server:
 
     def sign_in_link(self) -> str:
         """A new one-use link, as the person who runs the server gets it."""
-        words = self.command("server-admin", "sign-in-link", "--url", self.url, *self.arguments)
+        data = ["--data-dir", str(self.data_dir)]
+        if "--database-url" in self.arguments:
+            data += ["--database-url", self.arguments[self.arguments.index("--database-url") + 1]]
+        words = self.command("server-admin", "sign-in-link", "--url", self.url, *data)
         done = subprocess.run(words, env=self.environ, cwd=self.folder, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
