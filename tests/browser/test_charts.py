@@ -27,9 +27,9 @@ def make_long(server: Server, project: Project, count: int = 200_000) -> tuple[W
     values[count // 2] = 9.0
     values[count * 3 // 4] = "NaN"
     now = time.time()
-    for start in range(0, count, 20_000):
-        xs = list(range(start, start + 20_000))
-        writing.points(graph, xs, [now + x / 1000 for x in xs], train_loss=values[start : start + 20_000])
+    for start in range(0, count, 100_000):
+        xs = list(range(start, start + 100_000))
+        writing.points(graph, xs, [now + x / 1000 for x in xs], train_loss=values[start : start + 100_000])
     return writing, graph
 
 
@@ -119,14 +119,15 @@ def test_without_a_stream_the_page_asks_and_says_so(page: Page, server: Server, 
 
 
 @pytest.mark.full_on_postgresql
-def test_a_spike_and_a_nan_are_seen_on_a_long_graph(page: Page, server: Server, project: Project) -> None:
-    writing, _ = make_long(server, project)
+@pytest.mark.parametrize("count", [200_000, pytest.param(10_000_000, marks=pytest.mark.full)])
+def test_a_spike_and_a_nan_are_seen_on_a_long_graph(page: Page, server: Server, project: Project, count: int) -> None:
+    writing, _ = make_long(server, project, count)
     page.goto(project.address)
     line = wait_drawn(page, "loss", writing.session, "train_loss")
     assert max(line["max"]) == 9.0
     assert sum(1 for bad in line["bad"] if bad) == 1
-    expect(card(page, "loss").locator(".broken")).to_contain_text("NaN at 150,000")
-    expect(row(page, "long")).to_contain_text("NaN at 150,000")
+    expect(card(page, "loss").locator(".broken")).to_contain_text(f"NaN at {count * 3 // 4:,}")
+    expect(row(page, "long")).to_contain_text(f"NaN at {count * 3 // 4:,}")
     page.wait_for_timeout(300)
     assert pixels(page, "loss", BAD, (0.6, 0.0, 0.9, 0.15)) > 20  # the triangle at the upper edge
     assert pixels(page, "loss", BAD, (0.0, 0.0, 0.6, 1.0)) == 0
