@@ -178,22 +178,22 @@ def _bodies(points: int, copy: bool) -> list[Any]:
     x = np.arange(points, dtype=np.int64)
     values = 0.5 * 0.999999**x
     made = pointstore.Points(1, 0, 0, x, 1.7e9 + x / 1e4, [values, values * 1.1])
-    form = pointstore.copy_body if copy else pointstore.sqlite_rows
-    return [
-        form(NOBODY, made, slice(start, min(start + COMMIT_EACH, points))) for start in range(0, points, COMMIT_EACH)
-    ]
+    parts = [slice(start, min(start + COMMIT_EACH, points)) for start in range(0, points, COMMIT_EACH)]
+    if copy:
+        return [pointstore.copy_body([pointstore.copy_rows(NOBODY, made, part)]) for part in parts]
+    return [pointstore.sqlite_rows(NOBODY, made, part) for part in parts]
 
 
 def _copy(url: str, bodies: list[bytes]) -> float:
     import psycopg2
-    from losswise_server.pointstore import COLUMNS
+    from losswise_server.pointstore import COPY
 
     connection = psycopg2.connect(url)
     try:
         started = time.perf_counter()
         for body in bodies:
             with connection, connection.cursor() as cursor:
-                cursor.copy_expert(f"COPY points ({COLUMNS}) FROM STDIN WITH (FORMAT binary)", io.BytesIO(body))
+                cursor.copy_expert(COPY, io.BytesIO(body))
         return time.perf_counter() - started
     finally:
         connection.close()

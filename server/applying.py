@@ -233,9 +233,8 @@ class SessionState:
             stat = statistics.add_column(of_graph.get(name), columns.x, column)
             if stat["count"]:
                 of_graph[name] = stat
-        greatest = statistics.greatest_x(self.row["graph_stats"])
-        if greatest is not None:
-            self.row["last_x"] = greatest
+        greatest = int(columns.x.max())
+        self.row["last_x"] = greatest if self.row["last_x"] is None else max(greatest, self.row["last_x"])
         if not self.replay:
             self.places += statistics.places(columns.t, columns.x)
 

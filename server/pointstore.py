@@ -20,6 +20,8 @@ from .models import Graph
 
 COLUMNS = "x, arrival, t, session_key, graph, form, y"
 INSERT = f"INSERT INTO points ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+COPY = f"COPY points ({COLUMNS}) FROM STDIN WITH (FORMAT binary)"
+COPY_BYTES = 8 * 1024 * 1024
 VALUES_AT_ONCE = 1_000_000
 """A record's values are packed in pieces of so many."""
 
@@ -49,18 +51,32 @@ class Row(NamedTuple):
 
 def insert(connection: Connection, session_key: int, points: Iterable[Points]) -> None:
     """Store points. The connection is in a transaction that writes."""
-    sqlite = is_sqlite(connection)
+    pieces = ((piece, part) for piece in points for part in _parts(piece))
     cursor = connection.connection.cursor()
-    for piece in points:
-        step = max(1, VALUES_AT_ONCE // max(1, len(piece.values)))
-        for start in range(0, len(piece.x), step):
-            part = slice(start, min(start + step, len(piece.x)))
-            if sqlite:
-                cursor.executemany(INSERT, sqlite_rows(session_key, piece, part))
-            else:
-                body = io.BytesIO(copy_body(session_key, piece, part))
-                cursor.copy_expert(f"COPY points ({COLUMNS}) FROM STDIN WITH (FORMAT binary)", body)
+    if is_sqlite(connection):
+        for piece, part in pieces:
+            cursor.executemany(INSERT, sqlite_rows(session_key, piece, part))
+    else:
+        rows: list[bytes] = []
+        for piece, part in pieces:
+            rows.append(copy_rows(session_key, piece, part))
+            if sum(map(len, rows)) >= COPY_BYTES:
+                _copy(cursor, rows)
+        _copy(cursor, rows)
     cursor.close()
+
+
+def _parts(piece: Points) -> Iterator[slice]:
+    step = max(1, VALUES_AT_ONCE // max(1, len(piece.values)))
+    for start in range(0, len(piece.x), step):
+        yield slice(start, min(start + step, len(piece.x)))
+
+
+def _copy(cursor: Any, rows: list[bytes]) -> None:
+    """Copy rows, and forget them: a batch of many graphs is one command."""
+    if rows:
+        cursor.copy_expert(COPY, io.BytesIO(copy_body(rows)))
+        rows.clear()
 
 
 def _packed(piece: Points, part: slice) -> np.ndarray:
@@ -93,7 +109,12 @@ _COPY_END = b"\xff\xff"
 _FIELDS = (("x", ">i8"), ("arrival", ">i8"), ("t", ">f8"), ("session_key", ">i4"), ("graph", ">i4"), ("form", ">i4"))
 
 
-def copy_body(session_key: int, piece: Points, part: slice) -> bytes:
+def copy_body(rows: Iterable[bytes]) -> bytes:
+    """What COPY reads: rows, which may be of several graphs."""
+    return b"".join((_COPY_HEAD, *rows, _COPY_END))
+
+
+def copy_rows(session_key: int, piece: Points, part: slice) -> bytes:
     packed = _packed(piece, part)
     width = packed.shape[1] * NUMBER.itemsize
     layout: list[tuple[str, str] | tuple[str, str, int]] = [("fields", ">i2")]
@@ -109,7 +130,7 @@ def copy_body(session_key: int, piece: Points, part: slice) -> bytes:
     rows["session_key"], rows["graph"], rows["form"] = session_key, piece.graph, piece.form
     rows["y_length"] = width
     rows["y"] = packed.view(np.uint8).reshape(len(packed), width)
-    return _COPY_HEAD + rows.tobytes() + _COPY_END
+    return rows.tobytes()
 
 
 # out

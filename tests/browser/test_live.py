@@ -162,7 +162,8 @@ def test_a_hidden_tab_catches_up_when_it_is_looked_at(
     eventually(lambda: len(forwarder.asked) == 2 and forwarder.streams)
     expect(page.locator("#live")).to_have_text("live")
     page.wait_for_timeout(300)
-    assert requests == []
+    counts = [url for url in requests if url.endswith("&limit=1")]  # the chips', of a second before
+    assert requests == counts
     page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
     run.wait_drawn(page)
 
