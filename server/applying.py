@@ -46,8 +46,9 @@ class SessionState:
         self.ended = False
         self.new_points = NewPoints(connection, self.key)
         self.places: list[tuple[float, int]] = []
-        # of each graph that got points: the lowest x among them, for the pages that show it
+        # of each graph that got points: the lowest and highest x among them, for the pages that show it
         self.lowest_x: dict[int, int] = {}
+        self.highest_x: dict[int, int] = {}
         self._graphs: dict[str, dict[str, Any]] | None = None
         self._apply: dict[str, Callable[[Record], None]] = {
             "session": self._session,
@@ -234,6 +235,7 @@ class SessionState:
             if stat["count"]:
                 of_graph[name] = stat
         greatest = int(columns.x.max())
+        self.highest_x[number] = max(greatest, self.highest_x.get(number, greatest))
         self.row["last_x"] = greatest if self.row["last_x"] is None else max(greatest, self.row["last_x"])
         if not self.replay:
             self.places += statistics.places(columns.t, columns.x)
@@ -328,7 +330,8 @@ class SessionState:
             before=row["version"] - 1,
             version=row["version"],
             first_arrival=first_arrival,
-            graphs={str(number): [by_number[number], x] for number, x in self.lowest_x.items()},
+            arrivals=row["arrivals"],
+            graphs={str(number): [by_number[number], x, self.highest_x[number]] for number, x in self.lowest_x.items()},
             rewound=self.rewound,
         )
 

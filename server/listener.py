@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import select
 import threading
 import time
@@ -59,7 +58,7 @@ def _forward(connection: psycopg2.extensions.connection, publish: Callable[[Chan
         # first what came together with an answer: it is read already, and select would not see it
         connection.poll()
         while connection.notifies:
-            publish(Change(**json.loads(connection.notifies.pop(0).payload)))
+            publish(Change.read(connection.notifies.pop(0).payload))
         if select.select([connection], [], [], 30) == ([], [], []):
             with connection.cursor() as cursor:  # finds out that the server is gone
                 cursor.execute("SELECT 1")

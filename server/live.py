@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -25,9 +25,11 @@ on_commit: list[Callable[[Change], None]] = []
 
 @dataclass
 class Change:
-    """A session went from version `before` to `version`; its new points came from `first_arrival` on.
+    """A session went from version `before` to `version`.
 
-    graphs: {number: [graph id, lowest x among the new points]}; None where there are too many to name.
+    Its new points are those with `first_arrival` <= number of arrival < `arrivals`, which is how many have arrived
+    with the change and before it. graphs: {number: [graph id, lowest x, highest x of the new points]}; None where
+    they are too many to name, or are not known.
     """
 
     session: str
@@ -36,28 +38,54 @@ class Change:
     before: int
     version: int
     first_arrival: int = 0
+    arrivals: int = 0
     graphs: dict[str, list[Any]] | None = field(default_factory=dict)
     rewound: bool = False
     deleted: bool = False
 
-    def join(self, later: Change) -> None:
-        self.version = max(self.version, later.version)
-        self.before = min(self.before, later.before)
-        self.first_arrival = min(self.first_arrival, later.first_arrival)
-        self.rewound |= later.rewound
-        self.deleted |= later.deleted
-        if self.graphs is None or later.graphs is None:
+    @classmethod
+    def read(cls, payload: str) -> Change:
+        """What a worker of this version, or of one shortly before or after it, has told.
+
+        Raises ValueError where it does not say which session went from where to where.
+        """
+        told = json.loads(payload)
+        names = {field.name: field for field in fields(cls)}
+        if not isinstance(told, dict) or not told.keys() >= {"session", "session_key", "project", "before", "version"}:
+            raise ValueError(f"not a session's change: {payload[:100]}")
+        change = cls(**{name: value for name, value in told.items() if name in names})
+        if not told.keys() >= names.keys() or not _are_named(change.graphs):
+            change.graphs = None
+        return change
+
+    def join(self, other: Change) -> None:
+        """Take in a change that comes right after this one, or right before it.
+
+        Where it does not, what lies between is not known: changes may come out of turn, and they may be lost.
+        """
+        is_next = other.before == self.version or other.version == self.before
+        self.version = max(self.version, other.version)
+        self.before = min(self.before, other.before)
+        self.first_arrival = min(self.first_arrival, other.first_arrival)
+        self.arrivals = max(self.arrivals, other.arrivals)
+        self.rewound |= other.rewound
+        self.deleted |= other.deleted
+        if self.graphs is None or other.graphs is None or not is_next:
             self.graphs = None
             return
-        for number, (graph, x) in later.graphs.items():
-            known = self.graphs.get(number)
-            self.graphs[number] = [graph, x if known is None else min(x, known[1])]
+        for number, (graph, lowest, highest) in other.graphs.items():
+            _, least, greatest = self.graphs.get(number, (graph, lowest, highest))
+            self.graphs[number] = [graph, min(lowest, least), max(highest, greatest)]
 
     def payload(self) -> str:
         payload = json.dumps(asdict(self))
         if len(payload) > PAYLOAD_MOST:
             payload = json.dumps({**asdict(self), "graphs": None})
         return payload
+
+
+def _are_named(graphs: Any) -> bool:
+    return isinstance(graphs, dict) and all(isinstance(named, list) and len(named) == 3 for named in graphs.values())
 
 
 def notify(connection: Connection, change: Change) -> None:

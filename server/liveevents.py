@@ -15,6 +15,8 @@ from .streams import event
 
 POINTS_MOST = 200
 EVENT_POINTS_MOST = 2_000
+SCANNED_MOST = 4_000
+"""A graph's new points are looked for among so many."""
 
 
 class Sent(NamedTuple):
@@ -35,58 +37,75 @@ def session_event(change: Change) -> bytes:
 
 
 def points_event(change: Change, sent: Sent | None) -> tuple[bytes | None, Sent]:
-    """The points that came with the change and after what was `sent`; also what is sent now.
+    """The points of the change that come after what was `sent`; also what is sent now.
 
-    The version is read together with the points, so it may be later than the change's. Each point carries its
-    number of arrival, `n`: a page that asked for the series in between takes those that it does not have. Where
-    graphs are too many to name, or points were taken back, `graphs` is None, and so is a graph with too many
-    points, alone or with those before it: the page asks for the series again.
+    What is committed by now and not in the change is left to its own change. Each point carries its number of
+    arrival, `n`: a page that asked for the series in between takes those that it does not have. Where graphs are too
+    many to name, or points were taken back, `graphs` is None, and so is a graph with too many points, alone or with
+    those before it, or among too many others: the page asks for the series again.
     """
-    with reading() as connection:
-        now = Sent(*_version(connection, change.session_key))
-        if sent is not None and now.version <= sent.version:
-            return None, sent
-        start, first_arrival = change.before, change.first_arrival
-        if sent is not None and sent.version > start:
-            start, first_arrival = sent.version, sent.arrivals
-        graphs: dict[str, Any] | None = None
-        if change.graphs is not None and not change.rewound:
-            graphs, left = {}, EVENT_POINTS_MOST
-            for number, (graph, lowest) in change.graphs.items():
+    if sent is not None and change.version <= sent.version:
+        return None, sent
+    start, first_arrival = change.before, change.first_arrival
+    if sent is not None and sent.version > start:
+        start, first_arrival = sent.version, sent.arrivals
+    graphs: dict[str, Any] | None = None
+    if change.graphs is not None and not change.rewound:
+        graphs, left = {}, EVENT_POINTS_MOST
+        with reading() as connection:
+            for number, (graph, lowest, highest) in change.graphs.items():
                 most = min(left, POINTS_MOST)
-                count, graphs[graph] = _new_points(
-                    connection, change.session_key, int(number), lowest, first_arrival, most
-                )
+                place = {"session_key": change.session_key, "graph": int(number), "lowest": lowest, "highest": highest}
+                count, graphs[graph] = 0, None
+                if not _is_crowded(connection, place):
+                    count, graphs[graph] = _new_points(connection, place, first_arrival, change.arrivals, most)
                 left -= count
+    return _points(change, start, graphs), Sent(change.version, change.arrivals)
+
+
+def unread_event(change: Change) -> tuple[bytes, Sent]:
+    """The change without its points, which could not be read: the page asks for the series again."""
+    return _points(change, change.before, None), Sent(change.version, change.arrivals)
+
+
+def _points(change: Change, start: int, graphs: dict[str, Any] | None) -> bytes:
     body = {
         "session": change.session,
         "from": start,
-        "to": now.version,
-        "arrivals": now.arrivals,
+        "to": change.version,
+        "arrivals": change.arrivals,
         "graphs": graphs,
     }
-    return event("points", body), now
+    return event("points", body)
 
 
-def _version(connection: Connection, session_key: int) -> tuple[int, int]:
-    query = text("SELECT version, arrivals FROM sessions WHERE key = :key")
-    row = connection.execute(query, {"key": session_key}).first()
-    return (0, 0) if row is None else (row.version, row.arrivals)
+_SCANNED = text(
+    "SELECT count(*) FROM (SELECT 1 FROM points WHERE session_key = :session_key AND graph = :graph "
+    "AND x BETWEEN :lowest AND :highest ORDER BY x LIMIT :most) AS near"
+)
+
+
+def _is_crowded(connection: Connection, place: dict[str, int]) -> bool:
+    """Whether a graph has so many points among the new ones that these are not looked for.
+
+    Points are found by x and not by arrival: new ones may lie far apart, or each at a step with a thousand others.
+    """
+    found = connection.execute(_SCANNED, {**place, "most": SCANNED_MOST + 1}).scalar_one()
+    return int(found) > SCANNED_MOST
 
 
 def _new_points(
-    connection: Connection, session_key: int, number: int, lowest: int, first_arrival: int, most: int
+    connection: Connection, place: dict[str, int], first_arrival: int, arrivals: int, most: int
 ) -> tuple[int, dict[str, Any] | None]:
     """How many points are told of a graph, and they; 0 and None where there are more than `most`."""
     points = pointstore.select(
         connection,
-        session_key,
-        number,
-        "AND x >= :lowest AND arrival >= :first_arrival",
-        "LIMIT :most",
-        lowest=lowest,
+        where="AND x BETWEEN :lowest AND :highest AND arrival >= :first_arrival AND arrival < :arrivals",
+        tail="LIMIT :most",
         first_arrival=first_arrival,
+        arrivals=arrivals,
         most=most + 1,
+        **place,
     )
     series: dict[str, dict[str, list[Any]]] = {}
     count = 0

@@ -49,6 +49,7 @@ def sweep(now: float) -> int:
                 before=row.version,
                 version=row.version + 1,
                 first_arrival=row.arrivals,
+                arrivals=row.arrivals,
             )
             live.notify(connection, change)
             changes.append(change)

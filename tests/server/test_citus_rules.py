@@ -191,7 +191,7 @@ def use_everything(client: FlaskClient) -> None:
         assert client.get(page).status_code == 200
 
     row = call(client, "GET", f"/api/v2/sessions/{session}")
-    change = Change(session, 1, 1, 0, row["version"], 0, {"1": [graph, 9_990]})
+    change = Change(session, 1, 1, 0, row["version"], 0, 10_000, {"1": [graph, 9_990, 9_999]})
     assert liveevents.session_event(change)
     assert liveevents.points_event(change, None)[0] is not None
     sweep.sweep(time.time() + 1_000)
