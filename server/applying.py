@@ -11,12 +11,14 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from losswise.records import Record, graph_id
 
 from . import rewinding, statistics, status
+from .bucketstore import Place
 from .columns import of_record
 from .facts import apply_facts
 from .images import apply_image
 from .live import Change
 from .models import Graph, Session
 from .newpoints import NewPoints
+from .pointstore import Lines
 from .refused import Refused
 from .summaries import Seal
 from .texts import apply_text
@@ -273,7 +275,8 @@ class SessionState:
         number = str(graph["number"])
         stats = self.row["graph_stats"].get(number, {})
         seal = Seal.load(self.row["seals"].get(number))
-        taken = rewinding.take_back(self.connection, self.key, graph, seal, stats, after, until, self.row["arrivals"])
+        place = Place(self.connection, self.key, graph["number"], Lines(graph["names"], graph["forms"]))
+        taken = rewinding.take_back(place, seal, stats, after, until)
         if taken is None:
             return
         self.row["points"] -= taken.gone
@@ -301,7 +304,7 @@ class SessionState:
 
     def _flush_points(self) -> None:
         """Write the points gathered, and seal what is due."""
-        self.new_points.store(self.row["seals"], self.row["graph_stats"], self.row["arrivals"])
+        self.new_points.store(self.row["seals"])
 
     def save(self) -> Change | None:
         """Write the session's row; returns what changed, for the pages that show it (None: nothing seen)."""

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, update
 
 from losswise.records import MAX_NAMES
 
-from . import pointstore, statistics, summaries
+from . import pointstore, summaries
+from .bucketstore import Place
 from .columns import Columns
 from .models import Graph
 from .pointstore import Lines, Points
@@ -47,7 +48,7 @@ class NewPoints:
             graph["names"] = [*graph["names"], *new]
             known = {name: place for place, name in enumerate(graph["names"])}
             self._changed.add(graph["number"])
-        wanted = [known[name] for name in names]
+        wanted = sorted(known[name] for name in names)
         forms = graph["forms"]
         if wanted in forms:
             return int(forms.index(wanted))
@@ -60,8 +61,8 @@ class NewPoints:
         self._changed.add(graph["number"])
         return len(forms)
 
-    def store(self, seals: dict[str, Any], stats: dict[str, dict[str, Any]], arrivals: int) -> None:
-        """Write what was gathered; `seals` is changed with it. `stats` and `arrivals` have it counted."""
+    def store(self, seals: dict[str, Any]) -> None:
+        """Write what was gathered; `seals` is changed with it."""
         table = Graph.__table__
         for number in self._changed:
             graph = self._graphs[number]
@@ -72,12 +73,7 @@ class NewPoints:
             )
         pointstore.insert(self.connection, self.session_key, [points for _, points in self._gathered])
         for number, graph in self._graphs.items():
-            known = Seal.load(seals.get(str(number)))
-            new = [(columns, points.first_arrival) for columns, points in self._gathered if points.graph == number]
-            for columns, _ in new:
-                known = known.with_loose(columns.x)
-            if known.is_due(statistics.greatest_x({"": stats[str(number)]}) or 0):
-                lines = Lines(graph["names"], graph["forms"])
-                known = summaries.seal(self.connection, self.session_key, number, lines, known, new, arrivals)
-            seals[str(number)] = known.dump()
+            place = Place(self.connection, self.session_key, number, Lines(graph["names"], graph["forms"]))
+            new = [columns for columns, points in self._gathered if points.graph == number]
+            seals[str(number)] = summaries.keep_up(place, Seal.load(seals.get(str(number))), new).dump()
         self._gathered, self._graphs, self._changed = [], {}, set()

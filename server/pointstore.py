@@ -200,9 +200,3 @@ def _select(connection: Connection, session_key: int, graph: int, where: str, ta
         f"{where} ORDER BY x, arrival {tail}"
     )
     return connection.execute(text(words), {"session_key": session_key, "graph": graph, **bound})
-
-
-def delete(connection: Connection, session_key: int, graph: int, where: str = "", **bound: Any) -> int:
-    """Delete points of a graph; returns how many."""
-    words = text(f"DELETE FROM points WHERE session_key = :session_key AND graph = :graph {where}")
-    return connection.execute(words, {"session_key": session_key, "graph": graph, **bound}).rowcount

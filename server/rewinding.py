@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import text
 
-from . import pointstore, statistics, summaries
-from .buckets import FACTOR
-from .columns import has_value, json_values
-from .pointstore import Lines
+from losswise.records import INT64_MAX, INT64_MIN
+
+from . import bucketstore, statistics, summaries
+from .bucketstore import Place
+from .columns import Columns, has_value, json_values
 from .statistics import Stat
 from .summaries import Seal
+
+_OF_GRAPH = "session_key = :session_key AND graph = :graph"
 
 
 class Taken(NamedTuple):
@@ -22,68 +25,64 @@ class Taken(NamedTuple):
     seal: Seal
 
 
-def take_back(
-    connection: Connection,
-    session_key: int,
-    graph: dict[str, Any],
-    seal: Seal,
-    stats: dict[str, Stat],
-    after: int,
-    until: float,
-    arrivals: int,
-) -> Taken | None:
+def take_back(place: Place, seal: Seal, stats: dict[str, Stat], after: int, until: float) -> Taken | None:
     """Delete a graph's points with x > `after` and time <= `until`; None where there are none.
 
-    graph: its row; seal, stats: what they are now; arrivals: how many points have arrived in the session.
+    seal, stats: what they are now.
     """
-    number, lines = graph["number"], Lines(graph["names"], graph["forms"])
-    gone = pointstore.delete(
-        connection, session_key, number, "AND x > :after AND t <= :until", after=after, until=until
-    )
-    if not gone:
+    bound = {"session_key": place.session_key, "graph": place.graph, "after": after, "until": until}
+    of_them = f"FROM points WHERE {_OF_GRAPH} AND x > :after AND t <= :until"
+    lowest, highest = place.connection.execute(text(f"SELECT min(x), max(x) {of_them}"), bound).one()
+    if lowest is None:
         return None
-    if not seal.levels:
-        return _from_points(connection, session_key, number, lines, gone)
-    if seal.loose:
-        seal = summaries.seal(connection, session_key, number, lines, seal, (), arrivals)
-    summaries.rebuild_after(connection, session_key, number, lines, after, seal.levels)
-    whole = summaries.whole(connection, session_key, number, seal.levels)
-    left = {}
-    for place, bucket in whole.items():
-        quantity = _Quantity(connection, session_key, number, lines, place)
-        name = lines.names[place]
-        left[name] = quantity.stat(bucket[0], stats[name], after, seal.levels)
-    return Taken(gone, left, Seal(arrivals, levels=seal.levels))
+    gone = place.connection.execute(text(f"DELETE {of_them}"), bound).rowcount
+    summaries.rebuild(place, seal, lowest, highest)
+    left = _seal_of_the_rest(place, seal)
+    return Taken(gone, _stats_of_the_rest(place, left, stats, after), left)
 
 
-def _from_points(connection: Connection, session_key: int, number: int, lines: Lines, gone: int) -> Taken:
-    """Nothing was sealed yet, so there are few points."""
-    _, points = pointstore.read(connection, session_key, number, lines)
-    stats = {name: statistics.add_column(None, points.x, column) for name, column in points.y.items()}
-    stats = {name: stat for name, stat in stats.items() if stat["count"]}
-    return Taken(gone, stats, Seal().with_loose(points.x) if len(points.x) else Seal())
+def _seal_of_the_rest(place: Place, seal: Seal) -> Seal:
+    """The frontier goes back to the last point that is left."""
+    bound = {"session_key": place.session_key, "graph": place.graph, "behind": seal.behind()}
+    asked = f"""SELECT (SELECT max(x) FROM points WHERE {_OF_GRAPH}),
+                       (SELECT count(*) FROM points WHERE {_OF_GRAPH} AND x >= :behind)"""
+    greatest, loose = place.connection.execute(text(asked), bound).one()
+    if greatest is None or seal.frontier is None:
+        return Seal(loose=loose)
+    return Seal(min(seal.frontier, greatest), loose, seal.base, seal.top)
+
+
+def _stats_of_the_rest(place: Place, seal: Seal, before: dict[str, Stat], after: int) -> dict[str, Stat]:
+    stats: dict[str, Stat] = {}
+    if seal.frontier is not None:
+        for name, bucket in bucketstore.whole(place, seal.top).items():
+            title = place.lines.names[name]
+            stats[title] = _Quantity(place, seal, name).stat(bucket[0], before[title], after)
+    for points in summaries.stored(place, seal.behind(), INT64_MAX):
+        for title, column in points.y.items():
+            stat = statistics.add_column(stats.get(title), points.x, column)
+            if stat["count"]:
+                stats[title] = stat
+    return stats
 
 
 class _Quantity(NamedTuple):
-    """One name of a graph whose points are all sealed."""
+    """One name of a graph, as far as it is sealed."""
 
-    connection: Connection
-    session_key: int
-    number: int
-    lines: Lines
-    place: int
+    place: Place
+    seal: Seal
+    name: int
 
-    def stat(self, whole: Any, before: Stat, after: int, levels: int) -> Stat:
-        """The statistic, out of the bucket of all points. `before` is what it was."""
+    def stat(self, whole: Any, before: Stat, after: int) -> Stat:
+        """The statistic, out of the bucket of all sealed points. `before` is what it was."""
         found = int(whole["count"]) > 0
         others = int(whole["nan"]) + int(whole["inf"])
-        last = self._values_at(self._bucket(("count", "nan", "inf"), levels, last=True))[-1]
+        last = self._values(("count", "nan", "inf"), last=True)[-1]
         nan_x = before["nan_x"]
         if not others:
             nan_x = None
         elif nan_x > after:  # which came first is not known any more: the first by x
-            values = self._values_at(self._bucket(("nan", "inf"), levels, last=False))
-            nan_x = next(x for x, value in values if isinstance(value, str))
+            nan_x = next(x for x, value in self._values(("nan", "inf"), last=False) if isinstance(value, str))
         return {
             "min": float(whole["low"]) if found else None,
             "min_x": int(whole["low_x"]) if found else None,
@@ -96,23 +95,18 @@ class _Quantity(NamedTuple):
             "nan_x": nan_x,
         }
 
-    def _bucket(self, fields: tuple[str, ...], levels: int, last: bool) -> int:
-        found = summaries.edge_place(self.connection, self.session_key, self.number, levels, self.place, fields, last)
-        assert found is not None
+    def _values(self, fields: tuple[str, ...], last: bool) -> list[tuple[int, Any]]:
+        """(x, value) of the points in the first (or last) bucket of the base in which one of the fields counts."""
+        first, end = summaries.edge(self.place, self.seal, self.name, fields, last)
+        found: list[tuple[int, Any]] = []
+        for points in summaries.stored(self.place, max(first, INT64_MIN), min(end, self.seal.behind() - 1)):
+            found += _pairs(points, self.place.lines.names[self.name])
         return found
 
-    def _values_at(self, bucket: int) -> list[tuple[int, Any]]:
-        """(x, value) of the points of a bucket of level 1."""
-        first = bucket * FACTOR
-        _, points = pointstore.read(
-            self.connection,
-            self.session_key,
-            self.number,
-            self.lines,
-            "AND x BETWEEN :first AND :last",
-            first=first,
-            last=first + FACTOR - 1,
-        )
-        column = points.y[self.lines.names[self.place]]
-        there = has_value(column)
-        return list(zip(points.x[there].tolist(), json_values(column[there]), strict=True))
+
+def _pairs(points: Columns, name: str) -> list[tuple[int, Any]]:
+    column = points.y.get(name)
+    if column is None:
+        return []
+    there = has_value(column)
+    return list(zip(points.x[there].tolist(), json_values(column[there]), strict=True))

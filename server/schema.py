@@ -9,10 +9,13 @@ from flask import Flask
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
+from .catchup import seal_old_points
 from .config import CannotStart
 from .database import WRITE, is_sqlite
 from .extensions import db
 
+PACKED = "0004"
+"""The migration that packs points."""
 SETUP_LOCK = 0x10551
 """The advisory lock that a process holds while it migrates or makes the first rows. The number means nothing, but
 must not change."""
@@ -29,8 +32,11 @@ def upgrade_schema(app: Flask) -> None:
                 with connection.begin():
                     lock_setup(connection)
                     refuse_newer(connection, ScriptDirectory.from_config(config))
+                    before = MigrationContext.configure(connection).get_current_heads()
                     config.attributes["connection"] = connection
                     command.upgrade(config, "head")
+                    if before and min(before) < PACKED:
+                        seal_old_points(connection)
         except DBAPIError as error:
             reason = (str(error.orig).strip() or "it gives no reason").splitlines()[0]
             address = db.engine.url.render_as_string(hide_password=True)

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from sqlalchemy import Connection, text
 
-from losswise.records import INT64_MAX, INT64_MIN
+from losswise.records import INT64_MAX
 
-from . import buckets, pointstore, summaries
+from . import buckets, bucketstore, pointstore
 from .buckets import FACTOR
+from .bucketstore import Place
 from .columns import Columns, has_value, json_values
 from .pointstore import Lines
 from .summaries import Seal
@@ -75,14 +76,9 @@ def _window(connection: Connection, graph: Graph, x0: int | None, x1: int | None
     return None if first is None else _Window(first, last, first > least, last < greatest, count <= most)
 
 
-def _points(connection: Connection, graph: Graph, x0: int, x1: int, loose: bool = False) -> Columns:
-    """The points from x0 to x1; only those that are not sealed where `loose`."""
-    x0, x1 = max(x0, INT64_MIN), min(x1, INT64_MAX)
+def _points(connection: Connection, graph: Graph, x0: int, x1: int) -> Columns:
     where = "AND x BETWEEN :x0 AND :x1"
-    bound: dict[str, Any] = {"x0": x0, "x1": x1}
-    if loose:
-        where, bound["sealed"] = where + " AND arrival >= :sealed", graph.seal.arrival
-    _, points = pointstore.read(connection, graph.session_key, graph.number, graph.lines, where, **bound)
+    _, points = pointstore.read(connection, graph.session_key, graph.number, graph.lines, where, x0=x0, x1=x1)
     return points
 
 
@@ -91,49 +87,49 @@ Pieces = dict[int, list[np.ndarray]]
 
 
 def _pieces(connection: Connection, graph: Graph, window: _Window, width: int) -> Pieces:
-    """Buckets that together hold every point of the window, each at most as wide as a pixel: in the middle those of
-    the coarsest level that is fine enough, at the edges ever finer ones, at last points; and what is not sealed.
-
-    There are at least width / 2 of that level in the window, so its edges do not meet.
-    """
-    first, last = window.first, window.last
-    level = 0
-    while level < graph.seal.levels and FACTOR ** (level + 1) * width <= 2 * (last - first + 1):
-        level += 1
+    """Buckets that together hold every point of the window, each at most two pixels wide: of the coarsest level that is
+    fine enough, at the window's edges ever finer ones, at last points; and what is not sealed, which are few."""
     pieces: Pieces = {}
-    if level == 0:
+    first, last, frontier = window.first, window.last, graph.seal.frontier
+    levels = [level for level in graph.seal.levels if FACTOR**level * width <= 2 * (last - first + 1) or level == 0]
+    if frontier is None or frontier < first or not levels:
         _add_points(pieces, graph, _points(connection, graph, first, last))
         return pieces
-    sealed_from, sealed_to = first, last
-    for below in range(level):
-        wider = FACTOR ** (below + 1)
-        if window.before:
-            start = -(-first // wider) * wider
-            _add_span(pieces, connection, graph, first, start - 1, below)
-            first = start
-        if window.behind:
-            end = (last + 1) // wider * wider - 1
-            _add_span(pieces, connection, graph, end + 1, last, below)
-            last = end
-        if below == 0:
-            sealed_from, sealed_to = first, last
-    _add_span(pieces, connection, graph, first, last, level)
-    sealed_from = max(sealed_from, graph.seal.lowest)
-    if graph.seal.loose and sealed_from <= sealed_to:
-        _add_points(pieces, graph, _points(connection, graph, sealed_from, sealed_to, loose=True))
+    if frontier < last:
+        _add_points(pieces, graph, _points(connection, graph, frontier + 1, last))
+    place = Place(connection, graph.session_key, graph.number, graph.lines)
+    # a bucket at the frontier holds nothing behind it
+    _add_sealed(pieces, place, graph, (first, min(frontier, last)), (window.before, last < frontier), levels)
     return pieces
 
 
-def _add_span(pieces: Pieces, connection: Connection, graph: Graph, first: int, last: int, level: int) -> None:
-    """Add the level's buckets (of level 0: all points) from x = first to last."""
+def _add_sealed(
+    pieces: Pieces, place: Place, graph: Graph, ends: tuple[int, int], cuts: tuple[bool, bool], levels: list[int]
+) -> None:
+    """Add the sealed points from one end to the other; `cuts` tells where there are points beyond an end."""
+    first, last = ends
+    below: int | None = None
+    for level in levels:
+        size = FACTOR**level
+        start = -(-first // size) * size if cuts[0] else first
+        end = (last + 1) // size * size - 1 if cuts[1] else last
+        if start > end:
+            break
+        _add_span(pieces, place, graph, first, start - 1, below)
+        _add_span(pieces, place, graph, end + 1, last, below)
+        first, last, below = start, end, level
+    _add_span(pieces, place, graph, first, last, below)
+
+
+def _add_span(pieces: Pieces, place: Place, graph: Graph, first: int, last: int, level: int | None) -> None:
+    """Add the level's buckets (without one: the points) from x = first to last."""
     if first > last:
         return
-    if level == 0:
-        _add_points(pieces, graph, _points(connection, graph, first, last))
+    if level is None:
+        _add_points(pieces, graph, _points(place.connection, graph, first, last))
         return
     size = FACTOR**level
-    found = summaries.read(connection, graph.session_key, graph.number, level, first // size, last // size)
-    for name, made in found.items():
+    for name, made in bucketstore.read(place, level, first // size, last // size).items():
         pieces.setdefault(name, []).append(made)
 
 
@@ -169,7 +165,8 @@ def exact(points: Columns) -> dict[str, dict[str, list[Any]]]:
 
 def _summary(made: np.ndarray) -> dict[str, list[Any]]:
     counted = made["count"] > 0
-    means = made["total"] / np.maximum(made["count"], 1)
+    # a sum that has overflowed says less than the extremes do
+    means = np.clip(made["total"] / np.maximum(made["count"], 1), made["low"], made["high"])
     columns: dict[str, list[Any]] = {"x": made["x"].tolist(), "t": made["t"].tolist()}
     for name, values in (("min", made["low"]), ("max", made["high"]), ("mean", means)):
         columns[name] = values.tolist()

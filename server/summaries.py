@@ -1,294 +1,244 @@
 """Buckets beside the points, in levels: level k holds buckets of 16 ** k places of x, 64 of them a row ("a page").
 
-Points are sealed: once 256 of a graph are loose, they are joined into the buckets of every level, however they lie
-among those that came before. What is not sealed yet is read from the points, so a chart is complete at every moment.
+A graph's points up to a place of x, its frontier, are sealed: they are in the buckets of every level. The points behind
+it are loose: few, and read as they are, so a chart is complete at every moment. Once 256 are loose they are sealed; one
+that comes late, in front of the frontier, is joined into its buckets at once. The finest level that is kept, the base,
+has some points a bucket, so what summaries take depends on the number of points, not on how they are spaced.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, text
-from sqlalchemy.dialects import postgresql, sqlite
 
 from losswise.records import INT64_MAX, INT64_MIN
 
-from . import buckets, pointstore
-from .buckets import BUCKET, EMPTY, FACTOR
+from . import buckets, bucketstore, pointstore
+from .buckets import EMPTY, FACTOR
+from .bucketstore import Made, Place
 from .columns import Columns, has_value
-from .database import is_sqlite
-from .models import summaries
 from .pointstore import Lines
 
-PAGE = 64
 LOOSE_MOST = 256
-LATE = 4096
-"""Loose points are sealed early when one lies so far behind the last: charts look for them from there on."""
+DENSE = 64
+"""Where the base's buckets have more points than this, a finer base is made."""
 TOP = FACTOR
 """The highest level has numbers from -16 to 15."""
-LEVELS_MOST = 16
-KEYS_AT_ONCE = 2_000
+LEVELS_MOST = 15
+POINTS_AT_ONCE = 50_000
+NAMES_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
 class Seal:
-    """What of a graph is in its summaries: every point whose number of arrival is below `arrival`.
+    """What of a graph is in its summaries: every point with x <= `frontier` (None: nothing is).
 
-    `loose` points are not, and `lowest` is the least x of these. Levels 1 to `levels` are there.
+    The levels from `base` to `top` are there; `loose` points lie behind the frontier.
     """
 
-    arrival: int = 0
+    frontier: int | None = None
     loose: int = 0
-    lowest: int = INT64_MAX
-    levels: int = 0
+    base: int = 0
+    top: int = 0
 
     @classmethod
-    def load(cls, value: list[int] | None) -> Seal:
+    def load(cls, value: list[Any] | None) -> Seal:
         return cls(*value) if value else cls()
 
-    def dump(self) -> list[int]:
-        return [self.arrival, self.loose, self.lowest, self.levels]
+    def dump(self) -> list[Any]:
+        return [self.frontier, self.loose, self.base, self.top]
 
-    def with_loose(self, x: np.ndarray) -> Seal:
-        return replace(self, loose=self.loose + len(x), lowest=min(self.lowest, int(x.min())))
+    @property
+    def levels(self) -> range:
+        return range(self.base, self.top + 1) if self.frontier is not None else range(0)
 
-    def is_due(self, greatest: int) -> bool:
-        """Whether to seal now; `greatest` is the graph's greatest x."""
-        return self.loose >= LOOSE_MOST or (self.loose > 0 and greatest - self.lowest > LATE)
+    def behind(self) -> int:
+        """The least x that a loose point may have."""
+        return INT64_MIN if self.frontier is None else self.frontier + 1
 
 
 # keeping up
 
 
-def seal(
-    connection: Connection,
-    session_key: int,
-    graph: int,
-    lines: Lines,
-    known: Seal,
-    new: Iterable[tuple[Columns, int]],
-    arrivals: int,
-) -> Seal:
-    """Join all loose points into the levels.
+def keep_up(place: Place, known: Seal, new: list[Columns]) -> Seal:
+    """The seal after new points, which are stored already, are counted, and sealed where it is time."""
+    sealing = _Sealing(place, known)
+    late, loose = _parted(new, known)
+    if late:
+        sealing.join(late)
+    at_hand = sum(len(part.x) for part in loose)
+    count = known.loose + at_hand
+    if count < LOOSE_MOST:
+        return replace(sealing.finish(), loose=count)
+    if known.loose:
+        sealing.advancestored()
+    else:
+        sealing.advance(loose)
+    return sealing.finish()
 
-    known: the seal, the new points counted; new: (columns, first number of arrival) of those of this transaction,
-    which need not be read again; arrivals: the session's number of arrivals, the new points counted.
-    """
-    new = list(new)
-    first_new = min((first for _, first in new), default=arrivals)
-    pieces = [columns for columns, _ in new]
-    if known.loose > sum(len(columns.x) for columns in pieces):
-        _, stored = pointstore.read(
-            connection,
-            session_key,
-            graph,
-            lines,
-            "AND x >= :lowest AND arrival >= :sealed AND arrival < :first_new",
-            lowest=known.lowest,
-            sealed=known.arrival,
-            first_new=first_new,
+
+def seal(place: Place, known: Seal) -> Seal:
+    """The seal after all loose points, read from the database, are sealed."""
+    sealing = _Sealing(place, known)
+    sealing.advancestored()
+    return sealing.finish()
+
+
+def _parted(new: list[Columns], known: Seal) -> tuple[list[Columns], list[Columns]]:
+    """New points in front of the frontier and behind it."""
+    if known.frontier is None:
+        return [], new
+    late = [columns.where(columns.x <= known.frontier) for columns in new]
+    loose = [columns.where(columns.x > known.frontier) for columns in new]
+    return [part for part in late if len(part.x)], [part for part in loose if len(part.x)]
+
+
+class _Sealing:
+    """Joins points into the levels."""
+
+    def __init__(self, place: Place, known: Seal) -> None:
+        self.place = place
+        self.seal = replace(known, loose=0)
+        self._fullest = 0.0
+
+    def advancestored(self) -> None:
+        """Seal the stored points behind the frontier."""
+        for points in stored(self.place, self.seal.behind(), INT64_MAX):
+            self.advance([points])
+
+    def advance(self, points: list[Columns]) -> None:
+        """Join points that lie behind the frontier, and move it."""
+        self.join(points)
+        greatest = max(int(part.x.max()) for part in points)
+        self.seal = replace(self.seal, frontier=max(greatest, self.seal.behind() - 1))
+
+    def join(self, points: list[Columns]) -> None:
+        self._make_levels(points)
+        names = iter(self.place.lines.names)
+        while some := list(islice(names, NAMES_AT_ONCE)):
+            made = _of_points(points, self.place.lines, some, self.seal.base)
+            for level in range(self.seal.base, self.seal.top + 1):
+                if level > self.seal.base:
+                    made = {name: buckets.at_level(part) for name, part in made.items()}
+                merged = bucketstore.merge(self.place, level, made)
+                if level == self.seal.base:
+                    self._fullest = max([self._fullest, *map(_points_a_bucket, merged)])
+
+    def _make_levels(self, points: list[Columns]) -> None:
+        """Have the levels that the points need."""
+        is_first = not self.seal.levels
+        base = _base_for(points) if is_first else self.seal.base
+        lowest, highest = min(int(part.x.min()) for part in points), max(int(part.x.max()) for part in points)
+        top = max(base, _top_for(lowest, highest), 0 if is_first else self.seal.top)
+        if not is_first:
+            for level in range(self.seal.top + 1, top + 1):
+                bucketstore.fill(self.place, level, level - 1, INT64_MIN, INT64_MAX)
+        self.seal = replace(self.seal, base=base, top=top)
+
+    def finish(self) -> Seal:
+        """The seal now. Where points have come to lie closer than those by which the base was chosen, finer levels
+        are made first."""
+        known = self.seal
+        if self._fullest > DENSE and known.base and known.frontier is not None:
+            base = min(_finest(FACTOR**known.base / self._fullest), known.base - 1)
+            self.seal = replace(known, base=base)
+            for level in range(base, known.base):
+                _make(self.place, self.seal, level, INT64_MIN, known.frontier)
+        return self.seal
+
+
+def _points_a_bucket(made: np.ndarray) -> float:
+    return float((made["count"] + made["nan"] + made["inf"]).mean())
+
+
+def _base_for(points: list[Columns]) -> int:
+    """The finest level whose buckets have two points or more where points are spaced like these."""
+    lowest, highest = min(int(part.x.min()) for part in points), max(int(part.x.max()) for part in points)
+    return _finest((highest - lowest + 1) / sum(len(part.x) for part in points))
+
+
+def _finest(spacing: float) -> int:
+    base = 0
+    while base < LEVELS_MOST and FACTOR**base < 2 * spacing:
+        base += 1
+    return base
+
+
+def _top_for(lowest: int, highest: int) -> int:
+    top = 0
+    while top < LEVELS_MOST and not (-TOP <= lowest // FACTOR**top and highest // FACTOR**top < TOP):
+        top += 1
+    return top
+
+
+def stored(place: Place, first: int, last: int) -> Iterator[Columns]:
+    """A graph's stored points with x from `first` to `last`, a piece at a time."""
+    where = "AND x BETWEEN :first AND :last"
+    bound = {"first": max(first, INT64_MIN), "last": min(last, INT64_MAX), "most": POINTS_AT_ONCE}
+    while bound["first"] <= bound["last"]:
+        arrival, points = pointstore.read(
+            place.connection, place.session_key, place.graph, place.lines, where, "LIMIT :most", **bound
         )
-        pieces.insert(0, stored)
-    filled = [columns.x for columns in pieces if len(columns.x)]
-    if not filled:
-        return Seal(arrival=arrivals, levels=known.levels)
-    lowest, highest = min(int(x.min()) for x in filled), max(int(x.max()) for x in filled)
-    levels = _levels_for(lowest, highest)
-    if levels > known.levels > 0:
-        _add_levels(connection, session_key, graph, known.levels, levels)
-    levels = max(levels, known.levels)
-    _merge(connection, session_key, graph, _by_level(_bottom(pieces, lines), levels))
-    return Seal(arrival=arrivals, levels=levels)
+        if len(arrival):
+            yield points
+        if len(arrival) < POINTS_AT_ONCE:
+            return
+        where = "AND x BETWEEN :first AND :last AND (x > :first OR arrival > :arrival)"
+        bound |= {"first": int(points.x[-1]), "arrival": int(arrival[-1])}
 
 
-def _levels_for(lowest: int, highest: int) -> int:
-    levels = 1
-    while levels < LEVELS_MOST and not (-TOP <= lowest // FACTOR**levels and highest // FACTOR**levels < TOP):
-        levels += 1
-    return levels
-
-
-def _bottom(pieces: list[Columns], lines: Lines) -> dict[int, np.ndarray]:
-    """{place of the name: buckets of level 1} of points."""
-    parts: dict[str, list[np.ndarray]] = {}
-    for columns in pieces:
-        for name, column in columns.y.items():
-            there = has_value(column)
-            values = column if there.all() else column[there]
-            x, t = (columns.x, columns.t) if len(values) == len(column) else (columns.x[there], columns.t[there])
-            parts.setdefault(name, []).append(buckets.at_level(buckets.of_points(x, t, values)))
+def _of_points(points: list[Columns], lines: Lines, names: Iterable[str], level: int) -> Made:
+    """Buckets of a level out of points."""
+    made: Made = {}
     place_of = {name: place for place, name in enumerate(lines.names)}
-    joined = {}
-    for name, made in parts.items():
-        whole = made[0] if len(made) == 1 else np.concatenate(made)
-        if len(whole):
-            joined[place_of[name]] = buckets.join(whole, whole["number"]) if len(made) > 1 else whole
-    return joined
-
-
-Levels = dict[tuple[int, int], np.ndarray]
-"""{(level, place of the name): buckets}"""
-
-
-def _by_level(bottom: Mapping[int, np.ndarray], levels: int) -> Levels:
-    made: Levels = {}
-    for name, lowest in bottom.items():
-        made[1, name] = lowest
-        for level in range(2, levels + 1):
-            made[level, name] = buckets.at_level(made[level - 1, name])
+    for name in names:
+        parts = []
+        for columns in points:
+            column = columns.y.get(name)
+            if column is not None and (there := has_value(column)).any():
+                parts.append(buckets.of_points(columns.x[there], columns.t[there], column[there]))
+        if parts:
+            made[place_of[name]] = buckets.at_level(np.concatenate(parts), FACTOR**level)
     return made
-
-
-def _merge(connection: Connection, session_key: int, graph: int, added: Levels) -> None:
-    """Join buckets with those that are stored."""
-    pages = {key: value for (level, name), made in added.items() for key, value in _pages(level, name, made)}
-    for key, stored in _load(connection, session_key, graph, list(pages)):
-        both = np.concatenate((stored, pages[key]))
-        pages[key] = buckets.join(both, both["number"])
-    _store(connection, session_key, graph, pages)
-
-
-Key = tuple[int, int, int]
-"""Level, page, place of the name."""
-
-
-def _pages(level: int, name: int, made: np.ndarray) -> Iterator[tuple[Key, np.ndarray]]:
-    page_of: np.ndarray = made["number"] // PAGE
-    starts = np.flatnonzero(np.concatenate(([True], page_of[1:] != page_of[:-1])))
-    for start, end in zip(starts, [*starts[1:], len(made)], strict=True):
-        yield (level, int(page_of[start]), name), made[start:end]
-
-
-def _load(connection: Connection, session_key: int, graph: int, keys: list[Key]) -> Iterator[tuple[Key, np.ndarray]]:
-    for start in range(0, len(keys), KEYS_AT_ONCE):
-        wanted = ", ".join(f"({level}, {page}, {name})" for level, page, name in keys[start : start + KEYS_AT_ONCE])
-        query = (
-            f"SELECT level, page, name, buckets FROM summaries WHERE session_key = {session_key} AND graph = {graph} "
-            f"AND (level, page, name) IN (VALUES {wanted})"
-        )
-        for level, page, name, packed in connection.exec_driver_sql(query).all():
-            yield (level, page, name), np.frombuffer(packed, dtype=BUCKET)
-
-
-def _store(connection: Connection, session_key: int, graph: int, pages: Mapping[Key, np.ndarray]) -> None:
-    rows = [
-        {
-            "session_key": session_key,
-            "graph": graph,
-            "level": level,
-            "page": page,
-            "name": name,
-            "buckets": made.tobytes(),
-        }
-        for (level, page, name), made in pages.items()
-    ]
-    if not rows:
-        return
-    insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
-    statement = insert(summaries)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["session_key", "graph", "level", "page", "name"],
-            set_={"buckets": statement.excluded.buckets},
-        ),
-        rows,
-    )
-
-
-def _add_levels(connection: Connection, session_key: int, graph: int, known: int, levels: int) -> None:
-    """Make the levels above `known` from it."""
-    below = read(connection, session_key, graph, known, INT64_MIN, INT64_MAX)
-    made: Levels = {}
-    for level in range(known + 1, levels + 1):
-        below = {name: buckets.at_level(found) for name, found in below.items()}
-        made |= {(level, name): found for name, found in below.items()}
-    _merge(connection, session_key, graph, made)
 
 
 # taking back
 
 
-def rebuild_after(connection: Connection, session_key: int, graph: int, lines: Lines, after: int, levels: int) -> None:
-    """Make the buckets behind x = `after` again: points there were taken back. All that is left is sealed then."""
-    first = after // FACTOR
-    _, left = pointstore.read(
-        connection, session_key, graph, lines, "AND x >= :start", start=max(first * FACTOR, INT64_MIN)
-    )
-    made = _bottom([left], lines)
-    for level in range(1, levels + 1):
-        if level > 1:
-            first = after // FACTOR**level
-            below = read(connection, session_key, graph, level - 1, first * FACTOR, INT64_MAX)
-            made = {name: buckets.at_level(found) for name, found in below.items()}
-        _cut(connection, session_key, graph, level, first)
-        _merge(connection, session_key, graph, {(level, name): found for name, found in made.items()})
+def rebuild(place: Place, known: Seal, lowest: int, highest: int) -> None:
+    """Make every level's buckets from x = `lowest` to `highest` again: points there were taken back."""
+    if known.frontier is None or lowest > known.frontier:
+        return
+    highest = min(highest, known.frontier)
+    for level in known.levels:
+        bucketstore.cut(place, level, lowest // FACTOR**level, highest // FACTOR**level)
+        _make(place, known, level, lowest, highest)
 
 
-def _cut(connection: Connection, session_key: int, graph: int, level: int, first: int) -> None:
-    """Delete the level's buckets from number `first` on."""
-    stays = {
-        (level, first // PAGE, name): found
-        for name, found in read(connection, session_key, graph, level, first // PAGE * PAGE, first - 1).items()
-    }
-    connection.execute(
-        text(
-            "DELETE FROM summaries WHERE session_key = :session_key AND graph = :graph AND level = :level "
-            "AND page >= :page"
-        ),
-        {"session_key": session_key, "graph": graph, "level": level, "page": first // PAGE},
-    )
-    _store(connection, session_key, graph, stays)
+def _make(place: Place, known: Seal, level: int, lowest: int, highest: int) -> None:
+    """Make the level's buckets, which are not there, of the sealed points from x = `lowest` to `highest`."""
+    assert known.frontier is not None
+    size = FACTOR**level
+    if level > known.base:
+        bucketstore.fill(place, level, level - 1, lowest // size, highest // size)
+        return
+    last = min(highest // size * size + size - 1, known.frontier)
+    for points in stored(place, lowest // size * size, last):
+        names = iter(place.lines.names)
+        while some := list(islice(names, NAMES_AT_ONCE)):
+            bucketstore.merge(place, level, _of_points([points], place.lines, some, level))
 
 
-# reading
-
-
-def read(
-    connection: Connection, session_key: int, graph: int, level: int, first: int, last: int
-) -> dict[int, np.ndarray]:
-    """{place of the name: buckets} of a level, with numbers from `first` to `last` inclusive."""
-    if first > last:
-        return {}
-    rows = connection.execute(
-        text(
-            "SELECT name, buckets FROM summaries WHERE session_key = :session_key AND graph = :graph "
-            "AND level = :level AND page BETWEEN :first AND :last ORDER BY page"
-        ),
-        {
-            "session_key": session_key,
-            "graph": graph,
-            "level": level,
-            "first": first // PAGE,
-            "last": last // PAGE,
-        },
-    ).all()
-    parts: dict[int, list[Any]] = {}
-    for name, packed in rows:
-        parts.setdefault(name, []).append(packed)
-    found = {name: np.frombuffer(b"".join(packed), dtype=BUCKET) for name, packed in parts.items()}
-    within = {name: part[(part["number"] >= first) & (part["number"] <= last)] for name, part in found.items()}
-    return {name: part for name, part in within.items() if len(part)}
-
-
-def whole(connection: Connection, session_key: int, graph: int, levels: int) -> dict[int, np.ndarray]:
-    """{place of the name: one bucket} of everything that is sealed."""
-    top = read(connection, session_key, graph, levels, INT64_MIN, INT64_MAX)
-    return {name: buckets.join(found, np.zeros(len(found), dtype=np.int64)) for name, found in top.items()}
-
-
-def edge_place(
-    connection: Connection, session_key: int, graph: int, levels: int, name: int, fields: tuple[str, ...], last: bool
-) -> int | None:
-    """The number of the first (or last) bucket of level 1 in which one of the fields counts something."""
+def edge(place: Place, known: Seal, name: int, fields: tuple[str, ...], last: bool) -> tuple[int, int]:
+    """First and last x of the first (or last) bucket of the base in which one of the fields counts something."""
     first, end = INT64_MIN, INT64_MAX
-    for level in range(levels, 0, -1):
-        found = read(connection, session_key, graph, level, first, end).get(name, EMPTY)
+    for level in reversed(known.levels):
+        found = bucketstore.read(place, level, first // FACTOR**level, end // FACTOR**level).get(name, EMPTY)
         found = found[sum(found[field] for field in fields) > 0]
-        if not len(found):
-            return None
         number = int(found["number"][-1 if last else 0])
-        first, end = number * FACTOR, number * FACTOR + FACTOR - 1
-    return number
+        first, end = number * FACTOR**level, (number + 1) * FACTOR**level - 1
+    return first, end

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from alembic import command
-from losswise_server import create_app, pointstore, series
+from losswise_server import bucketstore, create_app, pointstore, series
 from losswise_server.config import load_settings
 from losswise_server.database import reading, writing
 from losswise_server.extensions import db
@@ -48,6 +48,9 @@ def test_points_of_the_first_form_stay(database: str, tmp_path: Path, request: p
         assert stored == sorted(POINTS, key=lambda point: point[0])
         shown = series.series(connection, series.Graph(row.key, 1, lines, Seal.load(row.seals["1"])), None, None, 20)
         assert not shown["exact"]
+        seal = Seal.load(row.seals["1"])
+        assert (seal.frontier, seal.loose) == (419, 0)
+        assert bucketstore.whole(bucketstore.Place(connection, row.key, 1, lines), seal.top)[0]["count"] == 400
         assert max(value for value in shown["series"]["loss"]["max"] if value) == max(x / 3 for x in range(400))
         assert sum(shown["series"]["accuracy"]["nan"]) == 1
 
@@ -63,12 +66,12 @@ def test_they_are_sealed_with_the_next(database: str, tmp_path: Path, request: p
             key = connection.execute(select(Session.key)).scalar_one()
             connection.execute(text("DELETE FROM summaries WHERE session_key = :key"), {"key": key})
             table = Session.__table__
-            connection.execute(table.update().values(seals={"1": [0, 300, 0, 0]}))
+            connection.execute(table.update().values(seals={"1": [None, 300, 0, 0]}))
         run.send(records.points_record(graph, [300], [1.0], {"a": [2.0]}))
         with reading() as connection:
             row = connection.execute(select(Session.__table__)).one()
             seal = Seal.load(row.seals["1"])
-            assert (seal.arrival, seal.loose) == (301, 0)
+            assert (seal.frontier, seal.loose) == (300, 0)
             lines = pointstore.lines_of(connection, row.key, 1)
             shown = series.series(connection, series.Graph(row.key, 1, lines, seal), None, None, 10)
             assert max(shown["series"]["a"]["max"]) == 2.0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from losswise_server import buckets, pointstore, series, statistics, summaries
+from losswise_server import buckets, bucketstore, pointstore, series, statistics, summaries
 from losswise_server.columns import column_of
 from losswise_server.database import reading
 from losswise_server.models import Session
@@ -156,12 +156,14 @@ def check_levels(connection: Connection, row: Any, lines: pointstore.Lines) -> N
     """Every level holds every sealed point, and nothing else."""
     seal = Seal.load(row.seals.get("1"))
     arrival, stored = pointstore.read(connection, row.key, 1, lines)
-    sealed = arrival < seal.arrival
+    sealed = stored.x < seal.behind()
     assert (~sealed).sum() == seal.loose
-    if seal.loose:
-        assert stored.x[~sealed].min() >= seal.lowest
-    for level in range(1, seal.levels + 1):
-        found = summaries.read(connection, row.key, 1, level, -(2**63), INT64_MAX)
+    graph = bucketstore.Place(connection, row.key, 1, lines)
+    for level in range(16):
+        found = bucketstore.read(graph, level, -(2**63), INT64_MAX)
+        if level not in seal.levels:
+            assert not found
+            continue
         for place, name in enumerate(lines.names):
             column = stored.y.get(name, column_of([None] * len(arrival)))
             there = sealed & (column.view(np.uint64) != column_of([None]).view(np.uint64)[0])
@@ -239,7 +241,11 @@ def check_history(history: list[Batch | Rewind], windows: list[tuple[int, int]])
     """Send it, with small bounds, and compare all that is made of it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(summaries, "LOOSE_MOST", 40)
-        patch.setattr(summaries, "LATE", 64)
+        patch.setattr(summaries, "DENSE", 6)
+        patch.setattr(summaries, "POINTS_AT_ONCE", 50)
+        patch.setattr(summaries, "NAMES_AT_ONCE", 2)
+        patch.setattr(bucketstore, "PAGES_AT_ONCE", 3)
+        patch.setattr(bucketstore, "RUNS_AT_ONCE", 2)
         run = DirectWriting()
         graph = run.graph()
         model = Model()
@@ -292,11 +298,20 @@ def steps(first: int, last: int, time: float = 1.0) -> Batch:
     return Batch([Point(x, time, {"a": math.sin(x), "b": -x / 3}) for x in range(first, last)])
 
 
+def spaced(first: int, count: int, stride: int) -> Batch:
+    return Batch([Point(first + stride * x, 1.0, {"a": math.sin(x), "late": float(x)}) for x in range(count)])
+
+
 HISTORIES: dict[str, list[Batch | Rewind]] = {
     "a rewind into what is loose": [steps(0, 60), steps(60, 70), Rewind(64, 2.0)],
     "a rewind into what is sealed, with points that stay": [steps(0, 500), steps(400, 430, 9.0), Rewind(100, 5.0)],
     "a rewind to nothing": [steps(0, 500), Rewind(-1, 5.0), steps(0, 30, 9.0)],
     "levels that are added": [steps(0, 50), steps(5_000, 5_050), steps(10**9, 10**9 + 50), steps(-70_000, -69_950)],
+    "points that come closer": [spaced(0, 50, 10**6), steps(0, 60), spaced(10**7, 300, 1), steps(0, 60)],
+    "a step counter that restarts each epoch": [steps(0, 30) for _ in range(20)],
+    "points far apart": [spaced(n * 10**16, 50, 2 * 10**14) for n in range(4)],
+    "one far ahead of all": [spaced(10**12, 1, 1), *(steps(n * 30, n * 30 + 30) for n in range(5))],
+    "rewinds among repeated ones": [*(steps(0, 30, n) for n in range(9)), Rewind(10, 4.0), steps(5, 50, 20.0)],
     "late ones": [steps(1_000, 2_000), steps(0, 10), steps(500, 510), steps(2_000, 2_010)],
     "two that take turns": [
         step for n in range(8) for step in (steps(n * 30, n * 30 + 30), steps(n * 20, n * 20 + 20))

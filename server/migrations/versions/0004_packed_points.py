@@ -1,6 +1,6 @@
 """points packed as float64, summaries a page a row
 
-Points that are there stay: they count as loose, and are summarised when the next ones of their graph come.
+Points that are there stay. They count as loose; catchup.py seals them afterwards.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _pack() -> None:
         "SELECT session_key, graph, x, arrival, t, CAST(y AS TEXT) FROM points ORDER BY session_key, graph, x, arrival"
     )
     rows = connection.execute(query.execution_options(yield_per=AT_ONCE))
-    seals: dict[int, dict[str, list[int]]] = {}
+    seals: dict[int, dict[str, list[int | None]]] = {}
     for (session_key, graph), points in groupby(rows, key=lambda row: (row[0], row[1])):
         seals.setdefault(session_key, {})[str(graph)] = _pack_graph(connection, session_key, graph, points)
     update = sa.text("UPDATE sessions SET seals = :seals WHERE key = :key")
@@ -75,14 +75,13 @@ def _pack() -> None:
         connection.execute(update, {"seals": seal, "key": session_key})
 
 
-def _pack_graph(connection: sa.Connection, session_key: int, graph: int, points: Iterable[Any]) -> list[int]:
+def _pack_graph(connection: sa.Connection, session_key: int, graph: int, points: Iterable[Any]) -> list[int | None]:
     """Copy a graph's points; returns what is sealed of it: nothing."""
     names: list[str] = []
     forms: list[list[int]] = []
     packed: list[dict[str, Any]] = []
-    count, lowest = 0, 0
+    count = 0
     for _, _, x, arrival, t, text in points:
-        lowest = x if not count else min(lowest, x)
         count += 1
         values = json.loads(text)
         names += [name for name in values if name not in names]
@@ -99,7 +98,7 @@ def _pack_graph(connection: sa.Connection, session_key: int, graph: int, points:
     update = sa.text("UPDATE graphs SET names = :names, forms = :forms WHERE session_key = :key AND number = :number")
     update = update.bindparams(sa.bindparam("names", type_=JSON), sa.bindparam("forms", type_=JSON))
     connection.execute(update, {"names": names, "forms": forms, "key": session_key, "number": graph})
-    return [0, count, lowest, 0]
+    return [None, count, 0, 0]
 
 
 def _store(connection: sa.Connection, packed: list[dict[str, Any]]) -> None:
