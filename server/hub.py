@@ -21,6 +21,7 @@ from .extensions import db
 from .listener import listen
 from .live import Change
 from .liveevents import Sent
+from .outages import outage
 from .streams import Subscriber
 
 POINTS_EVERY = 0.1
@@ -28,6 +29,10 @@ ROWS_EVERY = 0.25
 ROWS_AT_ONCE = 5
 ROW_PAUSE = 0.01
 """Seconds a row: where many sessions change, a hundred rows a second are told, and points come first."""
+AGAIN_AFTER = 1.0
+"""Seconds after which a row is read again that could not be read."""
+SAY_EVERY = 60.0
+"""Seconds between two lines in the log about events that could not be read."""
 LOOK_EVERY = 1.0
 """Seconds between two looks for readers that are gone."""
 
@@ -42,6 +47,7 @@ class Hub:
         self._rows: dict[int, Change] = {}
         self._due: dict[tuple[str, int], float] = {}
         self._rows_from = self._looks_at = 0.0
+        self._says_from = -SAY_EVERY
         self._sent: dict[int, Sent] = {}
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -127,12 +133,12 @@ class Hub:
                     self._looks_at = time.monotonic() + LOOK_EVERY
                     self._drop_gone(self._all())
                 with app.app_context():
-                    self._deliver(points, rows)
+                    self._deliver(app, points, rows)
                 failed = False
             except Exception:
                 # the database may be away: once more, then what was taken is gone; pages ask again in both cases,
                 # since part of it may have been sent
-                app.logger.exception("live events could not be read")
+                self._say(app, "live events could not be read")
                 time.sleep(1)
                 with contextlib.suppress(Exception):
                     if not failed:
@@ -177,8 +183,12 @@ class Hub:
             self._due = {place: due for place, due in self._due.items() if due > now}
         return taken
 
-    def _deliver(self, points: list[Change], rows: list[Change]) -> None:
-        """Each event is read and encoded once, whatever the number of its readers."""
+    def _deliver(self, app: Flask, points: list[Change], rows: list[Change]) -> None:
+        """Each event is read and encoded once, whatever the number of its readers.
+
+        What is wrong with one session does not concern the others: the pages that show it ask for its points, and
+        its row comes later.
+        """
         subscribers = self._all()
         for change in points:
             watching = [
@@ -188,16 +198,38 @@ class Hub:
                 and (subscriber.sessions is None or change.session in subscriber.sessions)
             ]
             if watching and not change.deleted:
-                body, self._sent[change.session_key] = liveevents.points_event(
-                    change, self._sent.get(change.session_key)
-                )
+                body: bytes | None
+                try:
+                    body, sent = liveevents.points_event(change, self._sent.get(change.session_key))
+                except Exception as error:
+                    self._pass_over(app, change, error)
+                    body, sent = liveevents.unread_event(change)
+                self._sent[change.session_key] = sent
                 self._put(watching, body)
         for change in rows:
             watching = [subscriber for subscriber in subscribers if change.project in subscriber.projects]
             if watching:
-                self._put(watching, liveevents.session_event(change))
+                try:
+                    self._put(watching, liveevents.session_event(change))
+                except Exception as error:
+                    self._pass_over(app, change, error)
+                    self._due[("rows", change.session_key)] = time.monotonic() + AGAIN_AFTER
+                    self._put_back([], [change])
         if len(self._sent) > 10_000:
             self._sent.clear()  # a session's next event may then hold points that were sent; pages tell by `to` and `n`
+
+    def _pass_over(self, app: Flask, change: Change, error: Exception) -> None:
+        """Go on with the other sessions, unless the database is away."""
+        if outage(error) is not None:
+            raise error
+        self._say(app, f"live events of session {change.session} could not be read")
+
+    def _say(self, app: Flask, words: str) -> None:
+        """A line in the log, with the exception that is being handled; now and then, since it may come every time."""
+        now = time.monotonic()
+        if now - self._says_from >= SAY_EVERY:
+            self._says_from = now
+            app.logger.exception(words)
 
     def _drop_gone(self, subscribers: Iterable[Subscriber]) -> None:
         """Their threads are free within a moment, not when the next event finds the connection closed."""

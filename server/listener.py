@@ -43,7 +43,7 @@ def _listen(
                 # the first page has waited for it; where that took too long, it may have missed something
                 if not first or time.monotonic() - started > READY_WITHIN / 2:
                     resync()
-                _forward(connection, publish)
+                _forward(app, connection, publish, resync)
             finally:
                 connection.close()
         except Exception as error:  # whatever it was: without this thread no page hears anything
@@ -53,12 +53,23 @@ def _listen(
         first = False
 
 
-def _forward(connection: psycopg2.extensions.connection, publish: Callable[[Change], None]) -> None:
+def _forward(
+    app: Flask,
+    connection: psycopg2.extensions.connection,
+    publish: Callable[[Change], None],
+    resync: Callable[[], None],
+) -> None:
     while True:
         # first what came together with an answer: it is read already, and select would not see it
         connection.poll()
         while connection.notifies:
-            publish(Change.read(connection.notifies.pop(0).payload))
+            try:
+                change = Change.read(connection.notifies.pop(0).payload)
+            except ValueError as error:
+                app.logger.warning("a notification of the database is not understood: %s", error)
+                resync()
+                continue
+            publish(change)
         if select.select([connection], [], [], 30) == ([], [], []):
             with connection.cursor() as cursor:  # finds out that the server is gone
                 cursor.execute("SELECT 1")
