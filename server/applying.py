@@ -263,7 +263,7 @@ class SessionState:
         self._flush_points()
         after, until, graph = record["after"], record["t"], record.get("graph")
         writer = self.writer.id if self.writer else None
-        self.row["rewinds"] = [*self.row["rewinds"], [after, until, graph, writer]]
+        self.row["rewinds"] = rewinding.remember(self.row["rewinds"], [after, until, graph, writer])
         graphs = self.graphs.values() if graph is None else [self._graph_of(graph)]
         for known in graphs:
             self._take_back(known, after, until)

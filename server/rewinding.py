@@ -17,6 +17,22 @@ from .summaries import Seal
 _OF_GRAPH = "session_key = :session_key AND graph = :graph"
 
 
+REMEMBERED = 1_000
+"""Rewinds that a session keeps, the newest: each new point of another writer is compared with all of them."""
+
+
+def remember(rewinds: list[list[Any]], new: list[Any]) -> list[list[Any]]:
+    """The rewinds, [x, time, graph, writer] each, with another one, and without those of its writer that take back
+    nothing that it does not."""
+    after, until, graph, writer = new
+    kept = [
+        known
+        for known in rewinds
+        if not (known[3:] == [writer] and graph in (None, known[2]) and known[0] >= after and known[1] <= until)
+    ]
+    return [*kept, new][-REMEMBERED:]
+
+
 class Taken(NamedTuple):
     """How many points are gone, and the graph's statistics and seal without them."""
 
