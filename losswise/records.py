@@ -26,9 +26,12 @@ NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 MAX_BATCH_BYTES = 32 * 1024 * 1024
 MAX_BATCH_POINTS = 200_000
+MAX_BATCH_VALUES = 4_000_000
+"""Places times names, of all points records; a place without a value counts, too."""
 MAX_BLOB_BYTES = 8 * 1024 * 1024
 MAX_NAME = 500
 MAX_NAMES = 1_000
+MAX_GRAPHS = 2_000
 MAX_TEXT = 1024 * 1024
 
 LATEST = 253_402_300_799

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from losswise.records import Record, graph_id
+from losswise.records import MAX_GRAPHS, Record, graph_id
 
 from . import rewinding, statistics, status
 from .bucketstore import Place
@@ -195,6 +195,8 @@ class SessionState:
         known = self.graphs.get(record["id"])
         fields = {name: record.get(name) or "" for name in ("title", "xlabel", "ylabel")}
         if known is None:
+            if len(self.graphs) >= MAX_GRAPHS:
+                raise Refused(422, "bad_batch", f"a session has at most {MAX_GRAPHS} graphs; this is one too many")
             number = max((graph["number"] for graph in self.graphs.values()), default=0) + 1
             known = {"session_key": self.key, "number": number, "id": record["id"], **fields}
             known |= {"kind": record.get("kind"), "names": [], "forms": []}

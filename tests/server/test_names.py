@@ -50,7 +50,7 @@ def test_forms_are_found_again(server: Server) -> None:
     with database(server) as connection:
         query = text("SELECT CAST(names AS TEXT), CAST(forms AS TEXT) FROM graphs WHERE session_key = :key")
         names, forms = connection.execute(query, {"key": key_of(server, run.session)}).one()
-    assert (names.replace(" ", ""), forms.replace(" ", "")) == ('["b","a"]', "[[0],[1,0]]")
+    assert (names.replace(" ", ""), forms.replace(" ", "")) == ('["b","a"]', "[[0],[0,1]]")
 
 
 def test_a_graph_has_so_many_names_and_no_more(server: Server) -> None:
@@ -66,3 +66,16 @@ def test_a_graph_has_so_many_names_and_no_more(server: Server) -> None:
     row: Any = run.row()
     assert len(row["graphs"][0]["names"]) == most
     assert row["graphs"][0]["stats"]["name 7"]["last"] == 2.0
+
+
+def test_a_session_has_so_many_graphs_and_no_more(server: Server) -> None:
+    run = Writing(server)
+    most = records.MAX_GRAPHS
+    titles = [f"graph {number}" for number in range(most + 1)]
+    made = [records.graph_record(records.graph_id(run.session, title), title) for title in titles]
+    run.send(*made[:most])
+    answer = server.post_batch(run.session, [made[most]], writer=run.writer, seq=run.seq + 1)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_batch")
+    assert answer.json()["error"] == f"a session has at most {most} graphs; this is one too many"
+    run.send(made[0])  # one that is there
+    assert len(run.row()["graphs"]) == most
