@@ -36,31 +36,40 @@ function addValue(line, y) {
   line.bad.push(FLAGS[y] ?? 0);
 }
 
-/** Add a point where its step belongs, after those of the same step. A point at a summary's end is a bucket. */
+/**
+ * Add a point where its step belongs, after those of the same step. A point at a summary's end is a bucket; one that
+ * comes later than that widens the bucket that it lies in, whose mean it leaves as it was.
+ * Returns whether the line is now what the server would say.
+ */
 export function addPoint(line, x, t, y) {
   const value = typeof y === 'number' ? y : NaN;
-  const at = line.x.length && x < line.x[line.x.length - 1] ? after(line.x, x) : line.x.length;
+  const end = line.x.length;
+  const at = end && x < line.x[end - 1] ? after(line.x, x) : end;
+  if (!line.exact && at > 0 && at < end) {
+    widen(line, at - 1, value, FLAGS[y] ?? 0);
+    return false;
+  }
   const arrays = line.exact ? [line.mid] : [line.mid, line.lo, line.hi];
-  if (at === line.x.length) {
+  if (at === end) {
     line.x.push(x);
     line.t?.push(t);
     line.bad.push(FLAGS[y] ?? 0);
     for (const array of arrays) array.push(value);
-    return;
+    return true;
   }
   line.x.splice(at, 0, x);
   line.t?.splice(at, 0, t);
   line.bad.splice(at, 0, FLAGS[y] ?? 0);
   for (const array of arrays) array.splice(at, 0, value);
+  return line.exact;
 }
 
-/** Whether a point stands in the line already: the same step, time and value. */
-export function hasPoint(line, x, t, y) {
-  for (let at = after(line.x, x) - 1; at >= 0 && line.x[at] === x; at -= 1) {
-    const same = typeof y === 'number' ? line.mid[at] === y : line.bad[at] === (FLAGS[y] ?? 0);
-    if (same && (!line.t || line.t[at] === t)) return true;
-  }
-  return false;
+function widen(line, at, value, flags) {
+  line.bad[at] |= flags;
+  if (Number.isNaN(value)) return;
+  if (!(line.lo[at] <= value)) line.lo[at] = value;
+  if (!(line.hi[at] >= value)) line.hi[at] = value;
+  if (Number.isNaN(line.mid[at])) line.mid[at] = value;
 }
 
 /** The first place whose x is greater. */
