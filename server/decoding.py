@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from losswise.records import INT64_MAX, INT64_MIN, LATEST, MAX_NAME, MAX_NAMES
+from losswise.records import INT64_MAX, INT64_MIN, LATEST, MAX_BATCH_VALUES, MAX_NAME, MAX_NAMES
 
 from . import jsontext
 
@@ -33,6 +33,9 @@ class _Batch(msgspec.Struct):
     format: Any = 1
 
 
+COMMAS_MOST = 2 * MAX_BATCH_VALUES
+"""A batch at its bounds has about half as many; more are not even decoded, since that takes memory for each value."""
+
 _batch = msgspec.json.Decoder(_Batch).decode
 _points = msgspec.json.Decoder(_Points).decode
 
@@ -40,8 +43,10 @@ _points = msgspec.json.Decoder(_Points).decode
 def decode(body: bytes) -> tuple[Any, set[int]]:
     """(the batch as it stands, the places among its records that need no check any more).
 
-    Raises jsontext.Unreadable where it is not JSON.
+    Raises jsontext.Unreadable where it is not JSON, TooLarge where it holds more than a batch may.
     """
+    if body.count(b",") > COMMAS_MOST:
+        raise jsontext.TooLarge(f"a batch with far more than {MAX_BATCH_VALUES} values; send it in parts")
     if not jsontext.suspicious(body):
         try:
             return _decode(body)

@@ -75,15 +75,19 @@ def read_batch(body: Any, checked: Container[int] = ()) -> Batch:
 
 def check(records: list[Record], checked: Container[int] = ()) -> None:
     """Raise BadRecord, with the record's place among the others, at the first that breaks the format."""
-    points = 0
+    points = values = 0
     for place, record in enumerate(records):
         try:
             if place in checked or format_.check_record(record) == "points":
                 points += len(record["x"])
+                values += len(record["x"]) * len(record["y"])
         except BadRecord as error:
             raise BadRecord(f"record {place + 1} of {len(records)}: {error}") from None
     if points > format_.MAX_BATCH_POINTS:
         raise Refused(413, "too_large", f"{points} points in a batch; at most {format_.MAX_BATCH_POINTS} are taken")
+    if values > format_.MAX_BATCH_VALUES:
+        sentence = f"{values} values (points times names) in a batch; at most {format_.MAX_BATCH_VALUES} are taken"
+        raise Refused(413, "too_large", sentence)
 
 
 def apply(batch: Batch, access: Access) -> Applied:

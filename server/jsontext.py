@@ -19,17 +19,24 @@ class TooLarge(ValueError):
     """A body over the bound."""
 
 
+def unpacked_size(body: bytes) -> int:
+    """The length of the text that a gzip body says it holds, in its last four bytes (RFC 1952, ISIZE)."""
+    return int.from_bytes(body[-4:], "little")
+
+
 def gunzip(body: bytes, most: int) -> bytes:
-    """The decompressed body. Raises TooLarge past `most` bytes, Unreadable where it is not gzip."""
+    """The decompressed body. Raises TooLarge past `most` bytes, Unreadable where it is not gzip, or not as long as it
+    says; no more than that is decompressed."""
+    said = unpacked_size(body)
     stream = zlib.decompressobj(wbits=31)
     try:
-        text = stream.decompress(body, most + 1)
+        text = stream.decompress(body, min(said, most) + 1)
     except zlib.error as error:
         raise Unreadable(f"the body says gzip and is not: {error}") from None
     if len(text) > most:
         raise TooLarge(f"the body is larger than {most} bytes when decompressed")
-    if not stream.eof:
-        raise Unreadable("the gzip body ends too early")
+    if not stream.eof or len(text) != said:
+        raise Unreadable("the gzip body ends too early, or does not have the length that it says")
     return text
 
 

@@ -1,94 +1,192 @@
-"""How much a process takes in at once: what writers send waits or is refused before memory and threads run out."""
+"""How much a process takes in at once: what writers send waits or is refused before memory and threads run out.
+
+A request that writes comes in (`Gate.entered`), where it is refused at once if too many are there already. Its body is
+read piece by piece, and is at last worked on (`Visit.work`), both as soon as there is room. Who works waits for nobody,
+and the one who is there longest needs no room for its bytes: so nobody waits for somebody who waits.
+"""
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple, Protocol
 
 from .refused import Refused
 
-BODIES_MOST = 12
-"""Requests that write, at once."""
-WAITING_MOST = 28
-"""More that may wait for room, their bodies still on the wire. Of the 64 threads that are no streams' (serve.py), some
-stay for those who look."""
+WORKING_MOST = 12
+"""Requests that are worked on at once."""
 BYTES_MOST = 64 * 1024 * 1024
-"""JSON text of all their bodies; what is made of it takes several times as much."""
-PACKED = 6
-"""So many bytes of JSON may stand in a byte of gzip; usually there are fewer."""
-PATIENCE = 5.0
-"""Seconds of waiting for room: a checkpoint of SQLite, or a lock, is soon over."""
-PATIENCE_V1 = 60.0
+"""What came in of all bodies, and the weight of those that are worked on. One more may be above it."""
+HEAVIEST = BYTES_MOST // 2
+"""No body counts for more, so that a large one, too, finds room among small ones."""
+VALUE = 16
+"""Bytes that a value weighs at least: as an object it takes some fifty, however short its text is."""
+PIECE = 64 * 1024
+SLOW = 10.0
+"""Seconds in which a piece must come; else the body is ended where others wait."""
+
+
+class Manners(NamedTuple):
+    """How many may be there when one more comes, the seconds that it waits for room, and its status if it gets none.
+
+    Of the 64 threads that are no streams' (serve.py), some stay for those who look.
+    """
+
+    inside: int
+    patience: float
+    status: int
+
+
+V2 = Manners(40, 5.0, 429)
+"""A checkpoint of SQLite, or a lock, is soon over; else they come again."""
+V1 = Manners(48, 60.0, 503)
+"""The published clients never come again."""
+
+
+class Stream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 class Gate:
-    """Counts the bodies that are at work. One alone is always let in, however large.
+    """Those who write: who is there, and whether there is room."""
 
-    Example:
-        >>> gate = Gate(bodies=2, size=1_000)
-        >>> with gate.admitted(500):
-        ...     gate.size
-        500
-    """
-
-    def __init__(self, bodies: int = BODIES_MOST, size: int = BYTES_MOST, waiting: int = WAITING_MOST) -> None:
-        self.bodies = 0
-        self.size = 0
-        self.waiting = 0
-        self._bodies_most = bodies
+    def __init__(self, working: int = WORKING_MOST, size: int = BYTES_MOST, slow: float = SLOW) -> None:
+        self.inside: list[Visit] = []
+        self.room = threading.Condition()
+        self.slow = slow
+        self._working_most = working
         self._size_most = size
-        self._waiting_most = waiting
-        self._room = threading.Condition()
 
     @contextmanager
-    def admitted(self, size: int, patience: float = PATIENCE, insist: bool = False) -> Iterator[None]:
-        """Room for a body of about so many bytes, waited for up to `patience` seconds.
+    def entered(self, manners: Manners = V2, wire: socket.socket | None = None) -> Iterator[Visit]:
+        """A visit that lasts as long as the context. `wire` is where its body comes from, if it can be cut.
 
-        Raises Refused with 429 where there is none, at once where too many wait already, unless it must `insist`.
+        Raises Refused where too many are there already.
+
+        Example:
+            >>> gate = Gate()
+            >>> with gate.entered() as visit:
+            ...     visit.work(500)
+            ...     gate.size
+            500
         """
-        self._enter(size, patience, insist)
+        visit = Visit(self, manners, wire)
+        with self.room:
+            if len(self.inside) >= manners.inside:
+                self.end_slow()
+                raise visit.refused()
+            self.inside.append(visit)
         try:
-            yield
+            yield visit
         finally:
-            with self._room:
-                self.bodies -= 1
-                self.size -= size
-                self._room.notify_all()
+            with self.room:
+                self.inside.remove(visit)
+                self.room.notify_all()
 
-    def _enter(self, size: int, patience: float, insist: bool) -> None:
-        with self._room:
-            if not self._has_room(size):
-                self._wait(size, time.monotonic() + patience, insist)
-            self.bodies += 1
-            self.size += size
+    @property
+    def size(self) -> int:
+        return sum(visit.size for visit in self.inside)
 
-    def _wait(self, size: int, until: float, insist: bool) -> None:
-        if self.waiting >= self._waiting_most and not insist:
-            raise _refused()
-        self.waiting += 1
+    @property
+    def working(self) -> int:
+        return sum(visit.works for visit in self.inside)
+
+    def has_bytes(self, visit: Visit, size: int) -> bool:
+        """Whether the visit may have so many bytes in all."""
+        return visit is self.inside[0] or self.size - visit.size + size <= self._size_most
+
+    def has_place(self) -> bool:
+        return self.working < self._working_most
+
+    def end_slow(self) -> None:
+        """Cut the wires of bodies that come too slowly: reading ends there, and the answer still gets out."""
+        now = time.monotonic()
+        for visit in self.inside:
+            if visit.due < now:
+                visit.cut()
+
+
+class Visit:
+    """One request that writes.
+
+    Attributes:
+        size: the bytes that it counts for.
+        works: whether it is worked on.
+        due: when the piece that is being read must be there (time.monotonic).
+    """
+
+    def __init__(self, gate: Gate, manners: Manners, wire: socket.socket | None = None) -> None:
+        self.size = 0
+        self.works = False
+        self.due = float("inf")
+        self._gate = gate
+        self._manners = manners
+        self._wire = wire
+        self._is_cut = False
+
+    def read(self, stream: Stream, length: int | None) -> bytes:
+        """The body, of this length if that is known. Raises Refused: no room for it, or it came too slowly (408)."""
+        pieces: list[bytes] = []
+        while self.size != length and (piece := self._piece(stream)):
+            pieces.append(piece)
+            self.claim(self.size + len(piece))
+        return b"".join(pieces)
+
+    def _piece(self, stream: Stream) -> bytes:
+        self.due = time.monotonic() + self._gate.slow
         try:
-            while not self._has_room(size):
-                left = until - time.monotonic()
-                if left <= 0:
-                    raise _refused()
-                self._room.wait(left)
+            piece = stream.read(PIECE)
+        except Exception:
+            if not self._is_cut:
+                raise
+            piece = b""
         finally:
-            self.waiting -= 1
+            self.due = float("inf")
+        if self._is_cut:
+            raise Refused(408, "slow", "the body came too slowly while others waited; send it again")
+        return piece
 
-    def _has_room(self, size: int) -> bool:
-        return not self.bodies or (self.bodies < self._bodies_most and self.size + size <= self._size_most)
+    def cut(self) -> None:
+        if self._wire is not None and not self._is_cut:
+            self._is_cut = True
+            with suppress(OSError):  # it is closed already
+                self._wire.shutdown(socket.SHUT_RD)
 
+    def claim(self, size: int) -> None:
+        """Count for so many bytes in all, once there is room for them."""
+        with self._gate.room:
+            self._wait(lambda: self._gate.has_bytes(self, size))
+            self.size = size
 
-def _refused() -> Refused:
-    return Refused(429, "busy", "the server is taking in as much as it can; send this again in a second")
+    def work(self, size: int) -> None:
+        """Be worked on as a body that weighs so much, once there is room."""
+        size = min(size, HEAVIEST)
+        with self._gate.room:
+            self._wait(lambda: self._gate.has_place() and self._gate.has_bytes(self, size))
+            self.size, self.works = size, True
+
+    def _wait(self, may_go: Callable[[], bool]) -> None:
+        until = time.monotonic() + self._manners.patience
+        while not may_go():
+            self._gate.end_slow()
+            left = until - time.monotonic()
+            if left <= 0:
+                raise self.refused()
+            self._gate.room.wait(min(left, 1.0))
+
+    def refused(self) -> Refused:
+        """What to raise. What is still on the wire is not waited for: gunicorn would, with all other requests."""
+        self.cut()
+        sentence = "the server is taking in as much as it can; send this again in a second"
+        return Refused(self._manners.status, "busy", sentence)
 
 
 gate = Gate()
 
 
-def weight(length: int | None, encoding: str = "") -> int:
-    """About how many bytes of JSON a request with these headers brings; at most half of all, so that a large one, too,
-    finds room among small ones."""
-    return min((length or 0) * (PACKED if encoding.lower() == "gzip" else 1), BYTES_MOST // 2)
+def weight(text: bytes) -> int:
+    """The bytes that a JSON text counts for: its own, or more where its values are short."""
+    return max(len(text), VALUE * text.count(b","))

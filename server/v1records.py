@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from losswise import records as format_
 from losswise.facts import without_user
-from losswise.records import LATEST, BadRecord, Record
+from losswise.records import LATEST, MAX_BATCH_VALUES, MAX_NAMES, BadRecord, Record
 
 from . import blobs
 from .database import writing
@@ -77,6 +77,10 @@ class _Columns:
         self.t.append(t)
         for name, column in self.y.items():
             column.append(y.get(name))
+        if len(self.y) > MAX_NAMES:
+            raise BadRecord(f"more than {MAX_NAMES} names in its graph")
+        if len(self.x) * len(self.y) > MAX_BATCH_VALUES:  # before the missing ones fill the memory
+            raise Refused(413, "too_large", f"a graph with more than {MAX_BATCH_VALUES} values in a list of points")
 
 
 def points(entries: list[Any], now: float) -> dict[str, list[Record]]:
@@ -85,9 +89,9 @@ def points(entries: list[Any], now: float) -> dict[str, list[Record]]:
     for place, entry in enumerate(entries, 1):
         try:
             session_id, graph_id, x, t, y = _point(entry, now)
+            graphs.setdefault((session_id, graph_id), _Columns()).add(x, t, y)
         except BadRecord as error:
             raise BadRecord(f"point {place} of {len(entries)}: {error}") from None
-        graphs.setdefault((session_id, graph_id), _Columns()).add(x, t, y)
     by_session: dict[str, list[Record]] = {}
     for (session_id, graph_id), columns in graphs.items():
         record = format_.points_record(graph_id, columns.x, columns.t, columns.y)

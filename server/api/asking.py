@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -14,6 +16,7 @@ from losswise.records import INT64_MAX, INT64_MIN
 from ..access import Access, access_of, key_of, readable_projects
 from ..extensions import db
 from ..models import Project, Session
+from ..pressure import Manners, Visit, gate
 from ..refused import Refused
 
 WORTH_COMPRESSING = 4096
@@ -40,6 +43,14 @@ def require_key() -> Access:
     if key_of(request) is None:
         raise Refused(401, "unauthorized", "an API key is missing: send it as 'Authorization: KEY'")
     return require_access()
+
+
+@contextmanager
+def entered(manners: Manners) -> Iterator[Visit]:
+    """The request among those that write. Who waits there keeps no connection to the database."""
+    db.session.rollback()
+    with gate.entered(manners, request.environ.get("gunicorn.socket")) as visit:
+        yield visit
 
 
 def session_key(session_id: str, access: Access, write: bool = False) -> int:

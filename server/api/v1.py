@@ -21,18 +21,21 @@ from losswise.records import MAX_BLOB_BYTES, BadRecord, Record
 from .. import ingest, jsontext, v1records
 from ..access import Access
 from ..ingest import Batch
-from ..pressure import PATIENCE_V1, gate, weight
+from ..pressure import V1, weight
 from ..refused import Refused
-from .asking import require_key, session_key
+from .asking import entered, require_key, session_key
 
 bp = Blueprint("v1", __name__, url_prefix="/api/v1")
 
 
 @bp.before_request
-def _wait_for_room() -> None:
-    """These clients never send again what was refused, so under pressure they wait."""
+def _take_in() -> None:
+    """Who asks, and the body. These clients never send again what was refused, so under pressure they wait."""
+    g.access = require_key()
     g.room = ExitStack()
-    g.room.enter_context(gate.admitted(weight(request.content_length), PATIENCE_V1, insist=True))
+    visit = g.room.enter_context(entered(V1))
+    g.body = visit.read(request.stream, request.content_length)
+    visit.work(weight(g.body))
 
 
 @bp.teardown_request
@@ -43,7 +46,7 @@ def _give_back(_error: BaseException | None) -> None:
 
 def _body() -> dict[str, Any]:
     try:
-        body = jsontext.lenient(request.get_data(cache=False))
+        body = jsontext.lenient(g.pop("body"))
     except jsontext.Unreadable as error:
         raise Refused(400, "bad_json", str(error)) from None
     if not isinstance(body, dict):
@@ -72,7 +75,7 @@ def _done(**fields: str) -> Any:
 
 @bp.post("/sessions")
 def create_session() -> Any:
-    access, body = require_key(), _body()
+    access, body = g.access, _body()
     session_id = format_.new_id()
     _apply(access, session_id, [v1records.session(body, time.time())])
     return _done(session_id=session_id)
@@ -81,7 +84,7 @@ def create_session() -> Any:
 @bp.patch("/sessions/<session_id>")
 def update_session(session_id: str) -> Any:
     """Keep-alive or end."""
-    access, body = require_key(), _body()
+    access, body = g.access, _body()
     attributes = body.get("attributes")
     status = attributes.get("status") if isinstance(attributes, dict) else None
     if status not in ("active", "complete"):
@@ -93,7 +96,7 @@ def update_session(session_id: str) -> Any:
 
 @bp.post("/graphs")
 def create_graph() -> Any:
-    access, body = require_key(), _body()
+    access, body = g.access, _body()
     session_id = _text(body, "session_id")
     record = v1records.graph(body, session_id)
     _apply(access, session_id, [record])
@@ -102,7 +105,7 @@ def create_graph() -> Any:
 
 @bp.post("/points")
 def add_point() -> Any:
-    access, body = require_key(), _body()
+    access, body = g.access, _body()
     _add_points(access, [body])
     return _done()
 
@@ -110,7 +113,7 @@ def add_point() -> Any:
 @bp.post("/point-list")
 def add_points() -> Any:
     """Points of any graphs and sessions. The statistics that come along are not used: the server has its own."""
-    access, body = require_key(), _body()
+    access, body = g.access, _body()
     points = body.get("point_list")
     if not isinstance(points, list):
         raise Refused(422, "bad_record", "'point_list' must be a list")
@@ -133,21 +136,21 @@ def _add_points(access: Access, points: list[Any]) -> None:
 
 @bp.post("/values")
 def set_values() -> Any:
-    access, body = require_key(), _body()
+    access, body = g.access, _body()
     _apply(access, _text(body, "session_id"), [{"type": "values", "values": body.get("values")}])
     return _done()
 
 
 @bp.post("/prediction-sequences")
 def create_sequence() -> Any:
-    access, body = require_key(), _body()
+    access, body = g.access, _body()
     key = session_key(_text(body, "session_id"), access, write=True)
     return _done(prediction_sequence_id=v1records.store_sequence(key, body))
 
 
 @bp.post("/image-prediction")
 def add_image() -> Any:
-    access, body = require_key(), _body()
+    access, body = g.access, _body()
     session_id, sequence = v1records.find_sequence(_text(body, "prediction_sequence_id"))
     key = session_key(session_id, access, write=True)
     try:

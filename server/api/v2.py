@@ -16,9 +16,9 @@ from ..access import readable_projects
 from ..database import writing
 from ..extensions import db
 from ..models import Project, Session
-from ..pressure import gate, weight
+from ..pressure import V2, Visit, weight
 from ..refused import Refused
-from .asking import require_access, require_key, session_key
+from .asking import entered, require_access, require_key, session_key
 
 bp = Blueprint("v2", __name__, url_prefix="/api/v2")
 
@@ -26,17 +26,20 @@ bp = Blueprint("v2", __name__, url_prefix="/api/v2")
 @bp.post("/batches")
 def post_batch() -> Any:
     access = require_key()
-    with gate.admitted(weight(request.content_length, request.headers.get("Content-Encoding", ""))):
-        batch = ingest.read_batch(*_body())
+    with entered(V2) as visit:
+        batch = ingest.read_batch(*_body(visit))
         last, created = ingest.apply(batch, access)
     return jsonify(last=last, created=True) if created else jsonify(last=last)
 
 
-def _body() -> tuple[Any, set[int]]:
-    body = request.get_data(cache=False)
+def _body(visit: Visit) -> tuple[Any, set[int]]:
+    """What the body holds, read, unpacked and decoded as there is room for each."""
+    body = visit.read(request.stream, request.content_length)
     try:
         if request.headers.get("Content-Encoding", "").lower() == "gzip":
+            visit.claim(len(body) + min(jsontext.unpacked_size(body), MAX_BATCH_BYTES))
             body = jsontext.gunzip(body, MAX_BATCH_BYTES)
+        visit.work(weight(body))
         return decoding.decode(body)
     except jsontext.TooLarge as error:
         raise Refused(413, "too_large", str(error)) from None
@@ -51,13 +54,13 @@ def put_blob(session_id: str, sha256: str) -> Any:
         raise Refused(422, "bad_blob", "a blob's name is its SHA-256, 64 hex digits")
     if (request.content_length or 0) > MAX_BLOB_BYTES:
         raise Refused(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
-    with gate.admitted(weight(request.content_length)):
-        data = request.get_data(cache=False)
+    with entered(V2) as visit:
+        data = visit.read(request.stream, request.content_length)
         if len(data) > MAX_BLOB_BYTES:
             raise Refused(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
         if hashlib.sha256(data).hexdigest() != sha256:
             raise Refused(422, "bad_blob", "the bytes do not have this SHA-256")
-        db.session.rollback()
+        visit.work(len(data))
         with writing() as connection:
             blobs.store(connection, key, sha256, data)
     return jsonify(sha256=sha256)

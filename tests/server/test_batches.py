@@ -5,8 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import time
+from typing import Any
 
 import pytest
+import requests
+from losswise_server import decoding, jsontext
 
 from losswise import records
 from tests.support.batches import Writing
@@ -152,9 +155,40 @@ def test_gzip_bodies(server: Server) -> None:
     for data in (packed[:-9], b"not gzip"):
         answer = server.request("POST", "/api/v2/batches", data=data, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
+    for lie in (0, len(packed), 2**31):  # as its last four bytes say how long it is
+        answer = server.request("POST", "/api/v2/batches", data=packed + lie.to_bytes(4, "little"), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
     bomb = gzip.compress(b"[" + b" " * (records.MAX_BATCH_BYTES + 10) + b"]")
     answer = server.request("POST", "/api/v2/batches", data=bomb, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def test_the_values_of_a_batch_are_bounded(server: Server) -> None:
+    """A client splits a batch on a 413. The fifth record makes it one too many."""
+    run = Writing(server)
+    graph = run.graph()
+    places = records.MAX_BATCH_VALUES // 4 // records.MAX_NAMES
+    columns = {f"n{number}": [1] + [None] * (places - 1) for number in range(records.MAX_NAMES)}
+    wide = records.points_record(graph, list(range(places)), [1.0] * places, columns)
+    batch = [wide, wide, wide, wide, records.points_record(graph, [1], [1.0], {"n0": [1.0]})]
+
+    def send(batch: list[dict[str, Any]]) -> requests.Response:
+        body = {"session": run.session, "writer": run.writer, "seq": run.seq + len(batch), "records": batch}
+        packed = gzip.compress(json.dumps(body, separators=(",", ":")).encode(), 1)
+        headers = {"Content-Encoding": "gzip"}
+        return server.request("POST", "/api/v2/batches", data=packed, headers=headers)
+
+    answer = send(batch)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert answer.json()["error"].startswith("4000001 values")
+    assert send(batch[3:]).status_code == 200
+    assert run.row()["points"] == 2  # a place without any value is none
+
+
+def test_what_would_decode_to_too_much_is_not_decoded() -> None:
+    body = b'{"records": [' + b"1," * decoding.COMMAS_MOST + b"1, not JSON"
+    with pytest.raises(jsontext.TooLarge, match="values"):
+        decoding.decode(body)
 
 
 def test_a_session_may_begin_without_numbers_and_a_graph_too(server: Server) -> None:

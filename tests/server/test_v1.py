@@ -7,7 +7,10 @@ import time
 from typing import Any
 
 import pytest
+from losswise_server import v1records
+from losswise_server.refused import Refused
 
+from losswise import records
 from tests.support.server import Server
 
 PNG = base64.b64decode(
@@ -170,6 +173,21 @@ def test_wrong_keys_and_bodies(server: Server) -> None:
         assert answer.json()["success"] is False
     large = server.request("POST", "/api/v1/sessions", data=b"x" * (33 * 1024 * 1024))
     assert (large.status_code, large.json()["success"]) == (413, False)
+
+
+def test_points_that_share_no_name_are_refused_before_they_fill_the_memory() -> None:
+    def sparse(count: int) -> list[dict[str, Any]]:
+        ids = {"session_id": "s", "graph_id": "g"}
+        return [{**ids, "x": x, "time": 1.0, "y": {f"n{x % 1_000}": 1.0}} for x in range(count)]
+
+    [record] = v1records.points(sparse(1_000), 1.0)["s"]
+    assert len(record["y"]) == 1_000
+    with pytest.raises(Refused) as refusal:
+        v1records.points(sparse(4_001), 1.0)
+    assert refusal.value.status == 413
+    many = [{**sparse(1)[0], "y": {f"n{x}": 1.0}} for x in range(1_001)]
+    with pytest.raises(records.BadRecord, match="point 1001 of 1001: more than 1000 names"):
+        v1records.points(many, 1.0)
 
 
 def test_an_empty_point_does_not_cost_its_list(server: Server) -> None:
