@@ -49,6 +49,7 @@ def _serve_gunicorn(settings: Settings, listener: socket.socket, workers: int, o
                 # a live stream holds a thread, and requests always have some of their own
                 "threads": STREAMS + REQUEST_THREADS,
                 "worker_connections": 2_000,
+                "limit_request_line": 8190,  # the most that it allows; nginx passes on as much
                 "keepalive": 75,
                 "graceful_timeout": GRACE_SECONDS,
                 "timeout": 120,

@@ -12,6 +12,7 @@ import msgspec
 from flask import Blueprint, Response, request
 from sqlalchemy import select
 
+from losswise import __version__
 from losswise.records import INT64_MAX, INT64_MIN, is_id, storable_text
 
 from .. import pointstore, series, sessionlist
@@ -28,6 +29,9 @@ bp = Blueprint("read", __name__, url_prefix="/api/v2")
 
 POINTS_LIMIT, POINTS_MOST = 10_000, 100_000
 GRAPHS_MOST = 200
+"""Their ids fit into a request's line (serve.py)."""
+VALUES_MOST = 2_000_000
+"""Places times names in an answer: up to some 100 MB of JSON."""
 WIDTH = 1_000
 
 
@@ -68,7 +72,7 @@ def graph_points(graph_id: str) -> Response:
     """Raw points by x, by arrival where x is equal."""
     [(_, key, number)] = _graphs([graph_id], require_access())
     limit = whole_number("limit", POINTS_LIMIT, 1, POINTS_MOST)
-    bound: dict[str, Any] = {"most": limit + 1}
+    bound: dict[str, Any] = {}
     where = ""
     if request.args.get("cursor"):
         where = "AND (x > :x OR (x = :x AND arrival > :arrival))"
@@ -76,6 +80,8 @@ def graph_points(graph_id: str) -> Response:
     db.session.rollback()
     with reading() as connection:
         lines = pointstore.lines_of(connection, key, number)
+        limit = min(limit, max(1, VALUES_MOST // max(1, len(lines.names))))
+        bound["most"] = limit + 1
         arrival, found = pointstore.read(connection, key, number, lines, where, "LIMIT :most", **bound)
     more = len(arrival) > limit
     cursor = _write_cursor(int(found.x[limit - 1]), int(arrival[limit - 1])) if more else None
@@ -99,6 +105,7 @@ def chart_series() -> Response:
         if tag is not None and request.if_none_match.contains_weak(tag):
             return _tagged(Response(status=304), tag)
         lines = pointstore.lines_of_graphs(connection, [(key, number) for _, key, number in graphs])
+        width = _width_within_bounds(width, sum(len(each.names) for each in lines.values()))
         result = {}
         for graph_id, key, number in graphs:
             if key not in sessions:
@@ -117,11 +124,22 @@ def chart_series() -> Response:
 _STATES = select(Session.key, Session.id, Session.version, Session.arrivals, Session.seals, Session.status)
 
 
+def _width_within_bounds(width: int, names: int) -> int:
+    """The width, or a smaller one where so many names would make too long an answer. Raises Refused with 413."""
+    most = VALUES_MOST // (series.EXACT_PER_PIXEL * max(1, names))
+    if most < series.MIN_WIDTH:
+        raise Refused(
+            413, "too_large", f"these graphs have {names} names, more than an answer holds; ask for fewer graphs"
+        )
+    return min(width, most)
+
+
 def _finished_tag(sessions: list[Any]) -> str | None:
-    """What names the answer to this question; None while one of the sessions may change every moment."""
+    """What names the answer of this release to this question; None while a session may change any moment."""
     if any(session.status == "active" for session in sessions):
         return None
-    state = [request.query_string.decode("latin-1"), *sorted((row.id, row.version) for row in sessions)]
+    asked = request.query_string.decode("latin-1")
+    state = [__version__, asked, *sorted((row.id, row.version) for row in sessions)]
     return hashlib.blake2b(msgspec.json.encode(state), digest_size=12).hexdigest()
 
 

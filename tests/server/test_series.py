@@ -7,12 +7,18 @@ import itertools
 import json
 import math
 import random
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from flask.testing import FlaskClient
+from losswise_server import series
+from losswise_server.api import read
 
 from losswise import records
+from tests.support.application import DirectWriting, application
 from tests.support.batches import Writing
 from tests.support.server import Server
 
@@ -170,3 +176,78 @@ def test_a_series_fits_its_width(server: Server) -> None:
     assert len(sent) <= 60_000
     found = json.loads(gzip.decompress(sent))["graphs"][graph]
     assert 500 <= len(found["series"]["a"]["x"]) <= 1_000
+
+
+def test_as_many_graphs_as_are_allowed_fit_into_a_question(server: Server) -> None:
+    run = Writing(server)
+    titles = [f"graph {number}" for number in range(read.GRAPHS_MOST)]
+    graphs = [records.graph_id(run.session, title) for title in titles]
+    run.send(*[records.graph_record(id_, title) for id_, title in zip(graphs, titles, strict=True)])
+    asked = {"x0": records.INT64_MIN, "x1": records.INT64_MAX, "width": 10_000}
+    assert len(server.get("/api/v2/series", graph=graphs, **asked)["graphs"]) == read.GRAPHS_MOST
+    answer = server.request("GET", "/api/v2/series", params={"graph": [*graphs, run.graph("one more")]})
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+class Reader:
+    """The application in this process, with a session of a graph of some names, and bounds that few values reach."""
+
+    def __init__(self, client: FlaskClient, names: int, places: int) -> None:
+        self.client = client
+        self.run = DirectWriting()
+        self.graph = self.run.graph()
+        xs = list(range(places))
+        columns = {f"n{number}": [0.5] * places for number in range(names)}
+        self.run.send(records.points_record(self.graph, xs, [1.0] * places, columns))
+
+    def get(self, path: str, tag: str = "", **asked: Any) -> Any:
+        headers = {"Authorization": "lw_in_process", "If-None-Match": tag}
+        return self.client.get("/api/v2" + path, query_string=asked, headers=headers)
+
+    def places(self, **asked: Any) -> int:
+        series = self.get("/series", graph=self.graph, **asked).json["graphs"][self.graph]["series"]
+        return max(len(columns["x"]) for columns in series.values())
+
+
+@pytest.fixture
+def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
+    monkeypatch.setattr(read, "VALUES_MOST", 20_000)
+    with application(tmp_path, None) as app:
+        yield app.test_client()
+
+
+def test_an_answer_gets_narrower_before_it_holds_too_much(client: FlaskClient) -> None:
+    reader = Reader(client, names=10, places=6_000)
+    assert 500 <= reader.places(width=10_000) <= 1_000
+    assert reader.places(width=10_000, x0=0, x1=1_999) == 2_000  # every point, where they are few
+    assert 50 <= reader.places(width=100) <= 100
+
+
+def test_more_names_than_any_width_could_show_are_refused(client: FlaskClient) -> None:
+    reader = Reader(client, names=1_000, places=50)
+    assert 5 <= reader.places() <= series.MIN_WIDTH
+    more = reader.run.graph("one more")
+    reader.run.send(records.points_record(more, [1], [1.0], {"a": [1.0]}))
+    answer = reader.get("/series", graph=[reader.graph, more])
+    assert (answer.status_code, answer.json["code"]) == (413, "too_large")
+    assert "1001 names" in answer.json["error"]
+
+
+def test_pages_of_points_are_shorter_where_there_are_many_names(client: FlaskClient) -> None:
+    reader = Reader(client, names=10, places=3_000)
+    page = reader.get(f"/graphs/{reader.graph}/points", limit=100_000).json
+    assert len(page["series"]["n0"]["x"]) == 2_000
+    rest = reader.get(f"/graphs/{reader.graph}/points", limit=100_000, cursor=page["next"]).json
+    assert page["series"]["n0"]["x"] + rest["series"]["n0"]["x"] == list(range(3_000))
+    assert rest["next"] is None
+
+
+def test_another_release_does_not_say_that_nothing_has_changed(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = Reader(client, names=1, places=3)
+    reader.run.send(records.status_record("complete", 2.0))
+    tag = reader.get("/series", graph=reader.graph).headers["ETag"]
+    assert reader.get("/series", tag, graph=reader.graph).status_code == 304
+    monkeypatch.setattr(read, "__version__", "another")
+    assert reader.get("/series", tag, graph=reader.graph).status_code == 200
