@@ -72,7 +72,7 @@ def _column(column: Sequence[Any]) -> str:
         part = list(column[start : start + SLICE])
         try:
             finite = math.isfinite(math.fsum(part))
-        except (TypeError, OverflowError):  # None among them, or a sum too large
+        except (TypeError, OverflowError, ValueError):  # None among them, a sum too large, both infinities
             finite = False
         if not finite:
             part = [encode_number(number) if type(number) is float else number for number in part]

@@ -91,6 +91,10 @@ class Losses:
             self.by_cause[cause.was] += points
         self._tell(cause, begins=True)
 
+    def count(self, was: str, points: int) -> None:
+        """So many points are dropped, and others are not."""
+        self.by_cause[was] += points
+
     def over(self) -> None:
         """Points are kept."""
         if self._lasting is None:

@@ -274,8 +274,14 @@ class Scribe:
             self._outbox.last_x = max(self._outbox.last_x, taken.x[-1])
             if self._outbox.sketch is not None:
                 self._outbox.sketch.add(graph.title, taken)
-            for line, count in points_lines(graph.id, taken):
-                lines.add(line, count)
+            left = len(taken.x)
+            try:
+                for line, count in points_lines(graph.id, taken):
+                    lines.add(line, count)
+                    left -= count
+            except Exception as error:
+                say_error("writing down points", error)
+                self.losses.count("they could not be written down", left)
             if lines.size > WRITE_BYTES:
                 self._write_points(lines)
             self._look_at_memory()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
+import math
 import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import losswise
+from losswise import scribe
 from losswise.journal import Header, Journal, Paths, find
 from losswise.losses import Losses, bound_reached, not_written
-from losswise.records import graph_id, new_id
+from losswise.records import encode_number, graph_id, new_id
 from tests.client.conftest import Script
 from tests.client.recorder import Recorder
 from tests.client.test_journal import line
@@ -147,3 +150,45 @@ def test_a_long_head_makes_no_segment_of_each_line(tmp_path: Path) -> None:
         journal.append([b'{"type":"values","values":{}}\n'])
     journal.finish()
     assert len(journal.paths.segments()) == 2
+
+
+def test_what_cannot_be_written_down_is_counted_and_the_rest_is_kept(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = losswise.Session(track_git=False)
+    bad, good = session.graph("bad"), session.graph("good")
+    session.flush()
+    real = scribe.points_lines
+
+    def fails(graph_id: str, points: Any) -> Any:
+        if graph_id == bad.id:
+            raise ArithmeticError("no such number")
+        return real(graph_id, points)
+
+    monkeypatch.setattr(scribe, "points_lines", fails)
+    for x in range(10):
+        bad.append(x, {"a": 1.0})
+        good.append(x, {"b": 2.0})
+    session.done()
+    assert recorder.points("b") == [(x, 2.0) for x in range(10)]
+    assert recorder.points("a") == []
+    assert recorder.records("status")[-1]["dropped"] == 10
+    said = capsys.readouterr().err
+    assert "an error while writing down points (ArithmeticError: no such number)" in said
+    assert told(said)[-1] == "losswise: 10 points were dropped since they could not be written down"
+
+
+@pytest.mark.parametrize("others", [[], [math.nan], [1e308, 1e308], [None]])
+def test_both_infinities_in_one_write_are_kept(recorder: Recorder, others: list[Any]) -> None:
+    """Their sum is no number, and an error to math.fsum."""
+    session = losswise.Session(track_git=False)
+    graph = session.graph("loss")
+    values = [0.5, math.inf, -math.inf, 2.0, *others]
+    for x, value in enumerate(values):
+        if value is not None:
+            graph.append(x, {"a": value, "b": -1.0})
+        else:
+            graph.append(x, {"b": -1.0})
+    session.done()
+    assert recorder.points("a") == [(x, encode_number(y)) for x, y in enumerate(values) if y is not None]
+    assert recorder.points("b") == [(x, -1.0) for x in range(len(values))]
