@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import Any
 
 import psycopg2
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from sqlalchemy.exc import DataError, ProgrammingError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from .extensions import login_manager
 from .outages import outage
 from .refused import Refused
 
@@ -25,16 +27,20 @@ TITLES = {
     503: "Not available now",
 }
 RETRY_AFTER = {429: "1", 503: "2"}
+AGAIN_AFTER = 5
+"""Seconds after which a page that is not available now is asked for again by itself."""
+SAY_EVERY = 60.0
+"""Seconds between two lines in the log about requests that a database's outage fails."""
+DATABASE_ERRORS: tuple[type[Exception], ...] = (SQLAlchemyError, sqlite3.Error, psycopg2.Error)
+"""The drivers' own too: points are written through their cursors."""
 CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 413: "too_large"}
 
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Refused, lambda error: answer(error.status, error.code, error.message))
-    # the drivers' own too: points are written through their cursors
-    databases: tuple[type[Exception], ...] = (SQLAlchemyError, sqlite3.Error, psycopg2.Error)
     ranges: tuple[type[Exception], ...] = (DataError, ProgrammingError, OverflowError)
-    for kind in databases:
+    for kind in DATABASE_ERRORS:
         app.register_error_handler(kind, _database_error)
     for kind in ranges:
         app.register_error_handler(kind, _out_of_range)
@@ -48,12 +54,24 @@ def answer(status: int, code: str, message: str) -> Any:
     elif request.path.startswith(("/api/", "/live", "/healthz")):
         response = jsonify(error=message, code=code)
     else:
-        title = TITLES.get(status, "That did not work")
-        return render_template("error.html", status=status, title=title, message=message), status
+        try:
+            response = make_response(_page(status, message))
+        except DATABASE_ERRORS as error:  # who is signed in is looked up for the page's head
+            if status >= 500:
+                raise
+            return _database_error(error)
     response.status_code = status
     if status in RETRY_AFTER:
         response.headers["Retry-After"] = RETRY_AFTER[status]
     return response
+
+
+def _page(status: int, message: str) -> str:
+    if status >= 500:
+        g._login_user = login_manager.anonymous_user()  # this page asks the database nothing
+    again = AGAIN_AFTER if status == 503 and request.method == "GET" else None
+    title = TITLES.get(status, "That did not work")
+    return render_template("error.html", status=status, title=title, message=message, again=again)
 
 
 def _http_error(error: HTTPException) -> Any:
@@ -68,10 +86,25 @@ def _database_error(error: Exception) -> Any:
     from flask import current_app
 
     passing = outage(error)
-    current_app.logger.error("database error: %s", str(error)[:2_000], exc_info=passing is None)
     if passing is not None:
+        _say_outage(passing)
         return answer(503, "unavailable", passing)
+    current_app.logger.error("database error: %s", str(error)[:2_000], exc_info=True)
     return answer(500, "server_error", "The server could not do that; its log says why.")
+
+
+_says_from = -SAY_EVERY
+
+
+def _say_outage(passing: str) -> None:
+    """A line now and then: every request may fail for as long as the outage lasts."""
+    from flask import current_app
+
+    global _says_from
+    now = time.monotonic()
+    if now - _says_from >= SAY_EVERY:
+        _says_from = now
+        current_app.logger.error("%s %s is answered with 503: %s", request.method, request.path[:200], passing)
 
 
 def _out_of_range(error: Exception) -> Any:

