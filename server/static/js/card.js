@@ -1,6 +1,7 @@
 // A card: all graphs of one title among the selected sessions, overlaid in one chart.
 import { Chart } from './chart.js';
 import { dashes, isHeldOut } from './colors.js';
+import { drawnOf } from './drawn.js';
 import { firstBroken, number, tagOf, whole } from './format.js';
 import { drawLegend, quietText, shortName } from './legend.js';
 import { MINUS, PLUS, nearest, smooth, wire } from './lines.js';
@@ -96,8 +97,9 @@ export class Card {
     for (const { session, graph } of records) {
       if (this.hidden.has(`s:${session.id}`)) continue;
       for (const name of names) {
-        const line = layer(graph.id)?.lines.get(name);
-        if (!line?.x.length || this.hidden.has(`n:${name}`)) continue;
+        const stored = layer(graph.id)?.lines.get(name);
+        if (!stored?.x.length || this.hidden.has(`n:${name}`)) continue;
+        const line = drawnOf(stored, state.xMode);
         const places = placesOf(line, session.id, state.xMode);
         if (!places) continue;
         const short = shortName(name, this.title);
@@ -206,7 +208,7 @@ export class Card {
     ];
   }
 
-  /** What is drawn: {session: {name: columns}}, in the words of the read API. */
+  /** The points behind the picture: {session: {name: columns}}, in the words of the read API. */
   data() {
     const result = {};
     for (const { session, graph } of this.graphs) {

@@ -1,4 +1,5 @@
 // Drawing on the chart's canvas: lines, bands between extremes, marks where a value was not finite.
+import { isBanded } from './drawn.js';
 import { after } from './lines.js';
 
 const DOTS_BELOW = 24;
@@ -34,9 +35,9 @@ export function drawAll(u, lines, { bad, logY }) {
     Math.min(item.places.length, after(item.places, u.scales.x.max) + 1),
   ];
   const y = logY ? (value) => (value > 0 ? Y(value) : NaN) : Y;
-  for (const item of lines) if (!item.line.exact) drawBand(ctx, item, range(item), X, y, ratio);
+  for (const item of lines) if (isBanded(item.line)) drawBand(ctx, item, range(item), X, y, ratio);
   for (const item of lines)
-    if (item.smoothed && item.line.exact)
+    if (item.smoothed && !isBanded(item.line))
       drawLine(ctx, item, item.line.mid, range(item), X, y, { ratio, alpha: 0.25, thin: true });
   for (const item of lines)
     drawLine(ctx, item, item.smoothed ?? item.line.mid, range(item), X, y, { ratio, alpha: 1 });
@@ -51,12 +52,21 @@ function drawBand(ctx, item, [from, to], X, Y, ratio) {
   ctx.strokeStyle = color;
   ctx.lineWidth = ratio;
   ctx.setLineDash([]);
+  const isGap = (at) => Number.isNaN(Y(line.lo[at]));
+  // where there is nothing between the extremes there is no edge either, which would fill a dashed line's gaps
+  const isFlat = (at) => line.lo[at] === line.hi[at] && (at + 1 >= to || line.lo[at + 1] === line.hi[at + 1]);
   let at = from;
   while (at < to) {
-    while (at < to && Number.isNaN(Y(line.lo[at]))) at += 1;
+    while (at < to && (isGap(at) || isFlat(at))) at += 1;
     const start = at;
     const path = new Path2D();
-    for (; at < to && !Number.isNaN(Y(line.lo[at])); at += 1) path.lineTo(X(places[at]), Y(line.hi[at]));
+    for (; at < to && !isGap(at); at += 1) {
+      path.lineTo(X(places[at]), Y(line.hi[at]));
+      if (at > start && isFlat(at)) {
+        at += 1;
+        break;
+      }
+    }
     if (at === start) break;
     for (let back = at - 1; back >= start; back -= 1) path.lineTo(X(places[back]), Y(line.lo[back]));
     path.closePath();

@@ -114,7 +114,7 @@ function row({ item, at, broken }, near) {
   } else {
     cell(tr, number(valueOf(item, at)), 'value');
     if (item.smoothed) cell(tr, number(item.line.mid[at]), 'spread');
-    else if (!item.line.exact && item.line.lo[at] !== item.line.hi[at])
+    else if (item.line.lo[at] < item.line.hi[at])
       cell(tr, `${number(item.line.lo[at])} to ${number(item.line.hi[at])}`, 'spread');
   }
   return tr;

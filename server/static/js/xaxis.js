@@ -1,4 +1,5 @@
 // The horizontal axis: step, time since the start, clock time, or part of the whole.
+import { drawnOf } from './drawn.js';
 import { after } from './lines.js';
 import { duration, whole } from './format.js';
 import { sessions } from './state.js';
@@ -26,10 +27,12 @@ export function placesOf(line, sessionId, mode) {
 export function windowOf(line, sessionId, mode, { min, max }) {
   let [x0, x1] = [min, max];
   if (mode !== 'step') {
-    const places = placesOf(line, sessionId, mode);
+    const drawn = drawnOf(line, mode);
+    const places = placesOf(drawn, sessionId, mode);
     if (!places?.length) return null;
-    x0 = line.x[Math.max(0, after(places, min) - 1)];
-    x1 = line.x[Math.min(line.x.length - 1, after(places, max))];
+    const steps = drawn.x.slice(Math.max(0, after(places, min) - 1), after(places, max) + 1);
+    x0 = steps.reduce((least, x) => Math.min(least, x));
+    x1 = steps.reduce((most, x) => Math.max(most, x));
   }
   const spare = Math.max(1, (x1 - x0) * 0.1);
   return { x0: Math.floor(x0 - spare), x1: Math.ceil(x1 + spare) };
