@@ -44,7 +44,7 @@ export class Chart {
       {
         ...this.size(),
         legend: { show: false },
-        padding: [6, 8, 0, 0],
+        padding: [6, 14, 0, 0],
         scales: {
           x: { time, auto: false },
           y: { auto: false, distr: state.logY ? 3 : 1, range: (u, min, max) => [min, max] },

@@ -26,7 +26,7 @@ const FIXED = [
     width: 88,
     ...textCell(
       (s) => whole(s.last_x),
-      (s) => (s.max_iter ? `of ${whole(s.max_iter)}` : ''),
+      (s) => (s.last_x == null ? '' : whole(s.last_x) + (s.max_iter ? ` of ${whole(s.max_iter)}` : '')),
     ),
   },
   {

@@ -43,6 +43,16 @@ export function duration(seconds) {
   return `${Math.floor(s / 86400)}d ${Math.floor((s % 86400) / 3600)}h`;
 }
 
+/** Seconds to a thousandth: 412ms, 1.250s, 4m 10.250s. */
+export function fine(seconds) {
+  const ms = Math.round(seconds * 1000);
+  if (Math.abs(ms) < 1000) return `${ms}ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(3)}s`;
+  const minutes = Math.floor(ms / 60_000);
+  const rest = `${minutes % 60}m ${((ms % 60_000) / 1000).toFixed(3)}s`;
+  return minutes < 60 ? rest : `${Math.floor(minutes / 60)}h ${rest}`;
+}
+
 /** 09:12 today, 'yesterday 22:14', '3 Nov 22:14' before that. */
 export function clockTime(time, now) {
   const date = new Date(time * 1000);

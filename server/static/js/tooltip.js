@@ -90,6 +90,7 @@ function fill(chart, here, place, xlabel) {
     steps.reduce((best, x) => (Math.abs(x - place) < Math.abs(best - place) ? x : best), steps[0]),
     state.xMode,
     xlabel,
+    chart.u.scales.x.max - chart.u.scales.x.min,
   );
   const nearestRow = closest(chart, here);
   const table = document.createElement('table');
