@@ -88,8 +88,8 @@ export function absentCharts({ chosen, known, cards, hidden }) {
   }
   if (!list.ids.length) return say(chartsBox, null);
   say(chartsBox, {
-    id: 'choose',
-    title: 'Choose sessions to see their graphs',
+    id: `choose ${state.gone}`,
+    title: state.gone || 'Choose sessions to see their graphs',
     text: 'Click a row to see it alone, its square to add it to the others.',
     button: ['Show the newest five', () => select(list.ids.slice(0, 5))],
   });

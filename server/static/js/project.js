@@ -27,7 +27,10 @@ async function fetchSelected(always = false) {
         absorb(await getSession(id));
       } catch (error) {
         if (error.status === 404 || error.status === 410)
-          select(state.selected.filter((other) => other !== id));
+          select(
+            state.selected.filter((other) => other !== id),
+            { gone: 'The chosen session is not here, or no longer' },
+          );
         else if (always) throw error;
       }
     }),
@@ -75,15 +78,15 @@ on('selection', () => {
   clearTimeout(following);
   following = setTimeout(() => live.open(), 150);
 });
-on(
-  'deleted',
-  (id) =>
-    state.selected.includes(id) &&
-    select(
-      state.selected.filter((other) => other !== id),
-      { automatic: state.automatic },
-    ),
-);
+on('deleted', (id) => {
+  if (!state.selected.includes(id)) return;
+  const gone = list.gone ? `${tagOf(list.gone)} was deleted` : '';
+  if (gone) emit('trouble', gone);
+  select(
+    state.selected.filter((other) => other !== id),
+    { automatic: state.automatic, gone },
+  );
+});
 on('list', () => {
   showNewest();
   arrange();

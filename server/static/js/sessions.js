@@ -16,6 +16,8 @@ export const list = {
   error: null,
   refused: false,
   news: new Set(),
+  /** The session that was deleted last. */
+  gone: null,
 };
 
 let asking = null;
@@ -134,6 +136,7 @@ function arrive(session) {
 }
 
 export function forget(id) {
+  list.gone = sessions.get(id) ?? null;
   sessions.delete(id);
   list.news.delete(id);
   const at = list.ids.indexOf(id);

@@ -34,19 +34,23 @@ export const state = {
   smooth: 0,
   logY: false,
   graphFilter: '',
+  /** Why the session that was looked at is not there, until the next choice. */
+  gone: '',
   /** Server's clock minus ours, in seconds. */
   skew: 0,
   ...readPref('view', {}),
 };
-palette.assign(state.selected);
+if (state.selected.length) palette.assign(state.selected);
 
 export const now = () => Date.now() / 1000 + state.skew;
 
-export function select(ids, { automatic = false } = {}) {
+/** Show these sessions. `gone` is why there are fewer, when it was not the person's choice. */
+export function select(ids, { automatic = false, gone = '' } = {}) {
   state.automatic = automatic;
   const unique = [...new Set(ids)];
   if (unique.join() === state.selected.join()) return;
   state.selected = unique;
+  state.gone = gone;
   palette.assign(unique);
   writeAddress();
   emit('selection');
