@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from flask import Flask
 
+from .outages import Spell
+
 
 class Chore:
     """`work` is called at the start, every `every` seconds, and soon after `nudge`; `failing` is how the log
@@ -21,6 +23,7 @@ class Chore:
         self.every = every
         self.work = work
         self.failing = failing
+        self._spell = Spell(failing)
         self._nudged = threading.Event()
 
     def start(self, app: Flask) -> threading.Thread:
@@ -36,8 +39,8 @@ class Chore:
             try:
                 with app.app_context():
                     self.work()
+                self._spell.well(app.logger)
             except Exception as error:  # whatever it was: nobody else in this process would do the work
-                reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-                app.logger.warning("%s: %s", self.failing, reason)
+                self._spell.failed(app.logger, error)
             self._nudged.wait(self.every)
             self._nudged.clear()

@@ -14,15 +14,16 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from flask import Flask
+from sqlalchemy import text
 
 from . import live, liveevents
-from .database import is_sqlite
+from .database import is_sqlite, reading
 from .extensions import db
 from .listener import listen
 from .live import Change
 from .liveevents import Sent
-from .outages import outage
-from .streams import Subscriber
+from .outages import Spell, outage
+from .streams import Subscriber, event
 
 POINTS_EVERY = 0.1
 ROWS_EVERY = 0.25
@@ -35,6 +36,7 @@ SAY_EVERY = 60.0
 """Seconds between two lines in the log about events that could not be read."""
 LOOK_EVERY = 1.0
 """Seconds between two looks for readers that are gone."""
+READING = "reading"
 
 
 class Hub:
@@ -49,6 +51,7 @@ class Hub:
         self._rows_from = self._looks_at = 0.0
         self._says_from = -SAY_EVERY
         self._sent: dict[int, Sent] = {}
+        self._away: dict[str, str] = {}
         self._thread: threading.Thread | None = None
         self._closed = False
 
@@ -67,6 +70,8 @@ class Hub:
             if self._closed or len(self._subscribers) >= app.config["LIVE_STREAMS"]:
                 return None
             self._subscribers.add(subscriber)
+            for reason in list(self._away.values())[:1]:
+                subscriber.put(event("away", {"reason": reason}))
             self._changed.notify()
             if self._thread is None:
                 self._start(app)
@@ -100,9 +105,26 @@ class Hub:
                     self._keep(waiting, change)
 
     def resync(self) -> None:
-        """Tell every page to ask again: this process may have missed something."""
-        for subscriber in self._all():
-            subscriber.ask_again()
+        """Tell every page to ask again: this process may have missed something. While the database is away, that
+        comes once it is back."""
+        with self._changed:
+            if not self._away:
+                for subscriber in self._subscribers:
+                    subscriber.ask_again()
+
+    def away(self, what: str, reason: str) -> None:
+        """`what` of the database fails: every page is told, once."""
+        with self._changed:
+            if not self._away:
+                for subscriber in self._subscribers:
+                    subscriber.put(event("away", {"reason": reason}))
+            self._away[what] = reason
+
+    def back(self, what: str) -> None:
+        """`what` works again: every page asks again, once nothing fails any more."""
+        with self._changed:
+            self._away.pop(what, None)
+            self.resync()
 
     def close(self) -> None:
         """End every stream: the server is stopping."""
@@ -120,10 +142,11 @@ class Hub:
         self._thread.start()
         with app.app_context():
             if not is_sqlite(db.engine):
-                listen(app, self.publish, self.resync)
+                listen(app, self)
 
     def _run(self, app: Flask) -> None:
         failed = False
+        spell = Spell("the database cannot be read for live events")
         while not self._closed:
             points: list[Change] = []
             rows: list[Change] = []
@@ -133,12 +156,22 @@ class Hub:
                     self._looks_at = time.monotonic() + LOOK_EVERY
                     self._drop_gone(self._all())
                 with app.app_context():
+                    if READING in self._away:
+                        _read_something()
                     self._deliver(app, points, rows)
                 failed = False
-            except Exception:
+                if READING in self._away:
+                    self.back(READING)
+                    spell.well(app.logger)
+            except Exception as error:
                 # the database may be away: once more, then what was taken is gone; pages ask again in both cases,
                 # since part of it may have been sent
-                self._say(app, "live events could not be read")
+                passing = outage(error)
+                if passing is None:
+                    self._say(app, "live events could not be read")
+                else:
+                    spell.failed(app.logger, error)
+                    self.away(READING, passing)
                 time.sleep(1)
                 with contextlib.suppress(Exception):
                     if not failed:
@@ -244,6 +277,12 @@ class Hub:
         if body is not None:
             for subscriber in subscribers:
                 subscriber.put(body)
+
+
+def _read_something() -> None:
+    """Raises what reading the database raises."""
+    with reading() as connection:
+        connection.execute(text("PRAGMA user_version" if is_sqlite(connection) else "SELECT 1")).all()
 
 
 hub = Hub()

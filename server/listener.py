@@ -5,32 +5,47 @@ from __future__ import annotations
 import select
 import threading
 import time
-from collections.abc import Callable
+from typing import Protocol
 
 import psycopg2
 from flask import Flask
 
 from .extensions import db
 from .live import CHANNEL, Change
+from .outages import UNREACHABLE, Spell, outage
 
 READY_WITHIN = 5.0
+LISTENING = "listening"
 
 
-def listen(app: Flask, publish: Callable[[Change], None], resync: Callable[[], None]) -> None:
-    """Start the thread that publishes what it hears; it connects again by itself, and then calls `resync`."""
+class Hearer(Protocol):
+    """Who is told what is heard, and while nothing can be heard."""
+
+    def publish(self, change: Change) -> None:
+        """A session has changed."""
+
+    def resync(self) -> None:
+        """Something may have been missed."""
+
+    def away(self, what: str, reason: str) -> None:
+        """`what` has failed, and is tried again; `reason` is a sentence."""
+
+    def back(self, what: str) -> None:
+        """`what` works again; something may have been missed."""
+
+
+def listen(app: Flask, hearer: Hearer) -> None:
+    """Start the thread that publishes what it hears; it connects again by itself."""
     with app.app_context():
         url = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     ready = threading.Event()
-    thread = threading.Thread(
-        target=_listen, args=(app, publish, resync, url, ready), name="losswise-listener", daemon=True
-    )
+    thread = threading.Thread(target=_listen, args=(app, hearer, url, ready), name="losswise-listener", daemon=True)
     thread.start()
     ready.wait(READY_WITHIN)
 
 
-def _listen(
-    app: Flask, publish: Callable[[Change], None], resync: Callable[[], None], url: str, ready: threading.Event
-) -> None:
+def _listen(app: Flask, hearer: Hearer, url: str, ready: threading.Event) -> None:
+    spell = Spell("the database's notifications are interrupted")
     first, started = True, time.monotonic()
     while True:
         try:
@@ -42,23 +57,19 @@ def _listen(
                 ready.set()
                 # the first page has waited for it; where that took too long, it may have missed something
                 if not first or time.monotonic() - started > READY_WITHIN / 2:
-                    resync()
-                _forward(app, connection, publish, resync)
+                    hearer.back(LISTENING)
+                spell.well(app.logger)
+                _forward(app, connection, hearer)
             finally:
                 connection.close()
         except Exception as error:  # whatever it was: without this thread no page hears anything
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            app.logger.warning("the database's notifications are interrupted: %s", reason)
+            spell.failed(app.logger, error)
+            hearer.away(LISTENING, outage(error) or UNREACHABLE)
             time.sleep(1)
         first = False
 
 
-def _forward(
-    app: Flask,
-    connection: psycopg2.extensions.connection,
-    publish: Callable[[Change], None],
-    resync: Callable[[], None],
-) -> None:
+def _forward(app: Flask, connection: psycopg2.extensions.connection, hearer: Hearer) -> None:
     while True:
         # first what came together with an answer: it is read already, and select would not see it
         connection.poll()
@@ -67,9 +78,9 @@ def _forward(
                 change = Change.read(connection.notifies.pop(0).payload)
             except ValueError as error:
                 app.logger.warning("a notification of the database is not understood: %s", error)
-                resync()
+                hearer.resync()
                 continue
-            publish(change)
+            hearer.publish(change)
         if select.select([connection], [], [], 30) == ([], [], []):
             with connection.cursor() as cursor:  # finds out that the server is gone
                 cursor.execute("SELECT 1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 
 import psycopg2
@@ -57,3 +58,28 @@ def outage(error: BaseException) -> str | None:
     if isinstance(cause, (psycopg2.OperationalError, psycopg2.InterfaceError)) and not cause.pgcode:
         return RESTARTING if "starting up" in str(cause) or "shutting down" in str(cause) else UNREACHABLE
     return None
+
+
+class Spell:
+    """What one thread says of its failures: a line when it begins to fail, a line when it is well again.
+
+    `failing` is how the first line begins. An outage is one, whatever its sentence; any other error is said again
+    where its words change.
+    """
+
+    def __init__(self, failing: str) -> None:
+        self.failing = failing
+        self._said: str | None = None
+
+    def failed(self, logger: logging.Logger, error: BaseException) -> None:
+        passing = outage(error)
+        words = passing or " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        what = "outage" if passing else words
+        if what != self._said:
+            self._said = what
+            logger.warning("%s: %s", self.failing, words)
+
+    def well(self, logger: logging.Logger) -> None:
+        if self._said is not None:
+            self._said = None
+            logger.warning("%s: no longer", self.failing)

@@ -165,6 +165,23 @@ def test_a_refused_stream_is_told_and_asked_for_again(play: Callable[[str], Any]
     assert found == {"told": ["refused"], "late": ["refused", "hello"], "count": 2}
 
 
+def test_that_the_database_is_away_is_told_also_to_a_new_tab(play: Callable[[str], Any]) -> None:
+    first, second = play("""
+        const tab = makeTab('7', 'A');
+        await settle();
+        streams[0].hello(7);
+        streams[0].say('away', { reason: 'It restarts.' });
+        const other = makeTab('7', 'A');
+        await settle();
+        streams[0].hello(7);
+        await settle();
+        return [tab.heard, other.heard].map((heard) => heard.map(({ name, data }) => [name, data?.reason]));
+    """)
+    assert [name for name, _ in first] == ["hello", "away", "hello"]
+    assert [name for name, _ in second] == ["away", "hello"]
+    assert first[1][1] == second[0][1] == "It restarts."
+
+
 def test_a_tab_whose_project_may_not_be_read_is_told_so_and_others_go_on(play: Callable[[str], Any]) -> None:
     found = play("""
         const [a, b] = [makeTab('1'), makeTab('2')];

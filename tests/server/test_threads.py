@@ -139,9 +139,9 @@ def test_while_the_database_is_away_it_is_tried_again_and_given_up(app: Flask, m
     subscriber = here.subscribe(app, frozenset((CHANGE.project,)), frozenset())
     assert subscriber is not None
     here.publish(CHANGE)
-    eventually(lambda: names(subscriber) == ["hello", "hello", "hello"])
+    eventually(lambda: names(subscriber) == ["hello", "away", "hello"])
     here.publish(CHANGE)
-    eventually(lambda: names(subscriber) == ["hello", "hello", "hello", "session"])
+    eventually(lambda: names(subscriber) == ["hello", "away", "hello", "session"])
     here.close()
 
 
@@ -170,6 +170,26 @@ class Notifications:
     def __exit__(self, *error: object) -> None: ...
 
 
+class Hearer:
+    """What the listener tells."""
+
+    def __init__(self) -> None:
+        self.heard: list[Change] = []
+        self.told: list[str] = []
+
+    def publish(self, change: Change) -> None:
+        self.heard.append(change)
+
+    def resync(self) -> None:
+        self.told.append("resync")
+
+    def away(self, what: str, reason: str) -> None:
+        self.told.append("away")
+
+    def back(self, what: str) -> None:
+        self.told.append("back")
+
+
 def test_the_listener_hears_what_came_with_an_answer_and_survives_nonsense(
     app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -180,14 +200,13 @@ def test_the_listener_hears_what_came_with_an_answer_and_survives_nonsense(
     connections = [heard_first]
     monkeypatch.setattr(listener.psycopg2, "connect", lambda *args, **options: connections.pop(0))
     monkeypatch.setattr(listener, "time", clock(lambda seconds: None))
-    heard: list[Change] = []
-    asked_again: list[None] = []
+    hearer = Hearer()
     with caplog.at_level(logging.WARNING):
-        listener.listen(app, heard.append, lambda: asked_again.append(None))
-        eventually(lambda: len(heard) == 3, timeout=5)
+        listener.listen(app, hearer)
+        eventually(lambda: len(hearer.heard) == 3, timeout=5)
     # what an older worker does not tell, pages ask for
-    assert heard == [CHANGE, CHANGE, replace(CHANGE, graphs=None)]
-    assert len(asked_again) == 3
+    assert hearer.heard == [CHANGE, CHANGE, replace(CHANGE, graphs=None)]
+    assert hearer.told == ["resync"] * 3
     assert len(caplog.records) == 3
 
 
@@ -195,6 +214,6 @@ def test_pages_ask_again_where_listening_began_late(app: Flask, monkeypatch: pyt
     seconds = iter([0.0, 6.0])
     monkeypatch.setattr(listener, "time", types.SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda s: None))
     monkeypatch.setattr(listener.psycopg2, "connect", lambda *args, **options: Notifications())
-    asked_again = threading.Event()
-    listener.listen(app, lambda change: None, asked_again.set)
-    assert asked_again.wait(5)
+    hearer = Hearer()
+    listener.listen(app, hearer)
+    eventually(lambda: hearer.told == ["back"], timeout=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import pytest
 import requests
 from losswise_server import outages
 
+from tests.support.batches import Writing
 from tests.support.postgres import Postgres, start_postgres
 from tests.support.processes import kill_with_workers
 from tests.support.server import Server, eventually
+from tests.support.stream import Stream
 
 
 @pytest.fixture
@@ -53,3 +56,26 @@ def test_a_signed_in_person_is_told_and_the_page_comes_back(own_postgres: Postgr
     assert answer.status_code == 404
     assert "refresh" not in answer.text
     assert "Traceback" not in server.output
+
+
+def test_pages_are_told_and_the_log_says_it_once(own_postgres: Postgres, own_server: Server) -> None:
+    server = own_server
+    writing = Writing(server)
+    [project] = server.get("/api/v2/projects")["projects"]
+    stream = Stream(server, project_id=project["id"], session=writing.session)
+    stream.wait("hello")
+    own_postgres.halt()
+    assert stream.wait("away")["reason"] in PASSING
+    time.sleep(12)  # chores begin again every 5 s, the listener every second
+    events = [name for name, _ in list(stream.events.queue)]
+    assert "hello" not in events
+    assert "away" not in events
+    own_postgres.restart()
+    stream.wait("hello")
+    eventually(lambda: server.output.count(": no longer") >= 3, timeout=30)
+    server.request("GET", "/healthz")
+    lines = [line for line in server.output.splitlines() if "ready at" not in line]
+    for thing in ("notifications are interrupted", "silent sessions", "rows of deleted sessions"):
+        assert len([line for line in lines if thing in line]) == 2, server.output
+    assert "Traceback" not in server.output
+    stream.close()

@@ -18,6 +18,7 @@ const STATUSES = [
 const LIVE = {
   connecting: 'connecting',
   live: 'live',
+  away: 'the database is away',
   reconnecting: 'reconnecting',
   polling: 'asking every 2 s',
   unreachable: 'server unreachable',

@@ -4,8 +4,8 @@
 //   taken {count}               how many events the tab has taken in so far
 //   again                       do not wait for the next try
 //   bye
-// and hear: here, hello {skew}, session, deleted, points, trouble (the connection broke, it is tried again),
-// refused (no stream now; asked for again later).
+// and hear: here, hello {skew}, session, deleted, points, away {reason} (the server's database; a hello comes when it is
+// back), trouble (the connection broke, it is tried again), refused (no stream now; asked for again later).
 
 const GATHER = 30; // ms: tabs that open together are one stream
 const RETRY_FIRST = 2000;
@@ -24,7 +24,8 @@ export class Feed {
     this.source = null; // the stream that speaks
     this.next = null; // the one opened last
     this.asked = { projects: new Set(), sessions: new Set() };
-    this.state = ''; // hello | trouble | refused: what tabs were told last
+    this.state = ''; // hello | away | trouble | refused: what tabs were told last
+    this.reason = '';
     this.skew = 0;
     this.pause = RETRY_FIRST;
     this.gathering = this.retry = this.openedAt = this.spokeAt = 0;
@@ -40,7 +41,7 @@ export class Feed {
     if (tab) tab.heardAt = Date.now();
     if (said.name === 'follow') this.follow(port, tab, said);
     else if (said.name === 'taken') this.took(port, tab, said.count);
-    else if (said.name === 'again') this.state !== 'hello' && Date.now() - this.openedAt > 1000 && this.open();
+    else if (said.name === 'again') !this.speaks() && Date.now() - this.openedAt > 1000 && this.open();
     else if (said.name === 'bye') this.drop(port);
   }
 
@@ -50,7 +51,15 @@ export class Feed {
     const known = tab ?? { heardAt: Date.now(), sent: 0, taken: 0, behind: false };
     this.tabs.set(port, Object.assign(known, { project, sessions: new Set(sessions) }));
     if (!this.covers()) this.gathering ||= setTimeout(() => this.open(), GATHER);
-    else if (this.state) this.tell(port, known, this.state, { skew: this.skew });
+    else if (this.state) this.tell(port, known, this.state, this.told());
+  }
+
+  speaks() {
+    return this.state === 'hello' || this.state === 'away';
+  }
+
+  told() {
+    return { skew: this.skew, reason: this.reason };
   }
 
   took(port, tab, count) {
@@ -58,7 +67,7 @@ export class Feed {
     tab.taken = count;
     if (!tab.behind || tab.sent - tab.taken > BEHIND_MOST / 2) return;
     tab.behind = false;
-    if (this.state) this.tell(port, tab, this.state, { skew: this.skew });
+    if (this.state) this.tell(port, tab, this.state, this.told());
   }
 
   drop(port) {
@@ -102,6 +111,7 @@ export class Feed {
       });
     listen('hello', (data) => this.begin(source, data));
     listen('still', () => {});
+    listen('away', (data) => this.away(source, data));
     const ofProject = (data) => (tab) => tab.project === String(data.project_id);
     listen('session', (data) => this.share('session', data, ofProject(data)));
     listen('deleted', (data) => this.share('deleted', data, ofProject(data)));
@@ -127,6 +137,13 @@ export class Feed {
     const readable = data.projects.map(String);
     this.share('hello', { skew: this.skew }, ({ project }) => readable.includes(project));
     this.share('refused', {}, ({ project }) => !readable.includes(project));
+  }
+
+  away(source, { reason }) {
+    if (source !== this.source) return;
+    this.state = 'away';
+    this.reason = reason;
+    this.share('away', this.told(), () => true);
   }
 
   trouble(source) {

@@ -6,11 +6,11 @@ const ASK_EVERY = 2000;
 const PATIENCE = 2500;
 const SIGN_EVERY = 2000;
 const TAKEN_EVERY = 50;
-const WORKER = 'losswise 1'; // another name where what is said changes: pages of two versions may be open
+const WORKER = 'losswise 2'; // another name where what is said changes: pages of two versions may be open
 
 /**
  * handlers: hello(), session(S), deleted(D), points(event), poll() -> promise, called while there is no stream.
- * Emits 'live' with connecting | live | reconnecting | polling | unreachable.
+ * Emits 'live' with connecting | live | away | reconnecting | polling | unreachable.
  */
 export class Live {
   constructor(handlers) {
@@ -111,6 +111,7 @@ export class Live {
     this.taken += 1;
     if (this.taken % TAKEN_EVERY === 0) this.post({ name: 'taken', count: this.taken });
     if (name === 'hello') this.begin(data);
+    else if (name === 'away') this.away();
     else if (name === 'trouble') this.trouble();
     else if (name === 'refused') this.startAsking();
     else this.handlers[name](data);
@@ -129,8 +130,14 @@ export class Live {
     this.handlers.hello();
   }
 
+  /** The server is there, its database is not: it says hello once that is back. */
+  away() {
+    this.stopAsking();
+    this.say('away');
+  }
+
   trouble() {
-    if (this.said === 'live' || this.said === '') this.say('reconnecting');
+    if (['live', 'away', ''].includes(this.said)) this.say('reconnecting');
     this.impatient ||= setTimeout(() => this.startAsking(), PATIENCE);
   }
 
@@ -139,10 +146,10 @@ export class Live {
     const ask = async () => {
       try {
         await this.handlers.poll();
-        if (this.said === 'unreachable') this.post({ name: 'again' }); // it is back: do not wait for the next try
+        if (this.said === 'unreachable' || this.said === 'away') this.post({ name: 'again' }); // it is back: do not wait for the next try
         if (this.asking) this.say('polling');
-      } catch {
-        if (this.asking) this.say('unreachable');
+      } catch (error) {
+        if (this.asking) this.say(error.status === 503 ? 'away' : 'unreachable');
       }
       if (this.asking) this.asking = setTimeout(ask, ASK_EVERY);
     };
