@@ -21,10 +21,11 @@ WATCH = """
 const plain = CanvasRenderingContext2D.prototype.fillText;
 globalThis.written = [];
 CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
-    const { a, e } = this.getTransform();
+    const { a, d, e, f } = this.getTransform();
     if (this.canvas.closest('.plot') && this.textBaseline === 'top' && text !== '') {
         const width = this.measureText(text).width;
-        globalThis.written.push({ text, left: a * x + e - width / 2, right: a * x + e + width / 2 });
+        const [middle, top] = [a * x + e, d * y + f];
+        globalThis.written.push({ text, left: middle - width / 2, right: middle + width / 2, bottom: top + 11 });
     }
     return plain.apply(this, arguments);
 };
@@ -33,6 +34,7 @@ CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
 
 def ticks(page: Page) -> list[dict[str, Any]]:
     """The labels below a chart, as they are written next."""
+    page.wait_for_timeout(200)  # what was asked for before is drawn
     page.evaluate("globalThis.written = []; dispatchEvent(new Event('losswise:theme'))")
     page.wait_for_timeout(200)
     found = {one["text"]: one for one in page.evaluate("globalThis.written")}
@@ -93,3 +95,17 @@ def test_elapsed_below_a_second_is_told_in_milliseconds(page: Page, server: Serv
     assert all(re.fullmatch(r"[\d.]+ms", text) for text in expect_apart(page, 2))
     card(page, "loss").locator(".u-over").hover()
     expect(page.locator(".tip .at")).to_have_text(re.compile(r"after \d{3}ms"))
+
+
+def test_the_clock_s_date_is_seen_below_its_times(page: Page, server: Server, project: Project) -> None:
+    page.add_init_script(WATCH)
+    run = Writing(server, project=project.name, tag="clock", created_at=1_700_000_000.0)
+    run.points(run.graph(), [0, 1], [1_700_000_000.0, 1_700_004_000.0], loss=[1, 0.5])
+    page.goto(project.address)
+    wait_drawn(page, "loss", run.session, "loss")
+    page.locator("[data-mode=time]").click()
+    found = ticks(page)
+    assert any(re.fullmatch(r"\d\d:\d0", one["text"]) for one in found)
+    assert any(re.fullmatch(r"\d+ Nov 2023", one["text"]) for one in found)
+    height = card(page, "loss").locator(".plot canvas").evaluate("canvas => canvas.height")
+    assert all(one["bottom"] <= height for one in found)

@@ -69,9 +69,20 @@ const STEPS = [1, 2, 5]
   .flatMap((m) => Array.from({ length: 18 }, (_, e) => m * 10 ** e))
   .sort((a, b) => a - b);
 
+// uPlot's table: from this many seconds between ticks on, the label, and what is added below it where the year, month,
+// day, hour, minute or second is another than at the tick before; 1 puts the two together.
+const [DATE, MINUTE] = ['\n{D} {MMM}', '\n{D} {MMM} {HH}:{mm}'];
+const CLOCK_TICKS = [
+  [28 * 86400, '{MMM}', '\n{YYYY}', null, null, null, null, null, 1],
+  [86400, '{D} {MMM}', '\n{YYYY}', null, null, null, null, null, 1],
+  [60, '{HH}:{mm}', `${DATE} {YYYY}`, null, DATE, null, null, null, 1],
+  [1, ':{ss}', MINUTE, null, MINUTE, null, '\n{HH}:{mm}', null, 1],
+  [0.001, ':{ss}.{fff}', MINUTE, null, MINUTE, null, '\n{HH}:{mm}', null, 1],
+];
+
 /** uPlot's settings for the axis. */
 export function axisOptions(mode) {
-  if (mode === 'time') return {};
+  if (mode === 'time') return { size: 38, values: CLOCK_TICKS };
   if (mode === 'elapsed')
     return {
       incrs: SECONDS,
