@@ -10,6 +10,7 @@ import shlex
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sqlalchemy.engine import make_url
 
@@ -21,11 +22,13 @@ from losswise.login import load_login, store_login
 from . import create_app
 from .bootstrap import FirstStart, prepare
 from .config import CannotStart, Settings, load_settings
+from .database import normalize_url, shown_url, without_password
 from .extensions import db
 from .schema import upgrade_schema
 from .serve import serve
 
 HOST, PORT = "127.0.0.1", 3000
+OTHER_SERVER = "use that one, or name another folder with --data-dir"
 EVERYWHERE = ("", "0.0.0.0", "::")
 
 
@@ -80,8 +83,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def lock_data(settings: Settings) -> FileLock | None:
-    """On SQLite, keep other servers off the data: a page of theirs would not hear of what this one stores."""
+def lock_data(settings: Settings, otherwise: str = OTHER_SERVER) -> FileLock | None:
+    """On SQLite, keep other servers off the data: a page of theirs would not hear of what this one stores.
+
+    Raises CannotStart where one runs on it; `otherwise` says what to do then.
+    """
     if not settings.sqlite:
         return None
     database = make_url(settings.database_url).database
@@ -91,7 +97,7 @@ def lock_data(settings: Settings) -> FileLock | None:
     except OSError as error:
         raise CannotStart(f"{lock.path} cannot be written ({error.strerror})") from None
     if taken:
-        raise CannotStart(f"a server already runs on {database}; use that one, or name another folder with --data-dir")
+        raise CannotStart(f"a server already runs on {database}; {otherwise}")
     return lock
 
 
@@ -153,14 +159,31 @@ def _store_login(host: str, url: str, first: FirstStart) -> bool:
 
 
 def link_command(settings: Settings, url: str) -> str:
-    """What makes a sign-in link of this server; a database's address, which holds a password, is left to the person."""
+    """What makes a sign-in link of this server, wherever it is pasted on this machine.
+
+    A database's password is not shown: the command finds it where PostgreSQL's own programs do, or in LW_DATABASE_URL.
+    """
     words = ["losswise", "server-admin", "sign-in-link"]
     if url != address(HOST, PORT):
         words += ["--url", url]
     usual = os.environ.get("LW_DATA_DIR") or data_folder()
+    if _names_database(settings):
+        words += ["--database-url", shown_url(without_password(settings.database_url))]
     if settings.sqlite and settings.data_dir.absolute() != Path(usual).expanduser().absolute():
         words += ["--data-dir", str(settings.data_dir.absolute())]
     return shlex.join(words)
+
+
+def _names_database(settings: Settings) -> bool:
+    """Whether a command must be told the database, which is not where it looks by itself."""
+    return not settings.sqlite and normalize_url(os.environ.get("LW_DATABASE_URL", "")) != settings.database_url
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two addresses are of one server, as localhost's and 127.0.0.1's are."""
+    parts = [urlsplit(url.rstrip("/")) for url in (one, other)]
+    hosts = {"loopback" if is_loopback(part.hostname or "") else part.hostname for part in parts}
+    return len(hosts) == 1 and parts[0].scheme == parts[1].scheme and parts[0].port == parts[1].port
 
 
 def _greet(host: str, url: str, settings: Settings, first: FirstStart, stored: bool) -> None:
@@ -171,8 +194,13 @@ def _greet(host: str, url: str, settings: Settings, first: FirstStart, stored: b
     if first.api_key:
         told = "stored for this user: scripts on this machine need nothing more" if stored else "shown only now"
         lines.append(f"  API key: {first.api_key}  ({told})")
+    known = load_login()
+    if known is not None and (host in EVERYWHERE or is_loopback(host)) and not _is_same(known.base_url, url):
+        lines.append(f"  This user's scripts send to {known.base_url}; `losswise login {url}` changes that")
     if first.sign_in_token:
         lines.append(f"  Sign in: {url}/sign-in/{first.sign_in_token}  (works once, within a day)")
     else:
-        lines.append(f"  For a new sign-in link: {link_command(settings, url)}")
+        hidden = _names_database(settings) and make_url(settings.database_url).password
+        password = " (with the database's password in PGPASSWORD)" if hidden else ""
+        lines.append(f"  For a new sign-in link{password}: {link_command(settings, url)}")
     print("\n".join(lines), flush=True)

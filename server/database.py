@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Engine, Insert, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from .extensions import db
 
@@ -56,6 +56,16 @@ def normalize_url(url: str) -> str:
         if url.startswith(old):
             return "postgresql+psycopg2://" + url[len(old) :]
     return url
+
+
+def without_password(url: str) -> str:
+    """The address without the password: PostgreSQL's client takes that of PGPASSWORD or of its password file."""
+    return make_url(url)._replace(password=None).render_as_string(hide_password=False)
+
+
+def shown_url(url: str | URL) -> str:
+    """The address as people write it, without the driver's name; a password is `***`."""
+    return make_url(url).render_as_string(hide_password=True).replace("postgresql+psycopg2://", "postgresql://", 1)
 
 
 def is_sqlite(engine: Engine | Connection) -> bool:

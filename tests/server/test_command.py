@@ -14,8 +14,11 @@ from pathlib import Path
 
 import pytest
 import requests
+from losswise_server.command import link_command
+from losswise_server.config import Settings
 
 from tests.support.batches import Writing
+from tests.support.postgres import Postgres
 from tests.support.server import ADMIN_EMAIL, API_KEY, Server
 
 
@@ -102,6 +105,48 @@ def test_a_stored_login_of_another_address_is_left_alone(new_server: Callable[..
     server.start()
     assert "lw_mine" in login.read_text()
     assert "shown only now" in server.output
+    assert f"scripts send to https://losswise.example.com; `losswise login {server.url}` changes" in server.output
+
+
+def test_scripts_that_send_to_another_port_are_named(new_server: Callable[..., Server]) -> None:
+    server = new_server(configured=False).start()
+    assert "scripts send to" not in server.output
+    first = server.url
+    assert server.stop() == 0
+    server.start()
+    assert server.url != first
+    assert f"scripts send to {first}; `losswise login {server.url}` changes that" in server.output
+    login = server.folder / "home/.config/losswise/login.json"
+    login.write_text(login.read_text().replace(first, server.url.replace("127.0.0.1", "localhost")))
+    assert server.stop() == 0
+    server.output = ""
+    server.start(server.port)
+    assert "scripts send to" not in server.output
+
+
+@pytest.mark.parametrize("by", ["words", "environment"])
+def test_the_link_command_finds_postgresql(postgres: Postgres, new_server: Callable[..., Server], by: str) -> None:
+    url = postgres.new_database()
+    server = new_server(database_url=url) if by == "words" else new_server(environ={"LW_DATABASE_URL": url})
+    server.start()
+    told = re.search(r"For a new sign-in link: losswise (server-admin sign-in-link .+)", server.output)
+    assert told
+    assert ("--database-url postgresql://" in told[1] or "--database-url 'postgresql://" in told[1]) == (by == "words")
+    made = subprocess.run(
+        server.command(*shlex.split(told[1])), env=server.environ, capture_output=True, text=True, timeout=60
+    )
+    link = made.stdout.strip()
+    assert link.startswith(server.url), made.stderr
+    assert "/projects/" in requests.get(link, timeout=30).url
+
+
+def test_the_link_command_shows_no_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql+psycopg2://somebody:secret@db.example.com:5432/losswise"
+    settings = Settings(tmp_path, url, "x")
+    words = shlex.split(link_command(settings, "http://127.0.0.1:3000"))
+    assert words[-2:] == ["--database-url", "postgresql://somebody@db.example.com:5432/losswise"]
+    monkeypatch.setenv("LW_DATABASE_URL", "postgres://somebody:secret@db.example.com:5432/losswise")
+    assert "--database-url" not in link_command(settings, "http://127.0.0.1:3000")
 
 
 def test_configured_by_the_environment_no_secret_is_printed(new_server: Callable[..., Server]) -> None:
@@ -155,6 +200,7 @@ def test_a_database_that_cannot_be_reached(new_server: Callable[..., Server]) ->
     assert "cannot be used" in sentence
     assert "127.0.0.1" in sentence
     assert "secret" not in sentence
+    assert "psycopg2" not in sentence
     for wrong in ("nonsense", "mysql://localhost/x"):
         sentence = refused(run(server, "--port", "0", "--data-dir", str(server.data_dir), "--database-url", wrong))
         assert "postgresql://" in sentence
