@@ -20,6 +20,8 @@ from .models import User
 from .schema import upgrade_schema
 from .transfer import migrate_database
 
+STOP_FIRST = "stop it first (Ctrl-C or SIGTERM), then run this again"
+
 
 def main(argv: list[str]) -> int:
     """Run a command; returns the exit status."""
@@ -50,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
 def migrate(arguments: argparse.Namespace) -> None:
     """Copy the database, and say how the server is started on the new one."""
     source = load_settings(arguments.data_dir, arguments.database_url)
-    lock = lock_data(source) if source.sqlite else None
+    lock = lock_data(source, STOP_FIRST) if source.sqlite else None
     try:
         migrate_database(source, checked_url(arguments.to), lambda line: print(line, flush=True))
     finally:

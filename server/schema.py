@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .catchup import seal_old_points
 from .config import CannotStart
-from .database import WRITE, is_sqlite
+from .database import WRITE, is_sqlite, shown_url
 from .extensions import db
 
 PACKED = "0004"
@@ -39,7 +39,7 @@ def upgrade_schema(app: Flask) -> None:
                         seal_old_points(connection)
         except DBAPIError as error:
             reason = (str(error.orig).strip() or "it gives no reason").splitlines()[0]
-            address = db.engine.url.render_as_string(hide_password=True)
+            address = shown_url(db.engine.url)
             raise CannotStart(f"the database {address} cannot be used: {reason}") from None
 
 

@@ -29,7 +29,7 @@ from sqlalchemy.exc import DBAPIError
 
 from . import create_app
 from .config import CannotStart, Settings
-from .database import is_sqlite
+from .database import is_sqlite, shown_url
 from .extensions import db
 from .models import points, summaries
 from .schema import lock_setup, upgrade_schema
@@ -89,7 +89,7 @@ def _require_empty(target: Connection) -> None:
     for table in db.metadata.sorted_tables:
         if target.execute(select(literal(1)).select_from(table).limit(1)).first() is not None:
             raise CannotStart(
-                f"the database {target.engine.url.render_as_string(hide_password=True)} is not empty (it has rows in "
+                f"the database {shown_url(target.engine.url)} is not empty (it has rows in "
                 f"'{table.name}'); make a new one, and start no server on it before everything is copied"
             )
 
@@ -109,7 +109,7 @@ def _copy(source: Connection, target: Connection, table: Table, say: Say) -> Non
     arrived = target.execute(select(func.count()).select_from(table)).scalar_one()
     if arrived != count:
         raise CannotStart(f"nothing was copied: of {count} rows of {table.name} only {arrived} arrived")
-    say(f"{table.name}: {count:,} rows")
+    say(f"{table.name}: {count:,} row{'' if count == 1 else 's'}")
 
 
 def _lines(source: Connection, table: Table, count: int, say: Say) -> Iterator[bytes]:

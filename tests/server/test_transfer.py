@@ -100,6 +100,7 @@ def test_all_is_there_and_goes_on(own_server: Server, postgres: Postgres) -> Non
     assert done.returncode == 0, done.stderr
     *lines, last = done.stdout.splitlines()
     assert "sessions: 3 rows" in lines
+    assert "users: 1 row" in lines
     assert str(own_server.data_dir / "secret_key") in last
 
     port = own_server.port
@@ -139,7 +140,9 @@ def test_what_is_refused(new_server: Callable[..., Server], postgres: Postgres, 
     server = new_server().start()
     data = ("--data-dir", str(server.data_dir))
     target = postgres.new_database()
-    assert "already runs" in refused(migrate(server, "--to", target, *data))
+    sentence = refused(migrate(server, "--to", target, *data))
+    assert "already runs" in sentence
+    assert "stop it first" in sentence
     assert server.stop() == 0
     assert "PostgreSQL" in refused(migrate(server, "--to", "sqlite:///other.db", *data))
     assert "postgresql://" in refused(migrate(server, "--to", "nonsense", *data))
