@@ -152,6 +152,8 @@ class Hub:
             rows: list[Change] = []
             try:
                 points, rows = self._take()
+                if self._closed:
+                    return
                 if time.monotonic() >= self._looks_at:
                     self._looks_at = time.monotonic() + LOOK_EVERY
                     self._drop_gone(self._all())

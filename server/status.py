@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 SILENT_AFTER = 60.0
 WITH_THE_OTHERS = 20.0
 """Who falls silent so soon after the last end went with the others: a heartbeat (10 s), and as much again."""
-STARTED_AT = time.time()
-"""Silence counts from the server's start at the earliest: it was the server that did not listen."""
+
+_listening_since = time.time()
 
 
 @dataclass
@@ -54,8 +54,18 @@ ENDING_COLUMNS = ("end_status", "end_reason", "end_at", "end_heard_at")
 
 
 def silent_before(now: float) -> float:
-    """A session last heard from before this time is silent."""
-    return now - SILENT_AFTER if now - STARTED_AT > SILENT_AFTER else float("-inf")
+    """A session last heard from before this time is silent.
+
+    Silence counts from the server's start at the earliest, or from the end of an outage of its database: it was the
+    server that did not listen.
+    """
+    return now - SILENT_AFTER if now - _listening_since > SILENT_AFTER else float("-inf")
+
+
+def could_not_listen(at: float) -> None:
+    """At this time the database was away, and nothing that was sent could be stored."""
+    global _listening_since
+    _listening_since = max(_listening_since, at)
 
 
 def shown(row: Any, now: float) -> tuple[str, str | None, float | None]:

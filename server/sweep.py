@@ -10,6 +10,7 @@ from . import live, status
 from .background import Chore
 from .database import is_sqlite, reading, writing
 from .models import Session
+from .outages import outage
 
 EVERY = 5.0
 SWEEP_LOCK = 0x10552
@@ -58,4 +59,13 @@ def sweep(now: float) -> int:
     return len(changes)
 
 
-sweeper = Chore("losswise-sweep", EVERY, lambda: sweep(time.time()), "silent sessions could not be looked for")
+def _sweep() -> None:
+    try:
+        sweep(time.time())
+    except Exception as error:
+        if outage(error) is not None:
+            status.could_not_listen(time.time())
+        raise
+
+
+sweeper = Chore("losswise-sweep", EVERY, _sweep, "silent sessions could not be looked for")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 
+import pytest
+from losswise_server import outages, status, sweep
 from losswise_server.status import WriterState, ending, settled
 
 from losswise import records
@@ -21,8 +24,8 @@ def settle(*writers: WriterState) -> str:
 
 
 def test_one_writer_decides() -> None:
-    for status in ("complete", "failed", "cancelled"):
-        assert settle(writer("a", 0, 10, status)) == status
+    for said in ("complete", "failed", "cancelled"):
+        assert settle(writer("a", 0, 10, said)) == said
 
 
 def test_failed_if_one_failed_that_lived_with_the_last() -> None:
@@ -42,6 +45,21 @@ def test_the_last_to_end_is_the_last_that_was_heard_whatever_its_clock_says() ->
     assert settle(ahead, writer("b", 20, 30, "cancelled")) == "failed"  # it seems to have lived with the last
     ahead.status = "complete"
     assert settle(ahead, writer("b", 20, 30, "cancelled")) == "cancelled"
+
+
+def test_silence_counts_from_the_end_of_an_outage_at_the_earliest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "_listening_since", time.time() - 1_000)
+
+    def away(now: float) -> int:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    assert status.silent_before(time.time()) > 0
+    monkeypatch.setattr(sweep, "sweep", away)
+    with pytest.raises(sqlite3.OperationalError) as error:
+        sweep.sweeper.work()
+    assert outages.outage(error.value)
+    assert status.silent_before(time.time()) == float("-inf")
+    assert status.silent_before(time.time() + status.SILENT_AFTER + 1) > 0
 
 
 def test_a_writer_went_silent_alone_or_with_the_others() -> None:

@@ -122,7 +122,7 @@ def house(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
         assert project is not None
         here = frozenset([project.organization_id])
         house = House(Access(here, here, project.organization_id, project.id))
-        monkeypatch.setattr(status, "STARTED_AT", START - 1_000)
+        monkeypatch.setattr(status, "_listening_since", START - 1_000)
         monkeypatch.setattr(ingest, "time", house)
         monkeypatch.setattr(sessionlist, "time", house)
         yield house
