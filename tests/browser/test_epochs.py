@@ -33,13 +33,13 @@ COVER = """card => {
 
 
 def epochs(server: Server, project: Project) -> tuple[Writing, str]:
-    """Five epochs of 200 steps: a loss that falls from epoch to epoch, and a NaN in the third."""
+    """Five epochs of 200 steps: a loss that rises in each and falls from one to the next, and a NaN in the third."""
     run = Writing(server, project=project.name, tag="epochs", created_at=time.time() - 1000)
     graph = run.graph()
     began = time.time() - 1000
     for epoch in range(EPOCHS):
         xs = list(range(STEPS))
-        ys: list[float | str] = [5.0 - epoch - x / STEPS for x in xs]
+        ys: list[float | str] = [5.0 - epoch + x / STEPS for x in xs]
         if epoch == 2:
             ys[50] = "NaN"
         run.points(graph, xs, [began + epoch * STEPS + x for x in xs], loss=ys)
@@ -61,7 +61,7 @@ def test_repeated_steps_are_a_band_on_step_and_one_curve_in_time(page: Page, ser
     over = card(page, "loss").locator(".u-over")
     over.hover()
     expect(page.locator(".tip")).to_have_text(
-        re.compile(r"step (99loss2.505.*0.5050 to 4.505|100loss2.500.*0.5000 to 4.500)")
+        re.compile(r"step (99loss3.495.*1.495 to 5.495|100loss3.500.*1.500 to 5.500)")
     )
     for mode in ("elapsed", "time"):
         page.locator(f"[data-mode={mode}]").click()
