@@ -134,7 +134,7 @@ def test_to_its_end_and_again(demo: Callable[..., Demo]) -> None:
     assert second.ends_by(signal.SIGTERM) == 130
 
 
-@pytest.mark.parametrize("way", ["Ctrl-C", "Ctrl-C that comes twice", "SIGTERM"])
+@pytest.mark.parametrize("way", ["Ctrl-C", pytest.param("Ctrl-C that comes twice", marks=pytest.mark.full), "SIGTERM"])
 def test_interrupted_runs_are_cancelled(demo: Callable[..., Demo], clean_home: Path, way: str) -> None:
     interrupted = demo("--port", "0", "--seconds", "30")
     eventually(lambda: len(interrupted.sessions()) == 2 and interrupted.sessions()[1]["last_x"] > 3)

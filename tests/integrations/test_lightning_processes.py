@@ -36,7 +36,7 @@ def run_without_abort(server: Server, folder: Path, body: str, tag: str, strateg
     raise AssertionError(f"torch aborted in each of {attempt + 1} runs")
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn", "ddp_fork"])
+@pytest.mark.parametrize("strategy", ["ddp", pytest.param("ddp_spawn", marks=pytest.mark.full), "ddp_fork"])
 def test_two_processes_give_one_session(watched: Server, tmp_path: Path, strategy: str) -> None:
     tag = run_without_abort(watched, tmp_path, TWO, "two by", strategy)
     [id_] = ids_of(watched, tag)

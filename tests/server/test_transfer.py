@@ -88,6 +88,7 @@ def plain(value: Any) -> Any:
     return float(value) if isinstance(value, int) and abs(value) > 2**64 else value
 
 
+@pytest.mark.full_on_postgresql
 def test_all_is_there_and_goes_on(own_server: Server, postgres: Postgres) -> None:
     run, gone = fill(own_server)
     browser = own_server.signed_in()
