@@ -174,6 +174,6 @@ def test_every_worker_pushes_and_streams_do_not_hold_up_the_end(stoppable: Serve
         assert xs == list(range(6))
     started = time.monotonic()
     assert stoppable.stop() == 0
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     for stream in streams:
         assert stream.ended.wait(5)
