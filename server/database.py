@@ -118,12 +118,21 @@ def writing() -> Iterator[Connection]:
             yield connection
 
 
+IN_ORDER = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
+
+
 @contextmanager
-def reading() -> Iterator[Connection]:
-    """A connection that sees one state of the database throughout, so that points and their version agree."""
+def reading(in_order: bool = False) -> Iterator[Connection]:
+    """A connection that sees one state of the database throughout, so that points and their version agree.
+
+    in_order: rows are read in an index's order and only as far as they are asked for. PostgreSQL does so by itself
+    where it knows how many rows a graph has; of one that has just come it knows nothing, and would sort them all.
+    """
     engine = db.engine
     with engine.connect() as connection:
         if not is_sqlite(engine):
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
+            if in_order and not is_sqlite(engine):
+                connection.exec_driver_sql(IN_ORDER)
             yield connection

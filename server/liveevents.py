@@ -52,7 +52,7 @@ def points_event(change: Change, sent: Sent | None) -> tuple[bytes | None, Sent]
     graphs: dict[str, Any] | None = None
     if change.graphs is not None and not change.rewound:
         graphs, left = {}, EVENT_POINTS_MOST
-        with reading() as connection:
+        with reading(in_order=True) as connection:
             for number, (graph, lowest, highest) in change.graphs.items():
                 most = min(left, POINTS_MOST)
                 place = {"session_key": change.session_key, "graph": int(number), "lowest": lowest, "highest": highest}

@@ -65,12 +65,12 @@ def _window(connection: Connection, graph: Graph, x0: int | None, x1: int | None
         within, bound["x0"] = within + " AND x >= :x0", x0
     if x1 is not None:
         within, bound["x1"] = within + " AND x <= :x1", x1
-    # subqueries: SQLite finds either end in the index, but scans for both at once; ordered: else PostgreSQL may think
-    # that the first rows of a table that it scans are the graph's
-    ends = f"""SELECT (SELECT min(x) FROM points WHERE {within}),
-                      (SELECT max(x) FROM points WHERE {within}),
-                      (SELECT min(x) FROM points WHERE {conditions}),
-                      (SELECT max(x) FROM points WHERE {conditions}),
+    # either end is the first row of the index in its order, which min and max are not always taken from
+    first_of, last_of = "ORDER BY x LIMIT 1", "ORDER BY x DESC LIMIT 1"
+    ends = f"""SELECT (SELECT x FROM points WHERE {within} {first_of}),
+                      (SELECT x FROM points WHERE {within} {last_of}),
+                      (SELECT x FROM points WHERE {conditions} {first_of}),
+                      (SELECT x FROM points WHERE {conditions} {last_of}),
                       (SELECT count(*) FROM (SELECT 1 FROM points WHERE {within} ORDER BY x LIMIT :most) AS few)"""
     first, last, least, greatest, count = connection.execute(text(ends), bound).one()
     return None if first is None else _Window(first, last, first > least, last < greatest, count <= most)

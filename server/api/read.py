@@ -78,7 +78,7 @@ def graph_points(graph_id: str) -> Response:
         where = "AND (x > :x OR (x = :x AND arrival > :arrival))"
         bound["x"], bound["arrival"] = _read_cursor(request.args["cursor"])
     db.session.rollback()
-    with reading() as connection:
+    with reading(in_order=True) as connection:
         lines = pointstore.lines_of(connection, key, number)
         limit = min(limit, max(1, VALUES_MOST // max(1, len(lines.names))))
         bound["most"] = limit + 1
@@ -98,7 +98,7 @@ def chart_series() -> Response:
     x0, x1 = whole_number("x0"), whole_number("x1")
     width = max(series.MIN_WIDTH, whole_number("width", WIDTH, 1, series.MAX_WIDTH))
     db.session.rollback()
-    with reading() as connection:
+    with reading(in_order=True) as connection:
         keys = {key for _, key, _ in graphs}
         sessions = {row.key: row for row in connection.execute(_STATES.where(Session.key.in_(keys)))}
         tag = _finished_tag(list(sessions.values()))
