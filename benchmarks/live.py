@@ -10,7 +10,6 @@ import contextlib
 import json
 import random
 import selectors
-import shutil
 import socket
 import sys
 import threading
@@ -19,6 +18,7 @@ from collections.abc import Iterator
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.browser import signed_in_page
 from benchmarks.measuring import Child, Result, reaching, running_postgres, running_server, say, temporary_folder
 from benchmarks.report import Row
 
@@ -120,24 +120,11 @@ CanvasRenderingContext2D.prototype.clearRect = function (...given) {
 @contextlib.contextmanager
 def open_page(server: Server, path: str) -> Iterator[Any]:
     """A page of the admin that follows the session, and notes when a point is drawn."""
-    from playwright.sync_api import sync_playwright
-
-    from tests.browser.conftest import ARGUMENTS
-
-    own = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=own, args=ARGUMENTS)
-        try:
-            page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
-            page.goto(server.sign_in_link())
-            page.wait_for_url("**/projects/*")
-            page.add_init_script(WATCH)
-            page.goto(server.url + path)
-            page.wait_for_selector("#live[data-state=live]")
-            page.wait_for_function("() => 0 in window.measured")
-            yield page
-        finally:
-            chromium.close()
+    with signed_in_page(server, WATCH) as page:
+        page.goto(server.url + path)
+        page.wait_for_selector("#live[data-state=live]")
+        page.wait_for_function("() => 0 in window.measured")
+        yield page
 
 
 # in the script

@@ -5,13 +5,13 @@ on PostgreSQL. An answer's time ends when its body has arrived; a page's, in the
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
+from benchmarks.browser import signed_in_page
 from benchmarks.measuring import say, temporary_folder
 from benchmarks.report import Row
 
@@ -234,23 +234,10 @@ def _noted(page: Any, name: str) -> float:
 @contextlib.contextmanager
 def _browser_page(server: Any) -> Iterator[tuple[Any, str]]:
     """A page of the admin, signed in, that notes when rows and charts are there; and the project's address."""
-    from playwright.sync_api import sync_playwright
-
     from benchmarks.many_sessions import PROJECT
-    from tests.browser.conftest import ARGUMENTS
 
-    [project] = [one["id"] for one in server.get("/api/v2/projects")["projects"] if one["name"] == PROJECT]
-    own = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=own, args=ARGUMENTS)
-        try:
-            page = chromium.new_context(viewport={"width": 1440, "height": 900}).new_page()
-            page.goto(server.sign_in_link())
-            page.wait_for_url("**/projects/*")
-            page.add_init_script(WATCH)
-            yield page, f"{server.url}/projects/{project}"
-        finally:
-            chromium.close()
+    with signed_in_page(server, WATCH) as page:
+        yield page, f"{server.url}/projects/{server.project_id(PROJECT)}"
 
 
 if __name__ == "__main__":
