@@ -63,7 +63,7 @@ class Faults:
             again = f"one of them again: SCENARIO=number python -m pytest '{test}'"
             pytest.fail("\n\n".join([f"{len(stories)} of {len(numbers)} scenarios went wrong", *stories, again]), False)
 
-    @numbers(20, 300)
+    @numbers(15, 300)
     def test_every_point_arrives_once_and_in_order_over_a_faulty_network(self, numbers: Sequence[int]) -> None:
         self.check(faulty_network, numbers)
 

@@ -65,6 +65,7 @@ def test_what_has_not_changed_is_not_rendered_again(server: Server) -> None:
     assert "new" in ask(version).text
 
 
+@pytest.mark.full_on_postgresql
 def test_much_of_everything_is_a_page_of_bearable_size(server: Server) -> None:
     writing = Writing(server)
     for first in range(0, 1_000, 250):
