@@ -75,7 +75,7 @@ def keep_up(place: Place, known: Seal, new: list[Columns]) -> Seal:
     if count < LOOSE_MOST:
         return replace(sealing.finish(), loose=count)
     if known.loose:
-        sealing.advancestored()
+        sealing.advance_stored()
     else:
         sealing.advance(loose)
     return sealing.finish()
@@ -84,7 +84,7 @@ def keep_up(place: Place, known: Seal, new: list[Columns]) -> Seal:
 def seal(place: Place, known: Seal) -> Seal:
     """The seal after all loose points, read from the database, are sealed."""
     sealing = _Sealing(place, known)
-    sealing.advancestored()
+    sealing.advance_stored()
     return sealing.finish()
 
 
@@ -105,7 +105,7 @@ class _Sealing:
         self.seal = replace(known, loose=0)
         self._fullest = 0.0
 
-    def advancestored(self) -> None:
+    def advance_stored(self) -> None:
         """Seal the stored points behind the frontier."""
         for points in stored(self.place, self.seal.behind(), INT64_MAX):
             self.advance([points])
