@@ -11,14 +11,13 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from losswise.records import MAX_GRAPHS, Record, graph_id
 
 from . import rewinding, statistics, status
-from .bucketstore import Place
 from .columns import of_record
 from .facts import apply_facts
 from .images import apply_image
 from .live import Change
 from .models import Graph, Session
 from .newpoints import NewPoints
-from .pointstore import Lines
+from .pointstore import Lines, Place
 from .refused import Refused
 from .summaries import Seal
 from .texts import apply_text

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from losswise.records import INT64_MAX, INT64_MIN
@@ -17,21 +16,11 @@ from . import buckets
 from .buckets import BUCKET, FACTOR
 from .database import is_sqlite
 from .models import summaries
-from .pointstore import Lines
+from .pointstore import OF_GRAPH, Place
 
 PAGE = 64
 PAGES_AT_ONCE = 256
 RUNS_AT_ONCE = 100
-
-
-@dataclass(frozen=True)
-class Place:
-    """A graph's summaries: where they are in the database, and the names of its lines."""
-
-    connection: Connection
-    session_key: int
-    graph: int
-    lines: Lines
 
 
 Made = dict[int, np.ndarray]
@@ -44,16 +33,10 @@ def read(place: Place, level: int, first: int, last: int) -> Made:
         return {}
     rows = place.connection.execute(
         text(
-            "SELECT name, buckets FROM summaries WHERE session_key = :session_key AND graph = :graph "
-            "AND level = :level AND page BETWEEN :first AND :last ORDER BY page"
+            f"SELECT name, buckets FROM summaries WHERE {OF_GRAPH} AND level = :level "
+            "AND page BETWEEN :first AND :last ORDER BY page"
         ),
-        {
-            "session_key": place.session_key,
-            "graph": place.graph,
-            "level": level,
-            "first": first // PAGE,
-            "last": last // PAGE,
-        },
+        {**place.key, "level": level, "first": first // PAGE, "last": last // PAGE},
     ).all()
     return _within(rows, first, last)
 
@@ -86,10 +69,10 @@ def fill(place: Place, level: int, below: int, first: int, last: int) -> None:
     while True:
         rows = place.connection.execute(
             text(
-                "SELECT page, name, buckets FROM summaries WHERE session_key = :session_key AND graph = :graph "
-                f"AND level = :level AND {where} ORDER BY page, name LIMIT :most"
+                f"SELECT page, name, buckets FROM summaries WHERE {OF_GRAPH} AND level = :level AND {where} "
+                "ORDER BY page, name LIMIT :most"
             ),
-            {"session_key": place.session_key, "graph": place.graph, **bound},
+            {**place.key, **bound},
         ).all()
         made = _within(((name, packed) for _, name, packed in rows), lowest, highest)
         merge(place, level, {name: buckets.at_level(part) for name, part in made.items()})
@@ -106,11 +89,8 @@ def cut(place: Place, level: int, first: int, last: int) -> None:
     for key, part in _at_pages(read(place, level, last + 1, end * PAGE + PAGE - 1)).items():
         stays[key] = np.concatenate((stays[key], part)) if key in stays else part
     place.connection.execute(
-        text(
-            "DELETE FROM summaries WHERE session_key = :session_key AND graph = :graph AND level = :level "
-            "AND page BETWEEN :start AND :end"
-        ),
-        {"session_key": place.session_key, "graph": place.graph, "level": level, "start": start, "end": end},
+        text(f"DELETE FROM summaries WHERE {OF_GRAPH} AND level = :level AND page BETWEEN :start AND :end"),
+        {**place.key, "level": level, "start": start, "end": end},
     )
     _store(place, level, stays)
 
@@ -172,7 +152,7 @@ def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
 def _store(place: Place, level: int, pages: Mapping[tuple[int, int], np.ndarray]) -> None:
     if not pages:
         return
-    same = {"session_key": place.session_key, "graph": place.graph, "level": level}
+    same = {**place.key, "level": level}
     rows = [{**same, "page": page, "name": name, "buckets": part.tobytes()} for (page, name), part in pages.items()]
     insert = sqlite.insert if is_sqlite(place.connection) else postgresql.insert
     statement = insert(summaries)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select, update
 
-from . import pointstore, summaries
-from .bucketstore import Place
+from . import summaries
 from .models import Session
+from .pointstore import place_of
 from .summaries import LOOSE_MOST, Seal
 
 
@@ -19,7 +19,6 @@ def seal_old_points(connection: Connection) -> None:
         if not due:
             continue
         for number, known in due.items():
-            lines = pointstore.lines_of(connection, key, int(number))
-            sealed = summaries.seal(Place(connection, key, int(number), lines), known)
+            sealed = summaries.seal(place_of(connection, key, int(number)), known)
             seals = {**seals, number: sealed.dump()}
         connection.execute(update(Session).where(Session.key == key).values(seals=seals))

@@ -9,10 +9,9 @@ from sqlalchemy import Connection, update
 from losswise.records import MAX_NAMES
 
 from . import pointstore, summaries
-from .bucketstore import Place
 from .columns import Columns
 from .models import Graph
-from .pointstore import Lines, Points
+from .pointstore import Lines, Place, Points
 from .refused import Refused
 from .summaries import Seal
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -143,18 +144,35 @@ class Lines(NamedTuple):
     forms: list[list[int]]
 
 
-def lines_of(connection: Connection, session_key: int, graph: int) -> Lines:
-    """The names and forms of a graph."""
-    return lines_of_graphs(connection, [(session_key, graph)])[session_key, graph]
+@dataclass(frozen=True)
+class Place:
+    """Where a graph's points and summaries are: the session's key, the graph's number, its names and forms."""
+
+    connection: Connection
+    session_key: int
+    graph: int
+    lines: Lines
+
+    @property
+    def key(self) -> dict[str, int]:
+        """What OF_GRAPH compares with."""
+        return {"session_key": self.session_key, "graph": self.graph}
 
 
-def lines_of_graphs(connection: Connection, graphs: list[tuple[int, int]]) -> dict[tuple[int, int], Lines]:
-    """The names and forms of graphs by (session key, number); empty ones of a graph that is not there."""
+OF_GRAPH = "session_key = :session_key AND graph = :graph"
+
+
+def place_of(connection: Connection, session_key: int, graph: int) -> Place:
+    return places_of(connection, [(session_key, graph)])[session_key, graph]
+
+
+def places_of(connection: Connection, graphs: list[tuple[int, int]]) -> dict[tuple[int, int], Place]:
+    """Graphs' places by (session key, number); without names for a graph that is not there."""
     found = dict.fromkeys(graphs, Lines([], []))
     for row in connection.execute(_LINES, {"keys": list({key for key, _ in graphs})}):
         if (row.session_key, row.number) in found:
             found[row.session_key, row.number] = Lines(row.names, row.forms)
-    return found
+    return {(key, number): Place(connection, key, number, lines) for (key, number), lines in found.items()}
 
 
 _LINES = query(Graph.session_key, Graph.number, Graph.names, Graph.forms).where(
@@ -162,11 +180,9 @@ _LINES = query(Graph.session_key, Graph.number, Graph.names, Graph.forms).where(
 )
 
 
-def read(
-    connection: Connection, session_key: int, graph: int, lines: Lines, where: str = "", tail: str = "", **bound: Any
-) -> tuple[np.ndarray, Columns]:
+def read(place: Place, where: str = "", tail: str = "", **bound: Any) -> tuple[np.ndarray, Columns]:
     """(arrival, columns) of a graph's points, by x and by arrival where x is equal."""
-    rows = _select(connection, session_key, graph, where, tail, bound).all()
+    rows = _select(place, where, tail, bound).all()
     if not rows:
         return np.empty(0, dtype=np.int64), Columns(np.empty(0, dtype=np.int64), np.empty(0), {})
     x, arrival, t, forms, packed = zip(*rows, strict=True)
@@ -174,11 +190,11 @@ def read(
     columns: dict[str, np.ndarray] = {}
     for form in np.unique(form_of):
         places = np.flatnonzero(form_of == form)
-        values = np.frombuffer(b"".join([packed[place] for place in places]), dtype=NUMBER).reshape(len(places), -1)
-        for name, column in zip(lines.forms[form], values.T, strict=True):
-            if lines.names[name] not in columns:
-                columns[lines.names[name]] = np.full(len(rows), MISSING)
-            columns[lines.names[name]][places] = column
+        values = np.frombuffer(b"".join([packed[at] for at in places]), dtype=NUMBER).reshape(len(places), -1)
+        for name, column in zip(place.lines.forms[form], values.T, strict=True):
+            if place.lines.names[name] not in columns:
+                columns[place.lines.names[name]] = np.full(len(rows), MISSING)
+            columns[place.lines.names[name]][places] = column
     return np.array(arrival, dtype=np.int64), Columns(np.array(x, dtype=np.int64), np.array(t), columns)
 
 
@@ -186,17 +202,15 @@ def select(
     connection: Connection, session_key: int, graph: int, where: str = "", tail: str = "", **bound: Any
 ) -> Iterator[Row]:
     """A graph's points, by x and by arrival where x is equal."""
-    lines = lines_of(connection, session_key, graph)
-    for x, arrival, t, form, packed in _select(connection, session_key, graph, where, tail, bound):
+    place = place_of(connection, session_key, graph)
+    names, forms = place.lines
+    for x, arrival, t, form, packed in _select(place, where, tail, bound):
         values = np.frombuffer(packed, dtype=NUMBER)
         kept = has_value(values)
-        names = (lines.names[name] for name, is_there in zip(lines.forms[form], kept, strict=True) if is_there)
-        yield Row(x, arrival, t, dict(zip(names, json_values(values[kept]), strict=True)))
+        found = (names[name] for name, is_there in zip(forms[form], kept, strict=True) if is_there)
+        yield Row(x, arrival, t, dict(zip(found, json_values(values[kept]), strict=True)))
 
 
-def _select(connection: Connection, session_key: int, graph: int, where: str, tail: str, bound: dict[str, Any]) -> Any:
-    words = (
-        "SELECT x, arrival, t, form, y FROM points WHERE session_key = :session_key AND graph = :graph "
-        f"{where} ORDER BY x, arrival {tail}"
-    )
-    return connection.execute(text(words), {"session_key": session_key, "graph": graph, **bound})
+def _select(place: Place, where: str, tail: str, bound: dict[str, Any]) -> Any:
+    words = f"SELECT x, arrival, t, form, y FROM points WHERE {OF_GRAPH} {where} ORDER BY x, arrival {tail}"
+    return place.connection.execute(text(words), {**place.key, **bound})

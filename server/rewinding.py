@@ -9,13 +9,10 @@ from sqlalchemy import text
 from losswise.records import INT64_MAX, INT64_MIN
 
 from . import bucketstore, statistics, summaries
-from .bucketstore import Place
 from .columns import Columns, has_value, json_values
+from .pointstore import OF_GRAPH, Place
 from .statistics import Stat
 from .summaries import Seal
-
-_OF_GRAPH = "session_key = :session_key AND graph = :graph"
-
 
 REMEMBERED = 1_000
 """Rewinds that a session keeps, the newest: each new point of another writer is compared with all of them."""
@@ -46,8 +43,8 @@ def take_back(place: Place, seal: Seal, stats: dict[str, Stat], after: int, unti
 
     seal, stats: what they are now.
     """
-    bound = {"session_key": place.session_key, "graph": place.graph, "after": after, "until": until}
-    of_them = f"FROM points WHERE {_OF_GRAPH} AND x > :after AND t <= :until"
+    bound = {**place.key, "after": after, "until": until}
+    of_them = f"FROM points WHERE {OF_GRAPH} AND x > :after AND t <= :until"
     lowest, highest = place.connection.execute(text(f"SELECT min(x), max(x) {of_them}"), bound).one()
     if lowest is None:
         return None
@@ -59,9 +56,9 @@ def take_back(place: Place, seal: Seal, stats: dict[str, Stat], after: int, unti
 
 def _seal_of_the_rest(place: Place, seal: Seal) -> Seal:
     """The frontier goes back to the last point that is left."""
-    bound = {"session_key": place.session_key, "graph": place.graph, "behind": seal.behind()}
-    asked = f"""SELECT (SELECT max(x) FROM points WHERE {_OF_GRAPH}),
-                       (SELECT count(*) FROM points WHERE {_OF_GRAPH} AND x >= :behind)"""
+    bound = {**place.key, "behind": seal.behind()}
+    asked = f"""SELECT (SELECT max(x) FROM points WHERE {OF_GRAPH}),
+                       (SELECT count(*) FROM points WHERE {OF_GRAPH} AND x >= :behind)"""
     greatest, loose = place.connection.execute(text(asked), bound).one()
     if greatest is None or seal.frontier is None:
         return Seal(loose=loose)

@@ -5,45 +5,37 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from losswise.records import INT64_MAX
 
 from . import buckets, bucketstore, pointstore
 from .buckets import FACTOR
-from .bucketstore import Place
 from .columns import Columns, has_value, json_values
-from .pointstore import Lines
+from .pointstore import OF_GRAPH, Place
 from .summaries import Seal
 
 EXACT_PER_PIXEL = 2
 MIN_WIDTH, MAX_WIDTH = 10, 10_000
 
 
-class Graph(NamedTuple):
-    """Where a graph's points are: its session's key, its number, its names and forms, and what is sealed."""
-
-    session_key: int
-    number: int
-    lines: Lines
-    seal: Seal
-
-
-def series(connection: Connection, graph: Graph, x0: int | None, x1: int | None, width: int) -> dict[str, Any]:
+def series(place: Place, seal: Seal, x0: int | None, x1: int | None, width: int) -> dict[str, Any]:
     """The series of a graph between x0 and x1 (inclusive; None: to its end) for a chart of `width` pixels.
+
+    `seal` tells what of the graph is summarised.
 
     Returns {"exact": True, "series": {name: {"x", "t", "y"}}} with every point where there are at most two a
     pixel, else {"exact": False, "series": {name: {"x", "t", "min", "max", "mean", "nan", "inf"}}} with between
     width / 2 and width buckets where the data has them; x and t are those of a bucket's first point.
     """
-    window = _window(connection, graph, x0, x1, EXACT_PER_PIXEL * width)
+    window = _window(place, x0, x1, EXACT_PER_PIXEL * width)
     if window is None:
         return {"exact": True, "series": {}}
     if window.few:
-        points = _points(connection, graph, window.first, window.last)
+        points = _points(place, window.first, window.last)
         return {"exact": True, "series": exact(points)}
-    pieces = _pieces(connection, graph, window, width)
-    joined = {graph.lines.names[name]: _join(parts, window, width) for name, parts in sorted(pieces.items())}
+    pieces = _pieces(place, seal, window, width)
+    joined = {place.lines.names[name]: _join(parts, window, width) for name, parts in sorted(pieces.items())}
     return {"exact": False, "series": {name: _summary(made) for name, made in joined.items()}}
 
 
@@ -57,10 +49,10 @@ class _Window(NamedTuple):
     few: bool
 
 
-def _window(connection: Connection, graph: Graph, x0: int | None, x1: int | None, most: int) -> _Window | None:
+def _window(place: Place, x0: int | None, x1: int | None, most: int) -> _Window | None:
     """None if the window has no points."""
-    conditions = within = "session_key = :session_key AND graph = :graph"
-    bound: dict[str, Any] = {"session_key": graph.session_key, "graph": graph.number, "most": most + 1}
+    within = OF_GRAPH
+    bound: dict[str, Any] = {**place.key, "most": most + 1}
     if x0 is not None:
         within, bound["x0"] = within + " AND x >= :x0", x0
     if x1 is not None:
@@ -69,16 +61,15 @@ def _window(connection: Connection, graph: Graph, x0: int | None, x1: int | None
     first_of, last_of = "ORDER BY x LIMIT 1", "ORDER BY x DESC LIMIT 1"
     ends = f"""SELECT (SELECT x FROM points WHERE {within} {first_of}),
                       (SELECT x FROM points WHERE {within} {last_of}),
-                      (SELECT x FROM points WHERE {conditions} {first_of}),
-                      (SELECT x FROM points WHERE {conditions} {last_of}),
+                      (SELECT x FROM points WHERE {OF_GRAPH} {first_of}),
+                      (SELECT x FROM points WHERE {OF_GRAPH} {last_of}),
                       (SELECT count(*) FROM (SELECT 1 FROM points WHERE {within} ORDER BY x LIMIT :most) AS few)"""
-    first, last, least, greatest, count = connection.execute(text(ends), bound).one()
+    first, last, least, greatest, count = place.connection.execute(text(ends), bound).one()
     return None if first is None else _Window(first, last, first > least, last < greatest, count <= most)
 
 
-def _points(connection: Connection, graph: Graph, x0: int, x1: int) -> Columns:
-    where = "AND x BETWEEN :x0 AND :x1"
-    _, points = pointstore.read(connection, graph.session_key, graph.number, graph.lines, where, x0=x0, x1=x1)
+def _points(place: Place, x0: int, x1: int) -> Columns:
+    _, points = pointstore.read(place, "AND x BETWEEN :x0 AND :x1", x0=x0, x1=x1)
     return points
 
 
@@ -86,25 +77,24 @@ Pieces = dict[int, list[np.ndarray]]
 """{place of the name: arrays of buckets, whatever their level}"""
 
 
-def _pieces(connection: Connection, graph: Graph, window: _Window, width: int) -> Pieces:
+def _pieces(place: Place, seal: Seal, window: _Window, width: int) -> Pieces:
     """Buckets that together hold every point of the window, each at most two pixels wide: of the coarsest level that is
     fine enough, at the window's edges ever finer ones, at last points; and what is not sealed, which are few."""
     pieces: Pieces = {}
-    first, last, frontier = window.first, window.last, graph.seal.frontier
-    levels = [level for level in graph.seal.levels if FACTOR**level * width <= 2 * (last - first + 1) or level == 0]
+    first, last, frontier = window.first, window.last, seal.frontier
+    levels = [level for level in seal.levels if FACTOR**level * width <= 2 * (last - first + 1) or level == 0]
     if frontier is None or frontier < first or not levels:
-        _add_points(pieces, graph, _points(connection, graph, first, last))
+        _add_points(pieces, place, _points(place, first, last))
         return pieces
     if frontier < last:
-        _add_points(pieces, graph, _points(connection, graph, frontier + 1, last))
-    place = Place(connection, graph.session_key, graph.number, graph.lines)
+        _add_points(pieces, place, _points(place, frontier + 1, last))
     # a bucket at the frontier holds nothing behind it
-    _add_sealed(pieces, place, graph, (first, min(frontier, last)), (window.before, last < frontier), levels)
+    _add_sealed(pieces, place, (first, min(frontier, last)), (window.before, last < frontier), levels)
     return pieces
 
 
 def _add_sealed(
-    pieces: Pieces, place: Place, graph: Graph, ends: tuple[int, int], cuts: tuple[bool, bool], levels: list[int]
+    pieces: Pieces, place: Place, ends: tuple[int, int], cuts: tuple[bool, bool], levels: list[int]
 ) -> None:
     """Add the sealed points from one end to the other; `cuts` tells where there are points beyond an end."""
     first, last = ends
@@ -115,30 +105,30 @@ def _add_sealed(
         end = (last + 1) // size * size - 1 if cuts[1] else last
         if start > end:
             break
-        _add_span(pieces, place, graph, first, start - 1, below)
-        _add_span(pieces, place, graph, end + 1, last, below)
+        _add_span(pieces, place, first, start - 1, below)
+        _add_span(pieces, place, end + 1, last, below)
         first, last, below = start, end, level
-    _add_span(pieces, place, graph, first, last, below)
+    _add_span(pieces, place, first, last, below)
 
 
-def _add_span(pieces: Pieces, place: Place, graph: Graph, first: int, last: int, level: int | None) -> None:
+def _add_span(pieces: Pieces, place: Place, first: int, last: int, level: int | None) -> None:
     """Add the level's buckets (without one: the points) from x = first to last."""
     if first > last:
         return
     if level is None:
-        _add_points(pieces, graph, _points(place.connection, graph, first, last))
+        _add_points(pieces, place, _points(place, first, last))
         return
     size = FACTOR**level
     for name, made in bucketstore.read(place, level, first // size, last // size).items():
         pieces.setdefault(name, []).append(made)
 
 
-def _add_points(pieces: Pieces, graph: Graph, points: Columns) -> None:
-    for place, name in enumerate(graph.lines.names):
+def _add_points(pieces: Pieces, place: Place, points: Columns) -> None:
+    for number, name in enumerate(place.lines.names):
         column = points.y.get(name)
         if column is not None and (there := has_value(column)).any():
             made = buckets.of_points(points.x[there], points.t[there], column[there])
-            pieces.setdefault(place, []).append(made)
+            pieces.setdefault(number, []).append(made)
 
 
 def _join(parts: list[np.ndarray], window: _Window, width: int) -> np.ndarray:

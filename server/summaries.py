@@ -19,9 +19,9 @@ from losswise.records import INT64_MAX, INT64_MIN
 
 from . import buckets, bucketstore, pointstore
 from .buckets import EMPTY, FACTOR
-from .bucketstore import Made, Place
+from .bucketstore import Made
 from .columns import Columns, has_value
-from .pointstore import Lines
+from .pointstore import Lines, Place
 
 LOOSE_MOST = 256
 DENSE = 64
@@ -180,9 +180,7 @@ def stored(place: Place, first: int, last: int) -> Iterator[Columns]:
     where = "AND x BETWEEN :first AND :last"
     bound = {"first": max(first, INT64_MIN), "last": min(last, INT64_MAX), "most": POINTS_AT_ONCE}
     while bound["first"] <= bound["last"]:
-        arrival, points = pointstore.read(
-            place.connection, place.session_key, place.graph, place.lines, where, "LIMIT :most", **bound
-        )
+        arrival, points = pointstore.read(place, where, "LIMIT :most", **bound)
         if len(arrival):
             yield points
         if len(arrival) < POINTS_AT_ONCE:

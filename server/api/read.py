@@ -79,10 +79,10 @@ def graph_points(graph_id: str) -> Response:
         bound["x"], bound["arrival"] = _read_cursor(request.args["cursor"])
     db.session.rollback()
     with reading(in_order=True) as connection:
-        lines = pointstore.lines_of(connection, key, number)
-        limit = min(limit, max(1, VALUES_MOST // max(1, len(lines.names))))
+        place = pointstore.place_of(connection, key, number)
+        limit = min(limit, max(1, VALUES_MOST // max(1, len(place.lines.names))))
         bound["most"] = limit + 1
-        arrival, found = pointstore.read(connection, key, number, lines, where, "LIMIT :most", **bound)
+        arrival, found = pointstore.read(place, where, "LIMIT :most", **bound)
     more = len(arrival) > limit
     cursor = _write_cursor(int(found.x[limit - 1]), int(arrival[limit - 1])) if more else None
     return json_response({"series": series.exact(found.where(slice(limit))), "next": cursor})
@@ -104,19 +104,19 @@ def chart_series() -> Response:
         tag = _finished_tag(list(sessions.values()))
         if tag is not None and request.if_none_match.contains_weak(tag):
             return _tagged(Response(status=304), tag)
-        lines = pointstore.lines_of_graphs(connection, [(key, number) for _, key, number in graphs])
-        width = _width_within_bounds(width, sum(len(each.names) for each in lines.values()))
+        places = pointstore.places_of(connection, [(key, number) for _, key, number in graphs])
+        width = _width_within_bounds(width, sum(len(place.lines.names) for place in places.values()))
         result = {}
         for graph_id, key, number in graphs:
             if key not in sessions:
                 continue
             state = sessions[key]
-            graph = series.Graph(key, number, lines[key, number], Seal.load(state.seals.get(str(number))))
+            seal = Seal.load(state.seals.get(str(number)))
             result[graph_id] = {
                 "session": state.id,
                 "version": state.version,
                 "arrivals": state.arrivals,
-                **series.series(connection, graph, x0, x1, width),
+                **series.series(places[key, number], seal, x0, x1, width),
             }
     return _tagged(json_response({"graphs": result}), tag)
 

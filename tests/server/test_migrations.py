@@ -43,14 +43,14 @@ def test_points_of_the_first_form_stay(database: str, tmp_path: Path, request: p
     upgrade_schema(app)
     with application(tmp_path, url), reading() as connection:
         row = connection.execute(select(Session.__table__)).one()
-        lines = pointstore.lines_of(connection, row.key, 1)
+        place = pointstore.place_of(connection, row.key, 1)
         stored = [(point.x, point.y) for point in pointstore.select(connection, row.key, 1)]
         assert stored == sorted(POINTS, key=lambda point: point[0])
-        shown = series.series(connection, series.Graph(row.key, 1, lines, Seal.load(row.seals["1"])), None, None, 20)
+        shown = series.series(place, Seal.load(row.seals["1"]), None, None, 20)
         assert not shown["exact"]
         seal = Seal.load(row.seals["1"])
         assert (seal.frontier, seal.loose) == (419, 0)
-        assert bucketstore.whole(bucketstore.Place(connection, row.key, 1, lines), seal.top)[0]["count"] == 400
+        assert bucketstore.whole(place, seal.top)[0]["count"] == 400
         assert max(value for value in shown["series"]["loss"]["max"] if value) == max(x / 3 for x in range(400))
         assert sum(shown["series"]["accuracy"]["nan"]) == 1
 
@@ -72,8 +72,8 @@ def test_they_are_sealed_with_the_next(database: str, tmp_path: Path, request: p
             row = connection.execute(select(Session.__table__)).one()
             seal = Seal.load(row.seals["1"])
             assert (seal.frontier, seal.loose) == (300, 0)
-            lines = pointstore.lines_of(connection, row.key, 1)
-            shown = series.series(connection, series.Graph(row.key, 1, lines, seal), None, None, 10)
+            place = pointstore.place_of(connection, row.key, 1)
+            shown = series.series(place, seal, None, None, 10)
             assert max(shown["series"]["a"]["max"]) == 2.0
             assert min(shown["series"]["a"]["min"]) == min(math.sin(x) for x in xs)
 

@@ -15,8 +15,9 @@ from losswise_server import buckets, bucketstore, pointstore, series, statistics
 from losswise_server.columns import column_of
 from losswise_server.database import reading
 from losswise_server.models import Session
+from losswise_server.pointstore import Place
 from losswise_server.summaries import Seal
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from losswise import records
 from tests.conftest import DATABASES, database_url
@@ -152,23 +153,21 @@ def check_group(bucket: Any, t: np.ndarray, y: np.ndarray, x: np.ndarray) -> Non
         assert math.isclose(bucket["total"], total, rel_tol=1e-9, abs_tol=1e-9 * np.abs(finite).sum())
 
 
-def check_levels(connection: Connection, row: Any, lines: pointstore.Lines) -> None:
+def check_levels(place: Place, seal: Seal) -> None:
     """Every level holds every sealed point, and nothing else."""
-    seal = Seal.load(row.seals.get("1"))
-    arrival, stored = pointstore.read(connection, row.key, 1, lines)
+    arrival, stored = pointstore.read(place)
     sealed = stored.x < seal.behind()
     assert (~sealed).sum() == seal.loose
-    graph = bucketstore.Place(connection, row.key, 1, lines)
     for level in range(16):
-        found = bucketstore.read(graph, level, -(2**63), INT64_MAX)
+        found = bucketstore.read(place, level, -(2**63), INT64_MAX)
         if level not in seal.levels:
             assert not found
             continue
-        for place, name in enumerate(lines.names):
+        for number, name in enumerate(place.lines.names):
             column = stored.y.get(name, column_of([None] * len(arrival)))
             there = sealed & (column.view(np.uint64) != column_of([None]).view(np.uint64)[0])
             x, t, y = stored.x[there], stored.t[there], column[there]
-            made = found.get(place, buckets.EMPTY)
+            made = found.get(number, buckets.EMPTY)
             groups = x // buckets.FACTOR**level
             assert made["number"].tolist() == np.unique(groups).tolist()
             for bucket in made:
@@ -200,9 +199,9 @@ def check_statistics(row: Any, model: Model) -> None:
             assert stat["nan_x"] in x[~np.isfinite(y)]
 
 
-def check_series(connection: Connection, graph: series.Graph, model: Model, x0: int | None, x1: int | None) -> None:
+def check_series(place: Place, seal: Seal, model: Model, x0: int | None, x1: int | None) -> None:
     width = 10
-    found = series.series(connection, graph, x0, x1, width)
+    found = series.series(place, seal, x0, x1, width)
     low = -(2**63) if x0 is None else x0
     high = INT64_MAX if x1 is None else x1
     inside = [point for point in model.points if low <= point.x <= high]
@@ -257,17 +256,16 @@ def check_history(history: list[Batch | Rewind], windows: list[tuple[int, int]])
             model.apply(step)
         with reading() as connection:
             row = connection.execute(select(Session.__table__).where(Session.id == run.session)).one()
-            lines = pointstore.lines_of(connection, row.key, 1)
+            place, seal = pointstore.place_of(connection, row.key, 1), Seal.load(row.seals.get("1"))
             assert row.points == len(model.points)
-            check_levels(connection, row, lines)
+            check_levels(place, seal)
             check_statistics(row, model)
-            shown = series.Graph(row.key, 1, lines, Seal.load(row.seals.get("1")))
-            check_series(connection, shown, model, None, None)
+            check_series(place, seal, model, None, None)
             known = sorted({point.x for point in model.points}) or [0]
-            for place, length in windows:
-                start = known[place % len(known)]
-                check_series(connection, shown, model, start, min(start + length, INT64_MAX))
-                check_series(connection, shown, model, None, start)
+            for at, length in windows:
+                start = known[at % len(known)]
+                check_series(place, seal, model, start, min(start + length, INT64_MAX))
+                check_series(place, seal, model, None, start)
 
 
 def any_history(examples: int) -> Callable[[Any], Any]:

@@ -35,7 +35,7 @@ const FIXED = [
     sort: 'elapsed',
     down: true,
     right: true,
-    width: 84,
+    width: 98,
     ticks: true,
     ...textCell((s) => duration(elapsedOf(s))),
   },
