@@ -16,10 +16,15 @@ import requests
 from flask.testing import FlaskClient
 from losswise_server import series
 from losswise_server.api import read
+from losswise_server.database import reading
+from losswise_server.models import Session
+from losswise_server.pointstore import OF_GRAPH
+from sqlalchemy import select, text
 
 from losswise import records
 from tests.support.application import DirectWriting, application
 from tests.support.batches import Writing
+from tests.support.postgres import Postgres
 from tests.support.server import Server
 
 
@@ -251,3 +256,19 @@ def test_another_release_does_not_say_that_nothing_has_changed(
     assert reader.get("/series", tag, graph=reader.graph).status_code == 304
     monkeypatch.setattr(read, "__version__", "another")
     assert reader.get("/series", tag, graph=reader.graph).status_code == 200
+
+
+def test_only_as_many_rows_are_read_as_a_chart_needs(tmp_path: Path, postgres: Postgres) -> None:
+    """PostgreSQL knows nothing yet of a graph that has just come, and would sort all of its points."""
+    with application(tmp_path, postgres.new_database()):
+        run = DirectWriting()
+        graph = run.graph()
+        xs = list(range(100_000))
+        run.send(records.points_record(graph, xs, [1.0] * len(xs), {"a": [0.5] * len(xs)}))
+        with reading(in_order=True) as connection:
+            key = connection.execute(select(Session.key)).scalar_one()
+            words = f"SELECT x FROM points WHERE {OF_GRAPH} ORDER BY x LIMIT 2001"
+            plan = connection.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {words}"), {"session_key": key, "graph": 1})
+            [limit] = plan.scalar_one()[0]["Plan"]["Plans"]
+    assert limit["Node Type"] in ("Index Scan", "Index Only Scan")
+    assert limit["Actual Rows"] == 2001
