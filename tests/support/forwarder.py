@@ -8,9 +8,11 @@ import struct
 import threading
 from urllib.parse import unquote
 
+from tests.support.forwarding import Forwarding, connected, in_thread
 
-class Forwarder:
-    """Listens on a port of its own and forwards to the server's.
+
+class Forwarder(Forwarding):
+    """Forwards to the server's port.
 
     Attributes:
         asked: the addresses of all streams that were asked for, in order.
@@ -27,18 +29,10 @@ class Forwarder:
         self._streams: dict[socket.socket, str] = {}
         self._to_cut: set[socket.socket] = set()
         self._open: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port: int = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def __enter__(self) -> Forwarder:
-        return self
+        super().__init__()
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        super().__exit__()
         with self._lock:
             left = list(self._open)
         for connection in left:
@@ -55,24 +49,16 @@ class Forwarder:
         with self._lock:
             self._to_cut |= set(self._streams)
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            try:
-                server = socket.create_connection(("127.0.0.1", self._server_port), timeout=10)
-            except OSError:
-                client.close()
-                continue
-            server.settimeout(None)
-            for connection in (client, server):
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._lock:
-                self._open |= {client, server}
-            threading.Thread(target=self._up, args=(client, server), daemon=True).start()
-            threading.Thread(target=self._down, args=(client, server), daemon=True).start()
+    def connect(self) -> socket.socket | None:
+        return connected(self._server_port)
+
+    def forward(self, client: socket.socket, server: socket.socket) -> None:
+        for connection in (client, server):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self._lock:
+            self._open |= {client, server}
+        in_thread(self._up, client, server)
+        in_thread(self._down, client, server)
 
     def _up(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
