@@ -12,7 +12,7 @@ from tests.support.quiet import end_sessions
 from tests.support.server import Server
 
 DATABASES = ("sqlite", "postgresql")
-ABOVE_THE_SERVER = ("browser", "examples", "integrations")
+ABOVE_THE_SERVER = ("browser", "client", "examples", "integrations")
 """Folders of tests that see the database through the server only, whose own tests run on both."""
 
 
