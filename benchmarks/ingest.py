@@ -173,20 +173,20 @@ def _run() -> tuple[Any, Any]:
 def _bodies(points: int, copy: bool) -> list[Any]:
     """The rows as the database takes them, 5,000 each."""
     import numpy as np
-    from losswise_server import pointstore
+    from losswise_server.points import store
 
     x = np.arange(points, dtype=np.int64)
     values = 0.5 * 0.999999**x
-    made = pointstore.Points(1, 0, 0, x, 1.7e9 + x / 1e4, [values, values * 1.1])
+    made = store.Points(1, 0, 0, x, 1.7e9 + x / 1e4, [values, values * 1.1])
     parts = [slice(start, min(start + COMMIT_EACH, points)) for start in range(0, points, COMMIT_EACH)]
     if copy:
-        return [pointstore.copy_body([pointstore.copy_rows(NOBODY, made, part)]) for part in parts]
-    return [pointstore.sqlite_rows(NOBODY, made, part) for part in parts]
+        return [store.copy_body([store.copy_rows(NOBODY, made, part)]) for part in parts]
+    return [store.sqlite_rows(NOBODY, made, part) for part in parts]
 
 
 def _copy(url: str, bodies: list[bytes]) -> float:
     import psycopg2
-    from losswise_server.pointstore import COPY
+    from losswise_server.points.store import COPY
 
     connection = psycopg2.connect(url)
     try:
@@ -224,7 +224,7 @@ def _postgres_bytes(url: str) -> int:
 
 
 def _executemany(path: Path, bodies: list[Any]) -> float:
-    from losswise_server.pointstore import INSERT
+    from losswise_server.points.store import INSERT
 
     connection = sqlite3.connect(path, isolation_level=None, timeout=30)
     try:

@@ -10,11 +10,11 @@ import random
 import time
 from typing import Any
 
-from losswise_server.applying import search_text
-from losswise_server.models import Graph, Session
+from losswise_server.db.models import Graph, Session
+from losswise_server.ingest.session_state import search_text
 from sqlalchemy import Connection, insert, select, text
 
-from losswise import records
+from losswise.protocol import records
 from tests.support.batches import Writing
 from tests.support.server import Server
 from tests.support.tables import adding

@@ -73,9 +73,9 @@ _kept: list[Any] = []
 
 def load(folder: str, url: str | None, sealed: bool, sessions: int, batches: int, points: int) -> Result:
     """Apply batches of so many points to new sessions in turn."""
-    from losswise_server import summaries
+    from losswise_server.points import summaries
 
-    from losswise import records
+    from losswise.protocol import records
     from tests.support.application import DirectWriting, application
 
     if not _kept:

@@ -3,47 +3,15 @@
 from __future__ import annotations
 
 import operator
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from losswise.guard import guarded
 from losswise.naming import Placement
-from losswise.numeric import to_x
-from losswise.plain import name as plain_name
-from losswise.plain import text as plain_text
-from losswise.records import INT64_MAX, INT64_MIN, KINDS, is_id
-
-
-@guarded("describing an error")
-def described_error(error: BaseException | Mapping[str, Any] | None) -> dict[str, str] | None:
-    """Type, message and traceback. What an error cannot say of itself is left empty."""
-    if error is None:
-        return None
-    if isinstance(error, Mapping):
-        return {plain_name(key): safely(_said, value, "") for key, value in error.items()}
-    if not isinstance(error, BaseException):
-        return {"type": "", "message": safely(_said, error, ""), "traceback": ""}
-    return {
-        "type": type(error).__name__,
-        "message": safely(_said, error, ""),
-        "traceback": safely(_trace, error, ""),
-    }
-
-
-def _said(value: Any) -> str:
-    return plain_text(str(value))
-
-
-def _trace(error: BaseException) -> str:
-    return plain_text("".join(traceback.format_exception(type(error), error, error.__traceback__)))
-
-
-def safely(convert: Callable[[Any], str], value: Any, otherwise: str) -> str:
-    try:
-        return convert(value)
-    except Exception:
-        return otherwise
+from losswise.protocol.limits import INT64_MAX, INT64_MIN, KINDS
+from losswise.protocol.records import is_id
+from losswise.values.jsonable import name as plain_name
+from losswise.values.jsonable import text as plain_text
+from losswise.values.scalars import to_x
 
 
 def check_texts(**texts: Any) -> None:

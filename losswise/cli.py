@@ -11,8 +11,8 @@ from importlib import import_module
 from losswise import __version__
 
 _ELSEWHERE = {
-    "server": ("losswise_server.command", "run the server and its dashboard", "server"),
-    "server-admin": ("losswise_server.admin", "look after a server's people, keys and data", "server"),
+    "server": ("losswise_server.cli.serve", "run the server and its dashboard", "server"),
+    "server-admin": ("losswise_server.cli.admin", "look after a server's people, keys and data", "server"),
     "demo": ("losswise.demo", "train a small model and watch it", "demo"),
 }
 
@@ -61,9 +61,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _login(arguments: argparse.Namespace) -> int:
     """Ask for the key, check it with the server, and store it."""
-    from losswise.login import store_login
+    from losswise.delivery.client import Wire
     from losswise.settings import check_base_url
-    from losswise.wire import Wire
+    from losswise.util.credentials import store_login
 
     try:
         address = check_base_url(arguments.url if "://" in arguments.url else f"http://{arguments.url}")
@@ -88,7 +88,7 @@ def _login(arguments: argparse.Namespace) -> int:
 
 def _no_server(address: str, problem: str) -> str:
     """What may be wrong with the address, in words that say what to try."""
-    from losswise.wire import NO_HTTPS
+    from losswise.delivery.network_errors import NO_HTTPS
 
     root = re.match(r"https?://[^/]+", address)
     if problem == NO_HTTPS:
@@ -109,13 +109,13 @@ def _ask_for_key(address: str) -> str:
 
 
 def _sync(arguments: argparse.Namespace) -> int:
-    from losswise.sync import sync
+    from losswise.commands.sync import sync
 
     return sync(arguments.folder)
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from losswise.unsent import status
+    from losswise.commands.status import status
 
     return status(arguments.folder)
 

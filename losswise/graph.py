@@ -8,24 +8,20 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
-from losswise.arguments import safely
-from losswise.buffers import HEAD, MAX_TAKEN, Columns, Points, merge
-from losswise.guard import guarded
-from losswise.messages import say_once
-from losswise.numeric import is_slow, keep, to_float, to_x
-from losswise.plain import name as plain_name
-from losswise.records import KINDS, Record, graph_id, graph_record
-from losswise.single import Single
+from losswise.protocol.limits import KINDS
+from losswise.protocol.records import Record, graph_id, graph_record
+from losswise.recording.point_buffer import HEAD, MAX_COLUMNS, MAX_TAKEN, PLAIN, Columns, Points, merge
+from losswise.util.guard import guarded
+from losswise.util.messages import say_once
+from losswise.util.uncopyable import Single
+from losswise.values.errors import safely
+from losswise.values.jsonable import name as plain_name
+from losswise.values.scalars import is_slow, keep, to_float, to_x
 
 if TYPE_CHECKING:
-    from losswise.outbox import Outbox
-
-MAX_COLUMNS = 200
-"""Sets of names that get a buffer of their own; what is beyond goes by the side way."""
+    from losswise.recording.recorder import Outbox
 
 _now = time.time
-PLAIN = (float, int)
-"""Numbers that cannot change and are at hand; NumPy's float64 and bool are among them."""
 
 
 class _Entry:

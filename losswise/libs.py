@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 __all__ = ["LosswiseKerasCallback"]
 
 if TYPE_CHECKING:
-    from losswise.integrations.keras import LosswiseKerasCallback
+    from losswise.integrations.keras.callback import LosswiseKerasCallback
 
 
 def __getattr__(name: str) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from losswise.guard import guarded
-from losswise.plain import snapshot
-from losswise.records import Record, session_record
+from losswise.protocol.records import Record, session_record
+from losswise.util.guard import guarded
+from losswise.values.jsonable import snapshot
 
 
 class Params(dict[str, Any]):

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any
 
-from losswise import ends, facts, notebook, settings
 from losswise import graph as graphs_of
+from losswise import settings, start_message
 from losswise.arguments import (
     check_params,
     check_texts,
@@ -19,24 +19,15 @@ from losswise.arguments import (
     checked_places,
     checked_rewind,
     checked_tags,
-    described_error,
-    safely,
 )
-from losswise.companions import Companions
-from losswise.folders import journal_folders
-from losswise.guard import guarded
-from losswise.images import ImageSequence
-from losswise.messages import say, say_error, say_once
-from losswise.numeric import to_x
-from losswise.outbox import Outbox
+from losswise.capture import git
+from losswise.capture.collectors import Companions
+from losswise.image_sequence import ImageSequence
+from losswise.lifecycle import fork, open_sessions, outcome
+from losswise.notebook import display
 from losswise.params import Params
-from losswise.placing import Placer
-from losswise.plain import name as plain_name
-from losswise.plain import snapshot
-from losswise.plain import text as plain_text
-from losswise.records import (
-    ENDED,
-    MAX_TEXT,
+from losswise.protocol.limits import ENDED, MAX_TEXT
+from losswise.protocol.records import (
     Record,
     new_id,
     rewind_record,
@@ -45,8 +36,18 @@ from losswise.records import (
     text_record,
     values_record,
 )
-from losswise.scribe import Scribe
-from losswise.single import Single
+from losswise.recording.journal_writer import Scribe
+from losswise.recording.metric_router import Placer
+from losswise.recording.recorder import Outbox
+from losswise.util.guard import guarded
+from losswise.util.messages import say, say_error, say_once
+from losswise.util.paths import journal_folders
+from losswise.util.uncopyable import Single
+from losswise.values.errors import described_error, safely
+from losswise.values.jsonable import name as plain_name
+from losswise.values.jsonable import snapshot
+from losswise.values.jsonable import text as plain_text
+from losswise.values.scalars import to_x
 
 
 class Session(Single):
@@ -58,8 +59,7 @@ class Session(Single):
     such a copy is a session of its own from its first point on, and nothing before.
 
     As a notebook's result it draws its graphs, live. One made at the top level of a cell is ended as complete
-    when a later cell has left no variable that reaches it, as when the cell runs again. An exception in a cell
-    ends none, since the kernel goes on; that ends a `with` block's.
+    when a later cell has left no variable that reaches it. An exception in a cell ends no session.
 
     Args:
         tag: what the session is called; else BUILDKITE_BRANCH, else the git branch, else 'default'.
@@ -106,7 +106,7 @@ class Session(Single):
     status: str = "active"
     _outbox: Outbox | None = None
     _companions: Companions | None = None
-    _left_as: ends.Ending | None = None
+    _left_as: outcome.Ending | None = None
     _is_copy = False
 
     def __init__(
@@ -145,7 +145,7 @@ class Session(Single):
             self._placer = Placer(self.graph, checked_places(graphs))
             self._after_x = checked_rewind(resume, from_x)
             self._project, self._group, self._is_resumed = project, group, resume is not None
-            self.tag = tag if tag is not None or resume else facts.default_tag(track_git)
+            self.tag = tag if tag is not None or resume else git.default_tag(track_git)
             self.id = self.session_id = resume or self.id or new_id()
             self.base_url = target.base_url
             self.url = f"{target.base_url}/s/{self.id}" if settings.mode() != "disabled" else ""
@@ -160,19 +160,19 @@ class Session(Single):
 
     @guarded("starting a session")
     def _begin(self, target: settings.Target, **companions: bool) -> None:
-        mode, self._is_copy = settings.mode(), ends.is_reimport()
+        mode, self._is_copy = settings.mode(), fork.is_reimport()
         if mode == "disabled":
             return
         bound = settings.journal_bound()
         outbox = Outbox(self.id, target, journal_folders(), mode == "online", bound, self._opening)
         self._outbox = self._placer.outbox = outbox
         self._companions = Companions(self, outbox)
-        notebook.attend(self, outbox)
+        display.attend(self, outbox)
         if self._is_copy:  # it begins with its first point
             return
         outbox.attend()
         self._companions.start(**companions)
-        say(notebook.start_line(self, mode, outbox.online))
+        say(start_message.start_line(self, mode, outbox.online))
 
     @property
     def max_iter(self) -> int | None:
@@ -322,7 +322,7 @@ class Session(Single):
         if status not in ENDED:
             say(f"a session ends as {', '.join(ENDED)}, not {status!r}; taken as complete")
             status = "complete"
-        ends.end(self, (status, reason, error), settings.end_timeout() if timeout is None else timeout)
+        open_sessions.end(self, (status, reason, error), settings.end_timeout() if timeout is None else timeout)
 
     def _close(
         self, status: str, reason: str | None, error: Any, begun: float | None = None, most: float = math.inf
@@ -349,20 +349,20 @@ class Session(Single):
     def __exit__(
         self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        status, reason = ends.ending_of(error)
+        status, reason = outcome.ending_of(error)
         self.done(status, reason, error if status == "failed" else None)
 
     # what the outbox asks for, and what is put into it
 
     def _opening(self) -> list[Record]:
         """A writer opens: what its journal begins with."""
-        ends.watch(self)
+        open_sessions.watch(self)
         self.status = "active"
         if self._is_copy:
-            say_once("copy", notebook.copy_line(self))
+            say_once("copy", start_message.copy_line(self))
         if self._companions is not None:
             self._companions.go_on()
-        notebook.went_on(self)
+        display.went_on(self)
         record = session_record(
             project=self._project,
             tag=self.tag,
@@ -385,16 +385,16 @@ class Session(Single):
 
     @guarded("recording")
     def _put(self, record: Record) -> None:
-        if self._outbox is not None and not (self._is_copy and ends.is_reimport()):
+        if self._outbox is not None and not (self._is_copy and fork.is_reimport()):
             self._outbox.put(record)
 
     @guarded("showing a session", default="")
     def _repr_html_(self) -> str:
-        return notebook.session_html(self)
+        return display.session_html(self)
 
     def _ipython_display_(self) -> None:
-        notebook.show(self)
+        display.show(self)
 
     @guarded("showing a session", default="<losswise.Session>")
     def __repr__(self) -> str:
-        return notebook.session_text(self)
+        return display.session_text(self)

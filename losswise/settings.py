@@ -6,9 +6,9 @@ import os
 import re
 from dataclasses import dataclass, field
 
-from losswise.login import load_login
-from losswise.messages import say_once
-from losswise.plain import size_text
+from losswise.util.credentials import load_login
+from losswise.util.messages import say_once
+from losswise.util.units import size_text
 
 DEFAULT_BASE_URL = "http://127.0.0.1:3000"
 MODES = ("online", "offline", "disabled")

@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Flask
 
-from losswise.records import MAX_BATCH_BYTES
+from losswise.protocol.limits import MAX_BATCH_BYTES
 
-from . import errors, security
 from .config import Settings, load_settings
-from .database import engine_options, prepare_engine
+from .db.engine import engine_options, prepare_engine
 from .extensions import db, login_manager, migrate
+from .middleware import errors, security
 
 
 def create_app(settings: Settings | None = None, **config: Any) -> Flask:

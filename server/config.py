@@ -11,9 +11,9 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from losswise.folders import data_folder
+from losswise.util.paths import data_folder
 
-from .database import normalize_url, sqlite_url
+from .db.urls import normalize_url, sqlite_url
 
 
 class CannotStart(Exception):

@@ -12,7 +12,7 @@ from tests.support.quiet import end_sessions
 from tests.support.server import Server
 
 DATABASES = ("sqlite", "postgresql")
-ABOVE_THE_SERVER = ("browser", "client", "examples", "integrations")
+ABOVE_THE_SERVER = {"browser", "client", "examples", "integrations"}
 """Folders of tests that see the database through the server only, whose own tests run on both."""
 
 
@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What is marked `full_on_postgresql`, and what is above the server, takes its turn on SQLite in `make test`, on
     both in `make test-full`."""
     for item in items:
-        is_above = item.path.parent.name in ABOVE_THE_SERVER
+        is_above = bool(ABOVE_THE_SERVER & set(item.path.parts))
         if "postgresql" in item.name and (is_above or item.get_closest_marker("full_on_postgresql")):
             item.add_marker(pytest.mark.full)
 
@@ -46,7 +46,7 @@ def clean_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
-    monkeypatch.setattr("losswise.folders._temporary", lambda: home / "temporary")
+    monkeypatch.setattr("losswise.util.paths._temporary", lambda: home / "temporary")
     return home
 
 

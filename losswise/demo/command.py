@@ -15,9 +15,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from losswise import ends
 from losswise.demo.server import DemoServer, ServerFailed, is_free, read_link, who_is_at
-from losswise.folders import data_folder
+from losswise.lifecycle import open_sessions
+from losswise.util.paths import data_folder
 
 FRAMEWORKS = ("numpy", "keras", "lightning")
 KERAS_BACKENDS = ("torch", "jax", "tensorflow")
@@ -109,7 +109,7 @@ def _run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
         return 0
     except BaseException as error:
         interrupts.wait()
-        ends.end_all(error)  # while the server is there to hear of it
+        open_sessions.end_all(error)  # while the server is there to hear of it
         raise
     finally:
         interrupts.wait()

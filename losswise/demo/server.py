@@ -14,9 +14,9 @@ import threading
 import time
 from pathlib import Path
 
-from losswise.locks import FileLock
-from losswise.login import load_login, store_login
-from losswise.wire import Wire
+from losswise.delivery.client import Wire
+from losswise.util.credentials import load_login, store_login
+from losswise.util.locks import FileLock
 
 STARTING = 60.0
 """Seconds that the server has to start in."""

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from losswise.demo.digits import CLASSES, RUNS, Digits, Pace, Run
-from losswise.integrations.keras import LosswiseKerasCallback
+from losswise.integrations.keras.callback import LosswiseKerasCallback
 
 EPOCHS = 6
 

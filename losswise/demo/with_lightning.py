@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from losswise.demo.digits import CLASSES, RUNS, Digits, Pace, Run
-from losswise.integrations.lightning import LosswiseLogger
+from losswise.integrations.lightning.logger import LosswiseLogger
 
 EPOCHS = 6
 

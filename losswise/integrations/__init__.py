@@ -16,8 +16,8 @@ __all__ = ["LosswiseKerasCallback", "LosswiseLogger"]
 _HOMES = {"LosswiseKerasCallback": "keras", "LosswiseLogger": "lightning"}
 
 if TYPE_CHECKING:
-    from losswise.integrations.keras import LosswiseKerasCallback
-    from losswise.integrations.lightning import LosswiseLogger
+    from losswise.integrations.keras.callback import LosswiseKerasCallback
+    from losswise.integrations.lightning.logger import LosswiseLogger
 
 
 def __getattr__(name: str) -> Any:

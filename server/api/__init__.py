@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from losswise.records import MAX_BATCH_BYTES
+from losswise.protocol.limits import MAX_BATCH_BYTES
 
 
 def init_app(app: Flask) -> None:

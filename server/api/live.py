@@ -7,12 +7,12 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 
-from ..access import readable_projects
+from ..accounts.projects import readable_projects
+from ..exceptions import Refused
 from ..extensions import db
-from ..hub import hub
-from ..refused import Refused
-from ..streams import Subscriber
-from .asking import asked_projects, require_access
+from ..live.hub import hub
+from ..live.subscribers import Subscriber
+from .requests import asked_projects, require_access
 
 bp = Blueprint("live", __name__)
 

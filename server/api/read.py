@@ -13,17 +13,19 @@ from flask import Blueprint, Response, request
 from sqlalchemy import select
 
 from losswise import __version__
-from losswise.records import INT64_MAX, INT64_MIN, is_id, storable_text
+from losswise.protocol.limits import INT64_MAX, INT64_MIN
+from losswise.protocol.records import is_id, storable_text
 
-from .. import pointstore, series, sessionlist
-from ..access import Access
-from ..database import reading
+from ..accounts.permissions import Access
+from ..db.engine import reading
+from ..db.models import Graph, Project, Session
+from ..exceptions import Refused
 from ..extensions import db
-from ..models import Graph, Project, Session
-from ..refused import Refused
-from ..sessiondetails import with_details
-from ..summaries import Seal
-from .asking import asked_projects, json_response, require_access, session_key, whole_number
+from ..points import series, store
+from ..points.summaries import Seal
+from ..sessions import listing
+from ..sessions.details import with_details
+from .requests import asked_projects, json_response, require_access, session_key, whole_number
 
 bp = Blueprint("read", __name__, url_prefix="/api/v2")
 
@@ -41,16 +43,16 @@ def list_sessions() -> Response:
     db.session.rollback()
     try:
         with reading() as connection:
-            page = sessionlist.list_sessions(
+            page = listing.list_sessions(
                 connection,
                 projects,
-                limit=whole_number("limit", sessionlist.LIMIT, 1, sessionlist.LIMIT_MOST),
+                limit=whole_number("limit", listing.LIMIT, 1, listing.LIMIT_MOST),
                 cursor=request.args.get("cursor"),
                 q=storable_text(request.args.get("q", "")),
                 status_=request.args.get("status"),
                 sort=storable_text(request.args.get("sort", "")),
             )
-    except sessionlist.BadQuery as error:
+    except listing.BadQuery as error:
         raise Refused(400, "bad_request", str(error)) from None
     return json_response(page)
 
@@ -60,7 +62,7 @@ def show_session(session_id: str) -> Response:
     key = session_key(session_id, require_access())
     db.session.rollback()
     with reading() as connection:
-        row = sessionlist.read_session_row(connection, session_id, time.time())
+        row = listing.read_session_row(connection, session_id, time.time())
         if row is None:
             raise Refused(404, "unknown_session", "this session has just been deleted")
         session = with_details(connection, key, row)
@@ -79,10 +81,10 @@ def graph_points(graph_id: str) -> Response:
         bound["x"], bound["arrival"] = _read_cursor(request.args["cursor"])
     db.session.rollback()
     with reading(in_order=True) as connection:
-        place = pointstore.place_of(connection, key, number)
+        place = store.place_of(connection, key, number)
         limit = min(limit, max(1, VALUES_MOST // max(1, len(place.lines.names))))
         bound["most"] = limit + 1
-        arrival, found = pointstore.read(place, where, "LIMIT :most", **bound)
+        arrival, found = store.read(place, where, "LIMIT :most", **bound)
     more = len(arrival) > limit
     cursor = _write_cursor(int(found.x[limit - 1]), int(arrival[limit - 1])) if more else None
     return json_response({"series": series.exact(found.where(slice(limit))), "next": cursor})
@@ -104,7 +106,7 @@ def chart_series() -> Response:
         tag = _finished_tag(list(sessions.values()))
         if tag is not None and request.if_none_match.contains_weak(tag):
             return _tagged(Response(status=304), tag)
-        places = pointstore.places_of(connection, [(key, number) for _, key, number in graphs])
+        places = store.places_of(connection, [(key, number) for _, key, number in graphs])
         width = _width_within_bounds(width, sum(len(place.lines.names) for place in places.values()))
         result = {}
         for graph_id, key, number in graphs:

@@ -15,15 +15,19 @@ from typing import Any
 
 from flask import Blueprint, g, jsonify, request
 
-from losswise import records as format_
-from losswise.records import MAX_BLOB_BYTES, BadRecord, Record
+from losswise.protocol import records as format_
+from losswise.protocol.limits import MAX_BLOB_BYTES
+from losswise.protocol.records import Record
+from losswise.protocol.validation import BadRecord
 
-from .. import ingest, jsontext, v1records
-from ..access import Access
-from ..ingest import Batch
-from ..pressure import V1, weight
-from ..refused import Refused
-from .asking import entered, require_key, session_key
+from ..accounts.permissions import Access
+from ..exceptions import Refused
+from ..ingest import json_body, pipeline
+from ..ingest.pipeline import Batch
+from ..middleware.admission import V1, weight
+from ..sessions import image_sequences
+from . import v1_records
+from .requests import entered, require_key, session_key
 
 bp = Blueprint("v1", __name__, url_prefix="/api/v1")
 
@@ -46,8 +50,8 @@ def _give_back(_error: BaseException | None) -> None:
 
 def _body() -> dict[str, Any]:
     try:
-        body = jsontext.lenient(g.pop("body"))
-    except jsontext.Unreadable as error:
+        body = json_body.lenient(g.pop("body"))
+    except json_body.Unreadable as error:
         raise Refused(400, "bad_json", str(error)) from None
     if not isinstance(body, dict):
         raise Refused(400, "bad_json", "the body must be a JSON object")
@@ -63,10 +67,10 @@ def _text(body: dict[str, Any], name: str) -> str:
 
 def _apply(access: Access, session_id: str, records: list[Record]) -> None:
     try:
-        ingest.check(records)
+        pipeline.check(records)
     except BadRecord as error:
         raise Refused(422, "bad_record", str(error)) from None
-    ingest.apply(Batch(session_id, records, protocol=1), access)
+    pipeline.apply(Batch(session_id, records, protocol=1), access)
 
 
 def _done(**fields: str) -> Any:
@@ -77,7 +81,7 @@ def _done(**fields: str) -> Any:
 def create_session() -> Any:
     access, body = g.access, _body()
     session_id = format_.new_id()
-    _apply(access, session_id, [v1records.session(body, time.time())])
+    _apply(access, session_id, [v1_records.session(body, time.time())])
     return _done(session_id=session_id)
 
 
@@ -98,7 +102,7 @@ def update_session(session_id: str) -> Any:
 def create_graph() -> Any:
     access, body = g.access, _body()
     session_id = _text(body, "session_id")
-    record = v1records.graph(body, session_id)
+    record = v1_records.graph(body, session_id)
     _apply(access, session_id, [record])
     return _done(graph_id=record["id"])
 
@@ -123,13 +127,13 @@ def add_points() -> Any:
 
 def _add_points(access: Access, points: list[Any]) -> None:
     try:
-        by_session = v1records.points(points, time.time())
+        by_session = v1_records.points(points, time.time())
     except BadRecord as error:
         raise Refused(422, "bad_record", str(error)) from None
     # all or nothing: an unknown session or a foreign graph refuses the list before anything is stored
     for session_id, records in by_session.items():
         key = session_key(session_id, access, write=True)
-        v1records.require_graphs(key, {record["graph"] for record in records})
+        v1_records.require_graphs(key, {record["graph"] for record in records})
     for session_id, records in by_session.items():
         _apply(access, session_id, records)
 
@@ -145,13 +149,13 @@ def set_values() -> Any:
 def create_sequence() -> Any:
     access, body = g.access, _body()
     key = session_key(_text(body, "session_id"), access, write=True)
-    return _done(prediction_sequence_id=v1records.store_sequence(key, body))
+    return _done(prediction_sequence_id=image_sequences.store_sequence(key, body))
 
 
 @bp.post("/image-prediction")
 def add_image() -> Any:
     access, body = g.access, _body()
-    session_id, sequence = v1records.find_sequence(_text(body, "prediction_sequence_id"))
+    session_id, sequence = image_sequences.find_sequence(_text(body, "prediction_sequence_id"))
     key = session_key(session_id, access, write=True)
     try:
         data = base64.b64decode(_text(body, "image"), validate=True)
@@ -160,7 +164,7 @@ def add_image() -> Any:
     if len(data) > MAX_BLOB_BYTES:
         raise Refused(413, "too_large", f"an image has at most {MAX_BLOB_BYTES} bytes")
     sha256 = hashlib.sha256(data).hexdigest()
-    record = v1records.image(body, sequence, sha256, data)
-    v1records.store_image(key, sha256, data)
+    record = v1_records.image(body, sequence, sha256, data)
+    image_sequences.store_image(key, sha256, data)
     _apply(access, session_id, [record])
     return _done()

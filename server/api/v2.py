@@ -9,16 +9,19 @@ from flask import Blueprint, Response, jsonify, request
 from flask_login import current_user
 from sqlalchemy import func, select
 
-from losswise.records import MAX_BATCH_BYTES, MAX_BLOB_BYTES, is_sha256
+from losswise.protocol.limits import MAX_BATCH_BYTES, MAX_BLOB_BYTES
+from losswise.protocol.records import is_sha256
 
-from .. import blobs, decoding, deletion, ingest, jsontext
-from ..access import readable_projects
-from ..database import writing
+from ..accounts.projects import readable_projects
+from ..db.engine import writing
+from ..db.models import Project, Session
+from ..exceptions import Refused
 from ..extensions import db
-from ..models import Project, Session
-from ..pressure import V2, Visit, weight
-from ..refused import Refused
-from .asking import entered, require_access, require_key, session_key
+from ..ingest import decoding, json_body, pipeline
+from ..maintenance import deletion
+from ..middleware.admission import V2, Visit, weight
+from ..sessions import blobs
+from .requests import entered, require_access, require_key, session_key
 
 bp = Blueprint("v2", __name__, url_prefix="/api/v2")
 
@@ -27,8 +30,8 @@ bp = Blueprint("v2", __name__, url_prefix="/api/v2")
 def post_batch() -> Any:
     access = require_key()
     with entered(V2) as visit:
-        batch = ingest.read_batch(*_body(visit))
-        last, created = ingest.apply(batch, access)
+        batch = pipeline.read_batch(*_body(visit))
+        last, created = pipeline.apply(batch, access)
     return jsonify(last=last, created=True) if created else jsonify(last=last)
 
 
@@ -37,13 +40,13 @@ def _body(visit: Visit) -> tuple[Any, set[int]]:
     body = visit.read(request.stream, request.content_length)
     try:
         if request.headers.get("Content-Encoding", "").lower() == "gzip":
-            visit.claim(len(body) + min(jsontext.unpacked_size(body), MAX_BATCH_BYTES))
-            body = jsontext.gunzip(body, MAX_BATCH_BYTES)
+            visit.claim(len(body) + min(json_body.unpacked_size(body), MAX_BATCH_BYTES))
+            body = json_body.gunzip(body, MAX_BATCH_BYTES)
         visit.work(weight(body))
         return decoding.decode(body)
-    except jsontext.TooLarge as error:
+    except json_body.TooLarge as error:
         raise Refused(413, "too_large", str(error)) from None
-    except jsontext.Unreadable as error:
+    except json_body.Unreadable as error:
         raise Refused(400, "bad_json", str(error)) from None
 
 

@@ -9,10 +9,10 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import current_user, login_user, logout_user
 from sqlalchemy import func, select
 
+from ..accounts.passwords import verify
+from ..accounts.sign_in_links import use_sign_in_token
+from ..db.models import User
 from ..extensions import db
-from ..keys import use_sign_in_token
-from ..models import User
-from ..passwords import verify
 
 bp = Blueprint("auth", __name__)
 

@@ -9,11 +9,12 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from sqlalchemy import case, func, select
 
-from ..access import Access, access_of_user, readable_projects
+from ..accounts.permissions import Access, access_of_user
+from ..accounts.projects import readable_projects
+from ..db.models import Project, Session
 from ..extensions import db
-from ..models import Project, Session
-from ..status import silent_before
-from . import describe
+from ..sessions.status import silent_before
+from .context import describe
 
 bp = Blueprint("projects", __name__)
 

@@ -7,9 +7,9 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 
-from ..access import access_of_user
-from ..keys import personal_key
-from . import describe
+from ..accounts.api_keys import personal_key
+from ..accounts.permissions import access_of_user
+from .context import describe
 from .projects import find_project, last_project
 
 bp = Blueprint("quickstart", __name__)

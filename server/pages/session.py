@@ -11,16 +11,16 @@ from sqlalchemy import select
 
 from losswise import __version__
 
-from .. import deletion
-from ..access import access_of_user
-from ..database import reading
+from ..accounts.permissions import access_of_user
+from ..db.engine import reading
+from ..db.models import Project, Session
 from ..extensions import db
-from ..models import Project, Session
-from ..sessiondetails import with_details
-from ..sessionlist import read_session_row
-from ..sessionview import CONSOLE, shown_diff, shown_images, shown_texts
-from . import describe
+from ..maintenance import deletion
+from ..sessions.details import with_details
+from ..sessions.listing import read_session_row
+from .context import describe
 from .projects import find_project
+from .session_view import CONSOLE, shown_diff, shown_images, shown_texts
 
 bp = Blueprint("session", __name__)
 

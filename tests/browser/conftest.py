@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
-from losswise import records
+from losswise.protocol import records
 from tests.support.server import ADMIN_EMAIL, ADMIN_PASSWORD, Server
 
 ARGUMENTS = (

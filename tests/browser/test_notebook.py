@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from losswise.buffers import Points
-from losswise.notebook import session_html
-from losswise.sketch import Sketch
+from losswise.notebook.curves import Sketch
+from losswise.notebook.display import session_html
+from losswise.recording.point_buffer import Points
 
 THEMES = {"light": ("#fff", "rgba(0, 0, 0, 0.87)"), "dark": ("#111", "rgba(255, 255, 255, 0.87)")}
 PAGE = """<!doctype html><body style="margin:10px;background:{}"><div style="color:{}">{}</div>"""

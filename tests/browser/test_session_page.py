@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from losswise import records
+from losswise.protocol import records
 from tests.browser.conftest import Project
 from tests.browser.looking import row
 from tests.support.batches import Writing

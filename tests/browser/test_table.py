@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from losswise import records
+from losswise.protocol import records
 from tests.browser.conftest import Project
 from tests.browser.looking import card, expect_shown, row, tags, wait_drawn
 from tests.support.batches import Writing

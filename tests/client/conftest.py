@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import losswise
-from losswise import messages, settings
-from tests.client.recorder import Recorder
+from losswise import settings
+from losswise.util import messages
+from tests.client.fake_server import Recorder
 from tests.support.server import API_KEY, clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from losswise.terminal import Terminal
+from losswise.capture.terminal import Terminal
+from tests.client.capture.test_console_session import console_text
 from tests.client.conftest import ROOT, Script, journal_records
-from tests.client.test_console_session import console_text
 from tests.support.server import Server, clean_environment, eventually
 
 pty = pytest.importorskip("pty")

@@ -16,11 +16,13 @@ import pytest
 import losswise
 from losswise import graph as graph_module
 from losswise.cli import main
-from losswise.journal import Header, Journal, NotWritten, find
-from losswise.reader import Reader
-from losswise.records import new_id
+from losswise.journal.format import Header
+from losswise.journal.paths import find
+from losswise.journal.reader import Reader
+from losswise.journal.writer import Journal, NotWritten
+from losswise.protocol.records import new_id
 from tests.client.conftest import Script, journal_records, points_of
-from tests.client.recorder import Recorder
+from tests.client.fake_server import Recorder
 from tests.support.server import Server, eventually
 
 Start = Callable[..., Script]
@@ -269,7 +271,7 @@ def test_a_script_that_changes_its_folder_leaves_nothing_behind(
 def test_what_sync_has_taken_away_counts_no_longer(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from losswise import journal as journal_module
+    from losswise.journal import writer as journal_module
 
     monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 10_000)
     monkeypatch.setenv("LW_JOURNAL_MAX", "100kB")
@@ -304,7 +306,7 @@ def test_a_user_without_a_home(recorder: Recorder, monkeypatch: pytest.MonkeyPat
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr(Path, "home", nowhere)
-    monkeypatch.setattr("losswise.folders._temporary", lambda: tmp_path / "temporary")
+    monkeypatch.setattr("losswise.util.paths._temporary", lambda: tmp_path / "temporary")
     monkeypatch.delenv("LW_JOURNAL_DIR")
     with losswise.Session(track_git=False) as session:
         session.graph("loss").append(0, {"a": 1.0})

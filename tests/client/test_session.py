@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import losswise
-from losswise.records import graph_id
-from tests.client.recorder import Recorder
+from losswise.protocol.records import graph_id
+from tests.client.fake_server import Recorder
 
 
 def test_the_published_clients_calls(recorder: Recorder) -> None:

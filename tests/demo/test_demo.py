@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from losswise.login import load_login, store_login
+from losswise.util.credentials import load_login, store_login
 from tests.support.server import API_KEY, Server, clean_environment, eventually
 
 

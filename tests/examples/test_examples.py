@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from losswise.login import store_login
+from losswise.util.credentials import store_login
 from tests.support.server import Server, clean_environment, eventually
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

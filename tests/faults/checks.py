@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from losswise.records import graph_id
+from losswise.protocol.records import graph_id
 from tests.faults.plans import ENDS, Plan, Series
 from tests.faults.wire import Message
 from tests.support.server import Server

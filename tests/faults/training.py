@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import losswise
-from losswise import journal
+from losswise.journal import writer as journal
 
 BEAT = 0.01
 """Seconds between two beats of the thread that notes how late this machine runs this process's threads."""

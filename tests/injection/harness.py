@@ -39,7 +39,7 @@ DOORS = (
     "losswise.session.Session.graph",
     "losswise.session.Session.log",
     "losswise.graph.Graph.append",
-    "losswise.guard.guarded",
+    "losswise.util.guard.guarded",
 )
 """Broken in their first line, nothing of ours stands between them and the script; what they call is broken below."""
 PATIENCE = 60.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from losswise import messages
+from losswise.util import messages
 from tests.support.server import Server
 
 os.environ.setdefault("KERAS_BACKEND", "torch")

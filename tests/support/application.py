@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from losswise_server import create_app, ingest
-from losswise_server.access import Access
-from losswise_server.bootstrap import prepare
+from losswise_server import create_app
+from losswise_server.accounts.permissions import Access
 from losswise_server.config import load_settings
+from losswise_server.db.models import Project
 from losswise_server.extensions import db
-from losswise_server.models import Project
-from losswise_server.schema import upgrade_schema
+from losswise_server.ingest import pipeline
+from losswise_server.setup.first_start import prepare
+from losswise_server.setup.upgrade import upgrade_schema
 
-from losswise import records
+from losswise.protocol import records
 
 
 @contextmanager
@@ -44,7 +45,7 @@ class DirectWriting:
 
     def send(self, *batch: dict[str, Any], writer: str | None = None) -> None:
         self.seq += len(batch)
-        ingest.apply(ingest.Batch(self.session, list(batch), self.writer, self.seq), self.access)
+        pipeline.apply(pipeline.Batch(self.session, list(batch), self.writer, self.seq), self.access)
 
     def graph(self, title: str = "loss") -> str:
         id_ = records.graph_id(self.session, title)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from losswise import records
+from losswise.protocol import records
 from tests.support.server import Server
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from losswise import records
+from losswise.protocol import records
 from tests.support.server import Server
 
 SIZE = 50

@@ -15,7 +15,7 @@ SPEAKING = ("losswise-sender", "losswise-journal", "losswise-system", "losswise-
 
 def end_sessions() -> None:
     """End all sessions without sending what is left, and wait for their threads."""
-    ends = sys.modules.get("losswise.ends")
+    ends = sys.modules.get("losswise.lifecycle.open_sessions")
     if ends is None:
         return
     for session in list(ends._watched.sessions):

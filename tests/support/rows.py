@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from losswise_server.database import normalize_url, sqlite_url
-from losswise_server.models import points
+from losswise_server.db.models import points
+from losswise_server.db.urls import normalize_url, sqlite_url
 from sqlalchemy import Connection, create_engine, text
 
 from tests.support.server import Server

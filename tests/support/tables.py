@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from losswise_server.database import normalize_url, sqlite_url
+from losswise_server.db.urls import normalize_url, sqlite_url
 from sqlalchemy import Connection, create_engine, insert
 
 from tests.support.server import Server

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import losswise
-from losswise import ends, messages
-from tests.client.recorder import Recorder
+from losswise.lifecycle import open_sessions
+from losswise.util import messages
+from tests.client.fake_server import Recorder
 from tests.support.quiet import SPEAKING, end_sessions
 from tests.support.server import eventually
 
@@ -39,4 +40,4 @@ def test_senders_that_are_left_end(
     recorder.close()
     end_sessions()
     assert [thread.name for thread in threading.enumerate() if thread.name in SPEAKING] == []
-    assert list(ends._watched.sessions) == []
+    assert list(open_sessions._watched.sessions) == []

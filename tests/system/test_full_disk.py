@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from losswise_server.outages import FULL
+from losswise_server.db.outages import FULL
 
 from tests.conftest import DATABASES
 from tests.support.disks import fill, small_disk

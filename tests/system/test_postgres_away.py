@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from losswise_server import outages
+from losswise_server.db import outages
 
 from tests.support.batches import Writing
 from tests.support.postgres import Postgres, start_postgres

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from losswise_server import outages
+from losswise_server.db import outages
 
 from tests.support.load import Load
 from tests.support.postgres import Postgres, start_postgres

@@ -1,0 +1,97 @@
+"""Facts of the surroundings: git, the CI's build, host, Python, command line."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from losswise.capture.git import git_facts
+from losswise.util.guard import guarded_thread
+from losswise.values.jsonable import text as plain_text
+
+CI_NAMES = (
+    "BUILDKITE_BRANCH",
+    "BUILDKITE_BUILD_NUMBER",
+    "BUILDKITE_BUILD_URL",
+    "BUILDKITE_COMMIT",
+    "BUILDKITE_PIPELINE_PROVIDER",
+    "BUILDKITE_PIPELINE_SLUG",
+    "BUILDKITE_REPO",
+    "GITHUB_ACTOR",
+    "GITHUB_JOB",
+    "GITHUB_REF",
+    "GITHUB_REF_NAME",
+    "GITHUB_REPOSITORY",
+    "GITHUB_RUN_ATTEMPT",
+    "GITHUB_RUN_ID",
+    "GITHUB_RUN_NUMBER",
+    "GITHUB_SERVER_URL",
+    "GITHUB_SHA",
+    "GITHUB_WORKFLOW",
+    "LBR_AGENT_ID",
+    "LBR_BUILD_UUID",
+)
+"""Exact names, never a prefix: GITHUB_TOKEN lives beside GITHUB_SHA."""
+MAX_COMMAND = 10_000
+
+_SECRET_OPTION = re.compile(r"(?i)^--?[\w-]*(key|token|secret|password|passwd)[\w-]*")
+_OUR_KEY = re.compile(r"lw_[0-9a-f]{16,}")
+
+
+def environment(command_line: bool) -> dict[str, str]:
+    """Host, process, Python, platform, the CI's build, and the command line if it is asked for."""
+    env = {
+        "host": socket.gethostname(),
+        "pid": str(os.getpid()),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "folder": os.getcwd(),
+    }
+    env.update({name: os.environ[name] for name in CI_NAMES if os.environ.get(name)})
+    if command_line:
+        env["command"] = _command_line()
+    return {name: plain_text(value, MAX_COMMAND) for name, value in env.items()}
+
+
+def _command_line() -> str:
+    """The script and its arguments. The values of options that sound like secrets, and our keys, are left out."""
+    words: list[str] = []
+    hide = False
+    for word in sys.argv:
+        if hide and not word.startswith("-"):
+            words.append("***")
+            hide = False
+            continue
+        secret = _SECRET_OPTION.match(word)
+        hide = bool(secret) and "=" not in word
+        words.append(word.partition("=")[0] + "=***" if secret and "=" in word else word)
+    return _OUR_KEY.sub("***", " ".join(words))
+
+
+class Gathering:
+    """Gathers the facts on a thread of its own, since git takes its time in a large repository."""
+
+    def __init__(self, send: Callable[[Mapping[str, Any]], None], track_git: bool, command_line: bool) -> None:
+        self._send = send
+        self._track_git = track_git
+        self._command_line = command_line
+        self._thread = guarded_thread(self._run, "losswise-facts")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait(self, timeout: float) -> None:
+        if self._thread is not threading.current_thread() and self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        self._send({"env": environment(self._command_line)})
+        git = git_facts() if self._track_git else {}
+        if git:
+            self._send({"git": git})

@@ -1,0 +1,1 @@
+"""One module per `losswise` subcommand of the client."""

@@ -1,0 +1,65 @@
+"""A progress bar on stderr, where that is a terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from types import TracebackType
+
+from losswise.util import messages
+from losswise.util.units import size_text
+
+WIDTH = 30
+EACH = 0.1
+"""Seconds between two drawings."""
+CLEAR = "\r\x1b[K"
+
+
+class Progress:
+    """How much of a number of bytes is done. Draws nothing where stderr is no terminal.
+
+    Args:
+        total: bytes.
+
+    Example:
+        >>> with Progress(1_000) as progress:
+        ...     progress.advance(500)
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total = max(1, total)
+        self._done = 0
+        self._drawn_at = 0.0
+        self._is_shown = sys.stderr is not None and sys.stderr.isatty()
+
+    def advance(self, size: int) -> None:
+        """So many bytes more are done."""
+        self._done += size
+        if self._is_shown and time.monotonic() - self._drawn_at > EACH:
+            self._draw()
+
+    def _draw(self) -> None:
+        self._drawn_at = time.monotonic()
+        share = min(1.0, self._done / self._total)
+        bar = "█" * round(WIDTH * share) + "░" * (WIDTH - round(WIDTH * share))
+        _write(f"{CLEAR}sending {bar} {share:4.0%} of {size_text(self._total)}")
+
+    def __enter__(self) -> Progress:
+        messages.line_start = CLEAR if self._is_shown else ""
+        if self._is_shown:
+            self._draw()
+        return self
+
+    def __exit__(
+        self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        messages.line_start = ""
+        if self._is_shown:
+            _write(CLEAR)
+
+
+def _write(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # a terminal that cannot draw a bar does without
+        sys.stderr.write(text)
+        sys.stderr.flush()

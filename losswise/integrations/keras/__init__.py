@@ -1,0 +1,5 @@
+"""Keras: `LosswiseKerasCallback`."""
+
+from losswise.integrations.keras.callback import LosswiseKerasCallback
+
+__all__ = ["LosswiseKerasCallback"]

@@ -1,0 +1,5 @@
+"""Lightning: `LosswiseLogger`."""
+
+from losswise.integrations.lightning.logger import LosswiseLogger
+
+__all__ = ["LosswiseLogger"]

@@ -1,0 +1,65 @@
+"""Images and texts in the shapes in which Lightning's own loggers take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from losswise.util.messages import say_once
+
+
+def images_of(key: str, images: Any, lists: Mapping[str, Any]) -> list[tuple[Any, str, Any, Any]]:
+    """Each image with its number as text, its outputs and its metrics.
+
+    Args:
+        key: what the images are called, for messages.
+        images: a list of images, a batch of four dimensions, or a single one.
+        lists: `caption`, `outputs`, `metrics`: an entry an image. Others are left out, with one line.
+    """
+    if not isinstance(images, (list, tuple)):
+        images = list(images) if getattr(images, "ndim", 0) == 4 else [images]
+    unknown = sorted(lists.keys() - {"caption", "outputs", "metrics"})
+    if unknown:
+        say_once(("images", tuple(unknown)), f"images {key!r}: {', '.join(unknown)} left out; nothing is made of them")
+    found = []
+    for number, image in enumerate(images):
+        caption, outputs, metrics = (_entry(lists.get(name), number) for name in ("caption", "outputs", "metrics"))
+        said = {"caption": caption} if caption is not None else {}
+        found.append((image, str(number), {**said, **(outputs or {})}, metrics))
+    return found
+
+
+def _entry(entries: Any, number: int) -> Any:
+    if isinstance(entries, Sequence) and not isinstance(entries, str):
+        return entries[number] if number < len(entries) else None
+    return entries
+
+
+def text_of(text: Any, columns: Any = None, data: Any = None, dataframe: Any = None) -> str:
+    """A text as it is, or a table as markdown.
+
+    Args:
+        text: the text; or the names of the columns, as in Lightning's WandbLogger.
+        columns, data: names of columns, and rows.
+        dataframe: a data frame of pandas.
+
+    Example:
+        >>> print(text_of(["input", "output"], data=[["2 + 2", 4]]))
+        | input | output |
+        |---|---|
+        | 2 + 2 | 4 |
+    """
+    if dataframe is not None:
+        columns, data = list(dataframe.columns), dataframe.values.tolist()
+    elif columns is None and isinstance(text, (list, tuple)):
+        columns, text = text, None
+    if columns is None and data is None:
+        return str(text)
+    rows = [list(row) for row in data or ()]
+    names = list(columns) if columns is not None else [""] * max((len(row) for row in rows), default=1)
+    table = [_row(names), "|" + "---|" * len(names), *(_row(row) for row in rows)]
+    return "\n".join([*([str(text), ""] if text is not None else []), *table])
+
+
+def _row(cells: Iterable[Any]) -> str:
+    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

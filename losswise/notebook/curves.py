@@ -1,0 +1,176 @@
+"""A bounded picture of a session's curves in memory, for the charts of a notebook.
+
+The journal thread adds to it and any thread reads it. There is no lock, which a fork could leave held: a curve
+is a flat array that is extended, changed and replaced by single operations, each atomic in the interpreter.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from array import array
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+from losswise.recording.point_buffer import Points
+from losswise.util.guard import guarded
+
+MAX_GRAPHS = 24
+MAX_NAMES = 12
+MAX_PLACES = 400
+WIDTH = 4
+"""Numbers of a place: x, min, max, mean."""
+SLICE = 2_000
+"""Points added at once, in half a millisecond at most; then the interpreter's lock is offered to the training."""
+BREATH = 0.0001
+
+
+class Place(NamedTuple):
+    """Neighbouring points of a curve as one; `x` is the first one's."""
+
+    x: float
+    low: float
+    high: float
+    mean: float
+
+
+class Curve:
+    """One quantity: at most 400 places, each of the same number of points; when full, pairs become one.
+
+    Attributes:
+        last, last_x: the latest value, which may be NaN or infinite, and its x; None: there is none.
+        nan, inf: how many values were not finite.
+        bad, bad_x: the first of them, and its x; None: there is none.
+    """
+
+    def __init__(self) -> None:
+        self.last: float | None = None
+        self.last_x: int | None = None
+        self.nan = self.inf = 0
+        self.bad: float | None = None
+        self.bad_x: int | None = None
+        self._places = array("d")
+        self._each = 1
+        self._in_last = 0
+
+    def places(self) -> list[Place]:
+        """The finite values, by x. Extremes are exact."""
+        flat = self._places[:]
+        return sorted(map(Place, flat[0::WIDTH], flat[1::WIDTH], flat[2::WIDTH], flat[3::WIDTH]))
+
+    def add(self, xs: Sequence[int], ys: Sequence[Any]) -> None:
+        """Add points in the order in which they came. A None is no value."""
+        xs, ys = self._finite(xs, ys)
+        if not len(ys):
+            return
+        self._make_room(len(ys))
+        start = 0
+        if self._in_last < self._each and self._places:
+            start = min(len(ys), self._each - self._in_last)
+            self._fill_last(ys[:start])
+        for at in range(start, len(ys), self._each):
+            part = ys[at : at + self._each]
+            self._places.extend((xs[at], min(part), max(part), sum(part) / len(part)))
+            self._in_last = len(part)
+
+    def _finite(self, xs: Sequence[int], ys: Sequence[Any]) -> tuple[Sequence[int], Sequence[float]]:
+        """The points without those that are missing, and without those that are not finite, which are counted."""
+        try:
+            is_clean = math.isfinite(sum(ys))
+        except TypeError:
+            is_clean = False
+        if is_clean:
+            if len(ys):
+                self.last, self.last_x = ys[-1], xs[-1]
+            return xs, ys
+        there = [(x, y) for x, y in zip(xs, ys, strict=True) if y is not None]
+        if there:
+            self.last_x, self.last = there[-1]
+        if bad := [(x, y) for x, y in there if not math.isfinite(y)]:
+            self._count(bad)
+        kept = [(x, y) for x, y in there if math.isfinite(y)] if bad else there
+        return [x for x, _y in kept], [y for _x, y in kept]
+
+    def _count(self, bad: list[tuple[int, float]]) -> None:
+        nan = sum(math.isnan(y) for _x, y in bad)
+        self.nan += nan
+        self.inf += len(bad) - nan
+        if self.bad is None:
+            self.bad_x, self.bad = bad[0]
+
+    def _fill_last(self, part: Sequence[float]) -> None:
+        x, low, high, mean = self._places[-WIDTH:]
+        count = self._in_last + len(part)
+        mean += (sum(part) - mean * len(part)) / count
+        self._places[-WIDTH:] = array("d", (x, min(low, min(part)), max(high, max(part)), mean))
+        self._in_last = count
+
+    def _make_room(self, count: int) -> None:
+        """Make places as wide as it takes, before any point is looked at: a call adds 400 places at most."""
+        while True:
+            fit = self._each - self._in_last if self._places else 0
+            if len(self._places) // WIDTH + math.ceil(max(0, count - fit) / self._each) <= MAX_PLACES:
+                return
+            self._merge_pairs()
+
+    def _merge_pairs(self) -> None:
+        flat = self._places
+        size, last = len(flat) // WIDTH, list(flat[-WIDTH:])
+        xs, lows, highs, means = (flat[at::WIDTH] for at in range(WIDTH))
+        merged = array(
+            "d",
+            chain.from_iterable(
+                zip(
+                    xs[0::2],
+                    map(min, lows[0::2], lows[1::2]),
+                    map(max, highs[0::2], highs[1::2]),
+                    ((one + other) / 2 for one, other in zip(means[0::2], means[1::2], strict=False)),
+                    strict=False,
+                )
+            ),
+        )
+        if size % 2:
+            merged.extend(last)
+        elif size:
+            before, count = means[-2], self._in_last
+            merged[-1] = (before * self._each + last[3] * count) / (self._each + count)
+            self._in_last += self._each
+        self._places = merged
+        self._each *= 2
+
+
+class Sketch:
+    """The curves of a session, by the title of their graph and by name: at most 24 graphs of 12 names each.
+
+    Attributes:
+        version: another number after each change.
+    """
+
+    def __init__(self) -> None:
+        self.version = 0
+        self._graphs: dict[str, dict[str, Curve]] = {}
+
+    def curves(self, title: str) -> dict[str, Curve]:
+        """The curves of a graph, in the order in which they came."""
+        return dict(self._graphs.get(title, {}))
+
+    @guarded("drawing points")
+    def add(self, title: str, points: Points) -> None:
+        """Add points of a graph, on the journal thread. They are written down whatever happens here."""
+        curves = self._graphs.get(title)
+        if curves is None:
+            if len(self._graphs) >= MAX_GRAPHS:
+                return
+            curves = self._graphs.setdefault(title, {})
+        for name, column in points.y.items():
+            if name in curves or len(curves) < MAX_NAMES:
+                _add_gently(curves.setdefault(name, Curve()), points.x, column)
+        self.version += 1
+
+
+def _add_gently(curve: Curve, xs: Sequence[int], ys: Sequence[Any]) -> None:
+    for start in range(0, len(ys), SLICE):
+        curve.add(xs[start : start + SLICE], ys[start : start + SLICE])
+        if len(ys) > SLICE // 4:
+            time.sleep(BREATH)

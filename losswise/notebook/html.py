@@ -1,0 +1,179 @@
+"""A graph as a card of HTML with a small SVG chart: no script, nothing loaded, every text escaped.
+
+Text and lines take the colour of the text around them, and the colours with a meaning are mixed with it, so that
+a card fits the light and the dark theme of whatever shows it. The text is HTML, since the SVG is stretched.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from collections.abc import Iterable, Mapping
+from itertools import takewhile
+
+from losswise.notebook.curves import Curve, Place
+from losswise.notebook.svg import COLORS, Drawing, number
+
+MAX_LETTERS = 120
+SHORT = 16
+"""Letters up to which a name is never cut."""
+MAX_KEPT = 20
+"""Letters that tell names apart and are kept for it."""
+TAIL = 8
+"""Letters at the end of a name that stay when its middle is cut out."""
+
+_HELD_OUT = re.compile(r"(^|[^a-z])(val|valid|validation|test|eval|dev|holdout)([^a-z]|$)")
+_CAMEL = re.compile(r"([a-z])([A-Z])")
+
+STYLE = (
+    """
+.losswise{max-width:1080px;font:13px/1.45 system-ui,-apple-system,"Segoe UI",sans-serif;
+font-variant-numeric:tabular-nums;color:var(--jp-content-font-color1,var(--vscode-foreground,inherit))}
+.losswise *{box-sizing:border-box}
+.lw-good{color:#2b8a3e;color:color-mix(in srgb,#2f9e44 62%,currentColor)}
+.lw-warn{color:#b36b00;color:color-mix(in srgb,#e67700 62%,currentColor)}
+.lw-bad{color:#d63131;color:color-mix(in srgb,#f03e3e 72%,currentColor)}
+.lw-dim{opacity:.72}
+.lw-cut{display:inline-flex;max-width:100%;white-space:pre;vertical-align:bottom}
+.lw-cut .lw-less{overflow:hidden;text-overflow:ellipsis}
+.lw-head,.lw-top,.lw-done{display:flex;flex-wrap:wrap;align-items:baseline;gap:0 12px}
+.lw-head{margin:4px 0 10px}
+.losswise a{color:inherit;text-decoration:underline #8889;text-underline-offset:3px}
+.lw-head a,.lw-head b{max-width:100%;font-weight:600}
+.lw-state{white-space:nowrap}
+.lw-state::before{content:"";display:inline-block;width:8px;height:8px;margin-right:6px;border-radius:50%;
+background:currentColor}
+.lw-done{flex:0 0 auto;flex-wrap:nowrap;gap:8px;white-space:nowrap}
+.lw-track{flex:0 0 100px;align-self:center;height:5px;overflow:hidden;border-radius:3px;background:#8884}
+.lw-track i{display:block;height:100%;border-radius:3px;background:#4c6ef5}
+.lw-grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(290px,100%),1fr));gap:12px}
+.lw-grid+div{margin-top:8px}
+.lw-card{min-width:0;max-width:540px;padding:9px 12px 10px;border:1px solid #8884;border-radius:8px}
+.lw-top{gap:0 8px;font-size:12px}
+.lw-top>b{max-width:100%;font-size:13px}
+.lw-top .lw-bad{margin-left:auto}
+.lw-plot{position:relative;height:120px;margin:12px 0 0 44px}
+.lw-plot svg{display:block;width:100%;height:100%;overflow:visible}
+.lw-plot path{fill:none;stroke:currentColor;stroke-width:1.6;stroke-linejoin:round;stroke-linecap:round;
+vector-effect:non-scaling-stroke}
+.lw-plot path.lw-rule{stroke:#888;stroke-opacity:.28;stroke-width:1}
+.lw-plot path.lw-band{fill:currentColor;fill-opacity:.22;stroke-width:1;stroke-opacity:.35}
+.lw-plot path.lw-held{stroke-dasharray:5 3;stroke-linecap:butt}
+.lw-plot path.lw-spot{stroke-width:6}
+.lw-plot i{position:absolute;font-style:normal;font-size:11px;line-height:1;white-space:nowrap}
+.lw-plot i.lw-y{right:100%;margin:-5px 7px 0 0;opacity:.72}
+.lw-plot i.lw-nan{top:-9px;width:8px;margin-left:-4px;border:4px solid transparent;border-top:0;
+border-bottom:7px solid currentColor}
+.lw-x{display:flex;justify-content:space-between;gap:12px;margin:5px 0 8px 44px;font-size:11px;line-height:1.2;
+opacity:.72}
+.lw-keys{display:grid;grid-template-columns:18px minmax(0,1fr) repeat(3,auto);gap:1px 10px;font-size:12px}
+.lw-keys>*{text-align:right;white-space:nowrap;font-weight:400}
+.lw-keys b{font-weight:600}
+.lw-keys .lw-name{min-width:0;overflow:hidden;text-align:left;text-overflow:ellipsis}
+.lw-keys i{align-self:center;border-top:2.5px solid}
+.lw-keys i.lw-held{border-top-style:dashed}
+""".replace("\n", "")
+    + "".join(f".lw{place}{{color:{color}}}" for place, color in enumerate(COLORS))
+)
+
+
+def is_held_out(name: str) -> bool:
+    """Whether a quantity is of data that was not trained on: it is dashed, and a graph's best is among these."""
+    return _HELD_OUT.search(_CAMEL.sub(r"\1_\2", name).replace("_", " ").lower()) is not None
+
+
+def cut(text: str, front: int = 0, back: int = 0) -> str:
+    """A name, escaped. A long one gives way where there is no room for it, and all of it is on hover.
+
+    Args:
+        front, back: letters at its ends that others have as well; these give way, else its middle does.
+    """
+    if len(text) <= SHORT:
+        return html.escape(text)
+    if back >= TAIL // 2 and len(text) - back <= MAX_KEPT:
+        kept, less = html.escape(text[:-back]), html.escape(text[-back:][:MAX_LETTERS])
+        parts = f"<span>{kept}</span><span class=lw-less>{less}</span>"
+    else:
+        at = front if front >= TAIL // 2 and len(text) - front <= MAX_KEPT else len(text) - TAIL
+        less, kept = html.escape(text[:at][:MAX_LETTERS]), html.escape(text[at:])
+        parts = f"<span class=lw-less>{less}</span><span>{kept}</span>"
+    return f'<span class=lw-cut title="{html.escape(text[: 3 * MAX_LETTERS])}">{parts}</span>'
+
+
+def card(title: str, kind: str | None, curves: Mapping[str, Curve], is_live: bool) -> str:
+    """A graph: title, kind and best value, what was not finite, the chart, and the values of each curve."""
+    places = {name: curve.places() for name, curve in curves.items()}
+    best = _best(kind, places)
+    facts = f"<span class=lw-dim>{kind}{' · best' if best is not None else ''}</span>" if kind else ""
+    facts += f"<span>{number(best)}</span>" if best is not None else ""
+    top = f"<b>{cut(title or 'untitled')}</b>{facts}{_broken(curves.values())}"
+    if not curves:
+        return f"<div class=lw-card><div class=lw-top>{top}</div><div class=lw-dim>no points yet</div></div>"
+    chart = _chart(title, curves, places, is_live)
+    return f"<div class=lw-card><div class=lw-top>{top}</div>{chart}{_keys(curves, places)}</div>"
+
+
+def _best(kind: str | None, places: Mapping[str, list[Place]]) -> float | None:
+    among = {name: there for name, there in places.items() if there}
+    held_out = {name: there for name, there in among.items() if is_held_out(name)}
+    chosen = [place for there in (held_out or among).values() for place in there]
+    if not chosen or kind is None:
+        return None
+    return min(place.low for place in chosen) if kind == "min" else max(place.high for place in chosen)
+
+
+def _broken(curves: Iterable[Curve]) -> str:
+    broken = [(curve.bad_x, curve) for curve in curves if curve.bad_x is not None]
+    if not broken:
+        return ""
+    x, first = min(broken, key=lambda pair: pair[0])
+    counts = f"NaN: {first.nan:,}, infinite: {first.inf:,}"
+    return f'<span class=lw-bad title="{counts}">{number(first.bad)} at {x:,}</span>'
+
+
+def _chart(title: str, curves: Mapping[str, Curve], places: Mapping[str, list[Place]], is_live: bool) -> str:
+    xs = [place.x for there in places.values() for place in there]
+    for curve in curves.values():
+        xs += [float(x) for x in (curve.bad_x, curve.last_x) if x is not None]
+    left, right = min(xs), max(xs)
+    drawing = Drawing(left, right, [place for there in places.values() for place in there])
+    svg = drawing.rules()
+    for at, (name, curve) in enumerate(curves.items()):
+        color = f"lw{at % len(COLORS)}"
+        svg += drawing.line(color, "lw-held" if is_held_out(name) else "", places[name], curve, len(curves), is_live)
+    marks = "".join(
+        f'<i class="lw-nan lw-bad" style="left:{drawing.part_across(curve.bad_x):.1%}"></i>'
+        for curve in curves.values()
+        if curve.bad_x is not None
+    )
+    labels = "".join(f"<i class=lw-y style=top:{part:.1%}>{text}</i>" for part, text in drawing.labels())
+    ends = f"{left:,.0f}", f"{right:,.0f}"
+    x = f"<span>{ends[0]}</span><span>{ends[1]}</span>" if left < right else f"<span style=margin:auto>{ends[0]}</span>"
+    said = html.escape(f"{title[:60]}, x from {ends[0]} to {ends[1]}")
+    return (
+        f'<div class=lw-plot><svg viewBox="{drawing.BOX}" preserveAspectRatio=none role=img aria-label="{said}">'
+        f"{svg}</svg>{labels}{marks}</div><div class=lw-x>{x}</div>"
+    )
+
+
+def _keys(curves: Mapping[str, Curve], places: Mapping[str, list[Place]]) -> str:
+    words = "".join(f"<span class=lw-dim>{word}</span>" for word in ("last", "min", "max"))
+    rows = [f"<span></span><span></span>{words}"]
+    front, back = (_shared(names) for names in (list(curves), [name[::-1] for name in curves]))
+    for at, (name, curve) in enumerate(curves.items()):
+        low = min((place.low for place in places[name]), default=None)
+        high = max((place.high for place in places[name]), default=None)
+        held = " lw-held" if is_held_out(name) else ""
+        bad = " class=lw-bad" if curve.last is not None and not math.isfinite(curve.last) else ""
+        rows.append(
+            f'<i class="lw{at % len(COLORS)}{held}"></i><span class=lw-name>{cut(name, front, back)}</span>'
+            f"<b{bad}>{number(curve.last)}</b><span>{number(low)}</span><span>{number(high)}</span>"
+        )
+    return f"<div class=lw-keys>{''.join(rows)}</div>"
+
+
+def _shared(names: list[str]) -> int:
+    """Letters with which all of several names begin."""
+    columns = zip(*names, strict=False) if len(names) > 1 else ()
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))

@@ -1,0 +1,175 @@
+"""Curves as paths of an SVG, and the labels of their axis: a few bytes a point."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from losswise.notebook.curves import Curve, Place
+
+WIDTH, HEIGHT = 600, 400
+"""The SVG's own units: less than a pixel each."""
+PAIRS = 440
+"""Coordinates in one chart: what keeps it at about 3 kB."""
+MAX_BANDS = 6
+"""Curves of a graph up to which each has a band."""
+COLORS = (
+    *("#4269d0", "#efb118", "#ff725c", "#3ca951", "#a463f2"),
+    *("#6cc5b0", "#ff8ab7", "#9c6b4e", "#97bbf5", "#9498a0"),
+)
+
+MOST = 1.79e308
+"""The ends of an axis are finite."""
+
+Spot = tuple[float, float]
+
+
+def number(value: float | None) -> str:
+    """A measured value, as on the pages: 0.0871, 12.34, 3.10e-5, NaN."""
+    if value is None:
+        return "\N{EN DASH}"
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else "\N{MINUS SIGN}∞"
+    size = abs(value)
+    if size >= 1e9 or 0 < size < 1e-3:
+        return _exponent(f"{value:.2e}")
+    if size >= 1000 or value == int(value):
+        return f"{value + 0.0:,.0f}"  # no -0
+    return f"{value:.{1 if size >= 100 else 2 if size >= 10 else 3 if size >= 1 else 4}f}"
+
+
+def _exponent(text: str) -> str:
+    """3e-05 as 3e-5, 3e+10 as 3e10."""
+    return re.sub(r"e([+-])0*", lambda match: "e" + match[1].strip("+"), text)
+
+
+class Drawing:
+    """Where values stand in a chart that holds all of these places between two x."""
+
+    BOX = f"0 0 {WIDTH} {HEIGHT}"
+
+    def __init__(self, left: float, right: float, places: Sequence[Place]) -> None:
+        self._left = left
+        self._x_scale = WIDTH / (right - left) if right > left else 0.0
+        self._low, self._high = _y_range(places)
+        self._span = self._high / 2 - self._low / 2 or 1.0
+        self._ticks = _ticks(self._low, self._high) if places else []
+
+    def part_across(self, x: float) -> float:
+        """0 at the left, 1 at the right; a single x stands in the middle."""
+        return self._across(x) / WIDTH
+
+    def labels(self) -> list[tuple[float, str]]:
+        """Of the y axis: how far down, and the text."""
+        texts = _tick_texts(self._ticks)
+        return [(self._down(y) / HEIGHT, text) for y, text in zip(self._ticks, texts, strict=True)]
+
+    def rules(self) -> str:
+        """A line across at each label."""
+        lines = "".join(f"M0 {round(self._down(y))}h{WIDTH}" for y in self._ticks)
+        return f'<path class=lw-rule d="{lines}"/>' if lines else ""
+
+    def line(self, color: str, style: str, places: list[Place], curve: Curve, curves: int, is_live: bool) -> str:
+        """A curve's paths: the means over a pale band from min to max, and a spot where it is now."""
+        if not places:
+            return ""
+        has_band = curves <= MAX_BANDS
+        run = thinned(places, max(24, min(150, PAIRS // ((2 if has_band else 1) * curves))))
+        points = [(place.x, _middle(place) if has_band else self._farthest(place)) for place in run]
+        last, last_x = curve.last, curve.last_x
+        if last is not None and last_x is not None and math.isfinite(last) and last_x >= points[-1][0]:
+            points.append((last_x, last))
+        is_exact = all(place.low == place.high for place in run)
+        paths = "" if is_exact or not has_band else self._band(color, thinned(places, min(90, PAIRS // (4 * curves))))
+        paths += f'<path class="{color} {style}" d="{self._path(points)}"/>'
+        if is_live or len(set(points)) == 1:
+            paths += f'<path class="{color} lw-spot" d="{self._path(points[-1:])}h0"/>'
+        return paths
+
+    def _band(self, color: str, places: list[Place]) -> str:
+        upper = [(place.x, place.high) for place in places]
+        lower = [(place.x, place.low) for place in reversed(places)]
+        return f'<path class="{color} lw-band" d="{self._path(upper + lower)}Z"/>'
+
+    def _farthest(self, place: Place) -> float:
+        """What a line without a band shows: the mean, save where that would hide a spike."""
+        if self._down(place.low) - self._down(place.high) < HEIGHT / 3:
+            return _middle(place)
+        return max(place.low, place.high, key=lambda y: abs(self._down(y) - self._down(_middle(place))))
+
+    def _path(self, points: Sequence[Spot]) -> str:
+        """Whole numbers, each relative to the one before."""
+        spots = [(round(self._across(x)), round(self._down(y))) for x, y in points]
+        text = f"M{spots[0][0]} {spots[0][1]}"
+        command = "l"
+        for (x0, y0), (x1, y1) in pairwise(spots):
+            if (x0, y0) != (x1, y1):
+                step = f"{x1 - x0}{'' if y1 < y0 else ' '}{y1 - y0}"
+                text += f"{command}{step}" if command or step[0] == "-" else f" {step}"
+                command = ""
+        return text
+
+    def _across(self, x: float) -> float:
+        return (x - self._left) * self._x_scale if self._x_scale else WIDTH / 2
+
+    def _down(self, y: float) -> float:
+        part = (y / 2 - self._low / 2) / self._span  # halves, since the range may be beyond a float
+        return HEIGHT * (1 - max(0.0, min(1.0, part)))
+
+
+def thinned(places: list[Place], most: int) -> list[Place]:
+    """Neighbours as one place, so that at most so many are left."""
+    run = math.ceil(len(places) / most)
+    if run <= 1:
+        return places
+    parts = [places[at : at + run] for at in range(0, len(places), run)]
+    return [
+        Place(
+            part[0].x,
+            min(place.low for place in part),
+            max(place.high for place in part),
+            sum(_middle(place) / len(part) for place in part),
+        )
+        for part in parts
+    ]
+
+
+def _middle(place: Place) -> float:
+    return place.mean if math.isfinite(place.mean) else place.low / 2 + place.high / 2
+
+
+def _y_range(places: Sequence[Place]) -> tuple[float, float]:
+    """What holds all values with a little air, and zero where it is near."""
+    low = min((place.low for place in places), default=0.0)
+    high = max((place.high for place in places), default=1.0)
+    air = (abs(low) * 0.1 or 0.5) if low == high else high * 0.04 - low * 0.04
+    low = 0.0 if 0 <= low < high * 0.3 else low - air
+    return max(low, -MOST), min(high + air, MOST)
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Two to five round values in a range."""
+    span = high / 4 - low / 4
+    size = 10.0 ** math.floor(math.log10(span)) if span > 0 else 0.0
+    step = next((size * digit for digit in (1, 2, 2.5, 5, 10) if size * digit >= span), 0.0)
+    if step <= abs(high) * 1e-15:  # less than a float can tell apart
+        return []
+    first = math.ceil(low / step)
+    return [place * step for place in range(first, min(math.floor(high / step), first + 8) + 1)]
+
+
+def _tick_texts(ticks: Sequence[float]) -> list[str]:
+    """Labels with the digits that tell them apart, all with the same number of them."""
+    size = max(map(abs, ticks), default=0.0)
+    if 1e4 <= size < 1e15:
+        unit = min(4, int(math.log10(size) / 3))
+        return [f"{y / 1000**unit:.6g}{' kMGT'[unit]}" if y else "0" for y in ticks]
+    texts: list[str] = []
+    for digits in range(7):
+        texts = [f"{y:.{digits}e}" if size >= 1e4 or size < 1e-3 else f"{y:,.{digits}f}" for y in ticks]
+        shown = [float(text.replace(",", "")) for text in texts]
+        if all(abs(read - y) <= size * 1e-9 for read, y in zip(shown, ticks, strict=True)):
+            break
+    return [_exponent(text) if y else "0" for y, text in zip(ticks, texts, strict=True)]

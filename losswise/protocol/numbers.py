@@ -1,0 +1,25 @@
+"""Encode floats for JSON, which has no NaN and no infinities."""
+
+from __future__ import annotations
+
+import math
+
+NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def encode_number(value: float) -> float | str:
+    """A float as it stands in JSON: itself if finite, else "NaN", "Infinity" or "-Infinity".
+
+    >>> encode_number(0.5), encode_number(float("nan"))
+    (0.5, 'NaN')
+    """
+    if math.isfinite(value):
+        return value
+    if value != value:
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
+
+
+def decode_number(value: float | str) -> float:
+    """The float that encode_number was given. Raises KeyError for another string."""
+    return NON_FINITE[value] if isinstance(value, str) else float(value)

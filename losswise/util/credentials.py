@@ -1,0 +1,65 @@
+"""The stored login: a server's address and a key for it, kept for this user by `losswise login URL`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from losswise.util.paths import config_folder
+
+
+@dataclass(frozen=True)
+class StoredLogin:
+    """An address and the key that goes to it, and to no other address."""
+
+    base_url: str
+    api_key: str
+
+
+def login_path() -> Path:
+    """The file that holds the login; its folder may not exist yet."""
+    return config_folder() / "login.json"
+
+
+def load_login() -> StoredLogin | None:
+    """The stored login, or None where there is none or it cannot be read."""
+    try:
+        stored = json.loads(login_path().read_text(encoding="utf-8"))
+        base_url, api_key = stored["base_url"], stored["api_key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(base_url, str) or not isinstance(api_key, str) or not base_url or not api_key:
+        return None
+    return StoredLogin(base_url.rstrip("/"), api_key)
+
+
+def store_login(base_url: str, api_key: str) -> Path:
+    """Keep this address and key for this user, in place of what was stored.
+
+    The file has mode 600, its folder 700. It is replaced in one step, so a reader never sees half of it.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        OSError: the folder or the file cannot be written.
+    """
+    path = login_path()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):
+        os.chmod(path.parent, 0o700)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".login-")  # made with mode 600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"base_url": base_url.rstrip("/"), "api_key": api_key}, file)
+            file.write("\n")
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    return path

@@ -1,0 +1,48 @@
+"""What stands between our own errors and the training: each is one warning, and the script goes on."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from losswise.util.messages import say_error
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def guarded(doing: str = "", default: Any = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A decorator: an error inside is said once, and the call returns `default`.
+
+    Args:
+        doing: what the function does, as in "an error while logging"; else its name.
+        default: what the caller gets instead.
+
+    Example:
+        >>> @guarded("counting", default=0)
+        ... def count(words):
+        ...     return len(words)
+        >>> count(["a", "b"])
+        2
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except Exception as error:
+                say_error(doing or f"running {function.__qualname__}", error)
+                return default
+
+        return run
+
+    return decorate
+
+
+def guarded_thread(run: Callable[..., None], name: str, *args: Any) -> threading.Thread:
+    """A thread of ours, not started yet. It ends with the process, and by an error with one warning."""
+    doing = f"running the thread {name}"
+    return threading.Thread(target=guarded(doing)(run), args=args, name=name, daemon=True)

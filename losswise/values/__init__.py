@@ -1,0 +1,1 @@
+"""Convert what frameworks pass in (tensors, arrays, images, exceptions, containers) to plain Python values."""

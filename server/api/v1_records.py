@@ -1,0 +1,160 @@
+"""What v1 clients send, as records of the one format."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from losswise.protocol import records as format_
+from losswise.protocol.limits import LATEST, MAX_BATCH_VALUES, MAX_NAMES
+from losswise.protocol.records import Record
+from losswise.protocol.validation import BadRecord
+from losswise.util.redact import without_user
+
+from ..db.models import Graph
+from ..exceptions import Refused
+from ..extensions import db
+from ..sessions.image_sequences import Sequence
+
+# a v1 client's `env` is a map of whatever it found: what may be a secret is dropped
+SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "KEY")
+
+
+def session(body: Mapping[str, Any], now: float) -> Record:
+    """The session record of a POST /sessions. Releases up to 0.8 call the params `data`."""
+    params = body.get("params", body.get("data"))
+    env = _object(body, "env")
+    build = body.get("lbr_build_uuid") or body.get("job_id")
+    if build:
+        env = {"LBR_BUILD_UUID": str(build), **env}
+    max_iter = body.get("max_iter")
+    if isinstance(max_iter, float) and max_iter.is_integer():
+        max_iter = int(max_iter)
+    return format_.session_record(
+        tag=_words(body.get("tag"), "default"),
+        params=params if isinstance(params, dict) else {},
+        max_iter=max_iter if max_iter else None,
+        env={name: value for name, value in env.items() if not any(word in name.upper() for word in SECRET_WORDS)},
+        git=_git(body),
+        info=_object(body, "info"),
+        created_at=now,
+    )
+
+
+def _git(body: Mapping[str, Any]) -> dict[str, Any]:
+    git = _object(body, "git")
+    if isinstance(git.get("url"), str):
+        git["url"] = without_user(git["url"])
+    return git
+
+
+def graph(body: Mapping[str, Any], session_id: str) -> Record:
+    title = _words(body.get("title"))
+    return format_.graph_record(
+        format_.graph_id(session_id, title),
+        title,
+        _words(body.get("xlabel")),
+        _words(body.get("ylabel")),
+        body.get("kind") or None,
+    )
+
+
+class _Columns:
+    """Points of one graph, gathered into columns."""
+
+    def __init__(self) -> None:
+        self.x: list[int] = []
+        self.t: list[float] = []
+        self.y: dict[str, list[Any]] = {}
+
+    def add(self, x: int, t: float, y: Mapping[str, Any]) -> None:
+        for name in y:
+            self.y.setdefault(name, [None] * len(self.x))
+        self.x.append(x)
+        self.t.append(t)
+        for name, column in self.y.items():
+            column.append(y.get(name))
+        if len(self.y) > MAX_NAMES:
+            raise BadRecord(f"more than {MAX_NAMES} names in its graph")
+        if len(self.x) * len(self.y) > MAX_BATCH_VALUES:  # before the missing ones fill the memory
+            raise Refused(413, "too_large", f"a graph with more than {MAX_BATCH_VALUES} values in a list of points")
+
+
+def points(entries: list[Any], now: float) -> dict[str, list[Record]]:
+    """The points records of a list of v1 points, by session. Raises BadRecord."""
+    graphs: dict[tuple[str, str], _Columns] = {}
+    for place, entry in enumerate(entries, 1):
+        try:
+            session_id, graph_id, x, t, y = _point(entry, now)
+            graphs.setdefault((session_id, graph_id), _Columns()).add(x, t, y)
+        except BadRecord as error:
+            raise BadRecord(f"point {place} of {len(entries)}: {error}") from None
+    by_session: dict[str, list[Record]] = {}
+    for (session_id, graph_id), columns in graphs.items():
+        record = format_.points_record(graph_id, columns.x, columns.t, columns.y)
+        by_session.setdefault(session_id, []).append(record)
+    return by_session
+
+
+def _point(entry: Any, now: float) -> tuple[str, str, int, float, dict[str, Any]]:
+    if not isinstance(entry, dict):
+        raise BadRecord("it must be an object")
+    for name in ("session_id", "graph_id"):
+        if not isinstance(entry.get(name), str):
+            raise BadRecord(f"'{name}' is missing")
+    x, y, t = entry.get("x"), entry.get("y"), entry.get("time")
+    if isinstance(x, float) and x.is_integer():
+        x = int(x)
+    if type(x) is not int:
+        raise BadRecord("'x' must be a whole number")
+    if not isinstance(y, dict):
+        raise BadRecord("'y' must be an object of numbers")
+    if not isinstance(t, (int, float)) or not 0 <= t <= LATEST:
+        t = now
+    return entry["session_id"], entry["graph_id"], x, t, {name: _number(y[name]) for name in y}
+
+
+def _number(value: Any) -> Any:
+    return int(value) if isinstance(value, bool) else value
+
+
+def require_graphs(session_key: int, graph_ids: set[str]) -> None:
+    """Raise Refused unless all these graphs are the session's."""
+    query = select(Graph.id).where(Graph.session_key == session_key, Graph.id.in_(graph_ids))
+    missing = graph_ids - set(db.session.scalars(query))
+    if missing:
+        raise Refused(404, "unknown_graph", f"this session has no graph {min(missing)[:40]}")
+
+
+def image(body: Mapping[str, Any], sequence: Sequence, sha256: str, data: bytes) -> Record:
+    width, height = png_size(data)
+    return format_.image_record(
+        sequence.name,
+        sequence.x,
+        _words(body.get("image_id")),
+        sha256,
+        width,
+        height,
+        _object(body, "outputs"),
+        _object(body, "metrics"),
+    )
+
+
+def png_size(data: bytes) -> tuple[int | None, int | None]:
+    """Width and height in pixels from a PNG's header (its IHDR chunk, bytes 16 to 24)."""
+    if len(data) < 24 or not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return None, None
+    width, height = struct.unpack(">II", data[16:24])
+    return width, height
+
+
+def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = body.get(name)
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def _words(value: Any, default: str = "") -> str:
+    return default if value is None else str(value)

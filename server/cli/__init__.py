@@ -1,0 +1,1 @@
+"""`losswise server` and `losswise server-admin`."""

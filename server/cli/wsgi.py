@@ -1,0 +1,99 @@
+"""A production WSGI server: gunicorn with threads, or waitress where there is no fork."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+
+from .. import create_app
+from ..config import Settings
+from ..live.hub import hub
+from ..maintenance.purge import freer
+from ..maintenance.silence import sweeper
+
+REQUEST_THREADS = 64
+STREAMS = 200
+GRACE_SECONDS = 5
+
+
+def serve(settings: Settings, listener: socket.socket, *, workers: int, on_ready: Callable[[], None]) -> None:
+    """Serve on a bound socket until SIGTERM or Ctrl-C. `on_ready` is called once it does."""
+    if hasattr(os, "fork"):
+        _serve_gunicorn(settings, listener, workers, on_ready)
+    else:
+        _serve_waitress(settings, listener, on_ready)
+
+
+def _worker_app(settings: Settings, streams: int) -> Flask:
+    """The application of one process, with its background threads."""
+    app = create_app(settings, LIVE_STREAMS=streams)
+    sweeper.start(app)
+    freer.start(app)
+    return app
+
+
+def _serve_gunicorn(settings: Settings, listener: socket.socket, workers: int, on_ready: Callable[[], None]) -> None:
+    from gunicorn.app.base import BaseApplication
+
+    class Application(BaseApplication):
+        def load_config(self) -> None:
+            options = {
+                "bind": f"fd://{listener.fileno()}",
+                "workers": workers,
+                "worker_class": "gthread",
+                # a live stream holds a thread, and requests always have some of their own
+                "threads": STREAMS + REQUEST_THREADS,
+                "worker_connections": 2_000,
+                "limit_request_line": 8190,  # the most that it allows; nginx passes on as much
+                "keepalive": 75,
+                "graceful_timeout": GRACE_SECONDS,
+                "timeout": 120,
+                "loglevel": "warning",
+                "accesslog": None,
+                "control_socket_disable": True,  # it would lie in the person's home
+                "when_ready": lambda _server: on_ready(),
+                "post_worker_init": lambda _worker: _end_streams_first(),
+            }
+            for name, value in options.items():
+                if name in self.cfg.settings:  # an older gunicorn has no control socket to disable
+                    self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            return _worker_app(settings, STREAMS)
+
+    Application().run()
+
+
+def _end_streams_first() -> None:
+    """On SIGTERM the streams end at once; else a worker would wait for them until it is killed."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        before = signal.getsignal(number)
+
+        def handle(signum: int, frame: Any, before: Any = before) -> None:
+            hub.close()
+            if callable(before):
+                before(signum, frame)
+
+        signal.signal(number, handle)
+
+
+def _serve_waitress(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    import waitress
+
+    streams = 48
+    server = waitress.create_server(
+        _worker_app(settings, streams), sockets=[listener], threads=streams + REQUEST_THREADS
+    )
+    on_ready()
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        hub.close()
+        server.close()

@@ -1,0 +1,1 @@
+"""Engine, transactions, models and what differs between SQLite and PostgreSQL."""

@@ -1,0 +1,115 @@
+"""Engines, transactions and what differs between SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, Insert, event
+from sqlalchemy.engine import make_url
+
+from ..extensions import db
+
+WRITE = "losswise_write"
+
+_sqlite_writer = threading.Lock()
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    """Pool sizes: a request holds a connection only while it is in the database, a live stream never."""
+    common: dict[str, Any] = {
+        "pool_size": 16,
+        "max_overflow": 16,
+        "pool_timeout": 30,
+        "json_serializer": _json_text,
+        "json_deserializer": msgspec.json.decode,
+    }
+    if make_url(url).get_backend_name() == "sqlite":
+        return {**common, "connect_args": {"timeout": 30, "check_same_thread": False}}
+    return {**common, "pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+
+
+def insert_id(connection: Connection, statement: Insert) -> int:
+    """Execute an insert and return the new row's integer key."""
+    key = connection.execute(statement).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def _json_text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def is_sqlite(engine: Engine | Connection) -> bool:
+    return engine.dialect.name == "sqlite"
+
+
+def prepare_engine(engine: Engine) -> None:
+    """On SQLite: write-ahead log, and transactions that we begin ourselves, so that one that will write takes
+    the lock at its start instead of failing when it tries to turn from a reader into a writer."""
+    if not is_sqlite(engine):
+        return
+    if engine.url.database:
+        _make_private(engine.url.database)
+
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA cache_size = -65536")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get(WRITE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _make_private(path: str) -> None:
+    """A new database is this user's alone, also in a folder that others may look into. SQLite gives its
+    write-ahead log the same mode."""
+    with contextlib.suppress(OSError):  # it is there already; if it cannot be made, SQLite says why
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+@contextmanager
+def writing() -> Iterator[Connection]:
+    """A connection in a transaction that writes; commits at the end, rolls back on an exception."""
+    engine = db.engine
+    if not is_sqlite(engine):
+        with engine.begin() as connection:
+            yield connection
+        return
+    # one writer at a time, waiting in turn rather than polling SQLite's own lock
+    with _sqlite_writer, engine.connect() as connection:
+        connection = connection.execution_options(**{WRITE: True})
+        with connection.begin():
+            yield connection
+
+
+IN_ORDER = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
+
+
+@contextmanager
+def reading(in_order: bool = False) -> Iterator[Connection]:
+    """A connection that sees one state of the database throughout, so that points and their version agree.
+
+    in_order: rows are read in an index's order and only as far as they are asked for. PostgreSQL does so by itself
+    where it knows how many rows a graph has; of one that has just come it knows nothing, and would sort them all.
+    """
+    engine = db.engine
+    with engine.connect() as connection:
+        if not is_sqlite(engine):
+            connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with connection.begin():
+            if in_order and not is_sqlite(engine):
+                connection.exec_driver_sql(IN_ORDER)
+            yield connection

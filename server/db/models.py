@@ -1,0 +1,292 @@
+"""The tables.
+
+Times are unix seconds. A session has two names: `id`, 20 hex digits that the client makes, and `key`, a small
+integer by which everything that belongs to it is stored. Every unique key of such a table contains the
+session's key, so that a distributed PostgreSQL can shard by it; points have no unique and no foreign key.
+"""
+
+from __future__ import annotations
+
+import time
+
+from flask_login import UserMixin
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import UniqueConstraint as Unique
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from ..extensions import db
+
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+# keeps the order in which a person wrote the names; JSONB does not
+Ordered = JSON(none_as_null=True)
+Big = BigInteger()
+Id = String(20)
+
+
+class User(UserMixin, db.Model):  # type: ignore[name-defined]
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(320), unique=True)
+    name: Mapped[str] = mapped_column(String(200), default="")
+    password_hash: Mapped[str | None] = mapped_column(String(400))
+    created_at: Mapped[float] = mapped_column(Float(53), default=time.time)
+    memberships: Mapped[list[Membership]] = relationship(back_populates="user")
+
+    @property
+    def initials(self) -> str:
+        words = (self.name or self.email.partition("@")[0]).replace(".", " ").split()
+        return "".join(word[0] for word in words[:2]).upper() or "?"
+
+
+class Organization(db.Model):  # type: ignore[name-defined]
+    __tablename__ = "organizations"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[float] = mapped_column(Float(53), default=time.time)
+
+
+class Membership(db.Model):  # type: ignore[name-defined]
+    """A person in an organization; role is owner, member or viewer."""
+
+    __tablename__ = "memberships"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(20), default="member")
+    user: Mapped[User] = relationship(back_populates="memberships")
+    organization: Mapped[Organization] = relationship()
+
+
+class Project(db.Model):  # type: ignore[name-defined]
+    __tablename__ = "projects"
+    __table_args__ = (Unique("organization_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[float] = mapped_column(Float(53), default=time.time)
+    organization: Mapped[Organization] = relationship()
+
+
+class ApiKey(db.Model):  # type: ignore[name-defined]
+    """A program's key. Only its hash is stored.
+
+    A key writes into `project_id` unless a session names another project of the organization; where `limited`
+    it writes into no other. A key with a `nonce` is a person's own: see keys.personal_key.
+    """
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"))
+    project_id: Mapped[int] = mapped_column(ForeignKey("projects.id"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    name: Mapped[str] = mapped_column(String(200), default="")
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    nonce: Mapped[str | None] = mapped_column(String(32))
+    limited: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[float] = mapped_column(Float(53), default=time.time)
+    revoked_at: Mapped[float | None] = mapped_column(Float(53))
+
+
+class SignInLink(db.Model):  # type: ignore[name-defined]
+    """A link that signs a person in once. Only the hash of its token is stored."""
+
+    __tablename__ = "sign_in_links"
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
+    expires_at: Mapped[float] = mapped_column(Float(53))
+    used_at: Mapped[float | None] = mapped_column(Float(53))
+
+
+class Session(db.Model):  # type: ignore[name-defined]
+    """A training session: all that the session table shows, so that the table is one query on one table.
+
+    `graph_stats` holds {graph number: {name: statistics}}; `stats` is the same by name, as the table sorts.
+    `pace` holds [time, x] of the last five minutes, for the estimated completion. `rewinds` are kept, as [x, time,
+    graph, writer], since a left-over journal may bring points that were taken back. `seals` holds {graph number:
+    summaries.Seal}. `end_...` is what the writers that have ended say: status.Ending, which holds once the others
+    are silent.
+    """
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        Index("ix_sessions_project", "project_id", "key"),
+        Index("ix_sessions_active", "status", "heard_at"),
+        # a deleted session's key is never given again: its rows may still be on their way out
+        {"sqlite_autoincrement": True},
+    )
+
+    key: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(Id, unique=True)
+    project_id: Mapped[int]
+    tag: Mapped[str] = mapped_column(Text, default="")
+    group: Mapped[str | None] = mapped_column("group_name", Text)
+    tags: Mapped[list] = mapped_column(Json, default=list)
+    params: Mapped[dict] = mapped_column(Ordered, default=dict)
+    values: Mapped[dict] = mapped_column(Ordered, default=dict)
+    search: Mapped[str] = mapped_column(Text, default="")
+    max_iter: Mapped[int | None] = mapped_column(Big)
+    created_at: Mapped[float] = mapped_column(Float(53))
+    updated_at: Mapped[float] = mapped_column(Float(53))
+    heard_at: Mapped[float] = mapped_column(Float(53))
+    ended_at: Mapped[float | None] = mapped_column(Float(53))
+    status: Mapped[str] = mapped_column(String(10), default="active")
+    reason: Mapped[str | None] = mapped_column(Text)
+    end_status: Mapped[str | None] = mapped_column(String(10))
+    end_reason: Mapped[str | None] = mapped_column(Text)
+    end_at: Mapped[float | None] = mapped_column(Float(53))
+    end_heard_at: Mapped[float | None] = mapped_column(Float(53))
+    dropped: Mapped[int] = mapped_column(Big, default=0)
+    points: Mapped[int] = mapped_column(Big, default=0)
+    arrivals: Mapped[int] = mapped_column(Big, default=0)
+    last_x: Mapped[int | None] = mapped_column(Big)
+    eta: Mapped[float | None] = mapped_column(Float(53))
+    pace: Mapped[list] = mapped_column(Json, default=list)
+    stats: Mapped[dict] = mapped_column(Json, default=dict)
+    graph_stats: Mapped[dict] = mapped_column(Ordered, default=dict)
+    rewinds: Mapped[list] = mapped_column(Json, default=list)
+    seals: Mapped[dict] = mapped_column(Json, default=dict)
+    version: Mapped[int] = mapped_column(Big, default=0)
+    protocol: Mapped[int] = mapped_column(Integer, default=2)
+
+
+class SessionFacts(db.Model):  # type: ignore[name-defined]
+    """What one session's page shows and the table does not: a git diff may be a megabyte."""
+
+    __tablename__ = "session_facts"
+
+    session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    git: Mapped[dict] = mapped_column(Ordered, default=dict)
+    env: Mapped[dict] = mapped_column(Ordered, default=dict)
+    info: Mapped[dict] = mapped_column(Ordered, default=dict)
+    error: Mapped[dict | None] = mapped_column(Ordered)
+
+
+class DeletedSession(db.Model):  # type: ignore[name-defined]
+    """A deleted session's id, so that a running client is told instead of bringing it back."""
+
+    __tablename__ = "deleted_sessions"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    deleted_at: Mapped[float] = mapped_column(Float(53), default=time.time)
+
+
+class Writer(db.Model):  # type: ignore[name-defined]
+    """One process that writes one session: the number of its last record applied, and how it ended."""
+
+    __tablename__ = "writers"
+
+    session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    last_seq: Mapped[int] = mapped_column(Big, default=0)
+    started_at: Mapped[float] = mapped_column(Float(53))
+    heard_at: Mapped[float] = mapped_column(Float(53))
+    ended_at: Mapped[float | None] = mapped_column(Float(53))
+    status: Mapped[str | None] = mapped_column(String(10))
+    reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Graph(db.Model):  # type: ignore[name-defined]
+    """A graph of a session. `names` are those of its lines, in the order in which they came; `forms` are the sets of
+    names that its points have values of, each a list of places in `names`."""
+
+    __tablename__ = "graphs"
+    __table_args__ = (Index("ix_graphs_id", "id"),)
+
+    session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[str] = mapped_column(Id)
+    title: Mapped[str] = mapped_column(Text, default="")
+    xlabel: Mapped[str] = mapped_column(Text, default="")
+    ylabel: Mapped[str] = mapped_column(Text, default="")
+    kind: Mapped[str | None] = mapped_column(String(3))
+    names: Mapped[list] = mapped_column(Json, default=list)
+    forms: Mapped[list] = mapped_column(Json, default=list)
+
+
+# A point is a row: x, its time, and its values, packed as little-endian float64 (columns.MISSING: none). Whose
+# values they are says `form`, a place in the graph's `forms`. `arrival` counts a session's points in the order in
+# which they came.
+points = db.Table(
+    "points",
+    db.Column("x", BigInteger, nullable=False),
+    db.Column("arrival", BigInteger, nullable=False),
+    db.Column("t", Float(53), nullable=False),
+    db.Column("session_key", Integer, nullable=False),
+    db.Column("graph", Integer, nullable=False),
+    db.Column("form", Integer, nullable=False),
+    db.Column("y", LargeBinary, nullable=False),
+    Index("ix_points", "session_key", "graph", "x"),
+)
+
+# Buckets of 16 ** level neighbouring x, of one name of a graph: a row holds those of 64 neighbours that have points,
+# packed (buckets.BUCKET). `name` is a place in the graph's `names`.
+summaries = db.Table(
+    "summaries",
+    db.Column("session_key", Integer, primary_key=True, autoincrement=False),
+    db.Column("graph", Integer, primary_key=True, autoincrement=False),
+    db.Column("level", Integer, primary_key=True, autoincrement=False),
+    db.Column("page", BigInteger, primary_key=True, autoincrement=False),
+    db.Column("name", Integer, primary_key=True, autoincrement=False),
+    db.Column("buckets", LargeBinary, nullable=False),
+)
+
+
+class TextEntry(db.Model):  # type: ignore[name-defined]
+    __tablename__ = "texts"
+    __table_args__ = (Index("ix_texts", "session_key", "name"),)
+
+    session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(Text)
+    x: Mapped[int | None] = mapped_column(Big)
+    text: Mapped[str] = mapped_column(Text)
+
+
+class ImageSequence(db.Model):  # type: ignore[name-defined]
+    """What a v1 client's sequence id stands for."""
+
+    __tablename__ = "image_sequences"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(Text, default="")
+    x: Mapped[int] = mapped_column(Big)
+
+
+class Image(db.Model):  # type: ignore[name-defined]
+    __tablename__ = "images"
+
+    session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sequence: Mapped[str] = mapped_column(Text)
+    x: Mapped[int] = mapped_column(Big)
+    image_id: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str] = mapped_column(String(64))
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    outputs: Mapped[dict] = mapped_column(Ordered, default=dict)
+    metrics: Mapped[dict] = mapped_column(Ordered, default=dict)
+
+
+class Blob(db.Model):  # type: ignore[name-defined]
+    """Bytes by their hash; in a table, so that any worker on any host answers."""
+
+    __tablename__ = "blobs"
+
+    session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+
+
+class Freeing(db.Model):  # type: ignore[name-defined]
+    """The key of a deleted session of which rows are still there: see freeing.py."""
+
+    __tablename__ = "freeing"
+
+    session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -1,0 +1,37 @@
+"""The writers of a session in the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..db.models import Writer
+from ..sessions.status import WriterState
+
+_OF_SESSION = select(Writer.__table__).where(Writer.session_key == bindparam("session_key"))
+_FIELDS = ("last_seq", "started_at", "heard_at", "ended_at", "status", "reason")
+
+
+def _upsert(insert: Any) -> Any:
+    statement = insert(Writer.__table__)
+    return statement.on_conflict_do_update(
+        index_elements=["session_key", "id"], set_={name: statement.excluded[name] for name in _FIELDS}
+    )
+
+
+_SAVE = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
+
+
+def load_writers(connection: Connection, session_key: int) -> dict[str, WriterState]:
+    rows = connection.execute(_OF_SESSION, {"session_key": session_key})
+    return {
+        row.id: WriterState(row.id, row.last_seq, row.started_at, row.heard_at, row.ended_at, row.status, row.reason)
+        for row in rows
+    }
+
+
+def save_writer(connection: Connection, session_key: int, writer: WriterState) -> None:
+    values = {name: getattr(writer, name) for name in _FIELDS}
+    connection.execute(_SAVE[connection.dialect.name], {"session_key": session_key, "id": writer.id, **values})

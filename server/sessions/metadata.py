@@ -1,0 +1,36 @@
+"""A session's surroundings: git, environment, notes and the error that ended it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..db.engine import is_sqlite
+from ..db.models import SessionFacts
+
+FIELDS = ("git", "env", "info", "error")
+
+
+def apply_facts(connection: Connection, session_key: int, fields: Mapping[str, Any]) -> None:
+    """Merge the fields that are there into the session's facts."""
+    given = {name: fields[name] for name in FIELDS if fields.get(name)}
+    if not given:
+        return
+    known = read_facts(connection, session_key)
+    merged = {name: value if name == "error" else {**(known.get(name) or {}), **value} for name, value in given.items()}
+    insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
+    values = {"git": {}, "env": {}, "info": {}, **merged}
+    connection.execute(
+        insert(SessionFacts.__table__)
+        .values(session_key=session_key, **values)
+        .on_conflict_do_update(index_elements=["session_key"], set_=merged)
+    )
+
+
+def read_facts(connection: Connection, session_key: int) -> dict[str, Any]:
+    table = SessionFacts.__table__
+    row = connection.execute(select(table).where(table.c.session_key == session_key)).mappings().first()
+    return {name: row[name] for name in FIELDS} if row is not None else {}

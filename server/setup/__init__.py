@@ -1,0 +1,1 @@
+"""Before the first request: migrations, first admin and key, copying a database to PostgreSQL."""

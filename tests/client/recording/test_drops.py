@@ -1,0 +1,197 @@
+"""What is said where points cannot be kept, and that they are kept again once there is room."""
+
+from __future__ import annotations
+
+import errno
+import math
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import losswise
+from losswise.journal.format import Header
+from losswise.journal.paths import Paths, find
+from losswise.journal.writer import Journal
+from losswise.protocol.numbers import encode_number
+from losswise.protocol.records import graph_id, new_id
+from losswise.recording import journal_writer as scribe
+from losswise.recording.drops import Losses, bound_reached, not_written
+from tests.client.conftest import Script
+from tests.client.fake_server import Recorder
+from tests.client.journal.test_journal import line
+from tests.support.server import Server
+
+FILLS = """
+    import time
+    import losswise
+    from losswise import delivery
+    delivery.LONGEST_PAUSE = 1.0
+    session = losswise.Session("long outage", track_git=False, console=False)
+    print(session.id)
+    for x in range(20_000):
+        session.log({"loss": x / 3}, x)
+        if x % 500 == 0:
+            time.sleep(0.02)
+    time.sleep(0.3)
+    print("full", flush=True)
+    input()
+    x, outbox = 20_000, session._outbox
+    while not outbox.sender.has_sent(outbox.journal.count) and x < 20_300:  # flush stays False: some were dropped
+        session.log({"loss": 0.0}, x)
+        x += 1
+        time.sleep(0.1)
+    for x in range(30_000, 30_100):
+        session.log({"loss": 1.0}, x)
+        time.sleep(0.005)
+    session.done()
+"""
+
+
+def told(errors: str) -> list[str]:
+    """The messages about what is dropped and kept."""
+    return [line for line in errors.splitlines() if "dropped" in line or "are kept" in line]
+
+
+def test_at_the_bound_what_is_dropped_is_said_and_it_ends(
+    new_server: Callable[..., Server], script: Callable[..., Script]
+) -> None:
+    server = new_server().start()
+    port = server.port
+    server.stop()
+    run = script(FILLS, LW_BASE_URL=server.url, LW_API_KEY=server.api_key, LW_JOURNAL_MAX="200kB")
+    run.until("full")
+    server.start(port)
+    run.process.stdin.write("\n")  # type: ignore[union-attr]
+    assert run.wait(90) == 0, run.errors
+    session_id = run.output.split()[0]
+    arrived = server.points(graph_id(session_id, "loss"))["loss"]["x"]
+    dropped = server.session(session_id)["dropped"]
+    assert arrived == sorted(set(arrived))
+    assert set(range(30_000, 30_100)) <= set(arrived)  # there was room again
+    begins, ends, sum_ = told(run.errors)
+    assert begins == (
+        "losswise: the journal has reached 200 kB (LW_JOURNAL_MAX): from here on points and texts are dropped, "
+        "until some of it is sent"
+    )
+    assert ends == "losswise: the journal has room again: from here on points and texts are kept"
+    assert sum_ == f"losswise: {dropped:,} points were dropped since the journal had reached 200 kB"
+    assert dropped > 10_000
+
+
+def test_offline_the_bound_is_reached_for_good(script: Callable[..., Script], tmp_path: Path) -> None:
+    code = FILLS.partition('    print("full"')[0] + "    session.done()\n"
+    run = script(code, LW_MODE="offline", LW_JOURNAL_MAX="200kB")
+    assert run.wait() == 0
+    assert len(told(run.errors)) == 2
+    assert re.search(r"losswise: \d+,\d+ points were dropped since the journal had reached 200 kB\n", run.errors)
+    assert Paths(find(tmp_path / "journals")[0]).size() < 205_000
+
+
+def test_where_all_is_kept_nothing_is_said(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+    with losswise.Session(track_git=False) as session:
+        session.log({"loss": 1.0})
+    assert told(capsys.readouterr().err) == []
+
+
+def test_one_point_is_one_point(capsys: pytest.CaptureFixture[str]) -> None:
+    losses = Losses()
+    losses.add(bound_reached(1_000), 1)
+    losses.add(points=0)
+    losses.tell()
+    assert told(capsys.readouterr().err)[-1] == "losswise: 1 point was dropped since the journal had reached 1 kB"
+
+
+def test_what_comes_and_goes_is_not_told_each_time(capsys: pytest.CaptureFixture[str]) -> None:
+    losses = Losses()
+    for _ in range(100):
+        losses.add(bound_reached(1_000), 1)
+        losses.over()
+    assert len(told(capsys.readouterr().err)) == 1
+    assert losses.total == 100
+    losses.over()
+    time.sleep(0.3)
+    losses.over()
+    assert told(capsys.readouterr().err) == [
+        "losswise: the journal has room again: from here on points and texts are kept"
+    ]
+
+
+def test_the_last_lines_of_a_full_journal_are_no_room_again(script: Callable[..., Script]) -> None:
+    code = (
+        FILLS.partition("    time.sleep(0.3)")[0]
+        + '    session.graph("other").append(0, {"b": 1.0})\n    session.done()\n'
+    )
+    run = script(code, LW_BASE_URL="http://127.0.0.1:9", LW_API_KEY="k", LW_JOURNAL_MAX="200kB")
+    assert run.wait() == 0
+    assert "has room again" not in run.errors, run.errors
+
+
+@pytest.mark.parametrize(("bound", "text"), [(10**6, "1 MB"), (500_000, "500 kB"), (2 * 1024**3, "2 GiB")])
+def test_a_bound_is_told_in_the_unit_in_which_it_is_given(bound: int, text: str) -> None:
+    assert bound_reached(bound).was == f"the journal had reached {text}"
+
+
+def test_a_full_disk_is_told_with_what_to_do() -> None:
+    line = not_written("/tmp/a.journal", OSError(errno.ENOSPC, "No space left on device")).begins
+    assert line == (
+        "the journal /tmp/a.journal cannot be written (No space left on device): from here on points are dropped, "
+        "until it can; free some space (LW_JOURNAL_DIR names another folder for the next run)"
+    )
+
+
+def test_a_long_head_makes_no_segment_of_each_line(tmp_path: Path) -> None:
+    """As with a large diff and a low bound: the head of each segment is more than its share of the bound."""
+    journal = Journal(tmp_path, Header.of_this_process(new_id(), new_id(), "http://127.0.0.1:9"), bound=100_000)
+    record = {"type": "session", "tag": "a", "info": {"diff": "x" * 80_000}}
+    journal.note(record)
+    journal.append([line(record)])
+    for _ in range(100):
+        journal.append([b'{"type":"values","values":{}}\n'])
+    journal.finish()
+    assert len(journal.paths.segments()) == 2
+
+
+def test_what_cannot_be_written_down_is_counted_and_the_rest_is_kept(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = losswise.Session(track_git=False)
+    bad, good = session.graph("bad"), session.graph("good")
+    session.flush()
+    real = scribe.points_lines
+
+    def fails(graph_id: str, points: Any) -> Any:
+        if graph_id == bad.id:
+            raise ArithmeticError("no such number")
+        return real(graph_id, points)
+
+    monkeypatch.setattr(scribe, "points_lines", fails)
+    for x in range(10):
+        bad.append(x, {"a": 1.0})
+        good.append(x, {"b": 2.0})
+    session.done()
+    assert recorder.points("b") == [(x, 2.0) for x in range(10)]
+    assert recorder.points("a") == []
+    assert recorder.records("status")[-1]["dropped"] == 10
+    said = capsys.readouterr().err
+    assert "an error while writing down points (ArithmeticError: no such number)" in said
+    assert told(said)[-1] == "losswise: 10 points were dropped since they could not be written down"
+
+
+@pytest.mark.parametrize("others", [[], [math.nan], [1e308, 1e308], [None]])
+def test_both_infinities_in_one_write_are_kept(recorder: Recorder, others: list[Any]) -> None:
+    """Their sum is no number, and an error to math.fsum."""
+    session = losswise.Session(track_git=False)
+    graph = session.graph("loss")
+    values = [0.5, math.inf, -math.inf, 2.0, *others]
+    for x, value in enumerate(values):
+        if value is not None:
+            graph.append(x, {"a": value, "b": -1.0})
+        else:
+            graph.append(x, {"b": -1.0})
+    session.done()
+    assert recorder.points("a") == [(x, encode_number(y)) for x, y in enumerate(values) if y is not None]
+    assert recorder.points("b") == [(x, -1.0) for x in range(len(values))]

@@ -1,0 +1,81 @@
+"""A graph's names: any sets of them, in any order, late ones, and more than a graph may have."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from losswise_server.points.incoming import FORMS_MOST
+from sqlalchemy import text
+
+from losswise.protocol import limits, records
+from tests.support.batches import Writing
+from tests.support.rows import database, key_of
+from tests.support.server import Server
+
+
+def test_any_sets_of_names_are_kept_apart(server: Server) -> None:
+    """Accuracy by class is logged for the classes that a batch has: thousands of sets are possible."""
+    run = Writing(server)
+    graph = run.graph()
+    chance = random.Random(5)
+    names = [f"class {number}" for number in range(14)]
+    expected: dict[str, list[tuple[int, float]]] = {}
+    for x in range(150):
+        mine = chance.sample(names[: 4 + x // 15], chance.randint(1, 4))
+        values = {name: [chance.random()] for name in mine}
+        run.points(graph, [x], **values)
+        for name in mine:
+            expected.setdefault(name, []).append((x, values[name][0]))
+    stored = server.points(graph)
+    assert {name: list(zip(line["x"], line["y"], strict=True)) for name, line in stored.items()} == expected
+    shown = server.get("/api/v2/series", graph=graph, width=20)["graphs"][graph]
+    assert not shown["exact"]
+    for name, line in shown["series"].items():
+        assert max(line["max"]) == max(y for _, y in expected[name])
+        assert min(line["min"]) == min(y for _, y in expected[name])
+    with database(server) as connection:
+        query = text("SELECT forms FROM graphs WHERE session_key = :key")
+        forms = connection.execute(query, {"key": key_of(server, run.session)}).scalar_one()
+    count = len(forms) if isinstance(forms, list) else forms.count("[") - 1
+    # one of all names for each time that a name came after the bound was reached
+    assert FORMS_MOST <= count <= FORMS_MOST + len(names)
+
+
+def test_forms_are_found_again(server: Server) -> None:
+    run = Writing(server)
+    graph = run.graph()
+    for x in range(20):
+        run.points(graph, [x], **({"a": [1.0], "b": [2.0]} if x % 2 else {"b": [3.0]}))
+    with database(server) as connection:
+        query = text("SELECT CAST(names AS TEXT), CAST(forms AS TEXT) FROM graphs WHERE session_key = :key")
+        names, forms = connection.execute(query, {"key": key_of(server, run.session)}).one()
+    assert (names.replace(" ", ""), forms.replace(" ", "")) == ('["b","a"]', "[[0],[0,1]]")
+
+
+def test_a_graph_has_so_many_names_and_no_more(server: Server) -> None:
+    run = Writing(server)
+    graph = run.graph()
+    most = limits.MAX_NAMES
+    run.points(graph, [0], **{f"name {number}": [1.0] for number in range(most)})
+    record = records.points_record(graph, [1], [1.0], {"one more": [1.0]})
+    answer = server.post_batch(run.session, [record], writer=run.writer, seq=run.seq + 1)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_batch")
+    assert answer.json()["error"] == f"a graph has at most {most} names; 'one more' is one too many"
+    run.points(graph, [1], **{"name 7": [2.0]})
+    row: Any = run.row()
+    assert len(row["graphs"][0]["names"]) == most
+    assert row["graphs"][0]["stats"]["name 7"]["last"] == 2.0
+
+
+def test_a_session_has_so_many_graphs_and_no_more(server: Server) -> None:
+    run = Writing(server)
+    most = limits.MAX_GRAPHS
+    titles = [f"graph {number}" for number in range(most + 1)]
+    made = [records.graph_record(records.graph_id(run.session, title), title) for title in titles]
+    run.send(*made[:most])
+    answer = server.post_batch(run.session, [made[most]], writer=run.writer, seq=run.seq + 1)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_batch")
+    assert answer.json()["error"] == f"a session has at most {most} graphs; this is one too many"
+    run.send(made[0])  # one that is there
+    assert len(run.row()["graphs"]) == most

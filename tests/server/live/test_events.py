@@ -1,0 +1,198 @@
+"""The events of points: between them they hold every point once, whenever they are read, and none is dear."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from losswise_server.live import changes as live
+from losswise_server.live import events as liveevents
+from losswise_server.live.changes import Change
+from losswise_server.live.events import Sent
+
+from losswise.protocol import records
+from tests.conftest import DATABASES, database_url
+from tests.support.application import DirectWriting, application
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    folder: Path = tmp_path_factory.mktemp("application")
+    with application(folder, database_url(request.param, request)):
+        yield
+
+
+@pytest.fixture
+def changes(app: None, monkeypatch: pytest.MonkeyPatch) -> list[Change]:
+    """What is told of each commit, in turn."""
+    told: list[Change] = []
+    monkeypatch.setattr(live, "notify", lambda connection, change: told.append(Change.read(change.payload())))
+    return told
+
+
+class Run(DirectWriting):
+    def points(self, graph: str, *x: int) -> None:
+        self.send(records.points_record(graph, list(x), [time.time()] * len(x), {"a": [float(one) for one in x]}))
+
+
+class Page:
+    """Follows a session by the protocol of docs/live.md. `x` holds what it has, in the order in which it came."""
+
+    def __init__(self, version: int, arrivals: int = 0) -> None:
+        self.version, self.arrivals = version, arrivals
+        self.x: dict[str, list[int]] = {}
+        self.asks_again = False
+
+    def hear(self, event: Any) -> None:
+        if self.version >= event["to"]:
+            return
+        if self.version < event["from"] or event["graphs"] is None or None in event["graphs"].values():
+            self.asks_again = True
+            return
+        for graph, body in event["graphs"].items():
+            columns = body["series"].get("a", {"x": [], "n": []})
+            new = [x for x, n in zip(columns["x"], columns["n"], strict=True) if n >= self.arrivals]
+            self.x.setdefault(graph, []).extend(new)
+        self.version, self.arrivals = event["to"], event["arrivals"]
+
+
+def events(changes: list[Change], sent: Sent | None = None) -> list[Any]:
+    """What the hub sends of changes that it takes one after the other."""
+    found = []
+    for change in changes:
+        body, sent = liveevents.points_event(change, sent)
+        if body is not None:
+            found.append(json.loads(body.partition(b"data: ")[2]))
+    return found
+
+
+def test_what_is_committed_before_a_change_is_read_comes_with_its_own(changes: list[Change]) -> None:
+    run = Run()
+    first, second = run.graph("first"), run.graph("second")
+    page = Page(changes[-1].version)
+    changes.clear()
+    run.points(first, 100)
+    run.points(second, 1)
+    run.points(first, 50)
+    told = events(changes)
+    assert [(event["to"] - event["from"], event["arrivals"]) for event in told] == [(1, 1), (1, 2), (1, 3)]
+    for event in told:
+        page.hear(event)
+    assert (page.x, page.asks_again) == ({first: [100, 50], second: [1]}, False)
+    run.send(records.rewind_record(60, time.time() + 1))
+    for event in events(changes[3:], Sent(page.version, page.arrivals)):
+        page.hear(event)
+    assert page.asks_again
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_point_comes_once_however_changes_are_joined_and_put_back(changes: list[Change], seed: int) -> None:
+    choose = random.Random(seed)
+    run = Run()
+    graphs = [run.graph(title) for title in ("one", "two", "three")]
+    page, late = Page(changes[-1].version), Page(0)
+    changes.clear()
+    written: dict[str, list[int]] = {graph: [] for graph in graphs}
+    had: dict[str, list[int]] = {}
+    for number in range(12):
+        graph = choose.choice(graphs)
+        x = [choose.randrange(-50, 50) for _ in range(choose.randrange(1, 6))]
+        run.points(graph, *x)
+        written[graph] += x
+        if number == 5:  # another page has asked for the series
+            late = Page(changes[-1].version, changes[-1].arrivals)
+            had = {graph: list(x) for graph, x in written.items()}
+    sent: Sent | None = None
+    waiting: Change | None = None
+    for change in changes:
+        if waiting is None:
+            waiting = replace(change)
+        else:
+            waiting.join(change)
+        if choose.random() < 0.4:
+            body, now = liveevents.points_event(waiting, sent)
+            assert body is not None
+            for reader in (page, late):
+                reader.hear(json.loads(body.partition(b"data: ")[2]))
+            if choose.random() < 0.5:
+                waiting = None
+            sent = now  # else it is put back: it was sent, but another's was not
+    if waiting is not None:
+        for event in events([waiting], sent):
+            for reader in (page, late):
+                reader.hear(event)
+    assert not page.asks_again
+    assert not late.asks_again
+    for graph in graphs:
+        assert sorted(page.x.get(graph, [])) == sorted(written[graph])
+        assert sorted(had[graph] + late.x.get(graph, [])) == sorted(written[graph])
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("joined", [1, 2, 3])
+def test_changes_that_come_out_of_turn_leave_no_hole(
+    changes: list[Change], order: tuple[int, ...], joined: int
+) -> None:
+    """Each is of another graph: a page has all points, or it asks again."""
+    run = Run()
+    graphs = [run.graph(title) for title in ("one", "two", "three")]
+    page = Page(changes[-1].version)
+    changes.clear()
+    for graph in graphs:
+        run.points(graph, 1, 2)
+    taken = replace(changes[order[0]])
+    for place in order[1:joined]:
+        taken.join(changes[place])
+    for event in events([taken, *(changes[place] for place in order[joined:])]):
+        page.hear(event)
+    assert page.asks_again or page.x == {graph: [1, 2] for graph in graphs}
+    if order == (0, 1, 2) or (joined == 3 and order[:2] in ((2, 1), (1, 0), (1, 2), (0, 1))):
+        assert not page.asks_again  # what lies side by side is known, whichever came first
+
+
+def test_points_that_are_found_only_among_too_many_are_asked_for(
+    changes: list[Change], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(liveevents, "SCANNED_MOST", 100)
+    run = Run()
+    long, epochs = run.graph("long"), run.graph("epochs")
+    run.points(long, *range(1_000))
+    for _ in range(30):
+        run.points(epochs, *range(20))
+    changes.clear()
+    run.points(long, 7)  # late, alone
+    run.points(long, 7, 800)  # far apart
+    run.points(long, 3, 90)
+    run.points(epochs, 4, 5)
+    run.points(epochs, *range(10))
+    graphs = [event["graphs"] for event in events(changes)]
+    read = [body and body["series"]["a"]["x"] for event in graphs for body in event.values()]
+    assert read == [[7], None, [3, 90], [4, 5], None]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"graphs": {"1": ["g" * 20, 5]}},  # of a worker that names no highest x
+        {"graphs": {"1": 7}},
+        {"graphs": [1]},
+        {"graphs": None},
+    ],
+)
+def test_what_a_worker_of_another_version_does_not_tell_is_asked_for(told: dict[str, Any]) -> None:
+    change = Change("a" * 20, 1, 1, 3, 4, 10, 12, {"1": ["g" * 20, 5, 6]})
+    assert Change.read(change.payload()) == change
+    assert Change.read(json.dumps({**asdict(change), "more": 1})) == change
+    read = Change.read(json.dumps({**asdict(change), **told}))
+    assert read == replace(change, graphs=None)
+    read.join(replace(change, before=4, version=5))
+    assert (read.before, read.version, read.graphs) == (3, 5, None)
+    without = {name: value for name, value in asdict(change).items() if name != "arrivals"}
+    assert Change.read(json.dumps(without)).graphs is None

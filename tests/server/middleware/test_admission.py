@@ -1,0 +1,305 @@
+"""More than the server takes in at once: v2 is told to come again, v1 waits, who looks is answered meanwhile."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from losswise_server.cli.wsgi import REQUEST_THREADS
+from losswise_server.db.urls import normalize_url, sqlite_url
+from losswise_server.exceptions import Refused
+from losswise_server.ingest import pipeline as ingest
+from losswise_server.middleware.admission import HEAVIEST, V1, V2, WORKING_MOST, Gate, Manners, Visit, gate, weight
+from sqlalchemy import create_engine, text
+
+from losswise.protocol import records
+from tests.support.application import DirectWriting, application
+from tests.support.batches import Writing
+from tests.support.server import API_KEY, Server, eventually
+
+WRITERS = 60
+AT_ONCE = Manners(40, 0.0, 429)
+PATIENT = Manners(40, 30.0, 429)
+
+
+def test_the_oldest_has_room_whatever_its_size() -> None:
+    gate = Gate(size=100)
+    with gate.entered() as oldest, gate.entered(AT_ONCE) as other:
+        oldest.claim(1_000)
+        oldest.work(2_000)
+        with pytest.raises(Refused, match="send this again") as refusal:
+            other.claim(1)
+    assert refusal.value.status == 429
+    assert (gate.inside, gate.working, gate.size) == ([], 0, 0)
+
+
+def test_places_and_bytes_are_bounded() -> None:
+    gate = Gate(working=2, size=100)
+    with gate.entered() as oldest, gate.entered(AT_ONCE) as second, gate.entered(AT_ONCE) as third:
+        oldest.work(40)
+        with pytest.raises(Refused):
+            second.work(61)
+        second.work(50)
+        third.claim(10)
+        assert (gate.working, gate.size) == (2, 100)
+        with pytest.raises(Refused):
+            third.work(10)
+
+
+def test_so_many_are_there_and_no_more_and_threads_are_left_for_those_who_look() -> None:
+    gate = Gate()
+    here = [gate.entered(V2) for _ in range(V2.inside)]
+    for each in here:
+        each.__enter__()
+    with pytest.raises(Refused) as refusal:
+        gate.entered(V2).__enter__()
+    assert refusal.value.status == 429
+    more = [gate.entered(V1) for _ in range(V1.inside - V2.inside)]
+    for each in more:
+        each.__enter__()
+    with pytest.raises(Refused) as refusal:
+        gate.entered(V1).__enter__()
+    assert refusal.value.status == 503
+    assert V1.inside <= REQUEST_THREADS - 16
+    for each in here + more:
+        each.__exit__(None, None, None)
+    assert gate.inside == []
+
+
+def test_who_is_patient_gets_the_next_room() -> None:
+    gate = Gate(working=1)
+    working = threading.Event()
+
+    def wait() -> None:
+        with gate.entered(PATIENT) as visit:
+            visit.work(1)
+            working.set()
+
+    with gate.entered() as first:
+        first.work(1)
+        thread = threading.Thread(target=wait)
+        thread.start()
+        assert not working.wait(0.2)
+    assert working.wait(10)
+    thread.join(10)
+
+
+def test_many_that_grow_together_do_not_wait_for_each_other() -> None:
+    """Each has a fifth of the room and wants half of it at last; one after another gets it."""
+    gate = Gate(working=2, size=100)
+    start = threading.Barrier(5)
+    most: list[int] = []
+
+    def grow() -> None:
+        with gate.entered(PATIENT) as visit:
+            visit.claim(20)
+            start.wait(10)
+            visit.claim(50)
+            visit.work(50)
+            most.append(gate.size)
+
+    with ThreadPoolExecutor(5) as pool:
+        for growing in [pool.submit(grow) for _ in range(5)]:
+            growing.result(20)
+    assert len(most) == 5
+    assert max(most) <= 150  # the oldest alone may be above
+
+
+def test_a_body_without_a_length_counts_as_it_comes() -> None:
+    gate = Gate()
+    with gate.entered() as visit:
+        assert len(visit.read(io.BytesIO(b"x" * 200_000), None)) == 200_000
+        assert gate.size == 200_000
+
+
+def test_no_more_of_a_body_is_read_than_there_is_room_for() -> None:
+    gate = Gate(size=100_000)
+    with gate.entered() as oldest, gate.entered(AT_ONCE) as visit:
+        oldest.claim(90_000)
+        stream = io.BytesIO(b"x" * 200_000)
+        with pytest.raises(Refused):
+            visit.read(stream, 200_000)
+        assert stream.tell() < 200_000
+
+
+def test_a_slow_body_is_ended_where_another_waits() -> None:
+    gate = Gate(slow=0.05)
+    alone = Manners(1, 0.0, 429)
+    ours, theirs = socket.socketpair()
+    theirs.sendall(b"{")
+
+    def read() -> None:
+        with gate.entered(alone, ours) as visit, ours.makefile("rb") as stream:
+            visit.read(stream, 100)
+
+    def may_enter() -> bool:
+        with gate.entered(alone):
+            return True
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read)
+        assert eventually(lambda: gate.inside)
+        time.sleep(0.2)
+        assert not reading.done()  # nobody needs its place
+        with pytest.raises(Refused), gate.entered(alone):
+            pass
+        with pytest.raises(Refused, match="too slowly") as refusal:
+            reading.result(10)
+    assert refusal.value.status == 408
+    ours.sendall(b"an answer still gets out")
+    assert theirs.recv(100)
+    assert may_enter()
+    ours.close()
+    theirs.close()
+
+
+def test_a_text_weighs_what_is_made_of_it() -> None:
+    words = b"x" * 1_000
+    assert weight(words) == 1_000
+    assert weight(b"[" + b"1," * 1_000 + b"1]") > 10_000
+    gate = Gate()
+    with gate.entered() as visit:
+        visit.work(10 * HEAVIEST)
+        assert gate.size == HEAVIEST
+
+
+def test_gzip_and_bodies_without_a_length_weigh_what_they_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate's bytes while a batch of constant columns is applied; they compress to a hundredth."""
+    sizes: list[int] = []
+    claimed: list[int] = []
+    apply, claim = ingest.apply, Visit.claim
+
+    def seen(*args: Any) -> Any:
+        sizes.append(gate.size)
+        return apply(*args)
+
+    def seen_claim(visit: Visit, size: int) -> None:
+        claim(visit, size)
+        claimed.append(gate.size)
+
+    with application(tmp_path, None) as app:
+        run = DirectWriting()
+        graph = run.graph()
+        body = {"format": 1, "session": run.session, "writer": run.writer, "seq": run.seq + 1}
+        columns = {f"n{number}": [1] * 1_000 for number in range(100)}
+        record = records.points_record(graph, list(range(1_000)), [1.0] * 1_000, columns)
+        text = json.dumps({**body, "records": [record]}, separators=(",", ":")).encode()
+        monkeypatch.setattr(ingest, "apply", seen)
+        monkeypatch.setattr(Visit, "claim", seen_claim)
+        headers = {"Authorization": "lw_in_process"}
+        client = app.test_client()
+        zipped = gzip.compress(text)
+        assert len(zipped) * 20 < len(text)
+        packed = {**headers, "Content-Encoding": "gzip"}
+        assert client.post("/api/v2/batches", data=zipped, headers=packed).status_code == 200
+        assert max(claimed) >= len(text)  # before it is unpacked
+        ended = {"wsgi.input_terminated": True}
+        answer = client.post("/api/v2/batches", input_stream=io.BytesIO(text), headers=headers, environ_overrides=ended)
+        assert answer.status_code == 200
+    assert sizes == [weight(text)] * 2
+    assert weight(text) > 2 * len(text)
+
+
+def _old_session(server: Server) -> bool:
+    """Whether a published client's session was made."""
+    answer = server.request("POST", "/api/v1/sessions", json={"tag": "old", "max_iter": 3})
+    return bool(answer.json()["success"])
+
+
+@contextmanager
+def stalled(server: Server) -> Iterator[None]:
+    """Nobody else can write into the database meanwhile."""
+    engine = create_engine(normalize_url(server.database_url) if server.database_url else sqlite_url(server.data_dir))
+    with engine.connect() as connection:
+        if server.database_url:
+            connection.execute(text("LOCK TABLE writers IN EXCLUSIVE MODE"))
+        else:
+            connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql("ROLLBACK")
+    engine.dispose()
+
+
+def test_a_stalled_database_fills_no_memory_and_holds_up_nobody_who_looks(own_server: Server) -> None:
+    server = own_server
+    runs = [Writing(server) for _ in range(WRITERS)]
+    graphs = [run.graph() for run in runs]
+    assert _old_session(server)
+
+    def send(number: int) -> requests.Response:
+        record = records.points_record(graphs[number], [0], [1.0], {"a": [1.0]})
+        return server.post_batch(runs[number].session, [record], writer=runs[number].writer, seq=runs[number].seq + 1)
+
+    with ThreadPoolExecutor(WRITERS + 1) as pool:
+        with stalled(server):
+            answers = [pool.submit(send, number) for number in range(WRITERS)]
+            until = time.monotonic() + 15
+            while sum(answer.done() for answer in answers) < WRITERS - V2.inside and time.monotonic() < until:
+                time.sleep(0.05)
+            refused = [answer.result() for answer in answers if answer.done()]
+            assert len(refused) >= WRITERS - V2.inside
+            assert {answer.status_code for answer in refused} == {429}
+            assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
+            assert refused[0].json()["code"] == "busy"
+            patient = pool.submit(_old_session, server)
+            for _ in range(5):
+                asked_at = time.monotonic()
+                assert server.get("/api/v2/sessions")["total"] == WRITERS + 1
+                assert time.monotonic() - asked_at < V2.patience / 2  # it does not wait for one of those who wait
+            assert not patient.done()
+        assert patient.result(60)
+        taken = [answer.result(60).status_code for answer in answers]
+        assert set(taken) == {200, 429}
+        assert taken.count(200) >= WORKING_MOST
+    for number in range(WRITERS):  # as clients do
+        assert send(number).status_code == 200
+        assert runs[number].row()["points"] == 1
+
+
+@pytest.fixture
+def sqlite_server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path).start()
+    yield server
+    server.stop()
+
+
+def test_slow_uploads_hold_up_nobody(sqlite_server: Server) -> None:
+    server = sqlite_server
+    run = Writing(server)
+    head = f"POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nAuthorization: {API_KEY}\r\nContent-Length: 100\r\n\r\n{{"
+    slow: list[socket.socket] = []
+
+    def send(count: int) -> None:
+        for _ in range(count):
+            slow.append(socket.create_connection(("127.0.0.1", server.port), timeout=60))
+            slow[-1].sendall(head.encode())
+
+    def status() -> int:
+        batch = [records.graph_record(records.graph_id(run.session, "loss"), "loss")]
+        return server.post_batch(run.session, batch, writer=run.writer, seq=run.seq + 1).status_code
+
+    send(V2.inside - 2)
+    for _ in range(20):
+        assert status() == 200
+    send(V1.inside)
+    assert eventually(lambda: status() == 429)
+    assert eventually(lambda: server.request("POST", "/api/v1/sessions", json={"tag": "a"}).status_code == 503)
+    assert server.get("/api/v2/sessions")["total"] == 1
+    assert eventually(lambda: status() == 200, timeout=40)
+    assert slow[0].recv(1_000).startswith(b"HTTP/1.1 408 ")
+    for each in slow:
+        each.close()

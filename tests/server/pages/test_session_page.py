@@ -1,0 +1,103 @@
+"""One session's page as it is served: who may see and delete it, and that it stays of a bearable size."""
+
+from __future__ import annotations
+
+import secrets
+
+import pytest
+import requests
+from losswise_server.accounts.passwords import hash_password
+from losswise_server.db.models import Membership, Organization, User
+from sqlalchemy import select
+
+from losswise.protocol import records
+from tests.support.batches import Writing
+from tests.support.server import Server
+from tests.support.tables import adding
+
+
+def person(server: Server, role: str | None) -> requests.Session:
+    """A browser-like session of a new person, in the admin's organization with a role, or in another one."""
+    email = f"{secrets.token_hex(6)}@example.com"
+    with adding(server) as (add, connection):
+        user = add(User, email=email, name="", password_hash=hash_password("secret"), created_at=0.0)
+        if role is None:
+            organization = add(Organization, name=email, created_at=0.0)
+        else:
+            organization = connection.execute(select(Membership.__table__.c.organization_id).limit(1)).scalar()
+        add(Membership, user_id=user, organization_id=organization, role=role or "owner")
+    browser = requests.Session()
+    answer = browser.post(server.url + "/login", data={"email": email, "password": "secret"}, timeout=30)
+    assert answer.status_code == 200
+    return browser
+
+
+@pytest.mark.parametrize(("role", "sees", "deletes"), [("member", 200, 303), ("viewer", 200, 403), (None, 404, 404)])
+def test_who_may_see_and_delete(server: Server, role: str | None, sees: int, deletes: int) -> None:
+    writing, browser = Writing(server, tag="ours"), person(server, role)
+    address = f"{server.url}/s/{writing.session}"
+    page = browser.get(f"{address}/details?delete=ask", timeout=30)
+    assert page.status_code == sees
+    assert ("Delete it" in page.text) == (role == "member")
+    assert browser.get(f"{address}/delete", timeout=30).status_code == 405
+    elsewhere = browser.post(f"{address}/delete", headers={"Origin": "http://elsewhere.example"}, timeout=30)
+    assert elsewhere.status_code == 403
+    assert browser.post(f"{address}/delete", timeout=30, allow_redirects=False).status_code == deletes
+    is_there = server.request("GET", f"/api/v2/sessions/{writing.session}").status_code == 200
+    assert is_there == (role != "member")
+
+
+def test_nobody_sees_it_without_signing_in(server: Server) -> None:
+    address = f"{server.url}/s/{Writing(server).session}/details"
+    assert requests.get(address, timeout=30, allow_redirects=False).headers["Location"].startswith("/login")
+
+
+def test_what_has_not_changed_is_not_rendered_again(server: Server) -> None:
+    writing, browser = Writing(server), server.signed_in()
+    address = f"{server.url}/s/{writing.session}/details"
+
+    def ask(version: str) -> requests.Response:
+        return browser.get(address, headers={"If-None-Match": f'"{version}"'}, timeout=30)
+
+    version = ask("none").text.partition('data-version="')[2].partition('"')[0]
+    assert ask(version).status_code == 304
+    writing.send(records.text_record("notes", "new"))
+    assert "new" in ask(version).text
+
+
+@pytest.mark.full_on_postgresql
+def test_much_of_everything_is_a_page_of_bearable_size(server: Server) -> None:
+    writing = Writing(server)
+    for first in range(0, 1_000, 250):
+        writing.send(*(records.text_record("notes", f"note {x}", x) for x in range(first, first + 250)))
+        writing.send(*(records.image_record("images", x, f"image {x}", "ab" * 32) for x in range(first, first + 250)))
+    writing.send(records.text_record("summary", "```\nfirst line\n" + "x" * 300_000 + "\n```"))
+    writing.send(records.text_record("console", "first output\n" + "y" * 300_000 + "\nlast output", append=True))
+    writing.send(records.text_record("table", "|a" * 1_000 + "|\n" + "|-" * 1_000 + "|\n" + "|b|\n" * 5_000))
+    writing.send(records.session_record(git={"diff": "\n".join(f"+line {number}" for number in range(50_000))}))
+    page = server.signed_in().get(f"{server.url}/s/{writing.session}/details", timeout=60).text
+    assert len(page) < 2_000_000
+    for shown in (
+        "note 999",
+        "note 980",
+        "image 999",
+        "image 950",
+        "first line",
+        "last output",
+        "+line 2999",
+        "50,000",
+    ):
+        assert shown in page
+    for left_out in ("note 900", "image 900", "first output", "+line 3000"):
+        assert left_out not in page
+
+
+def test_links_that_are_scripts_are_no_links(server: Server) -> None:
+    writing = Writing(server)
+    links = "[a](javascript:alert(1)) [b](data:text/html,x) <script>alert(1)</script> [c](https://example.com)"
+    writing.send(records.text_record("notes", links), records.session_record(info={"note": links}))
+    page = server.signed_in().get(f"{server.url}/s/{writing.session}/details", timeout=30).text
+    assert 'href="javascript' not in page
+    assert 'href="data' not in page
+    assert "<script>alert" not in page
+    assert page.count('href="https://example.com"') == 2
