@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from losswise.recording.image_encoder import ImageThread, _say_skipped, _Shown
+from losswise.recording.image_encoder import AppendedImage, ImageThread, report_ignored_image
 from losswise.util.guard import guarded
 from losswise.util.messages import say_once
 from losswise.values.errors import safely
@@ -64,7 +64,7 @@ class ImageSequence:
         told = ""
         try:
             told = plain_name(image_id)
-            shown = _Shown(
+            shown = AppendedImage(
                 self.name,
                 self._x,
                 told,
@@ -74,7 +74,7 @@ class ImageSequence:
             )
             self._images.add(shown)
         except ImageError as error:
-            _say_skipped(self.name, told, error)
+            report_ignored_image(self.name, told, error)
 
     def _mapping(self, what: str, given: Any) -> dict[str, Any]:
         if given is None:

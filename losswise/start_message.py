@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from losswise.util.paths import journal_folder, sync_command
 
-if TYPE_CHECKING:
-    from losswise.session import Session
 
+def start_message(url: str, base_url: str, is_resumed: bool, mode: str, is_online: bool) -> str:
+    """Return where the session can be watched, or how it gets to a server.
 
-def copy_line(session: Session) -> str:
-    """What is said when a worker records into what its import of the script has made."""
+    Args:
+        url: the session's page.
+        base_url: the server's address.
+        is_resumed: the session was begun by an earlier process.
+        mode: LW_MODE, 'online' or 'offline'.
+        is_online: the session is sent; False with mode 'online' means that there is no API key.
+    """
+    if is_online:
+        return f"{'going on, ' if is_resumed else ''}watching at {url}"
+    folder, command = journal_folder(), sync_command(journal_folder())
+    if mode == "offline":
+        return f"offline: kept in {folder}; `{command}` sends it"
     return (
-        f"a worker, which imports the script, records into a session of its own ({session.url or session.id}); for one "
-        "session give it session.id, and have it make losswise.Session(resume=id)"
-    )
-
-
-def start_line(session: Session, chosen: str, online: bool) -> str:
-    """Where the session can be watched, or how it gets to a server."""
-    if online:
-        return f"{'going on, ' if session._is_resumed else ''}watching at {session.url}"
-    if chosen == "offline":
-        return f"offline: kept in {journal_folder()}; `{sync_command(journal_folder())}` sends it"
-    return (
-        f"no API key for {session.base_url}, so this session is kept in {journal_folder()}; "
-        f"`losswise login {session.base_url}`, then `{sync_command(journal_folder())}` sends it"
+        f"no API key for {base_url}, so this session is kept in {folder}; "
+        f"`losswise login {base_url}`, then `{command}` sends it"
     )

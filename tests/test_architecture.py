@@ -30,6 +30,7 @@ ROWS = {
         integrations
         .
         session
+        session_display
         lifecycle capture notebook
         graph image_sequence params arguments start_message
         recording
@@ -161,9 +162,7 @@ def test_every_package_has_a_row(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", FOLDERS)
-def test_imports_point_down(package: str, request: pytest.FixtureRequest) -> None:
-    if package == "losswise":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the circles around Session are not cut yet"))
+def test_imports_point_down(package: str) -> None:
     row = parse_rows(ROWS[package])
     wrong = []
     for name, path in modules(package).items():
@@ -175,9 +174,7 @@ def test_imports_point_down(package: str, request: pytest.FixtureRequest) -> Non
 
 
 @pytest.mark.parametrize("package", FOLDERS)
-def test_no_circle_of_modules(package: str, request: pytest.FixtureRequest) -> None:
-    if package == "losswise":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the circles around Session are not cut yet"))
+def test_no_circle_of_modules(package: str) -> None:
     arrows = {
         name: imported_modules(package, name, path, package) - {name, "."} for name, path in modules(package).items()
     }
@@ -211,9 +208,7 @@ def is_private(name: str) -> bool:
 
 
 @pytest.mark.parametrize("package", FOLDERS)
-def test_no_package_reaches_into_private_attributes_of_another(package: str, request: pytest.FixtureRequest) -> None:
-    if package == "losswise":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="the circles around Session are not cut yet"))
+def test_no_package_reaches_into_private_attributes_of_another(package: str) -> None:
     trees = {name: parsed(path) for name, path in modules(package).items()}
     owners = defaultdict(set)
     for name, tree in trees.items():
@@ -255,7 +250,6 @@ def test_the_server_takes_little_of_the_client() -> None:
         } == set(), name
 
 
-@pytest.mark.xfail(strict=True, reason="notebook and images are not lazy yet")
 def test_a_session_loads_no_more_than_it_needs() -> None:
     code = f"import sys, losswise.session; print([name for name in sys.modules if name.startswith({LAZY!r})])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

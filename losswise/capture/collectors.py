@@ -1,140 +1,154 @@
-"""What works beside a session: gathering facts, the console's output, the system's graphs, images."""
+"""What is collected beside a session's metrics: environment and git, console output, system metrics, images."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from losswise.capture.environment import Gathering
 from losswise.protocol.records import Record, session_record
-from losswise.recording.image_encoder import ImageThread
+from losswise.recording.recorder import Recorder
 from losswise.util.guard import guarded
 
 if TYPE_CHECKING:
     from losswise.capture.console import Console
     from losswise.capture.system import SystemMonitor
-    from losswise.recording.recorder import Outbox
-    from losswise.session import Session
+    from losswise.recording.image_encoder import ImageThread
 
-OPENING = 5.0
-"""Seconds that an image waits for the journal to be opened."""
-
-COUNTED = 10_000
-"""Images whose size is known to be counted."""
-LAST_FACTS = 2.0
-"""Seconds that facts which are still gathered get at the end."""
-LAST_IMAGES = 10.0
-"""Seconds that images which are still encoded get at the end."""
+JOURNAL_TIMEOUT_S = 5.0
+"""How long an image waits for the journal to be opened."""
+MAX_COUNTED_IMAGES = 10_000
+"""Images whose size is remembered as counted."""
+ENVIRONMENT_TIMEOUT_S = 2.0
+"""How long the end waits for environment and git."""
+IMAGES_TIMEOUT_S = 10.0
+"""How long the end waits for images that are still being encoded."""
 
 
-class Companions:
-    """The helpers of one session.
+class Collectors:
+    """The collectors of one session.
 
-    Attributes:
-        images: makes PNGs of images on a thread of its own.
+    Args:
+        make_graph: returns the graph with a title: `Session.graph`.
+        recorder: of the session.
     """
 
-    def __init__(self, session: Session, outbox: Outbox) -> None:
-        self.images = ImageThread(self._put_image, self._blob_folder, self._open)
-        outbox.on_close = self.close
-        self._session = session
-        self._outbox = outbox
+    def __init__(self, make_graph: Callable[..., Any], recorder: Recorder) -> None:
+        recorder.queue.on_close = self.close
+        self._make_graph = make_graph
+        self._recorder = recorder
         self._is_child = False
         self._counted: dict[str, None] = {}
-        self._facts: Gathering | None = None
+        self._environment: Gathering | None = None
         self._console: Console | None = None
         self._system: SystemMonitor | None = None
+        self._images: ImageThread | None = None
 
-    @guarded("starting what works beside a session")
+    @guarded("starting to collect console output and environment")
     def start(self, console: bool, system: bool, track_git: bool, command_line: bool) -> None:
         """Start what is wanted. Never raises."""
-        self._facts = Gathering(self._put_facts, track_git, command_line)
-        self._facts.start()
+        self._environment = Gathering(self._put_environment, track_git, command_line)
+        self._environment.start()
         if console:
             from losswise.capture.console import Console
 
             self._console = Console(self._wake)
-            self._outbox.sources.append(self._console)
+            self._recorder.queue.sources.append(self._console)
         if system:
             from losswise.capture.system import SystemMonitor
 
-            self._system = SystemMonitor(self._session.graph, lambda: self._outbox.last_x)
-        self.go_on()
+            self._system = SystemMonitor(self._make_graph, lambda: self._recorder.queue.last_x)
+        self.resume()
 
-    @guarded("going on with what works beside a session")
-    def go_on(self) -> None:
-        """The session is active, at the start or again."""
+    @property
+    def images(self) -> ImageThread:
+        """Encodes images on a thread of its own. Created on first use, since few sessions have images."""
+        if self._images is None:
+            from losswise.recording.image_encoder import ImageThread
+
+            self._images = ImageThread(self._put_image, self._blob_folder, self._open)
+        return self._images
+
+    @guarded("collecting console output and system metrics again")
+    def resume(self) -> None:
+        """Collect (again): the session is active."""
         if self._console is not None:
             self._console.start()
         if self._system is not None:
             self._system.start()
 
-    @guarded("ending what works beside a session")
-    def finish(self, begun: float, most: float) -> None:
-        """Before the last record: hear out what is still under way, for a moment.
+    def wait_for_images(self, timeout: float) -> None:
+        """Wait until the images added so far are recorded, at most `timeout` seconds."""
+        if self._images is not None:
+            self._images.wait(timeout)
+
+    @guarded("ending what is collected beside the metrics")
+    def finish(self, begun: float, budget: float) -> None:
+        """Stop, and wait a moment for what is still being collected. Called before the session's last record.
 
         Args:
             begun: when the end began (time.monotonic), the same for all sessions that end together.
-            most: seconds since then, for all of it.
+            budget: seconds since then, for everything.
         """
         if self._system is not None:
             self._system.stop()
-        if self._facts is not None:
-            self._facts.wait(max(0.0, begun + min(LAST_FACTS, most) - time.monotonic()))
-        if not self.images.wait(begun + min(LAST_IMAGES, most) - time.monotonic()):
-            self.images.drop()
+        if self._environment is not None:
+            self._environment.wait(max(0.0, begun + min(ENVIRONMENT_TIMEOUT_S, budget) - time.monotonic()))
+        if self._images is not None and not self._images.wait(begun + min(IMAGES_TIMEOUT_S, budget) - time.monotonic()):
+            self._images.drop()
         if self._console is not None:
             self._console.stop()
 
     def after_fork(self) -> None:
-        """In a forked child: the parent goes on with what it has begun. (The console is a source of the outbox.)"""
+        """In a forked child: the parent goes on with what it has begun. (The console is a source of the queue.)"""
         self._is_child = True
-        self.images.after_fork()
+        if self._images is not None:
+            self._images.after_fork()
         if self._system is not None:
             self._system.after_fork()
 
     def close(self) -> None:
-        """Nothing can be recorded any more."""
+        """Stop: nothing can be recorded any more."""
         if self._console is not None:
             self._console.stop()
         if self._system is not None:
             self._system.stop()
 
     def _wake(self) -> None:
-        if self._is_child and not self._outbox.open:
-            return  # a data loader's worker that prints needs no journal for that
-        if self._outbox.signal:
-            self._outbox.attend()
+        if self._is_child and not self._recorder.open:
+            return  # output of a data loader's worker alone opens no journal
+        if self._recorder.queue.needs_attention:
+            self._recorder.attend()
 
     def _open(self) -> None:
-        if not self._outbox.open:
-            self._outbox.attend()
+        if not self._recorder.open:
+            self._recorder.attend()
 
-    def _put_facts(self, fields: Mapping[str, Any]) -> None:
-        if self._outbox.open:
-            self._outbox.put(session_record(**fields))
+    def _put_environment(self, fields: Mapping[str, Any]) -> None:
+        if self._recorder.open:
+            self._recorder.put(session_record(**fields))
 
     def _put_image(self, record: Record) -> None:
-        journal, sha256 = self._outbox.journal, record["sha256"]
+        journal, sha256 = self._recorder.journal, record["sha256"]
         if journal is not None and sha256 not in self._counted:
             self._counted[sha256] = None
-            if len(self._counted) > COUNTED:
+            if len(self._counted) > MAX_COUNTED_IMAGES:
                 self._counted.pop(next(iter(self._counted)))
-            with contextlib.suppress(OSError):  # sent already
+            with contextlib.suppress(OSError):  # it is sent already
                 journal.added_image((journal.paths.blobs / sha256).stat().st_size)
-        self._outbox.put(record)
+        self._recorder.put(record)
 
     def _blob_folder(self) -> Path | None:
-        """Beside the journal, once it is open; None where there is none, or no room."""
-        outbox, until = self._outbox, time.monotonic() + OPENING
-        while not (outbox.open and outbox.journal) and not outbox.closed and time.monotonic() < until:
-            if not outbox.open:
-                outbox.attend()
+        """Return the folder for images, beside the journal, once that is open; None if there is none, or no room."""
+        recorder, until = self._recorder, time.monotonic() + JOURNAL_TIMEOUT_S
+        while not (recorder.open and recorder.journal) and not recorder.queue.closed and time.monotonic() < until:
+            if not recorder.open:
+                recorder.attend()
             time.sleep(0.01)
-        journal = outbox.journal
-        if journal is None or outbox.closed or journal.size > outbox.bound:
+        journal = recorder.journal
+        if journal is None or recorder.queue.closed or journal.size > recorder.bound:
             return None
         return journal.paths.blobs

@@ -7,7 +7,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from losswise.delivery import backfill
@@ -33,6 +33,10 @@ REFUSED = 2.0
 class Sender:
     """Delivers one journal on a thread of its own, until everything in it is acknowledged.
 
+    Args:
+        target: the server's address and key.
+        on_deleted: called on the thread when the server says that the session is deleted.
+
     Attributes:
         acknowledged: number of the last record that the server has.
         heard_at: when it last took records or an image (time.monotonic), or 0.
@@ -42,7 +46,7 @@ class Sender:
         deleted: the session was deleted on the server.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, on_deleted: Callable[[], None] = lambda: None) -> None:
         self.acknowledged = 0
         self.heard_at = 0.0
         self.refused = False
@@ -57,6 +61,7 @@ class Sender:
         self._journal: Journal | None = None
         self._opened = threading.Event()
         self._target = target
+        self._on_deleted = on_deleted
         self._wire = Wire(target.base_url, target.api_key or "")
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = guarded_thread(self._run, "losswise-sender")
@@ -212,6 +217,8 @@ class Sender:
         if outcome.step is Step.STOPPED:
             self.deleted = delivery.deleted
             self.stopped = True
+            if self.deleted:
+                self._on_deleted()
             return False
         if delivery.acknowledged > self.acknowledged or delivery.freed:
             if not self.acknowledged:

@@ -17,6 +17,7 @@ from typing import Any
 
 from losswise.demo.server import DemoServer, ServerFailed, is_free, read_link, who_is_at
 from losswise.lifecycle import open_sessions
+from losswise.lifecycle.outcome import outcome_of
 from losswise.util.paths import data_folder
 
 FRAMEWORKS = ("numpy", "keras", "lightning")
@@ -108,8 +109,9 @@ def _run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
             return 0
         return 0
     except BaseException as error:
+        outcome = outcome_of(error)
         interrupts.wait()
-        open_sessions.end_all(error)  # while the server is there to hear of it
+        open_sessions.end_all(lambda session: outcome)  # while the server is there to hear of it
         raise
     finally:
         interrupts.wait()

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from losswise import settings
 from losswise.arguments import check_params, check_texts, checked_max_iter, checked_places
 from losswise.delivery.client import Wire
-from losswise.lifecycle.outcome import Ending
+from losswise.lifecycle.outcome import Outcome
 from losswise.protocol.limits import ENDED
-from losswise.protocol.records import rewind_record
 from losswise.session import Session
 from losswise.util.guard import guarded
 
@@ -40,19 +38,8 @@ def session_options(
     return {"tag": tag, "params": params, "max_iter": max_iter, **options}
 
 
-def take_back(session: Session, x: int) -> None:
-    """Take back what a session has at x and after it, of this process and of any before.
-
-    Args:
-        x: of the next point.
-    """
-    if session._outbox is not None and session._outbox.open:
-        session._outbox.write_out(2.0)  # what the same writer says after a rewind is new
-    session._put(rewind_record(x - 1, time.time()))
-
-
 @guarded("asking how the session ended")
-def ending_at_server(options: Mapping[str, Any]) -> Ending | None:
+def ending_at_server(options: Mapping[str, Any]) -> Outcome | None:
     """How the session that these options resume has ended; None: it has not, or the server does not say.
 
     This waits for the server, for a few seconds at most.
@@ -64,4 +51,4 @@ def ending_at_server(options: Mapping[str, Any]) -> Ending | None:
     found = wire.get(f"/api/v2/sessions/{options['resume']}", ASKING).body
     wire.close()
     status = found.get("status")
-    return (status, found.get("reason"), found.get("error")) if status in ENDED else None
+    return Outcome(str(status), found.get("reason"), found.get("error")) if status in ENDED else None

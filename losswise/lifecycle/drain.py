@@ -1,4 +1,4 @@
-"""Waiting at the end until the journals are with the server, as long as that has sense."""
+"""Block at exit until all journals are delivered or delivery stalls."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ from losswise.util.units import size_text
 
 if TYPE_CHECKING:
     from losswise.delivery.sender import Sender
-    from losswise.recording.journal_writer import Scribe
+    from losswise.recording.recorder import EndedJournal
 
-WRITING = 30.0
-"""Seconds that the local disk gets for what is in memory, of all journals together."""
-TELL_AFTER = 2.0
-TELL_EACH = 5.0
+WRITE_TIMEOUT_S = 30.0
+"""How long the local disk may take for what is in memory, of all journals together."""
+PROGRESS_AFTER_S = 2.0
+PROGRESS_INTERVAL_S = 5.0
 
 
-def wait_delivered(scribes: Sequence[Scribe], silent: float, most: float = float("inf")) -> None:
-    """Wait for the delivery of journals that have ended, with progress, and say what is left.
+def wait_delivered(journals: Sequence[EndedJournal], silent: float, most: float = float("inf")) -> None:
+    """Wait for the delivery of journals, report progress, and say what is left.
 
     A server that goes on acknowledging gets all the time it needs.
 
     Args:
-        scribes: that write them.
-        silent: seconds without an acknowledgement of any after which to give up; 2 at most where the last
-            attempts were refused.
+        journals: to which nothing is added any more.
+        silent: seconds without an acknowledgement of any journal after which to give up. If the server refuses
+            connections, at most REFUSED.
         most: seconds in all.
     """
     started = time.monotonic()
-    for scribe in scribes:
-        seconds = max(0.0, started + min(WRITING, most) - time.monotonic())
-        if not wait_until(lambda scribe=scribe: not scribe.is_writing(), seconds):  # type: ignore[misc]
+    for writer, _sender in journals:
+        seconds = max(0.0, started + min(WRITE_TIMEOUT_S, most) - time.monotonic())
+        if not wait_until(lambda writer=writer: not writer.is_writing(), seconds):  # type: ignore[misc]
             say("the journal could not be written to its end in time")
-    senders = [scribe.sender for scribe in scribes if scribe.sender is not None]
+    senders = [sender for _writer, sender in journals if sender is not None]
     with contextlib.ExitStack() as stack:
         for sender in senders:
             stack.enter_context(sender.waited_for())
@@ -48,7 +48,7 @@ def wait_delivered(scribes: Sequence[Scribe], silent: float, most: float = float
 
 
 def _wait(senders: Sequence[Sender], started: float, silent: float, most: float) -> None:
-    tell_at, told = started + TELL_AFTER, ""
+    tell_at, told = started + PROGRESS_AFTER_S, ""
     while left := [sender for sender in senders if sender.is_at_work()]:
         now = time.monotonic()
         silence = now - max(started, *(sender.heard_at for sender in senders))
@@ -56,13 +56,13 @@ def _wait(senders: Sequence[Sender], started: float, silent: float, most: float)
         if silence > patience or now - started > most:
             return
         if now > tell_at:
-            tell_at = now + TELL_EACH
+            tell_at = now + PROGRESS_INTERVAL_S
             told = _tell_progress([sender for sender in left if sender.unsent()], told)
         time.sleep(0.005)
 
 
 def _tell_progress(unsent: Sequence[Sender], told: str) -> str:
-    """Say what is left, unless it is what was said before; what was said last."""
+    """Report what is left unless it has not changed since `told`. Returns the line reported last."""
     line = f"sending what is left: {_size(unsent)} of {_sessions(unsent)}" if unsent else told
     if line != told:
         say(line)

@@ -1,13 +1,25 @@
-"""Detect spawned workers that re-import the main script."""
+"""Forked and spawned processes."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
 from types import FrameType
+
+from losswise.util.guard import guarded
+
+REIMPORTED = (
+    "a worker process that imports the script records nothing into the sessions made there; give it session.id, "
+    "and have it make losswise.Session(resume=id)"
+)
 
 
 def is_reimport() -> bool:
-    """Whether a spawned worker of multiprocessing is just importing the script that its parent runs."""
+    """Return whether a spawned worker of multiprocessing is importing the script that its parent runs.
+
+    The worker runs the script's top level again, under the name `__mp_main__`, to find the function it is to call.
+    """
     if "multiprocessing.spawn" not in sys.modules:
         return False
     frame: FrameType | None = sys._getframe(1)
@@ -16,3 +28,9 @@ def is_reimport() -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def call_in_child(function: Callable[[], None]) -> None:
+    """Have every forked child call this function first."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=guarded("going on in a forked process")(function))

@@ -1,302 +1,231 @@
-"""How a session ends: leaving well, an exception, Ctrl-C, sys.exit, SIGTERM; and what a fork means."""
+"""The sessions of this process that have not ended, and how they are ended together."""
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import math
-import os
-import signal
 import sys
-import threading
 import time
-from _sitebuiltins import Quitter
 from collections.abc import Callable
-from importlib import import_module
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from losswise.lifecycle.drain import wait_delivered
-from losswise.lifecycle.outcome import COMPLETE, Ending, _told
+from losswise.lifecycle.outcome import COMPLETE, Outcome
+from losswise.protocol.records import status_record
 from losswise.settings import end_timeout
 from losswise.util.guard import guarded
-from losswise.util.ipython import _stays
 from losswise.util.locks import forget_held
 from losswise.util.messages import say, say_error
 from losswise.util.paths import journal_folder, sync_command
+from losswise.values.errors import described_error
 
 if TYPE_CHECKING:
-    from losswise.recording.journal_writer import Scribe
-    from losswise.session import Session
+    from losswise.recording.recorder import EndedJournal, Recorder
 
-IMAGES_SHARE = 0.5
-"""Part of SIGTERM's seconds that images and facts may take; the rest is the disk's and the network's."""
-
-_OUTERMOST = ("<module>", "_run_module_as_main")
-"""Where a script begins; the second is that of `python -m`."""
+WRITE_TIMEOUT_S = 2.0
+INTERRUPTED_TIMEOUT_S = 2.0
+"""How long the end still waits for the disk after Ctrl-C."""
 
 
-class _Watched:
-    """The sessions of this process and what is known about how it ends.
+class OpenSession:
+    """A session as the process's exit sees it.
+
+    Args:
+        recorder: of the session.
+        finish: stops what is collected beside metrics. Called with the time at which the end began (time.monotonic)
+            and the seconds since then that it may take.
+        on_end: called with the outcome before it is recorded.
+        after_fork: called in a forked child.
 
     Attributes:
-        sessions: in their order. By object, since two may be writers of one session.
-        exit_code, exit_at, exit_at_prompt: of the main thread's last sys.exit: status, unix seconds, and whether
-            it was typed.
-        until: when SIGTERM's seconds are over (time.monotonic).
-        gave_up: Ctrl-C has ended a waiting for the delivery.
-        worker: process id where a worker of multiprocessing is watched.
+        expected: the outcome that the process's exit records if nothing else ends the session and nothing fails.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        finish: Callable[[float, float], None],
+        on_end: Callable[[Outcome], None],
+        after_fork: Callable[[], None],
+    ) -> None:
+        self.recorder = recorder
+        self.after_fork = after_fork
+        self.expected = COMPLETE
+        self._finish = finish
+        self._on_end = on_end
+
+    def end(self, outcome: Outcome, begun: float | None = None, budget: float = math.inf) -> EndedJournal | None:
+        """Record the outcome, without waiting for the delivery.
+
+        Args:
+            outcome: how the session ended.
+            begun: when the end of all sessions began (time.monotonic); None means now.
+            budget: seconds since `begun` that may be spent on what is still being collected.
+
+        Returns:
+            What is to be delivered; None if the session had ended before.
+        """
+        if not self.recorder.open:
+            return None
+        self._finish(time.monotonic() if begun is None else begun, budget)
+        error = described_error(outcome.error)
+        self.expected = outcome._replace(error=error)
+        self._on_end(self.expected)
+        return self.recorder.end(status_record(outcome.status, time.time(), outcome.reason, error))
+
+
+class _OpenSessions:
+    """State of this process.
+
+    Attributes:
+        sessions: in the order of their beginning. By object, since two objects may be writers of one session.
+        deadline: when the time that SIGTERM leaves is over (time.monotonic).
+        gave_up: Ctrl-C has ended a wait for the delivery.
     """
 
     def __init__(self) -> None:
-        self.sessions: dict[Session, None] = {}
-        self.installed = False
-        self.handles_sigterm = False
-        self.until = math.inf
+        self.sessions: dict[OpenSession, None] = {}
+        self.forget_signals()
+
+    def forget_signals(self) -> None:
+        self.deadline = math.inf
         self.gave_up = False
-        self.worker = 0
-        self.forget_exit()
-
-    def forget_exit(self) -> None:
-        self.exit_code: Any = None
-        self.exit_at = 0.0
-        self.exit_at_prompt = False
 
 
-_watched = _Watched()
+_state = _OpenSessions()
+
+ChooseOutcome = Callable[[OpenSession], Outcome]
 
 
-def watch(session: Session) -> None:
-    """End this session with the process, if it does not end before."""
-    _watched.sessions[session] = None
-    _watched.until, _watched.gave_up = math.inf, False  # whoever catches SIGTERM or Ctrl-C has gone on
-    if not _watched.installed:
-        _watched.installed = True
-        _install()
-    if not _watched.handles_sigterm and threading.current_thread() is threading.main_thread():
-        _watched.handles_sigterm = True
-        _handle_sigterm()
-    process = sys.modules.get("multiprocessing.process")
-    if process is not None and process.parent_process() is not None and _watched.worker != os.getpid():
-        _watched.worker = os.getpid()
-        # a forked worker ends with os._exit, which runs no atexit
-        at_exit = guarded("ending the sessions of a worker")(_at_worker_exit)
-        import_module("multiprocessing.util").Finalize(None, at_exit, exitpriority=100)
+def add(session: OpenSession) -> None:
+    """End this session with the process if it does not end before."""
+    _state.sessions[session] = None
+    _state.forget_signals()  # a script that caught SIGTERM or Ctrl-C has gone on
 
 
-def forget(session: Session) -> None:
-    """This session has ended, and is delivered or given up."""
-    _watched.sessions.pop(session, None)
+def forget(session: OpenSession) -> None:
+    """Remove a session that has ended and is delivered or given up."""
+    _state.sessions.pop(session, None)
 
 
-def end(session: Session, ending: Ending, seconds: float) -> None:
-    """End a session and wait for its delivery. Ctrl-C ends the waiting."""
+def gave_up() -> bool:
+    """Return whether Ctrl-C has already ended a wait for the delivery."""
+    return _state.gave_up
+
+
+def end(session: OpenSession, outcome: Outcome, timeout: float) -> None:
+    """End a session and wait for its delivery. Ctrl-C ends the wait.
+
+    Args:
+        session: to end.
+        outcome: how it ended.
+        timeout: seconds without an acknowledgement after which to give up.
+    """
     was_interrupted = isinstance(sys.exc_info()[1], KeyboardInterrupt)
     try:
-        scribe = session._close(*ending)
-        if scribe is not None:
-            wait_delivered([scribe], seconds)
+        journal = session.end(outcome)
+        if journal is not None:
+            wait_delivered([journal], timeout)
     except KeyboardInterrupt:
-        _give_up([session], lambda session: ending)
+        give_up([session], lambda session: outcome)
         if not was_interrupted:
             raise
-    if session._outbox is None or not session._outbox.is_writing():
+    if not session.recorder.is_writing():
         forget(session)
 
 
-def end_all(error: BaseException) -> bool:
-    """End what an error leaves open, for good, and wait for the delivery. False: interrupted."""
-    return _end_all(lambda session: _told(error))
+def end_all(choose: ChooseOutcome) -> bool:
+    """End all sessions for good and wait for their delivery.
 
+    Args:
+        choose: returns the outcome of a session.
 
-def _install() -> None:
-    atexit.register(guarded("ending the sessions at exit")(_at_exit))
-    _wrap_exit()
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=guarded("going on in a forked process")(_after_fork_in_child))
-
-
-def _at_exit() -> None:
-    error = _uncaught()
-    is_interrupted = isinstance(error, KeyboardInterrupt)
-    if is_interrupted and _watched.gave_up:
-        _give_up(list(_watched.sessions), lambda session: _how(session, error))
-    else:
-        _end_all(lambda session: _how(session, error))
-    if is_interrupted:
-        # CPython ends by SIGINT where the last code it ran was interrupted. What was imported since then to
-        # send the rest made it forget that, and the script's exit status would be another.
-        with contextlib.suppress(KeyboardInterrupt):
-            exec("raise KeyboardInterrupt")
-
-
-def _at_worker_exit() -> None:
-    error = _in_flight()
-    _end_all(lambda session: _told(error) if error is not None else session._left_as or COMPLETE)
-
-
-def _end_all(how: Callable[[Session], Ending]) -> bool:
-    """End all sessions for good and wait for the delivery. False: interrupted."""
-    sessions = list(_watched.sessions)
+    Returns:
+        False if Ctrl-C ended the wait.
+    """
+    sessions = list(_state.sessions)
     try:
-        _let_none_go_on(sessions)
-        scribes = _close_all(sessions, how, math.inf)
-        wait_delivered(scribes, end_timeout(), most=_watched.until - time.monotonic())
+        _set_exiting(sessions)
+        journals = _end_each(sessions, choose, math.inf)
+        wait_delivered(journals, end_timeout(), most=_state.deadline - time.monotonic())
     except KeyboardInterrupt:
-        _give_up(sessions, how)
+        give_up(sessions, choose)
         return False
     for session in sessions:
         forget(session)
     return True
 
 
-def _give_up(sessions: list[Session], how: Callable[[Session], Ending]) -> None:
-    """Ctrl-C while the end waits: to the disk it goes still, and a line says what is left."""
-    _watched.gave_up = True
-    scribes: list[Scribe] = []
+def end_all_within(seconds: float, outcome: Outcome, collecting: float, is_exiting: bool) -> None:
+    """End all sessions within a time limit, such as SIGTERM leaves.
+
+    Args:
+        seconds: for everything.
+        outcome: of all sessions.
+        collecting: seconds of these that images and facts may take; the rest is for the disk and the network.
+        is_exiting: the process ends afterwards, so that nothing may open another writer.
+    """
+    _state.deadline = min(_state.deadline, time.monotonic() + seconds)
+    sessions = list(_state.sessions)
+    if is_exiting:
+        _set_exiting(sessions)
+    journals = _end_each(sessions, lambda session: outcome, collecting)
+    wait_delivered(journals, seconds, most=_state.deadline - time.monotonic())
+
+
+def give_up(sessions: list[OpenSession] | None, choose: ChooseOutcome) -> None:
+    """Stop waiting for the delivery after Ctrl-C: write the rest to the disk and say what is left.
+
+    Args:
+        sessions: None means all.
+        choose: returns the outcome of a session.
+    """
+    _state.gave_up = True
+    journals: list[EndedJournal] = []
     try:
-        scribes = _close_all(sessions, how, 0.0)
-        wait_delivered(scribes, silent=0.0, most=2.0)
+        journals = _end_each(list(_state.sessions) if sessions is None else sessions, choose, 0.0)
+        wait_delivered(journals, silent=0.0, most=INTERRUPTED_TIMEOUT_S)
     except KeyboardInterrupt:
-        folders = [scribe.journal.paths.folder for scribe in scribes if scribe.journal is not None]
+        folders = [writer.journal.paths.folder for writer, _sender in journals if writer.journal is not None]
         command = sync_command(folders[0] if folders else journal_folder())
         say(f"interrupted; what is not sent yet is kept, and `{command}` sends it")
 
 
-def _let_none_go_on(sessions: list[Session]) -> None:
+def after_fork() -> None:
+    """In a forked child: the parent's sessions go on there; what the child adds is a writer of its own."""
+    forget_held()
+    _state.forget_signals()
+    for session in list(_state.sessions):
+        session.after_fork()
+
+
+def _set_exiting(sessions: list[OpenSession]) -> None:
     for session in sessions:
-        if session._outbox is not None:
-            session._outbox.is_last = True
+        session.recorder.is_exiting = True
 
 
-def _close_all(sessions: list[Session], how: Callable[[Session], Ending], most: float) -> list[Scribe]:
-    """Have all of them ended before any is waited for. What works beside them gets so many seconds in all."""
+def _end_each(sessions: list[OpenSession], choose: ChooseOutcome, budget: float) -> list[EndedJournal]:
+    """End all sessions before any is waited for. What is collected beside metrics gets `budget` seconds in all."""
     begun = time.monotonic()
-    scribes = [_close(session, how, begun, most) for session in sessions]
-    return [scribe for scribe in scribes if scribe is not None]
+    journals = [_end_one(session, choose, begun, budget) for session in sessions]
+    return [journal for journal in journals if journal is not None]
 
 
 @guarded("ending a session")
-def _close(session: Session, how: Callable[[Session], Ending], begun: float, most: float) -> Scribe | None:
-    """Returns the scribe that is to be waited for, also of a session that something else is just ending."""
-    outbox = session._outbox
-    if outbox is None:
-        return None
-    if outbox.open:
+def _end_one(session: OpenSession, choose: ChooseOutcome, begun: float, budget: float) -> EndedJournal | None:
+    """End a session. Returns what is to be delivered, also of a session that something else is just ending."""
+    if session.recorder.open:
         try:
-            return session._close(*how(session), begun, most)
+            return session.end(choose(session), begun, budget)
         except Exception as error:
             say_error("ending a session", error)
-            outbox.write_out(2.0)
+            session.recorder.write_out(WRITE_TIMEOUT_S)
             return None
-    scribe = outbox._scribe
-    is_at_work = scribe is not None and (scribe.is_writing() or (scribe.sender and scribe.sender.is_at_work()))
-    return scribe if is_at_work else None
+    return session.recorder.ending_journal()
 
 
-def _how(session: Session, error: BaseException | None) -> Ending:
-    """How a session ends that nobody ended, in a script that ended with this error."""
-    if error is not None:
-        return _told(error)
-    if _exit_counts(session):
-        message = f"exit status {_watched.exit_code}"
-        return "failed", "error", {"type": "SystemExit", "message": message, "traceback": ""}
-    return session._left_as or COMPLETE
-
-
-def _uncaught() -> BaseException | None:
-    """The exception that has ended the script. Python keeps it, whoever's hook shows it."""
-    error, trace = getattr(sys, "last_value", None), getattr(sys, "last_traceback", None)
-    if trace is None or not isinstance(error, BaseException):
-        return None
-    # one that was caught begins where it was caught; Python also keeps those of callbacks of C code
-    frame = trace.tb_frame
-    if frame.f_back is not None or frame.f_code.co_name not in _OUTERMOST:
-        return None
-    at_prompt = hasattr(sys, "ps1") and (sys.flags.inspect or frame.f_code.co_filename.startswith("<stdin"))
-    return None if at_prompt else error  # after one at a prompt, or with `python -i`, the interpreter went on
-
-
-def _in_flight() -> BaseException | None:
-    """The exception that ends a worker, which is on its way while the worker's finalizers run."""
-    error = sys.exc_info()[1]
-    trace = error.__traceback__ if error is not None else None
-    bootstrap = import_module("multiprocessing.process").BaseProcess._bootstrap
-    # any other is what the parent was just handling when it forked
-    return error if trace is not None and trace.tb_frame.f_code is bootstrap.__code__ else None
-
-
-def _exit_counts(session: Session) -> bool:
-    """Whether the script has ended by sys.exit with another status than 0."""
-    if _watched.exit_code in (None, 0):
-        return False
-    if hasattr(sys, "ps1") and not _watched.exit_at_prompt:
-        return False  # `python -i` went on
-    outbox = session._outbox
-    if outbox is None:
-        return True
-    outbox.write_out(2.0)
-    return outbox.last_point_at <= _watched.exit_at  # else somebody caught that SystemExit
-
-
-def _wrap_exit() -> None:
-    """There is no other way to learn, at exit, which status the script ends with."""
-    before: Callable[..., Any] = sys.exit
-    typed: Callable[..., Any] = Quitter.__call__
-
-    def exit(status: Any = None, /) -> Any:
-        _note_exit(status)
-        before(status)
-
-    def call(self: Quitter, code: Any = None) -> Any:
-        _note_exit(code)
-        typed(self, code)
-
-    exit.__doc__ = before.__doc__
-    sys.exit = exit
-    Quitter.__call__ = call  # type: ignore[method-assign]  # exit(3) and quit(3)
-
-
-@guarded("noting an exit status")
-def _note_exit(status: Any) -> None:
-    if threading.current_thread() is not threading.main_thread() or _stays():
-        return
-    _watched.exit_code, _watched.exit_at, _watched.exit_at_prompt = status, time.time(), hasattr(sys, "ps1")
-
-
-def _handle_sigterm() -> None:
-    try:
-        before = signal.getsignal(signal.SIGTERM)
-        if before is None or before is signal.SIG_IGN:  # None: set by a library in C
-            return
-        signal.signal(signal.SIGTERM, lambda number, frame: _on_sigterm(number, frame, before))
-    except (ValueError, OSError, AttributeError):
-        return
-
-
-def _on_sigterm(number: int, frame: FrameType | None, before: Any) -> None:
-    _end_by_sigterm(is_last=not callable(before))
-    if callable(before):
-        before(number, frame)
-        return
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-
-
-@guarded("ending the sessions")
-def _end_by_sigterm(is_last: bool) -> None:
-    begun, seconds = time.monotonic(), end_timeout()
-    _watched.until = min(_watched.until, begun + seconds)
-    sessions = list(_watched.sessions)
-    if is_last:
-        _let_none_go_on(sessions)
-    scribes = _close_all(sessions, lambda session: ("cancelled", "interrupted", None), seconds * IMAGES_SHARE)
-    wait_delivered(scribes, seconds, most=_watched.until - time.monotonic())
-
-
-def _after_fork_in_child() -> None:
-    forget_held()
-    _watched.forget_exit()
-    _watched.until, _watched.gave_up = math.inf, False
-    for session in list(_watched.sessions):
-        session._after_fork()
+def _reset_for_tests() -> list[OpenSession]:
+    """Forget all sessions. Returns those that had not ended."""
+    sessions = list(_state.sessions)
+    _state.sessions.clear()
+    _state.forget_signals()
+    return sessions

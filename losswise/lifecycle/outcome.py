@@ -1,25 +1,34 @@
-"""Outcome of a session: status, reason and error."""
+"""How a session ended: complete, failed or cancelled, and why."""
 
 from __future__ import annotations
 
-from typing import Any
-
-Ending = tuple[str, "str | None", Any]
-"""Status, reason and error."""
-COMPLETE: Ending = ("complete", None, None)
+from typing import Any, NamedTuple
 
 
-def ending_of(error: BaseException | None) -> tuple[str, str | None]:
-    """Status and reason of what an error, or none, says about the end."""
+class Outcome(NamedTuple):
+    """How a session ended.
+
+    Attributes:
+        status: 'complete', 'failed' or 'cancelled'.
+        reason: a word such as 'error' or 'interrupted', or None.
+        error: the exception, or a mapping with type, message and traceback, or None.
+    """
+
+    status: str
+    reason: str | None = None
+    error: Any = None
+
+
+COMPLETE = Outcome("complete")
+INTERRUPTED = Outcome("cancelled", "interrupted")
+
+
+def outcome_of(error: BaseException | None) -> Outcome:
+    """Return the outcome of code that ended with this exception; None means that it ended without one."""
     if error is None or isinstance(error, GeneratorExit):
-        return "complete", None
+        return COMPLETE
     if isinstance(error, KeyboardInterrupt):
-        return "cancelled", "interrupted"
+        return INTERRUPTED
     if isinstance(error, SystemExit) and error.code in (None, 0):
-        return "complete", None
-    return "failed", "error"
-
-
-def _told(error: BaseException) -> Ending:
-    status, reason = ending_of(error)
-    return status, reason, error if status == "failed" else None
+        return COMPLETE
+    return Outcome("failed", "error", error)

@@ -13,20 +13,20 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from losswise.recording.point_buffer import Points
+from losswise.recording.point_buffer import PointBatch
 from losswise.util.guard import guarded
 
 MAX_GRAPHS = 24
 MAX_NAMES = 12
-MAX_PLACES = 400
+MAX_BUCKETS = 400
 WIDTH = 4
-"""Numbers of a place: x, min, max, mean."""
+"""Numbers of a bucket: x, min, max, mean."""
 SLICE = 2_000
 """Points added at once, in half a millisecond at most; then the interpreter's lock is offered to the training."""
 BREATH = 0.0001
 
 
-class Place(NamedTuple):
+class Bucket(NamedTuple):
     """Neighbouring points of a curve as one; `x` is the first one's."""
 
     x: float
@@ -36,7 +36,7 @@ class Place(NamedTuple):
 
 
 class Curve:
-    """One quantity: at most 400 places, each of the same number of points; when full, pairs become one.
+    """One quantity: at most 400 buckets, each of the same number of points; when full, pairs become one.
 
     Attributes:
         last, last_x: the latest value, which may be NaN or infinite, and its x; None: there is none.
@@ -50,14 +50,14 @@ class Curve:
         self.nan = self.inf = 0
         self.bad: float | None = None
         self.bad_x: int | None = None
-        self._places = array("d")
+        self._buckets = array("d")
         self._each = 1
         self._in_last = 0
 
-    def places(self) -> list[Place]:
+    def buckets(self) -> list[Bucket]:
         """The finite values, by x. Extremes are exact."""
-        flat = self._places[:]
-        return sorted(map(Place, flat[0::WIDTH], flat[1::WIDTH], flat[2::WIDTH], flat[3::WIDTH]))
+        flat = self._buckets[:]
+        return sorted(map(Bucket, flat[0::WIDTH], flat[1::WIDTH], flat[2::WIDTH], flat[3::WIDTH]))
 
     def add(self, xs: Sequence[int], ys: Sequence[Any]) -> None:
         """Add points in the order in which they came. A None is no value."""
@@ -66,12 +66,12 @@ class Curve:
             return
         self._make_room(len(ys))
         start = 0
-        if self._in_last < self._each and self._places:
+        if self._in_last < self._each and self._buckets:
             start = min(len(ys), self._each - self._in_last)
             self._fill_last(ys[:start])
         for at in range(start, len(ys), self._each):
             part = ys[at : at + self._each]
-            self._places.extend((xs[at], min(part), max(part), sum(part) / len(part)))
+            self._buckets.extend((xs[at], min(part), max(part), sum(part) / len(part)))
             self._in_last = len(part)
 
     def _finite(self, xs: Sequence[int], ys: Sequence[Any]) -> tuple[Sequence[int], Sequence[float]]:
@@ -100,22 +100,22 @@ class Curve:
             self.bad_x, self.bad = bad[0]
 
     def _fill_last(self, part: Sequence[float]) -> None:
-        x, low, high, mean = self._places[-WIDTH:]
+        x, low, high, mean = self._buckets[-WIDTH:]
         count = self._in_last + len(part)
         mean += (sum(part) - mean * len(part)) / count
-        self._places[-WIDTH:] = array("d", (x, min(low, min(part)), max(high, max(part)), mean))
+        self._buckets[-WIDTH:] = array("d", (x, min(low, min(part)), max(high, max(part)), mean))
         self._in_last = count
 
     def _make_room(self, count: int) -> None:
-        """Make places as wide as it takes, before any point is looked at: a call adds 400 places at most."""
+        """Make buckets as wide as it takes, before any point is looked at: a call adds 400 buckets at most."""
         while True:
-            fit = self._each - self._in_last if self._places else 0
-            if len(self._places) // WIDTH + math.ceil(max(0, count - fit) / self._each) <= MAX_PLACES:
+            fit = self._each - self._in_last if self._buckets else 0
+            if len(self._buckets) // WIDTH + math.ceil(max(0, count - fit) / self._each) <= MAX_BUCKETS:
                 return
             self._merge_pairs()
 
     def _merge_pairs(self) -> None:
-        flat = self._places
+        flat = self._buckets
         size, last = len(flat) // WIDTH, list(flat[-WIDTH:])
         xs, lows, highs, means = (flat[at::WIDTH] for at in range(WIDTH))
         merged = array(
@@ -136,11 +136,11 @@ class Curve:
             before, count = means[-2], self._in_last
             merged[-1] = (before * self._each + last[3] * count) / (self._each + count)
             self._in_last += self._each
-        self._places = merged
+        self._buckets = merged
         self._each *= 2
 
 
-class Sketch:
+class CurveStore:
     """The curves of a session, by the title of their graph and by name: at most 24 graphs of 12 names each.
 
     Attributes:
@@ -156,7 +156,7 @@ class Sketch:
         return dict(self._graphs.get(title, {}))
 
     @guarded("drawing points")
-    def add(self, title: str, points: Points) -> None:
+    def add(self, title: str, points: PointBatch) -> None:
         """Add points of a graph, on the journal thread. They are written down whatever happens here."""
         curves = self._graphs.get(title)
         if curves is None:

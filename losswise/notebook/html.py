@@ -1,4 +1,4 @@
-"""A graph as a card of HTML with a small SVG chart: no script, nothing loaded, every text escaped.
+"""A session as HTML, with a card and a small SVG chart for each graph: no script, nothing loaded, every text escaped.
 
 Text and lines take the colour of the text around them, and the colours with a meaning are mixed with it, so that
 a card fits the light and the dark theme of whatever shows it. The text is HTML, since the SVG is stretched.
@@ -12,9 +12,13 @@ import re
 from collections.abc import Iterable, Mapping
 from itertools import takewhile
 
-from losswise.notebook.curves import Curve, Place
+from losswise.notebook.curves import Bucket, Curve
 from losswise.notebook.svg import COLORS, Drawing, number
+from losswise.notebook.view import SessionView
+from losswise.settings import mode
 
+MAX_CHARTS = 6
+MAX_TITLES = 20
 MAX_LETTERS = 120
 SHORT = 16
 """Letters up to which a name is never cut."""
@@ -74,8 +78,63 @@ opacity:.72}
 .lw-keys i{align-self:center;border-top:2.5px solid}
 .lw-keys i.lw-held{border-top-style:dashed}
 """.replace("\n", "")
-    + "".join(f".lw{place}{{color:{color}}}" for place, color in enumerate(COLORS))
+    + "".join(f".lw{index}{{color:{color}}}" for index, color in enumerate(COLORS))
 )
+
+
+_STATUS_CLASSES = {"active": "lw-warn", "complete": "lw-good", "failed": "lw-bad"}
+
+
+def render(view: SessionView) -> str:
+    """Return the session's state, a link to its page, and a chart of each of its first graphs, as HTML."""
+    if not view.graphs:
+        body = _dim("no graphs yet: <code>session.graph(&quot;loss&quot;).append(x, {&quot;train&quot;: 0.5})</code>")
+    elif view.curves is None:
+        body = _dim(f"graphs: {_titles(graph.title for graph in view.graphs[:MAX_TITLES])}")
+    else:
+        is_live = view.status == "active"
+        charts = [
+            card(graph.title, graph.kind, view.curves.curves(graph.title), is_live)
+            for graph in view.graphs[:MAX_CHARTS]
+        ]
+        body = f"<div class=lw-grid>{''.join(charts)}</div>"
+        if left := view.graphs[MAX_CHARTS:]:
+            more = ", …" if len(left) > MAX_CHARTS else ""
+            body += _dim(f"also on its page: {_titles(graph.title for graph in left[:MAX_CHARTS])}{more}")
+    return f"<div class=losswise><style>{STYLE}</style>{_head(view)}{body}</div>"
+
+
+def _head(view: SessionView) -> str:
+    name = cut(view.name)
+    if not view.is_recorded:
+        reason = "; LW_MODE is disabled" if mode() == "disabled" else ""
+        name = f"<b>{name}</b>{_dim(f'nothing is recorded{reason}', tag='span')}"
+    elif view.is_online:
+        name = f'<a href="{html.escape(view.url)}" target=_blank rel=noopener>{name}</a>'
+    else:
+        name = f"<b>{name}</b>{_dim('kept on this disk; <code>losswise sync</code> sends it', tag='span')}"
+    status = html.escape(view.status)
+    state = f'<span class="lw-state {_STATUS_CLASSES.get(status, "lw-dim")}">{status}</span>'
+    return f"<div class=lw-head>{name}{state}{_progress(view)}</div>"
+
+
+def _progress(view: SessionView) -> str:
+    if not view.max_iter or not view.is_recorded:
+        return ""
+    done = 0 if view.last_x is None else view.last_x + 1
+    part = 1.0 if view.status == "complete" else max(0.0, min(1.0, done / view.max_iter))
+    return (
+        f"<span class=lw-done><span class=lw-track><i style=width:{part:.1%}></i></span><span>{int(part * 100)}%</span>"
+        f"<span class=lw-dim>{view.last_x or 0:,} of {view.max_iter:,}</span></span>"
+    )
+
+
+def _dim(text: str, tag: str = "div") -> str:
+    return f"<{tag} class=lw-dim>{text}</{tag}>"
+
+
+def _titles(titles: Iterable[str]) -> str:
+    return ", ".join(cut(title or "untitled") for title in titles)
 
 
 def is_held_out(name: str) -> bool:
@@ -103,24 +162,24 @@ def cut(text: str, front: int = 0, back: int = 0) -> str:
 
 def card(title: str, kind: str | None, curves: Mapping[str, Curve], is_live: bool) -> str:
     """A graph: title, kind and best value, what was not finite, the chart, and the values of each curve."""
-    places = {name: curve.places() for name, curve in curves.items()}
-    best = _best(kind, places)
+    buckets = {name: curve.buckets() for name, curve in curves.items()}
+    best = _best(kind, buckets)
     facts = f"<span class=lw-dim>{kind}{' · best' if best is not None else ''}</span>" if kind else ""
     facts += f"<span>{number(best)}</span>" if best is not None else ""
     top = f"<b>{cut(title or 'untitled')}</b>{facts}{_broken(curves.values())}"
     if not curves:
         return f"<div class=lw-card><div class=lw-top>{top}</div><div class=lw-dim>no points yet</div></div>"
-    chart = _chart(title, curves, places, is_live)
-    return f"<div class=lw-card><div class=lw-top>{top}</div>{chart}{_keys(curves, places)}</div>"
+    chart = _chart(title, curves, buckets, is_live)
+    return f"<div class=lw-card><div class=lw-top>{top}</div>{chart}{_keys(curves, buckets)}</div>"
 
 
-def _best(kind: str | None, places: Mapping[str, list[Place]]) -> float | None:
-    among = {name: there for name, there in places.items() if there}
+def _best(kind: str | None, buckets: Mapping[str, list[Bucket]]) -> float | None:
+    among = {name: there for name, there in buckets.items() if there}
     held_out = {name: there for name, there in among.items() if is_held_out(name)}
-    chosen = [place for there in (held_out or among).values() for place in there]
+    chosen = [bucket for there in (held_out or among).values() for bucket in there]
     if not chosen or kind is None:
         return None
-    return min(place.low for place in chosen) if kind == "min" else max(place.high for place in chosen)
+    return min(bucket.low for bucket in chosen) if kind == "min" else max(bucket.high for bucket in chosen)
 
 
 def _broken(curves: Iterable[Curve]) -> str:
@@ -132,16 +191,16 @@ def _broken(curves: Iterable[Curve]) -> str:
     return f'<span class=lw-bad title="{counts}">{number(first.bad)} at {x:,}</span>'
 
 
-def _chart(title: str, curves: Mapping[str, Curve], places: Mapping[str, list[Place]], is_live: bool) -> str:
-    xs = [place.x for there in places.values() for place in there]
+def _chart(title: str, curves: Mapping[str, Curve], buckets: Mapping[str, list[Bucket]], is_live: bool) -> str:
+    xs = [bucket.x for there in buckets.values() for bucket in there]
     for curve in curves.values():
         xs += [float(x) for x in (curve.bad_x, curve.last_x) if x is not None]
     left, right = min(xs), max(xs)
-    drawing = Drawing(left, right, [place for there in places.values() for place in there])
+    drawing = Drawing(left, right, [bucket for there in buckets.values() for bucket in there])
     svg = drawing.rules()
     for at, (name, curve) in enumerate(curves.items()):
         color = f"lw{at % len(COLORS)}"
-        svg += drawing.line(color, "lw-held" if is_held_out(name) else "", places[name], curve, len(curves), is_live)
+        svg += drawing.line(color, "lw-held" if is_held_out(name) else "", buckets[name], curve, len(curves), is_live)
     marks = "".join(
         f'<i class="lw-nan lw-bad" style="left:{drawing.part_across(curve.bad_x):.1%}"></i>'
         for curve in curves.values()
@@ -157,13 +216,13 @@ def _chart(title: str, curves: Mapping[str, Curve], places: Mapping[str, list[Pl
     )
 
 
-def _keys(curves: Mapping[str, Curve], places: Mapping[str, list[Place]]) -> str:
+def _keys(curves: Mapping[str, Curve], buckets: Mapping[str, list[Bucket]]) -> str:
     words = "".join(f"<span class=lw-dim>{word}</span>" for word in ("last", "min", "max"))
     rows = [f"<span></span><span></span>{words}"]
     front, back = (_shared(names) for names in (list(curves), [name[::-1] for name in curves]))
     for at, (name, curve) in enumerate(curves.items()):
-        low = min((place.low for place in places[name]), default=None)
-        high = max((place.high for place in places[name]), default=None)
+        low = min((bucket.low for bucket in buckets[name]), default=None)
+        high = max((bucket.high for bucket in buckets[name]), default=None)
         held = " lw-held" if is_held_out(name) else ""
         bad = " class=lw-bad" if curve.last is not None and not math.isfinite(curve.last) else ""
         rows.append(

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from losswise.notebook.curves import Curve, Place
+from losswise.notebook.curves import Bucket, Curve
 
 WIDTH, HEIGHT = 600, 400
 """The SVG's own units: less than a pixel each."""
@@ -46,16 +46,16 @@ def _exponent(text: str) -> str:
 
 
 class Drawing:
-    """Where values stand in a chart that holds all of these places between two x."""
+    """Where values stand in a chart that holds all of these buckets between two x."""
 
     BOX = f"0 0 {WIDTH} {HEIGHT}"
 
-    def __init__(self, left: float, right: float, places: Sequence[Place]) -> None:
+    def __init__(self, left: float, right: float, buckets: Sequence[Bucket]) -> None:
         self._left = left
         self._x_scale = WIDTH / (right - left) if right > left else 0.0
-        self._low, self._high = _y_range(places)
+        self._low, self._high = _y_range(buckets)
         self._span = self._high / 2 - self._low / 2 or 1.0
-        self._ticks = _ticks(self._low, self._high) if places else []
+        self._ticks = _ticks(self._low, self._high) if buckets else []
 
     def part_across(self, x: float) -> float:
         """0 at the left, 1 at the right; a single x stands in the middle."""
@@ -71,33 +71,33 @@ class Drawing:
         lines = "".join(f"M0 {round(self._down(y))}h{WIDTH}" for y in self._ticks)
         return f'<path class=lw-rule d="{lines}"/>' if lines else ""
 
-    def line(self, color: str, style: str, places: list[Place], curve: Curve, curves: int, is_live: bool) -> str:
+    def line(self, color: str, style: str, buckets: list[Bucket], curve: Curve, curves: int, is_live: bool) -> str:
         """A curve's paths: the means over a pale band from min to max, and a spot where it is now."""
-        if not places:
+        if not buckets:
             return ""
         has_band = curves <= MAX_BANDS
-        run = thinned(places, max(24, min(150, PAIRS // ((2 if has_band else 1) * curves))))
-        points = [(place.x, _middle(place) if has_band else self._farthest(place)) for place in run]
+        run = thinned(buckets, max(24, min(150, PAIRS // ((2 if has_band else 1) * curves))))
+        points = [(bucket.x, _middle(bucket) if has_band else self._farthest(bucket)) for bucket in run]
         last, last_x = curve.last, curve.last_x
         if last is not None and last_x is not None and math.isfinite(last) and last_x >= points[-1][0]:
             points.append((last_x, last))
-        is_exact = all(place.low == place.high for place in run)
-        paths = "" if is_exact or not has_band else self._band(color, thinned(places, min(90, PAIRS // (4 * curves))))
+        is_exact = all(bucket.low == bucket.high for bucket in run)
+        paths = "" if is_exact or not has_band else self._band(color, thinned(buckets, min(90, PAIRS // (4 * curves))))
         paths += f'<path class="{color} {style}" d="{self._path(points)}"/>'
         if is_live or len(set(points)) == 1:
             paths += f'<path class="{color} lw-spot" d="{self._path(points[-1:])}h0"/>'
         return paths
 
-    def _band(self, color: str, places: list[Place]) -> str:
-        upper = [(place.x, place.high) for place in places]
-        lower = [(place.x, place.low) for place in reversed(places)]
+    def _band(self, color: str, buckets: list[Bucket]) -> str:
+        upper = [(bucket.x, bucket.high) for bucket in buckets]
+        lower = [(bucket.x, bucket.low) for bucket in reversed(buckets)]
         return f'<path class="{color} lw-band" d="{self._path(upper + lower)}Z"/>'
 
-    def _farthest(self, place: Place) -> float:
+    def _farthest(self, bucket: Bucket) -> float:
         """What a line without a band shows: the mean, save where that would hide a spike."""
-        if self._down(place.low) - self._down(place.high) < HEIGHT / 3:
-            return _middle(place)
-        return max(place.low, place.high, key=lambda y: abs(self._down(y) - self._down(_middle(place))))
+        if self._down(bucket.low) - self._down(bucket.high) < HEIGHT / 3:
+            return _middle(bucket)
+        return max(bucket.low, bucket.high, key=lambda y: abs(self._down(y) - self._down(_middle(bucket))))
 
     def _path(self, points: Sequence[Spot]) -> str:
         """Whole numbers, each relative to the one before."""
@@ -119,31 +119,31 @@ class Drawing:
         return HEIGHT * (1 - max(0.0, min(1.0, part)))
 
 
-def thinned(places: list[Place], most: int) -> list[Place]:
-    """Neighbours as one place, so that at most so many are left."""
-    run = math.ceil(len(places) / most)
+def thinned(buckets: list[Bucket], most: int) -> list[Bucket]:
+    """Neighbours as one bucket, so that at most so many are left."""
+    run = math.ceil(len(buckets) / most)
     if run <= 1:
-        return places
-    parts = [places[at : at + run] for at in range(0, len(places), run)]
+        return buckets
+    parts = [buckets[at : at + run] for at in range(0, len(buckets), run)]
     return [
-        Place(
+        Bucket(
             part[0].x,
-            min(place.low for place in part),
-            max(place.high for place in part),
-            sum(_middle(place) / len(part) for place in part),
+            min(bucket.low for bucket in part),
+            max(bucket.high for bucket in part),
+            sum(_middle(bucket) / len(part) for bucket in part),
         )
         for part in parts
     ]
 
 
-def _middle(place: Place) -> float:
-    return place.mean if math.isfinite(place.mean) else place.low / 2 + place.high / 2
+def _middle(bucket: Bucket) -> float:
+    return bucket.mean if math.isfinite(bucket.mean) else bucket.low / 2 + bucket.high / 2
 
 
-def _y_range(places: Sequence[Place]) -> tuple[float, float]:
+def _y_range(buckets: Sequence[Bucket]) -> tuple[float, float]:
     """What holds all values with a little air, and zero where it is near."""
-    low = min((place.low for place in places), default=0.0)
-    high = max((place.high for place in places), default=1.0)
+    low = min((bucket.low for bucket in buckets), default=0.0)
+    high = max((bucket.high for bucket in buckets), default=1.0)
     air = (abs(low) * 0.1 or 0.5) if low == high else high * 0.04 - low * 0.04
     low = 0.0 if 0 <= low < high * 0.3 else low - air
     return max(low, -MOST), min(high + air, MOST)
@@ -157,7 +157,7 @@ def _ticks(low: float, high: float) -> list[float]:
     if step <= abs(high) * 1e-15:  # less than a float can tell apart
         return []
     first = math.ceil(low / step)
-    return [place * step for place in range(first, min(math.floor(high / step), first + 8) + 1)]
+    return [bucket * step for bucket in range(first, min(math.floor(high / step), first + 8) + 1)]
 
 
 def _tick_texts(ticks: Sequence[float]) -> list[str]:

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from losswise.util.messages import say
-from losswise.util.units import _given
+from losswise.util.units import bound_text
 
 AGAIN = 600.0
 """Seconds until the same is told once more, where it comes and goes."""
@@ -27,9 +27,9 @@ class Cause:
     ends: str
 
 
-def bound_reached(bound: int) -> Cause:
+def bound_reached(bound: float) -> Cause:
     """The journal has so many bytes, and may have no more."""
-    size = _given(bound)
+    size = bound_text(bound)
     return Cause(
         f"the journal had reached {size}",
         f"the journal has reached {size} (LW_JOURNAL_MAX): from here on points and texts are dropped, until some of "

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from losswise.protocol.numbers import encode_number
-from losswise.recording.point_buffer import Points
+from losswise.recording.point_buffer import PointBatch
 from losswise.values.jsonable import dumps
 
 SLICE = 2_000
@@ -24,7 +24,7 @@ MAX_CELLS = 50_000
 MAX_ROWS = 10_000
 
 
-def points_lines(graph_id: str, points: Points) -> Iterator[tuple[bytes, int]]:
+def points_lines(graph_id: str, points: PointBatch) -> Iterator[tuple[bytes, int]]:
     """Points records as lines, each with its number of points. `type` stands first, as readers expect."""
     total = len(points.x)
     rows = max(1, min(MAX_ROWS, MAX_CELLS // (len(points.y) + 2)))
@@ -35,7 +35,7 @@ def points_lines(graph_id: str, points: Points) -> Iterator[tuple[bytes, int]]:
         yield line.encode(), part.stop - start
 
 
-def _places(points: Points, part: slice) -> str:
+def _places(points: PointBatch, part: slice) -> str:
     """The x and t of points. Where several graphs have the same, they are encoded once."""
     known = points.encoded
     key = f"{part.start}:{part.stop}"

@@ -34,7 +34,7 @@ REMEMBERED = 10_000
 
 
 @dataclass(frozen=True)
-class _Shown:
+class AppendedImage:
     """An image as it was appended."""
 
     sequence: str
@@ -67,7 +67,7 @@ class ImageThread:
         self._reset()
 
     def _reset(self) -> None:
-        self._queue: queue.SimpleQueue[_Shown] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[AppendedImage] = queue.SimpleQueue()
         self._lock = threading.RLock()  # a signal handler may come here in the middle of an append
         self._thread: threading.Thread | None = None
         self._waiting = 0
@@ -80,7 +80,7 @@ class ImageThread:
 
     # the caller's thread
 
-    def add(self, shown: _Shown) -> None:
+    def add(self, shown: AppendedImage) -> None:
         """Have this image recorded. Waits while too many are in memory; a large one goes alone."""
         size = shown.pixels.size
         while self._waiting and self._waiting + size > FULL:
@@ -133,7 +133,7 @@ class ImageThread:
                 if number > self._dropped:
                     self._record(shown, number)
             except ImageError as error:
-                _say_skipped(shown.sequence, shown.image_id, error)
+                report_ignored_image(shown.sequence, shown.image_id, error)
             except Exception as error:
                 say_error(f"recording an image of {shown.sequence!r}", error)
             finally:
@@ -142,7 +142,7 @@ class ImageThread:
                     self._done = number
                 del shown  # it would stay in memory until the next one comes
 
-    def _record(self, shown: _Shown, number: int) -> None:
+    def _record(self, shown: AppendedImage, number: int) -> None:
         x = to_x(shown.x)
         if x is None:
             say_once(
@@ -186,5 +186,5 @@ class ImageThread:
         self._written[folder, sha256] = None
 
 
-def _say_skipped(sequence: str, image_id: str, error: ImageError) -> None:
+def report_ignored_image(sequence: str, image_id: str, error: ImageError) -> None:
     say_once(("image", sequence), f"images {sequence!r}: {image_id!r:.60} is skipped: {error}")

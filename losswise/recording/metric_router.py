@@ -4,119 +4,120 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from losswise.graph import Graph
 from losswise.naming import Placement, place
-from losswise.recording.point_buffer import MAX_COLUMNS, PLAIN, Spread
+from losswise.recording.point_buffer import MAX_NAME_SETS, PLAIN_NUMBERS, PointBatch, SharedPointBuffer
+from losswise.recording.record_queue import RecordQueue
 from losswise.util.guard import guarded
 from losswise.values.jsonable import name as plain_name
 from losswise.values.scalars import is_slow, to_x
 
-if TYPE_CHECKING:
-    from losswise.recording.recorder import Outbox
-    from losswise.session import Session
-
-REMEMBERED = 1_000
-"""Sets of names that are placed once and for all."""
+MAX_REMEMBERED_NAME_SETS = 1_000
 
 _now = time.time
 
-Placed = list[tuple[Graph, tuple[Any, ...]]]
+
+class GraphLike(Protocol):
+    """What the router needs of a graph."""
+
+    display_interval: int | None
+
+    def append(self, x: Any, y: Any) -> None: ...
+
+    def receive(self, points: PointBatch) -> None: ...
 
 
-class Placer:
-    """Finds or makes the graphs of metrics.
+Routes = list[tuple[GraphLike, tuple[Any, ...]]]
+"""Graphs, each with the names that are drawn on it."""
+
+
+class MetricRouter:
+    """Finds or creates the graphs of metrics.
 
     Args:
-        graph: makes the graph of a title and a kind: `Session.graph`.
-        places: a person's own places by name, which win over the rule.
+        queue: the session's queue.
+        make_graph: returns the graph for a title, an x label, a y label and a kind: `Session.graph`.
+        graphs: the user's own choice of graphs by metric name, which wins over the naming rule.
 
     Attributes:
-        outbox: where points go; None: nowhere.
-        labels: what stands at the axes of the graph that a name is the first of: those of x and y.
+        labels: returns the labels of the x and the y axis of a graph that is created for a metric name.
+        next_x: x of the next `log` without one.
     """
 
-    def __init__(self, graph: Callable[..., Graph], places: Mapping[str, Placement]) -> None:
-        self.outbox: Outbox | None = None
+    def __init__(
+        self, queue: RecordQueue, make_graph: Callable[..., GraphLike], graphs: Mapping[str, Placement]
+    ) -> None:
         self.labels: Callable[[str], tuple[str, str]] = lambda name: ("", "")
-        self._graph = graph
-        self._places = places
-        self._next_x = 0
-        self._placed: dict[tuple[Any, ...], Placed] = {}
+        self.next_x = 0
+        self._queue = queue
+        self._make_graph = make_graph
+        self._graphs = graphs
+        self._routes: dict[tuple[Any, ...], Routes] = {}
 
     def append(self, metrics: Mapping[str, Any], x: Any) -> None:
-        """Add values to their graphs; without an x, one after that of the last call."""
-        outbox = self.outbox
-        if outbox is None:
+        """Add values to their graphs.
+
+        Args:
+            metrics: values by name.
+            x: None means one more than the x of the last call.
+        """
+        queue = self._queue
+        if queue.closed:
             return
         try:
-            spread = outbox.spreads[tuple(metrics)]
+            buffer = queue.shared[tuple(metrics)]
             values = metrics.values()
             for value in values:
-                if not isinstance(value, PLAIN):
+                if not isinstance(value, PLAIN_NUMBERS):
                     raise TypeError
             if x is None:
-                x = self._next_x
+                x = self.next_x
             if type(x) is not int:
                 raise TypeError
-            # packing fails before anything is added, where an int does not fit
-            spread.rows.extend(spread.pack(next(outbox.numbers), x, _now(), *values))
-            self._next_x = x + 1
-            if outbox.signal:
-                outbox.attend()
+            # packing fails before anything is added if an int does not fit
+            buffer.rows.extend(buffer.pack(next(queue.numbers), x, _now(), *values))
+            self.next_x = x + 1
+            if queue.needs_attention:
+                queue.attend()
         except Exception:
             self._append_to_each(metrics, x)
 
     @guarded("logging")
     def _append_to_each(self, metrics: Mapping[str, Any], x: Any) -> None:
-        """The side way: the first time of a set of names, and whatever is not plain numbers."""
+        """Slow path: the first time of a set of names, and values that are not int or float."""
         if x is None:
-            x = self._next_x
+            x = self.next_x
         whole = None if is_slow(x) else to_x(x)
         if whole is not None:
-            self._next_x = whole + 1
-        given = tuple(metrics)
-        placed = self._placed.get(given) or self._place(given)
-        for graph, names in placed:
-            graph.append(x, {name: metrics[name] for name in names})
-        self._open_spread(given, placed)
+            self.next_x = whole + 1
+        names = tuple(metrics)
+        routes = self._routes.get(names) or self._route(names)
+        for graph, members in routes:
+            graph.append(x, {name: metrics[name] for name in members})
+        self._open_shared_buffer(names, routes)
 
-    def _open_spread(self, names: tuple[Any, ...], placed: Placed) -> None:
-        outbox = self.outbox
-        if outbox is None or outbox.closed or len(outbox.spreads) >= MAX_COLUMNS:
+    def _open_shared_buffer(self, names: tuple[Any, ...], routes: Routes) -> None:
+        queue = self._queue
+        if queue.closed or len(queue.shared) >= MAX_NAME_SETS:
             return
         is_plain = names and all(type(name) is str and plain_name(name) == name for name in names)
-        if is_plain and not any(graph.display_interval for graph, _names in placed):
-            spread = Spread(names, [(graph.receive, members) for graph, members in placed])
-            outbox.spreads.setdefault(names, spread)  # another thread may be as far
-            if outbox.closed:
-                outbox.spreads.clear()
+        if is_plain and not any(graph.display_interval for graph, _members in routes):
+            buffer = SharedPointBuffer(names, [(graph.receive, members) for graph, members in routes])
+            queue.shared.setdefault(names, buffer)  # another thread may have been faster
+            if queue.closed:
+                queue.shared.clear()
 
-    def _place(self, names: tuple[Any, ...]) -> Placed:
-        """Each graph with those of the names that are drawn on it."""
+    def _route(self, names: tuple[Any, ...]) -> Routes:
+        """Return each graph with those of the names that are drawn on it."""
         titles: dict[str, list[Any]] = {}
         options: dict[str, tuple[str, str, str | None]] = {}
         for name in names:
             plain = plain_name(name)
-            placement = place(plain, self._places)
-            titles.setdefault(placement.title, []).append(name)
-            options.setdefault(placement.title, (*self.labels(plain), placement.kind))
-        placed = [(self._graph(title, *options[title]), tuple(members)) for title, members in titles.items()]
-        if len(self._placed) < REMEMBERED:
-            self._placed[names] = placed
-        return placed
-
-
-def label_axes(session: Session, labels: Callable[[str], tuple[str, str]]) -> None:
-    """Have `session.log` label the axes of the graphs that it makes.
-
-    Args:
-        labels: tells, of a name, the label of x and that of y.
-    """
-    session._placer.labels = labels
-
-
-def last_x(session: Session) -> int:
-    """The x of the last `session.log`; 0 before the first."""
-    return max(0, session._placer._next_x - 1)
+            chosen = place(plain, self._graphs)
+            titles.setdefault(chosen.title, []).append(name)
+            options.setdefault(chosen.title, (*self.labels(plain), chosen.kind))
+        routes = [(self._make_graph(title, *options[title]), tuple(members)) for title, members in titles.items()]
+        if len(self._routes) < MAX_REMEMBERED_NAME_SETS:
+            self._routes[names] = routes
+        return routes

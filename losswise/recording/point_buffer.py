@@ -1,10 +1,10 @@
-"""Between the caller's thread and the scribe: flat typed buffers without a lock.
+"""Flat typed buffers between the caller's thread and the journal writer, without a lock.
 
-A row is the point's number in its graph, its x, its time, and its values, eight bytes each. The caller adds a
-row with one call of `bytearray.extend`, which is atomic in the interpreter. The scribe takes the whole buffer
-away, puts an empty one in its place, and reads the old one from its front. (To delete the front of a buffer
-would make the next `extend` copy all that is left.) A million dictionaries in a queue made the garbage
-collector stop a loop for 100 ms; it never looks in here.
+A row is the point's sequence number, its x, its time and its values, eight bytes each. The caller adds a row with one
+call of `bytearray.extend`, which is atomic under the interpreter lock. The journal writer swaps the filled buffer for
+an empty one and reads the old one from the front. (Deleting the front of a bytearray would make the next `extend`
+copy everything that is left.) A queue of a million dictionaries made the garbage collector stop a training loop for
+100 ms; it never looks inside a bytearray. See docs/adr/0004-flat-buffers.md.
 """
 
 from __future__ import annotations
@@ -15,139 +15,160 @@ from array import array
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-HEAD = 3
-"""Places of a row before its values: number, x, time."""
+HEADER_CELLS = 3
+"""Cells of a row before its values: sequence number, x, time."""
 
-MAX_TAKEN = 5_000
-"""Rows of a set of names taken at once, so that no copy holds the interpreter's lock for long."""
+MAX_ROWS_PER_TAKE = 5_000
+"""Limits how long one copy holds the interpreter lock."""
 
-CHUNK = 1024 * 1024
-"""Bytes from which on a buffer is taken away, since a large one may be copied whole when it grows."""
+SWAP_BYTES = 1024 * 1024
+"""Size from which a buffer is swapped out even while an older one is being read: growing it may copy all of it."""
 
-_references = getattr(sys, "getrefcount", lambda rows: 0)
+MAX_NAME_SETS = 200
+"""Distinct sets of metric names that get a buffer; points with further sets take the slow path."""
+
+PLAIN_NUMBERS = (float, int)
+"""Types whose values are immutable and available at once. NumPy's float64 and bool are subclasses."""
+
+_getrefcount = getattr(sys, "getrefcount", lambda rows: 0)
 
 
-def _references_alone() -> int:
-    """References to a buffer that only its Columns holds: the list, a local name, the question itself. How many
-    these are differs between versions of Python."""
+def _unshared_references() -> int:
+    """Return what `sys.getrefcount` reports for a buffer held by a list and one local name; it varies by version."""
     old = [bytearray()]
     first = old[0]
-    return int(_references(first))
+    return int(_getrefcount(first))
 
 
-_NOBODY_ELSE = _references_alone()
+_UNSHARED = _unshared_references()
 
 
-class Columns:
-    """The buffer of one graph and one set of names.
+class PointBuffer:
+    """Rows of one graph with one set of metric names.
 
     Attributes:
-        names: of the values of a row.
-        pack: makes a row of a number, an x, a time and the values.
-        rows: where callers add rows. Ask for it anew for each row.
-        is_last: wait for no caller that has asked and not added its row: a signal handler that ends the session
-            may have interrupted it there.
+        names: names of the values of a row.
+        pack: packs a sequence number, an x, a time and the values into a row.
+        rows: the buffer that callers extend. Read this attribute again for each row: it is swapped.
+        is_final: do not wait for in-flight appends. Set when a signal handler ends the session, because the handler
+            may have interrupted such an append on this very thread.
     """
 
-    __slots__ = ("_old", "_read", "_size", "is_last", "names", "pack", "rows")
+    __slots__ = ("_old", "_read", "_row_bytes", "is_final", "names", "pack", "rows")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
         self.pack = struct.Struct(f"=qqd{len(names)}d").pack
         self.rows = bytearray()
-        self._size = 8 * (HEAD + len(names))
-        self._old: list[bytearray] = []
-        self._read = 0  # bytes of the first old buffer
-        self.is_last = False
+        self._row_bytes = 8 * (HEADER_CELLS + len(names))
+        self._old: list[bytearray] = []  # swapped out, oldest first
+        self._read = 0  # bytes of the oldest that are taken
+        self.is_final = False
 
     def waiting(self) -> int:
-        """Bytes that are not taken yet."""
+        """Return the number of bytes not yet taken."""
         return self.held() - self._read
 
     def held(self) -> int:
-        """Bytes in memory."""
+        """Return the number of bytes in memory."""
         return len(self.rows) + sum(map(len, self._old))
 
-    def number_beyond(self) -> int | None:
-        """A number below which the next `take` takes something, and all that there is; None: without a limit."""
-        self._turn()
-        place = self._read + MAX_TAKEN * self._size
-        first = _number(self._old[0], self._read) if self._old and len(self._old[0]) > self._read else -1
+    def take_limit(self) -> int | None:
+        """Return the sequence number up to which the next `take` is complete.
+
+        One `take` reads a single old buffer and at most MAX_ROWS_PER_TAKE rows of it, so rows with higher numbers may
+        be left over. Whoever merges several buffers in order must not go beyond the lowest of their limits.
+
+        Returns:
+            A number greater than that of at least one waiting row; None if the next `take` returns everything.
+        """
+        self._swap_and_discard()
+        offset = self._read + MAX_ROWS_PER_TAKE * self._row_bytes
+        first = _number_at(self._old[0], self._read) if self._old and len(self._old[0]) > self._read else -1
         for rows in (*self._old, self.rows):
-            if len(rows) > place:
-                return max(_number(rows, place), first + 1)  # a thread may be late with a row by any number of rows
-            place = 0  # a take reads from one buffer only
+            if len(rows) > offset:
+                # threads number a row before they add it, so this one may even have a lower number than the first
+                return max(_number_at(rows, offset), first + 1)
+            offset = 0  # one take reads from one buffer only
         return None
 
-    def take(self, before: int) -> Points | None:
-        """Take rows whose number is below `before`, at most MAX_TAKEN; None where there are none."""
-        self._turn()
+    def take(self, before: int) -> PointBatch | None:
+        """Remove and return rows from the front with a sequence number below `before`; None if there are none."""
+        self._swap_and_discard()
         if not self._old:
             return None
-        data = bytes(self._old[0][self._read : self._read + MAX_TAKEN * self._size])
+        data = bytes(self._old[0][self._read : self._read + MAX_ROWS_PER_TAKE * self._row_bytes])
         if not data:
             return None
-        width = self._size // 8
-        whole = array("q", data)
-        numbers = whole[0::width]
+        width = self._row_bytes // 8
+        integers = array("q", data)
+        numbers = integers[0::width]
         count = len(numbers)
         if max(numbers) >= before:
-            # what stands behind the first row that is too new waits with it, since threads are not in step
-            count = next(place for place, number in enumerate(numbers) if number >= before)
+            # rows of several threads are slightly out of order: what follows the first row that is too new waits
+            count = next(index for index, number in enumerate(numbers) if number >= before)
         if not count:
             return None
-        self._read += count * self._size
-        self._turn()
+        self._read += count * self._row_bytes
+        self._swap_and_discard()
         end = count * width
         floats = array("d", data)
-        return Points(
+        return PointBatch(
             numbers[:count],
-            whole[1:end:width],
+            integers[1:end:width],
             floats[2:end:width],
-            {name: floats[HEAD + place : end : width] for place, name in enumerate(self.names)},
+            {name: floats[HEADER_CELLS + index : end : width] for index, name in enumerate(self.names)},
         )
 
-    def _turn(self) -> None:
-        """Take away what callers have filled, and drop what is read to its end.
+    def _swap_and_discard(self) -> None:
+        """Swap out the filled buffer and discard buffers that are fully read.
 
-        A caller that has asked for a buffer and not added its row yet holds a reference to it; until then no
-        later buffer is read, so that each thread's rows stay in order.
+        A caller may have loaded `self.rows` and not yet extended it when the buffers are swapped:
+
+            caller         rows = self.rows                        rows.extend(row)
+            journal writer                   self.rows = new ... reads the old one
+
+        Such a caller still holds a reference to the old buffer, which shows in its reference count. Until that is
+        gone the buffer stays, and no later one is read, so that each thread's rows stay in order. The length is
+        compared again after the count, because the caller may have added its row and let go in between.
         """
-        if len(self.rows) > CHUNK or (self.rows and not self._old):
+        if len(self.rows) > SWAP_BYTES or (self.rows and not self._old):
             self._old.append(self.rows)
             self.rows = bytearray()
         while self._old:
             first = self._old[0]
-            is_awaited = _references(first) > _NOBODY_ELSE and not self.is_last
-            if self._read < len(first) or is_awaited or self._read < len(first):
+            has_late_append = _getrefcount(first) > _UNSHARED and not self.is_final
+            if self._read < len(first) or has_late_append or self._read < len(first):
                 return
             del self._old[0]
             self._read = 0
 
 
-def _number(rows: bytearray, place: int) -> int:
-    return int(struct.unpack_from("=q", rows, place)[0])
+def _number_at(rows: bytearray, offset: int) -> int:
+    return int(struct.unpack_from("=q", rows, offset)[0])
 
 
-class Spread(Columns):
-    """The buffer of a set of names that belong to several graphs: one row for all of them.
+class SharedPointBuffer(PointBuffer):
+    """Rows with one set of metric names that belong to several graphs: `Session.log` writes one row for all of them.
 
     Args:
-        names: of the values of a row.
-        members: of each graph, what takes its points, and its names.
+        names: names of the values of a row.
+        members: for each graph, the function that receives its points, and its names.
     """
 
     __slots__ = ("_members",)
 
-    def __init__(self, names: tuple[str, ...], members: Sequence[tuple[Callable[[Points], None], Sequence[str]]]):
+    def __init__(
+        self, names: tuple[str, ...], members: Sequence[tuple[Callable[[PointBatch], None], Sequence[str]]]
+    ) -> None:
         super().__init__(names)
         self._members = members
 
-    def let_go(self, is_last: bool) -> None:
-        self.is_last = is_last
+    def set_final(self, is_final: bool) -> None:
+        self.is_final = is_final
 
-    def hand_out(self, before: int) -> bool:
-        """Give the graphs their parts of the rows that `take` takes. False: there are none."""
+    def distribute(self, before: int) -> bool:
+        """Take rows as `take` does and give each graph its columns. Returns whether there were any."""
         points = self.take(before)
         if points is None:
             return False
@@ -157,11 +178,15 @@ class Spread(Columns):
         return True
 
 
-class Points(NamedTuple):
-    """Points of one graph as columns. A None in `y` means that the name has no value there.
+class PointBatch(NamedTuple):
+    """Points of one graph as columns of equal length.
 
     Attributes:
-        encoded: where several graphs have the same x and t, these as text, once one of them is written.
+        numbers: sequence numbers, in the order of appending.
+        x: whole numbers (64 bits).
+        t: unix seconds.
+        y: columns by metric name. None means that the point has no value of that name.
+        encoded: shared by batches with the same x and t: these columns as JSON text, once one batch is encoded.
     """
 
     numbers: Sequence[int]
@@ -170,22 +195,22 @@ class Points(NamedTuple):
     y: dict[str, Any]
     encoded: dict[str, str] | None = None
 
-    def split(self, before: int) -> tuple[Points | None, Points | None]:
-        """The rows before the first one whose number is not below `before`, and the others."""
+    def split(self, before: int) -> tuple[PointBatch | None, PointBatch | None]:
+        """Split before the first row whose sequence number is not below `before`. An empty part is None."""
         if max(self.numbers) < before:
             return self, None
-        count = next(place for place, number in enumerate(self.numbers) if number >= before)
+        count = next(index for index, number in enumerate(self.numbers) if number >= before)
         if not count:
             return None, self
         front, back = (
-            Points(self.numbers[part], self.x[part], self.t[part], {name: y[part] for name, y in self.y.items()})
+            PointBatch(self.numbers[part], self.x[part], self.t[part], {name: y[part] for name, y in self.y.items()})
             for part in (slice(count), slice(count, None))
         )
         return front, back
 
 
-def merge(parts: list[Points]) -> Points:
-    """Points of several sets of names as one, in the order in which they came."""
+def merge(parts: list[PointBatch]) -> PointBatch:
+    """Merge batches with different metric names into one, ordered by sequence number."""
     if len(parts) == 1:
         return parts[0]
     order = sorted(
@@ -196,15 +221,9 @@ def merge(parts: list[Points]) -> Points:
     for name in names:
         columns = [points.y.get(name) for points in parts]
         merged[name] = [None if (column := columns[part]) is None else column[row] for _number, part, row in order]
-    return Points(
+    return PointBatch(
         [number for number, _part, _row in order],
         [parts[part].x[row] for _number, part, row in order],
         [parts[part].t[row] for _number, part, row in order],
         merged,
     )
-
-
-MAX_COLUMNS = 200
-"""Sets of names that get a buffer of their own; what is beyond goes by the side way."""
-PLAIN = (float, int)
-"""Numbers that cannot change and are at hand; NumPy's float64 and bool are among them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def _given(bound: int) -> str:
+def bound_text(bound: float) -> str:
     """A bound in the unit in which somebody has given it: 500 MB, 2 GiB."""
     for factor, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if bound % factor == 0:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page
 
-from losswise.notebook.curves import Sketch
-from losswise.notebook.display import session_html
-from losswise.recording.point_buffer import Points
+from losswise.notebook.curves import CurveStore
+from losswise.notebook.html import render
+from losswise.notebook.view import GraphView, SessionView
+from losswise.recording.point_buffer import PointBatch
 
 THEMES = {"light": ("#fff", "rgba(0, 0, 0, 0.87)"), "dark": ("#111", "rgba(255, 255, 255, 0.87)")}
 PAGE = """<!doctype html><body style="margin:10px;background:{}"><div style="color:{}">{}</div>"""
@@ -51,14 +51,23 @@ CONTRASTS = """() => {
 
 def drawn(graphs: dict[str, dict[str, list[float]]], **fields: Any) -> str:
     """The HTML of a session with these curves."""
-    sketch = Sketch()
+    store = CurveStore()
     for title, curves in graphs.items():
         for name, values in curves.items():
-            sketch.add(title, Points(range(len(values)), range(len(values)), [], {name: values}))
-    known: Any = {"status": "active", "tag": "a tag", "id": "ab12", "url": "http://127.0.0.1/s/ab12", "_max_iter": 200}
-    outbox = SimpleNamespace(sketch=sketch, online=True, last_x=99, last_point_at=1.0)
-    made = {title: SimpleNamespace(title=title, kind="min") for title in graphs}
-    return session_html(SimpleNamespace(**{**known, **fields}, _outbox=outbox, _graphs=made))  # type: ignore[arg-type]
+            store.add(title, PointBatch(range(len(values)), range(len(values)), [], {name: values}))
+    known: dict[str, Any] = {
+        "name": "a tag",
+        "url": "http://127.0.0.1/s/ab12",
+        "status": "active",
+        "is_recorded": True,
+        "is_online": True,
+        "is_live": True,
+        "graphs": [GraphView(title, "min") for title in graphs],
+        "curves": store,
+        "last_x": 99,
+        "max_iter": 200,
+    }
+    return render(SessionView(**{**known, **fields}))
 
 
 LONG = "a very long name of something that somebody joined of all there is " * 2
@@ -79,7 +88,7 @@ def test_it_fits_and_can_be_read_on_any_background(
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     for status in ("active", "complete", "failed", "cancelled"):
-        page.set_content(PAGE.format(*THEMES[theme], drawn(graphs, tag=LONG, status=status)))
+        page.set_content(PAGE.format(*THEMES[theme], drawn(graphs, name=LONG, status=status)))
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         wide = "[...document.querySelectorAll('.lw-card *')].filter((one) => one.getBoundingClientRect().right > "
         assert page.evaluate(f"{wide} one.closest('.lw-card').getBoundingClientRect().right).length") == 0

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 import losswise
-from losswise import graph as graph_module
 from losswise.cli import main
 from losswise.journal.format import Header
 from losswise.journal.paths import find
 from losswise.journal.reader import Reader
 from losswise.journal.writer import Journal, NotWritten
 from losswise.protocol.records import new_id
+from losswise.recording import graph_buffer, journal_writer
 from tests.client.conftest import Script, journal_records, points_of
 from tests.client.fake_server import Recorder
 from tests.support.server import Server, eventually
@@ -49,7 +49,7 @@ def test_two_threads_that_open_the_same_names_at_once_lose_nothing(
 ) -> None:
     session = offline(monkeypatch)
     graph = session.graph("loss")
-    made = graph_module.Columns
+    made = graph_buffer.PointBuffer
 
     class Slow(made):  # type: ignore[misc,valid-type]
         def __init__(self, names: tuple[str, ...]) -> None:
@@ -57,7 +57,7 @@ def test_two_threads_that_open_the_same_names_at_once_lose_nothing(
             if threading.current_thread() is not threading.main_thread():
                 time.sleep(0.2)  # meanwhile the main thread fills its own
 
-    monkeypatch.setattr(graph_module, "Columns", Slow)
+    monkeypatch.setattr(graph_buffer, "PointBuffer", Slow)
     late = threading.Thread(target=graph.append, args=(0, {"a": -1.0}))
     late.start()
     time.sleep(0.05)
@@ -137,15 +137,15 @@ def test_a_hanging_accelerator_keeps_no_other_graph_from_the_disk(script: Start,
     assert points_of(journal_records(tmp_path / "journals"), "rate") == [(x, float(x)) for x in range(100)]
 
 
-def test_a_caller_interrupted_before_it_wakes_the_scribe(journals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_caller_interrupted_before_it_wakes_the_journal_writer(
+    journals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As by Ctrl-C in a notebook: the point is written all the same."""
     session = offline(monkeypatch)
     graph = session.graph("loss")
     graph.append(0, {"a": 0.0})
     time.sleep(0.3)
-    outbox = session._outbox
-    assert outbox is not None
-    monkeypatch.setattr(type(outbox._scribe), "wake", lambda self, urgent=False: None)
+    monkeypatch.setattr(journal_writer.JournalWriter, "wake", lambda self, urgent=False: None)
     graph.append(1, {"a": 1.0})
     eventually(lambda: len(points_of(journal_records(journals), "a")) == 2, timeout=5.0)
     monkeypatch.undo()
@@ -162,8 +162,7 @@ def test_no_thread_can_be_started(monkeypatch: pytest.MonkeyPatch, journals: Pat
         session.graph("loss").append(x, {"a": 1.0})
     monkeypatch.undo()
     assert "no thread can be started" in capsys.readouterr().err
-    assert session._outbox is not None
-    assert session._outbox.closed
+    assert session._queue.closed
 
 
 def test_a_line_that_the_disk_took_half_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +220,7 @@ def test_a_damaged_line_stands_in_nobody_s_way(
     damaged = offline(monkeypatch)
     for x in range(5):
         damaged.graph("loss").append(x, {"a": float(x)})
-        damaged._outbox.write_out(5.0)  # type: ignore[union-attr]
+        damaged._recorder.write_out(5.0)  # type: ignore[union-attr]
     damaged.done()
     healthy = offline(monkeypatch)
     healthy.graph("loss").append(0, {"a": 1.0})
@@ -280,8 +279,7 @@ def test_what_sync_has_taken_away_counts_no_longer(
     for part in range(5):
         for x in range(part * 1_000, part * 1_000 + 1_000):
             graph.append(x, {"a": float(x)})
-        assert session._outbox is not None
-        session._outbox.write_out(5.0)
+        session._recorder.write_out(5.0)  # type: ignore[union-attr]
         main(["sync"])
         time.sleep(1.1)
     session.done()
@@ -295,7 +293,7 @@ def test_texts_are_bounded_too(recorder: Recorder, journals: Path, monkeypatch: 
     session = losswise.Session(track_git=False, console=False)
     for number in range(100):
         session.text(f"text {number}", "x" * 100_000)
-    session._outbox.write_out(10.0)  # type: ignore[union-attr]
+    session._recorder.write_out(10.0)  # type: ignore[union-attr]
     assert sum(path.stat().st_size for path in journals.glob("*.journal")) < 2_500_000
     recorder.answer = lambda batch: None
     session.done()

@@ -15,13 +15,14 @@ SPEAKING = ("losswise-sender", "losswise-journal", "losswise-system", "losswise-
 
 def end_sessions() -> None:
     """End all sessions without sending what is left, and wait for their threads."""
-    ends = sys.modules.get("losswise.lifecycle.open_sessions")
-    if ends is None:
+    open_sessions = sys.modules.get("losswise.lifecycle.open_sessions")
+    if open_sessions is None:
         return
-    for session in list(ends._watched.sessions):
+    from losswise.lifecycle.outcome import INTERRUPTED
+
+    for session in open_sessions._reset_for_tests():
         with contextlib.suppress(Exception):
-            session._close("cancelled", None, None, time.monotonic(), 0.0)
-        ends.forget(session)
+            session.end(INTERRUPTED, time.monotonic(), 0.0)
     until = time.monotonic() + PATIENCE
     left = [thread for thread in threading.enumerate() if thread.name in SPEAKING]
     while left and time.monotonic() < until:

@@ -19,7 +19,7 @@ except ImportError as error:
 
 from losswise import settings
 from losswise.arguments import checked_rewind
-from losswise.integrations.base import session_options, take_back
+from losswise.integrations.base import session_options
 from losswise.integrations.keras.backup import Backup, find_backup
 from losswise.integrations.keras.fit_watcher import CallWatch
 from losswise.integrations.keras.model import (
@@ -32,8 +32,7 @@ from losswise.integrations.keras.model import (
     samples_in,
     summary_of,
 )
-from losswise.lifecycle.outcome import COMPLETE, Ending, ending_of
-from losswise.recording.metric_router import label_axes
+from losswise.lifecycle.outcome import COMPLETE, Outcome, outcome_of
 from losswise.session import Session
 from losswise.util.guard import guarded
 from losswise.util.messages import say_error
@@ -135,7 +134,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         self._ending = _ending_by(None)
         # Keras calls no hook when fit raises. So says a thread that looks at the stack; and, where the script
         # ends before that, the process's exit
-        session.expect(*self._ending)
+        session.expect(self._ending)
         if frame is not None:
             self._watch = CallWatch(frame, self._on_left, self._on_raise)
 
@@ -192,7 +191,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         loss: Any = self._logs.get("loss")
         if terminates and _is_broken(loss):  # keras.callbacks.TerminateOnNaN ends fit as if all were well
             message = f"fit was stopped because the loss became {float(loss)} at batch {self._x}"
-            self._ending = ("failed", "error", {"type": "NonFiniteLoss", "message": message, "traceback": ""})
+            self._ending = Outcome("failed", "error", {"type": "NonFiniteLoss", "message": message, "traceback": ""})
         self._end()
 
     # evaluate and predict
@@ -238,7 +237,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         """Ctrl-C or sys.exit is about to leave fit."""
         self._ending = _ending_by(error)
         if self.session is not None:
-            self.session.expect(*self._ending)
+            self.session.expect(self._ending)
 
     @guarded()
     def _on_left(self, error: BaseException | None) -> None:
@@ -248,7 +247,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         """
         self._ending = _ending_by(error)
         if self.session is not None:
-            self.session._close(*self._ending)
+            self.session.end_without_waiting(self._ending)
         self._leave()
 
     def _end(self) -> None:
@@ -281,7 +280,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
             self._logged = (-1, {})
             if self._every < math.inf:
                 self._due = x + -x % self._every
-            take_back(session, x)
+            session.rewind(x)
 
     def _known_x(self, epoch: int = 0) -> int:
         """x of the next batch of a run that was restarted with `resume`; 0: nothing tells."""
@@ -302,7 +301,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         found = {name: value for name, value in found.items() if name not in own}
         if self.session is None:
             self.session = Session(**{**self._options, "params": {**found, **own}})
-            label_axes(self.session, self._labels)
+            self.session.label_axes(self._labels)
         elif self._in_fit:
             self.session.params.update(found)
         self._describe()
@@ -356,12 +355,12 @@ def _batches_between(log_freq: str | int, display_interval: int | None) -> float
     return every
 
 
-def _ending_by(error: BaseException | None) -> Ending:
+def _ending_by(error: BaseException | None) -> Outcome:
     """How a session ends whose fit raised this; None: the script has dealt with it already."""
     if error is None:
-        return "failed", "error", LEFT
-    status, reason = ending_of(error)
-    return status, reason, described_error(error) if status == "failed" else None
+        return Outcome("failed", "error", LEFT)
+    outcome = outcome_of(error)
+    return outcome._replace(error=described_error(outcome.error))
 
 
 def _is_broken(loss: Any) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from losswise.integrations.base import ending_at_server, session_options, take_back
+from losswise.integrations.base import ending_at_server, session_options
 from losswise.integrations.lightning.checkpoint import carry, mark_of, read_checkpoint, session_of
 from losswise.integrations.lightning.media import images_of, text_of
 from losswise.integrations.lightning.model import described, plain_params
@@ -26,10 +26,9 @@ from losswise.integrations.lightning.trainer import (
     step_of,
     total_of_steps,
 )
-from losswise.lifecycle.outcome import COMPLETE, Ending
+from losswise.lifecycle.outcome import COMPLETE, Outcome
 from losswise.naming import prefixed
 from losswise.protocol.records import new_id
-from losswise.recording.metric_router import label_axes, last_x
 from losswise.session import Session
 from losswise.util.guard import guarded
 from losswise.util.messages import say_error
@@ -121,7 +120,7 @@ class LosswiseLogger(_Logger):
         self._trainer: weakref.ref[Any] | None = None
         self._asks_total = self._is_set_up = False
         self._saved: dict[str, Any] = {}
-        self._ending: Ending | None = None  # of the last fit, here or elsewhere
+        self._ending: Outcome | None = None  # of the last fit, here or elsewhere
         _loggers.add(self)
 
     @property
@@ -144,7 +143,7 @@ class LosswiseLogger(_Logger):
         session = _Settled(self._id, options) if self._id and not options["resume"] else Session(**options)
         self._session, options["resume"] = session, session.id  # a copy in another process goes on with it
         options.pop("from_x", None)
-        label_axes(session, lambda name: ("step", ""))
+        session.label_axes(lambda name: ("step", ""))
         return session
 
     @guarded("setting up with Lightning's trainer")
@@ -167,7 +166,7 @@ class LosswiseLogger(_Logger):
     def _rewind(self, x: int) -> None:
         self._epoch = None
         if self._session is not None:
-            take_back(self._session, x)
+            self._session.rewind(x)
         elif self._options["resume"]:
             self._options.setdefault("from_x", x)
 
@@ -331,7 +330,7 @@ class LosswiseLogger(_Logger):
         self._is_set_up = False
         if session is None:
             return
-        ending: Ending | None = ending_of_run(status)
+        ending: Outcome | None = ending_of_run(status)
         if decides(trainer):
             self._ending = ending
         elif is_idle(trainer) or (self._ending or COMPLETE) != COMPLETE:
@@ -349,7 +348,7 @@ class LosswiseLogger(_Logger):
 
     def _step(self) -> int:
         trainer = self._trainer() if self._trainer is not None else None
-        return step_of(trainer) if trainer is not None else last_x(self.experiment)
+        return step_of(trainer) if trainer is not None else self.experiment.last_x
 
     def _prefixed(self, name: str) -> str:
         return f"{self._prefix}/{name}" if self._prefix else name

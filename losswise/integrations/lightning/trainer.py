@@ -12,7 +12,7 @@ import sys
 from types import FrameType
 from typing import Any, NamedTuple
 
-from losswise.lifecycle.outcome import COMPLETE, Ending
+from losswise.lifecycle.outcome import COMPLETE, INTERRUPTED, Outcome
 from losswise.values.errors import described_error
 
 
@@ -73,15 +73,15 @@ def decides(trainer: Any) -> bool:
     return trainer is None or not (is_idle(trainer) or is_testing(trainer))
 
 
-def ending_of_run(status: str) -> Ending:
+def ending_of_run(status: str) -> Outcome:
     """What Lightning's status, and the error that it is just handling, say of how a run ended."""
     error = sys.exc_info()[1]
     is_signal = isinstance(error, KeyboardInterrupt) or type(error).__name__ == "SIGTERMException"
     if status in ("success", "finished"):
         return COMPLETE
     if status == "interrupted" or is_signal:
-        return "cancelled", "interrupted", None
-    return "failed", "error", described_error(error)
+        return INTERRUPTED
+    return Outcome("failed", "error", described_error(error))
 
 
 def total_of_steps(trainer: Any) -> int | None:

@@ -19,7 +19,7 @@ from losswise.journal.reader import Reader
 from losswise.journal.writer import Journal
 from losswise.protocol.records import new_id, session_record
 from losswise.recording.encoding import points_lines
-from losswise.recording.point_buffer import Points
+from losswise.recording.point_buffer import PointBatch
 from losswise.settings import Target
 from tests.client.fake_server import Recorder
 from tests.support.server import eventually
@@ -29,7 +29,7 @@ def lines(steps: int, graphs: int = 1) -> list[bytes]:
     """The lines of so many steps, on each of so many graphs."""
     found = []
     for number in range(graphs):
-        points = Points(range(steps), range(steps), [0.5] * steps, {"a": [1.0] * steps})
+        points = PointBatch(range(steps), range(steps), [0.5] * steps, {"a": [1.0] * steps})
         found += [line[:-1] for line, _count in points_lines(f"{number:020x}", points)]
     return found
 

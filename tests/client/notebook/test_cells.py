@@ -150,7 +150,7 @@ TERMINAL = """
         assert shell.run_cell(cell, store_history=True).success
     run("import losswise")
     run("session = losswise.Session('first', track_git=False, console=False)")
-    run("assert session._outbox.sketch is None")
+    run("assert session._curves is None")
     run("session = losswise.Session('second', track_git=False, console=False)\\nsession")
     input()
 """
@@ -172,7 +172,7 @@ def test_a_script_has_nothing_of_it(recorder: Recorder, tmp_path: Path) -> None:
         session = losswise.Session(track_git=False)
         session.log({"loss": 1.0})
         session = losswise.Session(track_git=False)
-        assert session._outbox.sketch is None
+        assert session._curves is None
         assert not [name for name in sys.modules if name.startswith("IPython")]
         assert not [thread for thread in threading.enumerate() if thread.name.startswith("losswise-cells")]
         try:

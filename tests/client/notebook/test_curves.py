@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from losswise.notebook.curves import MAX_GRAPHS, MAX_NAMES, MAX_PLACES, SLICE, Curve, Sketch
-from losswise.recording.point_buffer import Points
+from losswise.notebook.curves import MAX_BUCKETS, MAX_GRAPHS, MAX_NAMES, SLICE, Curve, CurveStore
+from losswise.recording.point_buffer import PointBatch
 
 
 def curve_of(values: list[Any], at_once: int = 100) -> Curve:
@@ -34,16 +34,16 @@ def noise(count: int) -> list[float]:
 @pytest.mark.parametrize("count", [0, 1, 2, 399, 400])
 def test_up_to_400_points_are_kept_as_they_are(count: int) -> None:
     values = noise(count)
-    assert curve_of(values).places() == [(x, y, y, y) for x, y in enumerate(values)]
+    assert curve_of(values).buckets() == [(x, y, y, y) for x, y in enumerate(values)]
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 399, 5_000, 100_000])
 @pytest.mark.parametrize("count", [401, 4_000, 70_001])
-def test_a_long_curve_keeps_its_extremes_in_their_places(count: int, at_once: int) -> None:
+def test_a_long_curve_keeps_its_extremes_in_their_buckets(count: int, at_once: int) -> None:
     values = noise(count)
     values[count // 3], values[count // 2] = 99.0, -99.0
-    places = curve_of(values, at_once).places()
-    assert MAX_PLACES / 4 < len(places) <= MAX_PLACES
+    places = curve_of(values, at_once).buckets()
+    assert MAX_BUCKETS / 4 < len(places) <= MAX_BUCKETS
     starts = [int(place.x) for place in places]
     for place, start, end in zip(places, starts, [*starts[1:], count], strict=True):
         assert place.low == min(values[start:end])
@@ -59,7 +59,7 @@ def test_what_is_not_finite_is_counted_and_has_its_place(at_once: int) -> None:
     values[400], values[500], values[700] = math.inf, math.nan, math.nan
     curve = curve_of(values, at_once)
     assert (curve.nan, curve.inf, curve.bad, curve.bad_x) == (2, 1, math.inf, 400)
-    assert all(math.isfinite(number) for place in curve.places() for number in place)
+    assert all(math.isfinite(number) for place in curve.buckets() for number in place)
     assert (curve.last, curve.last_x) == (values[-1], 999)
     curve.add([1_000], [math.nan])
     assert math.isnan(curve.last or 0.0)
@@ -71,34 +71,34 @@ def test_a_name_without_a_value_at_some_x() -> None:
     curve = Curve()
     curve.add([0, 1, 2, 3], [None, 5.0, None, 6.0])
     curve.add([4, 5], [None, None])
-    assert curve.places() == [(1, 5, 5, 5), (3, 6, 6, 6)]
+    assert curve.buckets() == [(1, 5, 5, 5), (3, 6, 6, 6)]
     assert (curve.last, curve.last_x, curve.nan) == (6.0, 3, 0)
 
 
 def test_few_values_among_many_gaps_stay_apart() -> None:
     curve = curve_of([float(x) if x % 1_000 == 0 else None for x in range(100_000)], at_once=5_000)
-    assert [place.x for place in curve.places()] == [float(x) for x in range(0, 100_000, 1_000)]
+    assert [place.x for place in curve.buckets()] == [float(x) for x in range(0, 100_000, 1_000)]
 
 
 def test_points_that_come_late_stand_where_they_belong() -> None:
     curve = Curve()
     curve.add([5, 6, 7], [1.0, 2.0, 3.0])
     curve.add([0, 1], [8.0, 9.0])
-    assert [place.x for place in curve.places()] == [0, 1, 5, 6, 7]
+    assert [place.x for place in curve.buckets()] == [0, 1, 5, 6, 7]
 
 
 def test_values_whose_sum_is_beyond_a_float() -> None:
-    places = curve_of([1e308, 1e308, -1e308] * 1_000).places()
+    places = curve_of([1e308, 1e308, -1e308] * 1_000).buckets()
     assert max(place.high for place in places) == 1e308
     assert min(place.low for place in places) == -1e308
 
 
 def test_graphs_and_names_are_bounded() -> None:
-    sketch = Sketch()
+    sketch = CurveStore()
     for graph in range(MAX_GRAPHS + 5):
         for name in range(MAX_NAMES + 5):
-            sketch.add(f"graph {graph}", Points([0], [0], [0.0], {f"name {name}": [1.0]}))
-    sketch.add("graph 0", Points([1], [1], [0.0], {"name 0": [2.0], "another": [3.0]}))
+            sketch.add(f"graph {graph}", PointBatch([0], [0], [0.0], {f"name {name}": [1.0]}))
+    sketch.add("graph 0", PointBatch([1], [1], [0.0], {"name 0": [2.0], "another": [3.0]}))
     kept = [title for title in (f"graph {graph}" for graph in range(MAX_GRAPHS + 5)) if sketch.curves(title)]
     assert kept == [f"graph {graph}" for graph in range(MAX_GRAPHS)]
     assert list(sketch.curves("graph 0")) == [f"name {name}" for name in range(MAX_NAMES)]
@@ -107,14 +107,14 @@ def test_graphs_and_names_are_bounded() -> None:
 
 
 def test_the_version_tells_of_changes() -> None:
-    sketch = Sketch()
+    sketch = CurveStore()
     before = sketch.version
-    sketch.add("loss", Points([0], [0], [0.0], {"a": [1.0]}))
+    sketch.add("loss", PointBatch([0], [0], [0.0], {"a": [1.0]}))
     assert sketch.version != before
 
 
-def test_another_thread_reads_whole_places_all_the_time() -> None:
-    current = [Sketch()]
+def test_another_thread_reads_whole_buckets_all_the_time() -> None:
+    current = [CurveStore()]
     done = threading.Event()
     sizes: set[int] = set()
     wrong: list[Any] = []
@@ -122,7 +122,7 @@ def test_another_thread_reads_whole_places_all_the_time() -> None:
     def read() -> None:
         while not done.is_set():
             for curve in current[0].curves("loss").values():
-                places = curve.places()
+                places = curve.buckets()
                 sizes.add(len(places))
                 # y is x, so a place that is half written or misplaced shows
                 wrong.extend(place for place in places if not place.x == place.low <= place.mean <= place.high)
@@ -135,10 +135,10 @@ def test_another_thread_reads_whole_places_all_the_time() -> None:
     deadline = time.monotonic() + 20
     try:
         while len(sizes) < 50 and time.monotonic() < deadline:
-            current[0] = Sketch()
+            current[0] = CurveStore()
             for start in range(0, 60_000, 300):
                 xs = array("q", range(start, start + 300))
-                current[0].add("loss", Points(xs, xs, xs, {"a": array("d", xs)}))
+                current[0].add("loss", PointBatch(xs, xs, xs, {"a": array("d", xs)}))
     finally:
         sys.setswitchinterval(before)
         done.set()
@@ -164,5 +164,5 @@ def test_a_long_column_is_added_in_slices(monkeypatch: pytest.MonkeyPatch) -> No
     sizes: list[int] = []
     monkeypatch.setattr(Curve, "add", lambda self, xs, ys: sizes.append(len(ys)))
     xs = range(3 * SLICE + 1)
-    Sketch().add("loss", Points(xs, xs, [], {"a": list(xs)}))
+    CurveStore().add("loss", PointBatch(xs, xs, [], {"a": list(xs)}))
     assert sizes == [SLICE, SLICE, SLICE, 1]

@@ -125,10 +125,10 @@ class ZMQInteractiveShell:
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, recorder: Recorder) -> ZMQInteractiveShell:
     shell = ZMQInteractiveShell()
-    monkeypatch.setattr(ipython, "shell", lambda: shell)
-    monkeypatch.setattr(display, "EACH", 0.05)
-    monkeypatch.setattr(display, "_screen", display._Screen())
-    monkeypatch.setattr(cells, "_cells", cells._Cells())
+    monkeypatch.setattr(ipython, "running_shell", lambda: shell)
+    monkeypatch.setattr(display, "UPDATE_INTERVAL_S", 0.05)
+    monkeypatch.setattr(display, "_outputs", display._Outputs())
+    monkeypatch.setattr(cells, "_made", [])
     return shell
 
 
@@ -264,8 +264,7 @@ def test_outside_of_a_notebook_nothing_is_kept_or_drawn(recorder: Recorder, monk
     monkeypatch.setattr(Curve, "add", lambda *values: pytest.fail("drawn"))
     session = losswise.Session("net", track_git=False)
     session.log({"loss": 1.0})
-    assert session._outbox is not None
-    assert session._outbox.sketch is None
+    assert session._curves is None
     assert "graphs: loss" in html_of(session)
     assert ipython.is_notebook() is False
 

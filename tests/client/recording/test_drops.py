@@ -39,8 +39,8 @@ FILLS = """
     time.sleep(0.3)
     print("full", flush=True)
     input()
-    x, outbox = 20_000, session._outbox
-    while not outbox.sender.has_sent(outbox.journal.count) and x < 20_300:  # flush stays False: some were dropped
+    x, recorder = 20_000, session._recorder
+    while not recorder._sender.has_sent(recorder.journal.count) and x < 20_300:  # flush stays False: some were dropped
         session.log({"loss": 0.0}, x)
         x += 1
         time.sleep(0.1)

@@ -12,8 +12,7 @@ import pytest
 import losswise
 from losswise.journal.writer import Journal
 from losswise.recording import encoding as encode
-from losswise.recording import recorder as outbox_module
-from losswise.recording.point_buffer import Columns
+from losswise.recording import record_queue
 from tests.client.fake_server import Recorder
 from tests.support.server import eventually
 
@@ -23,13 +22,12 @@ def test_a_disk_that_hangs_is_waited_for_where_memory_is_full(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
 ) -> None:
     full = 200_000
-    monkeypatch.setattr(outbox_module, "FULL", full)
+    monkeypatch.setattr(record_queue, "MAX_HELD_BYTES", full)
     session = losswise.Session(track_git=False, console=False)
     graph = session.graph("loss")
     graph.append(0, {"a": 0.0})
     assert session.flush()
-    outbox = session._outbox
-    assert outbox is not None
+    queue = session._queue
     write, released = Journal._write, threading.Event()
 
     def hangs(self: Journal, data: bytes) -> None:
@@ -47,12 +45,12 @@ def test_a_disk_that_hangs_is_waited_for_where_memory_is_full(
             session.log({"a": float(x), "b": 0.5}, x)
         longest = max(longest, time.perf_counter() - began)
         x += 1
-    assert full < outbox.held() < 30 * full  # a tenth of a second at full speed, before anybody looks
-    held, count = outbox.held(), x
+    assert full < queue.held() < 30 * full  # a tenth of a second at full speed, before anybody looks
+    held, count = queue.held(), x
     for _ in range(200):
         graph.append(x, {"a": float(x)})
         x += 1
-    assert outbox.held() - held < 200 * 50
+    assert queue.held() - held < 200 * 50
     assert longest < 1.0
     released.set()
     session.done()
@@ -80,11 +78,11 @@ def test_a_signal_handler_that_interrupts_an_append_ends_with_all_points(recorde
     for x in range(5):
         graph.append(x, {"a": float(x)})
     session.flush()
-    columns: Columns = graph._columns[("a",)]
-    held = columns.rows  # as the frame of an append does, between asking for the buffer and adding its row
+    buffer = graph.buffer.by_names[("a",)]
+    held = buffer.rows  # as the frame of an append does, between asking for the buffer and adding its row
     for x in range(5, 100):
         graph.append(x, {"a": float(x)})
-    eventually(lambda: columns._old and columns._old[0] is held)  # the scribe has taken it away, and waits
+    eventually(lambda: buffer._old and buffer._old[0] is held)  # the writer has taken it away, and waits
     for x in range(100, 200):
         graph.append(x, {"a": float(x)})
     session.done()

@@ -11,8 +11,7 @@ import pytest
 
 import losswise
 from losswise.integrations.base import session_options
-from losswise.recording.metric_router import label_axes
-from losswise.recording.point_buffer import MAX_TAKEN, Columns, Points, Spread
+from losswise.recording.point_buffer import MAX_ROWS_PER_TAKE, PointBatch, PointBuffer, SharedPointBuffer
 from tests.client.fake_server import Recorder
 from tests.support.server import eventually
 
@@ -124,31 +123,35 @@ def test_after_the_session_was_deleted_nothing_gathers(recorder: Recorder) -> No
     session.flush()
     recorder.answer = lambda batch: (410, {"error": "gone", "code": "deleted_session"}, {})
     session.log({"loss": 1.0}, 2)
-    outbox = session._outbox
-    assert outbox is not None
-    eventually(lambda: outbox.closed)
+    queue = session._queue
+    eventually(lambda: queue.closed)
     for x in range(1_000):
         session.log({"loss": 1.0}, x)
-    assert not outbox.spreads
-    assert not outbox.has_work()
+    assert not queue.shared
+    assert not queue.has_work()
 
 
 def test_labels_are_those_of_the_name_that_makes_the_graph(recorder: Recorder) -> None:
     with losswise.Session(**session_options(None, None, None, {"track_git": False})) as session:
-        label_axes(session, lambda name: ("batch", "mean" if name == "loss" else ""))
+        session.label_axes(lambda name: ("batch", "mean" if name == "loss" else ""))
         session.log({"loss": 1.0, "val_loss": 2.0, "accuracy": 0.5}, 0)
     shown = {graph["title"]: (graph["xlabel"], graph["ylabel"]) for graph in recorder.records("graph")}
     assert shown == {"loss": ("batch", "mean"), "accuracy": ("batch", "")}
 
 
 def test_a_thread_that_is_late_with_a_row_stops_nobody() -> None:
-    columns = Columns(("a",))
-    numbers = [7_000, *range(MAX_TAKEN - 1), 6_999, *range(10_000, 10_010)]  # two are late, by thousands of rows
+    columns = PointBuffer(("a",))
+    numbers = [
+        7_000,
+        *range(MAX_ROWS_PER_TAKE - 1),
+        6_999,
+        *range(10_000, 10_010),
+    ]  # two are late, by thousands of rows
     for number in numbers:
         columns.rows.extend(columns.pack(number, number, 0.0, 0.0))
     taken: list[int] = []
     while True:
-        beyond = columns.number_beyond()
+        beyond = columns.take_limit()
         points = columns.take(20_000 if beyond is None else beyond)
         if points is None:
             break
@@ -157,13 +160,13 @@ def test_a_thread_that_is_late_with_a_row_stops_nobody() -> None:
 
 
 def test_a_buffer_of_several_graphs_gives_each_its_names() -> None:
-    got: dict[str, list[Points]] = {"left": [], "right": []}
-    spread = Spread(("a", "b", "c"), [(got["left"].append, ("a", "c")), (got["right"].append, ("b",))])
+    got: dict[str, list[PointBatch]] = {"left": [], "right": []}
+    spread = SharedPointBuffer(("a", "b", "c"), [(got["left"].append, ("a", "c")), (got["right"].append, ("b",))])
     for number in range(10):
         spread.rows.extend(spread.pack(number, number * 2, 0.5, 1.0, 2.0, 3.0))
-    assert spread.hand_out(4)
-    assert spread.hand_out(10)
-    assert not spread.hand_out(10)
+    assert spread.distribute(4)
+    assert spread.distribute(10)
+    assert not spread.distribute(10)
     left, right = got["left"], got["right"]
     assert (
         [list(points.x) for points in left]
@@ -173,8 +176,8 @@ def test_a_buffer_of_several_graphs_gives_each_its_names() -> None:
     assert {name: list(y) for name, y in left[0].y.items()} == {"a": [1.0] * 4, "c": [3.0] * 4}
     assert {name: list(y) for name, y in right[1].y.items()} == {"b": [2.0] * 6}
     assert left[0].split(2) == (
-        Points(left[0].numbers[:2], left[0].x[:2], left[0].t[:2], {name: y[:2] for name, y in left[0].y.items()}),
-        Points(left[0].numbers[2:], left[0].x[2:], left[0].t[2:], {name: y[2:] for name, y in left[0].y.items()}),
+        PointBatch(left[0].numbers[:2], left[0].x[:2], left[0].t[:2], {name: y[:2] for name, y in left[0].y.items()}),
+        PointBatch(left[0].numbers[2:], left[0].x[2:], left[0].t[2:], {name: y[2:] for name, y in left[0].y.items()}),
     )
     assert left[0].split(0) == (None, left[0])
     assert left[0].split(9) == (left[0], None)

@@ -63,7 +63,7 @@ def test_predict_and_the_tuner_touch_nothing(watched: Server, monkeypatch: pytes
     trainer = fitted(logger, KeyError("a batch"))
     before = watched.session(logger.version)
     opened: list[Any] = []
-    monkeypatch.setattr(logger.experiment._outbox, "_start", lambda: opened.append(1))
+    monkeypatch.setattr(logger.experiment._recorder, "_start", lambda: opened.append(1))
     trainer.predict(Net(0.25), batches())
     trainer = trainer_with(logger, max_epochs=1, enable_checkpointing=False)
     Tuner(trainer).lr_find(Net(0.25), batches(), num_training=12)

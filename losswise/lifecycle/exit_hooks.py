@@ -1,0 +1,172 @@
+"""End the open sessions with the process, with the outcome that the script's end implies.
+
+How a script ends, what Python leaves to an atexit function, and what is recorded:
+
+    last line                    nothing                                   expected outcome, else complete
+    uncaught exception           sys.last_value, set by the default hook   failed, with the exception
+    Ctrl-C                       sys.last_value is a KeyboardInterrupt     cancelled
+    sys.exit(n), exit(n)         nothing: the wrappers here note n         failed if n is not 0
+    return from a forked worker  no atexit: multiprocessing's finalizers   failed if an exception is in flight
+    SIGTERM                      no atexit: see signals.py                 cancelled
+    kill -9, os._exit            nothing                                   the uploader of the journal adds a record
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sys
+import threading
+import time
+from _sitebuiltins import Quitter
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from losswise.lifecycle import fork, open_sessions, signals
+from losswise.lifecycle.open_sessions import OpenSession
+from losswise.lifecycle.outcome import Outcome, outcome_of
+from losswise.util.guard import guarded
+from losswise.util.ipython import survives_exit
+
+_OUTERMOST = ("<module>", "_run_module_as_main")
+"""Functions in which a script begins; the second is that of `python -m`."""
+
+
+class _Exit:
+    """What is known of this process's exit.
+
+    Attributes:
+        installed, handles_sigterm: the hooks are in place.
+        worker: id of the process whose multiprocessing finalizers are hooked.
+        code, at, at_prompt: of the main thread's last sys.exit: status, unix seconds, and whether it was typed.
+    """
+
+    def __init__(self) -> None:
+        self.installed = False
+        self.handles_sigterm = False
+        self.worker = 0
+        self.forget()
+
+    def forget(self) -> None:
+        self.code: Any = None
+        self.at = 0.0
+        self.at_prompt = False
+
+
+_exit = _Exit()
+
+
+def watch(session: OpenSession) -> None:
+    """End this session with the process if it does not end before."""
+    open_sessions.add(session)
+    if not _exit.installed:
+        _exit.installed = True
+        atexit.register(guarded("ending the sessions at exit")(_at_exit))
+        _wrap_exit()
+        fork.call_in_child(_after_fork)
+    if not _exit.handles_sigterm:
+        _exit.handles_sigterm = signals.install()
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None and _exit.worker != os.getpid():
+        _exit.worker = os.getpid()
+        # a forked worker ends with os._exit, which runs no atexit
+        at_exit = guarded("ending the sessions of a worker")(_at_worker_exit)
+        import_module("multiprocessing.util").Finalize(None, at_exit, exitpriority=100)
+
+
+def _after_fork() -> None:
+    _exit.forget()
+    open_sessions.after_fork()
+
+
+def _at_exit() -> None:
+    error = _uncaught_exception()
+    is_interrupted = isinstance(error, KeyboardInterrupt)
+
+    def choose(session: OpenSession) -> Outcome:
+        return _outcome_at_exit(session, error)
+
+    if is_interrupted and open_sessions.gave_up():
+        open_sessions.give_up(None, choose)
+    else:
+        open_sessions.end_all(choose)
+    if is_interrupted:
+        # CPython ends by SIGINT if the last code it ran was interrupted. Imports since then, made to send the rest,
+        # made it forget that, and the script would exit with another status.
+        with contextlib.suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")
+
+
+def _at_worker_exit() -> None:
+    error = _exception_in_flight()
+    open_sessions.end_all(lambda session: session.expected if error is None else outcome_of(error))
+
+
+def _outcome_at_exit(session: OpenSession, error: BaseException | None) -> Outcome:
+    """Return the outcome of a session that was still open when the script ended with this exception."""
+    if error is not None:
+        return outcome_of(error)
+    if _exit_status_counts(session):
+        message = f"exit status {_exit.code}"
+        return Outcome("failed", "error", {"type": "SystemExit", "message": message, "traceback": ""})
+    return session.expected
+
+
+def _uncaught_exception() -> BaseException | None:
+    """Return the exception that has ended the script. Python keeps it, whichever excepthook shows it."""
+    error, trace = getattr(sys, "last_value", None), getattr(sys, "last_traceback", None)
+    if trace is None or not isinstance(error, BaseException):
+        return None
+    # the traceback of a caught exception begins where it was caught; Python also keeps those of C callbacks
+    frame = trace.tb_frame
+    if frame.f_back is not None or frame.f_code.co_name not in _OUTERMOST:
+        return None
+    # after an exception at a prompt, or with `python -i`, the interpreter went on
+    at_prompt = hasattr(sys, "ps1") and (sys.flags.inspect or frame.f_code.co_filename.startswith("<stdin"))
+    return None if at_prompt else error
+
+
+def _exception_in_flight() -> BaseException | None:
+    """Return the exception that ends a multiprocessing worker, which is propagating while its finalizers run."""
+    error = sys.exc_info()[1]
+    trace = error.__traceback__ if error is not None else None
+    bootstrap = import_module("multiprocessing.process").BaseProcess._bootstrap
+    # any other exception is one that the parent was handling when it forked
+    return error if trace is not None and trace.tb_frame.f_code is bootstrap.__code__ else None
+
+
+def _exit_status_counts(session: OpenSession) -> bool:
+    """Return whether sys.exit ended the script with a status other than 0."""
+    if _exit.code in (None, 0):
+        return False
+    if hasattr(sys, "ps1") and not _exit.at_prompt:
+        return False  # `python -i` went on
+    session.recorder.write_out(open_sessions.WRITE_TIMEOUT_S)
+    return session.recorder.queue.last_point_at <= _exit.at  # a later point means that the SystemExit was caught
+
+
+def _wrap_exit() -> None:
+    """Wrap sys.exit, exit and quit: an atexit function has no other way to learn the exit status."""
+    before: Callable[..., Any] = sys.exit
+    typed: Callable[..., Any] = Quitter.__call__
+
+    def exit(status: Any = None, /) -> Any:
+        _note_exit(status)
+        before(status)
+
+    def call(self: Quitter, code: Any = None) -> Any:
+        _note_exit(code)
+        typed(self, code)
+
+    exit.__doc__ = before.__doc__
+    sys.exit = exit
+    Quitter.__call__ = call  # type: ignore[method-assign]  # exit(3) and quit(3)
+
+
+@guarded("noting an exit status")
+def _note_exit(status: Any) -> None:
+    if threading.current_thread() is not threading.main_thread() or survives_exit():
+        return
+    _exit.code, _exit.at, _exit.at_prompt = status, time.time(), hasattr(sys, "ps1")

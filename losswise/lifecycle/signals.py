@@ -1,0 +1,46 @@
+"""SIGTERM: end the open sessions as cancelled, then let the process end as it would have."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from losswise.lifecycle import open_sessions
+from losswise.lifecycle.outcome import INTERRUPTED
+from losswise.settings import end_timeout
+from losswise.util.guard import guarded
+
+COLLECTING_SHARE = 0.5
+"""Part of SIGTERM's time that images and facts may take; the rest is for the disk and the network."""
+
+
+def install() -> bool:
+    """Handle SIGTERM, unless the script ignores it. Returns False outside the main thread, where Python allows none."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    try:
+        before = signal.getsignal(signal.SIGTERM)
+        if before is not None and before is not signal.SIG_IGN:  # None: a C library has set a handler
+            signal.signal(signal.SIGTERM, lambda number, frame: _on_sigterm(number, frame, before))
+    except (ValueError, OSError, AttributeError):
+        pass
+    return True
+
+
+def _on_sigterm(number: int, frame: FrameType | None, before: Any) -> None:
+    # everything happens inside the handler, see docs/adr/0009-exit-status-and-sigterm.md
+    _end_sessions(is_exiting=not callable(before))
+    if callable(before):
+        before(number, frame)
+        return
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)  # so that the parent sees a process that was ended by SIGTERM
+
+
+@guarded("ending the sessions")
+def _end_sessions(is_exiting: bool) -> None:
+    seconds = end_timeout()
+    open_sessions.end_all_within(seconds, INTERRUPTED, seconds * COLLECTING_SHARE, is_exiting)

@@ -1,0 +1,165 @@
+"""What was recorded and is not written to the journal yet."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from losswise.protocol.records import Record
+from losswise.recording.graph_buffer import GraphBuffer
+from losswise.recording.point_buffer import PointBatch, SharedPointBuffer
+from losswise.util.messages import say_once
+
+MAX_HELD_BYTES = 20 * 1024 * 1024
+"""Memory for points and records at which `append` waits for the local disk."""
+
+
+class Source(Protocol):
+    """Collects records by itself, such as the console capture; the journal writer asks for them."""
+
+    def take(self, final: bool) -> list[Record]:
+        """Return the records that are due; with `final`, all that there are."""
+
+    def waiting(self) -> int:
+        """Return the number of bytes that will be due."""
+
+    def after_fork(self) -> None:
+        """In a forked child: discard what the parent sends."""
+
+
+class PointListener(Protocol):
+    """Sees each batch of points that is written, such as the curves of a notebook."""
+
+    def add(self, title: str, points: PointBatch) -> None:
+        """Add points of the graph with this title."""
+
+
+class RecordQueue:
+    """A session's points and records, filled by callers on any thread, emptied by one JournalWriter.
+
+    A queue that is closed from the start stands for a session that records nothing.
+
+    Attributes:
+        attend: set by the Recorder: starts or wakes the journal writer.
+        needs_attention: the next `append` must call `attend`: the writer sleeps, has ended, or memory is full.
+        full: `append` must wait for the disk.
+        closed: nothing can be recorded any more; everything is dropped.
+        graphs: the buffers of all graphs. A graph's record is put before its buffer is listed here.
+        shared: buffers of points that belong to several graphs, by their names.
+        records: records other than points.
+        numbers: sequence numbers of the points of all graphs.
+        listener: sees the points that are written; None without a notebook.
+        last_x: greatest x written so far.
+        last_point_at: unix seconds of the latest point written; 0 before the first.
+        on_close: called when the queue is closed.
+    """
+
+    def __init__(self, closed: bool = False) -> None:
+        self.attend: Callable[[], None] = lambda: None
+        self.on_close: Callable[[], None] = lambda: None
+        self.closed = closed
+        self.graphs: list[GraphBuffer] = []
+        self.sources: list[Source] = []
+        self.listener: PointListener | None = None
+        self.last_x = 0
+        self.last_point_at = 0.0
+        self._reset()
+
+    def _reset(self) -> None:
+        self.needs_attention = not self.closed
+        self.full = False
+        self.records: deque[Record] = deque()
+        self.numbers = itertools.count()
+        self.shared: dict[Any, SharedPointBuffer] = {}
+        self._record_bytes = 0
+
+    def reset_after_fork(self) -> None:
+        """In a forked child: discard what the parent sends."""
+        self._reset()
+        for graph in self.graphs:
+            graph.clear()
+        for source in self.sources:
+            source.after_fork()
+
+    def put(self, record: Record) -> None:
+        """Add a record that is not a points record."""
+        self.records.append(record)
+        self._record_bytes += estimate_bytes(record)
+
+    def take_records(self, max_bytes: int) -> list[Record]:
+        """Remove and return records from the front, of about `max_bytes`: texts can be large."""
+        taken: list[Record] = []
+        size = 0
+        try:
+            while size < max_bytes:
+                record = self.records.popleft()
+                taken.append(record)
+                size += estimate_bytes(record)
+        except IndexError:  # empty; another thread may also have closed the queue
+            pass
+        self._record_bytes = max(0, self._record_bytes - size)
+        return taken
+
+    def has_work(self) -> bool:
+        """Return whether something waits that can be written now."""
+        return bool(
+            self.records
+            or any(buffer.waiting() for buffer in list(self.shared.values()))
+            or any(graph.waiting() and not graph.has_pending() for graph in list(self.graphs))
+            or any(source.waiting() for source in list(self.sources))
+        )
+
+    def held(self) -> int:
+        """Return about how many bytes are in memory."""
+        buffers: list[GraphBuffer | SharedPointBuffer] = [*self.graphs, *list(self.shared.values())]
+        return self._record_bytes + sum(buffer.held() for buffer in buffers)
+
+    def holds_much_text(self) -> bool:
+        """Return whether records other than points alone reach the memory limit."""
+        return self._record_bytes > MAX_HELD_BYTES
+
+    def check_memory(self) -> None:
+        """Set `full`, and with it the attention of callers."""
+        self.full = self.held() > MAX_HELD_BYTES
+        if self.full:
+            self.needs_attention = True
+
+    def next_number(self) -> int:
+        """Return a sequence number greater than that of every point appended so far."""
+        return next(self.numbers)
+
+    def close(self) -> None:
+        """Drop everything from here on: appends cost next to nothing, and memory does not grow."""
+        self.closed = True
+        self.needs_attention = False
+        self.records.clear()
+        self._record_bytes = 0
+        self.shared.clear()
+        for graph in list(self.graphs):
+            graph.clear()
+        self.on_close()
+        self.sources.clear()
+
+
+def refusing_queue(key: str, message: str) -> RecordQueue:
+    """Return a queue that records nothing, and says so once when the first point is added.
+
+    Args:
+        key: tells the message from others, so that it is said once in the process.
+        message: a sentence.
+    """
+    queue = RecordQueue()
+
+    def refuse() -> None:
+        queue.close()
+        say_once(key, message)
+
+    queue.attend = refuse
+    return queue
+
+
+def estimate_bytes(record: Record) -> int:
+    """Return about how many bytes a record takes in memory; only texts are large."""
+    return 500 + len(record.get("text") or "")

@@ -1,0 +1,95 @@
+"""How a session shows itself: as text, and in a notebook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from losswise.util.guard import guarded
+from losswise.util.ipython import is_notebook
+
+if TYPE_CHECKING:
+    from losswise.graph import Graph
+    from losswise.notebook.curves import CurveStore
+    from losswise.notebook.view import SessionView
+    from losswise.recording.record_queue import RecordQueue
+    from losswise.recording.recorder import Recorder
+
+
+class SessionDisplay:
+    """Base class of Session. The package `notebook` is imported only where a notebook asks for it."""
+
+    id: str
+    url: str
+    tag: str | None
+    status: str
+    _max_iter: int | None
+    _graphs: dict[str, Graph]
+    _queue: RecordQueue
+    _recorder: Recorder | None
+    _curves: CurveStore | None = None
+
+    def done(self) -> None:
+        raise NotImplementedError
+
+    @guarded("watching the cells of a notebook")
+    def _attend_notebook(self) -> None:
+        """Keep the curves in memory if they can be shown, and end the session if its cell runs again."""
+        from losswise.notebook import cells
+        from losswise.notebook.curves import CurveStore
+
+        if is_notebook():
+            self._curves = self._queue.listener = CurveStore()
+        cells.track(lambda: self.status == "active", self.done)
+
+    def _follow_in_notebook(self) -> None:
+        """Update the outputs that show this session: it is active (again)."""
+        if self._curves is not None:
+            from losswise.notebook import display
+
+            display.follow(self._view)
+
+    def _view(self) -> SessionView:
+        from losswise.notebook.view import GraphView, SessionView
+
+        recorder, queue = self._recorder, self._queue
+        has_points = bool(queue.last_x or queue.last_point_at)
+        return SessionView(
+            name=self._name(),
+            url=self.url,
+            status=self.status,
+            is_recorded=recorder is not None,
+            is_online=recorder is not None and recorder.online,
+            is_live=recorder is not None and not queue.closed and recorder.is_writing(),
+            graphs=[GraphView(graph.title, graph.kind) for graph in list(self._graphs.values())],
+            curves=self._curves,
+            last_x=queue.last_x if has_points else None,
+            max_iter=self._max_iter,
+        )
+
+    def _name(self) -> str:
+        return self.tag or f"session {self.id[:4]}"
+
+    def _write_out(self, timeout: float) -> None:
+        if self._recorder is not None and self._queue.has_work():
+            self._recorder.write_out(timeout)
+
+    @guarded("showing a session", default="")
+    def _repr_html_(self) -> str:
+        from losswise.notebook.html import render
+
+        return render(self._view())
+
+    def _ipython_display_(self) -> None:
+        """Show the session where a cell's result stands, and keep that up to date while it is active.
+
+        Raises:
+            NotImplementedError: this is no notebook; IPython then asks for another representation.
+        """
+        from losswise.notebook import display
+
+        if not display.show(self._view, self.__repr__, self._write_out):
+            raise NotImplementedError
+
+    @guarded("showing a session", default="<losswise.Session>")
+    def __repr__(self) -> str:
+        return f"<losswise.Session {self._name()!r} {self.status} {self.url or 'not recorded'}>"
