@@ -16,8 +16,8 @@ from tests.support.server import Server
 
 EPOCHS, STEPS = 5, 200
 DRAWN = """async ([graph, name, mode]) => {
-    const { layer } = await import('/static/js/series.js');
-    const { drawnOf } = await import('/static/js/drawn.js');
+    const { layer } = await import('/static/js/data/series_store.js');
+    const { drawnOf } = await import('/static/js/charts/display_line.js');
     return drawnOf(layer(graph).lines.get(name), mode);
 }"""
 # how much of the picture has the curve's colour

@@ -1,4 +1,4 @@
-"""feed.js, the stream that tabs share, with streams and tabs of the test's own."""
+"""shared_stream.js, the stream that tabs share, with streams and tabs of the test's own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Stream extends EventTarget {
 }
 Stream.CLOSED = 2;
 globalThis.EventSource = Stream;
-const { Feed } = await import('/static/js/feed.js');
+const { Feed } = await import('/static/js/data/shared_stream.js');
 const feed = new Feed();
 const settle = (ms = 60) => new Promise((done) => setTimeout(done, ms));
 const open = () => streams.filter(({ readyState }) => readyState !== 2).map(({ address }) => address);

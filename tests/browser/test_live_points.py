@@ -13,7 +13,7 @@ from tests.support.server import Server, eventually
 
 LONG = 20_000
 SAY = """async ([graph, event]) => {
-    const { append, layer } = await import('/static/js/series.js');
+    const { append, layer } = await import('/static/js/data/series_store.js');
     const { version, arrivals } = layer(graph);
     const from = version - 1;
     append({ ...event, from, to: version + 1, arrivals: arrivals + 1 });

@@ -1,19 +1,12 @@
 // The cells of a row. Each function brings one cell up to date, and touches the page only where something changed.
-import { middle, reasonOf, tagOf, wholeReasonOf } from './format.js';
-import { now, palette, state } from './state.js';
+import { detailsOf, reasonOf, tagOf, wholeReasonOf } from '../data/session.js';
+import { now, palette, state } from '../data/store.js';
+import { setText, setTitle } from '../ui/dom.js';
 
 const TAG_TAIL = 10;
 const ruler = document.createElement('canvas').getContext('2d');
 let font = '';
 const widths = new Map();
-
-export function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-function setTitle(node, title) {
-  if (node.title !== title) node.title = title;
-}
 
 /** A column's cell of plain text, and the text that hovering shows. */
 export function textCell(text, title) {
@@ -131,8 +124,3 @@ export function progressCell(td, session) {
   setText(percent, known ? `${Math.floor(session.progress * 100)}%` : '–');
   setTitle(td, session.max_iter ? `${session.last_x ?? 0} of ${session.max_iter}` : 'max_iter was not given');
 }
-
-/** The address of the page of all that is not a curve. */
-export const detailsOf = (id) => `/s/${id}/details`;
-
-export const shortTag = (session, most = 22) => middle(tagOf(session), most);

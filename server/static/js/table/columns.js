@@ -1,9 +1,9 @@
 // The table's columns: what each shows, how the server sorts by it, which of them the person chose.
-import { anything, duration, exactTime, number, relativeTime, whole } from './format.js';
-import { emit, now, project, sessions } from './state.js';
-import { list } from './sessions.js';
-import { readPref, writePref } from './prefs.js';
-import { pickCell, progressCell, statusCell, tagCell, textCell } from './row.js';
+import { list } from '../data/session_list.js';
+import { emit, now, project, sessions } from '../data/store.js';
+import { anything, duration, exactTime, number, relativeTime, whole } from '../ui/format.js';
+import { readPref, writePref } from '../ui/prefs.js';
+import { pickCell, progressCell, statusCell, tagCell, textCell } from './cells.js';
 
 const SHOWN_STATISTICS = 6;
 const pref = `columns.${project}`;

@@ -1,6 +1,6 @@
-// What happens, as it happens. All tabs share one stream (feed.js); where there is none, the page asks every two seconds
+// What happens, as it happens. All tabs share one stream (shared_stream.js); where there is none, the page asks every two seconds
 // and says so.
-import { emit, project, state } from './state.js';
+import { emit, project, state } from './store.js';
 
 const ASK_EVERY = 2000;
 const PATIENCE = 2500;
@@ -53,7 +53,7 @@ export class Live {
 
   sharedFeed() {
     try {
-      const worker = new SharedWorker(new URL('./feedworker.js', import.meta.url), {
+      const worker = new SharedWorker(new URL('./shared_stream_worker.js', import.meta.url), {
         type: 'module',
         name: WORKER,
       });
@@ -68,7 +68,7 @@ export class Live {
 
   ownFeed() {
     const { port1, port2 } = new MessageChannel();
-    import('./feed.js').then(({ Feed }) => new Feed().add(port2));
+    import('./shared_stream.js').then(({ Feed }) => new Feed().add(port2));
     return port1;
   }
 

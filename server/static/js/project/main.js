@@ -1,15 +1,15 @@
 // The project's page: puts its parts together.
-import { getSession } from './api.js';
-import { arrange } from './charts.js';
-import { startControls } from './controls.js';
-import { tagOf } from './format.js';
-import { startKeys } from './keys.js';
-import { Live } from './live.js';
-import { append, catchUp, unfollow } from './series.js';
-import { absorb, forget, list, refresh, reload } from './sessions.js';
-import { startSplit } from './split.js';
-import { emit, on, select, sessions, state } from './state.js';
-import { draw, reveal } from './table.js';
+import { arrange } from '../charts/chart_grid.js';
+import { getSession } from '../data/api.js';
+import { Live } from '../data/live_updates.js';
+import { append, catchUp, unfollow } from '../data/series_store.js';
+import { tagOf } from '../data/session.js';
+import { absorb, forget, list, refresh, reload } from '../data/session_list.js';
+import { emit, on, select, sessions, state } from '../data/store.js';
+import { draw, reveal } from '../table/session_table.js';
+import { startKeys } from './keyboard.js';
+import { startSplit } from './splitter.js';
+import { startControls } from './toolbar.js';
 
 const SHOWN_FIRST = 5;
 

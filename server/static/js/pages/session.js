@@ -1,5 +1,5 @@
 // One session's page: images by step, and what is new while the session runs.
-import { showTimes } from './times.js';
+import { showTimes } from '../ui/times.js';
 
 const EVERY = 5_000;
 const SLOWEST = 60_000;

@@ -1,7 +1,7 @@
 // The best value of each statistics column, over every session of the filter and not only those loaded.
-import { listSessions } from './api.js';
-import { list } from './sessions.js';
-import { emit, on, project, sessions, state } from './state.js';
+import { listSessions } from '../data/api.js';
+import { list } from '../data/session_list.js';
+import { emit, on, project, sessions, state } from '../data/store.js';
 
 const WAIT = 400; // milliseconds in which the rows themselves are answered and drawn
 

@@ -1,16 +1,16 @@
 // A card: all graphs of one title among the selected sessions, overlaid in one chart.
+import { MINUS, PLUS, nearest, smooth, wire } from '../data/line.js';
+import { layer, need, setWidth } from '../data/series_store.js';
+import { firstBroken, shortTag, tagOf } from '../data/session.js';
+import { palette, sessions, state } from '../data/store.js';
+import { number, whole } from '../ui/format.js';
+import { dashes, isHeldOut } from '../ui/palette.js';
 import { Chart } from './chart.js';
-import { dashes, isHeldOut } from './colors.js';
-import { drawnOf } from './drawn.js';
-import { firstBroken, number, tagOf, whole } from './format.js';
+import { drawnOf } from './display_line.js';
 import { drawLegend, quietText, shortName } from './legend.js';
-import { MINUS, PLUS, nearest, smooth, wire } from './lines.js';
-import { shortTag } from './row.js';
-import { layer, need, setWidth } from './series.js';
-import { palette, sessions, state } from './state.js';
 import { hide, point, words } from './tooltip.js';
-import { placesOf } from './xaxis.js';
-import { xRange, yRange } from './yaxis.js';
+import { placesOf } from './x_axis.js';
+import { xRange, yRange } from './y_axis.js';
 
 const GROW =
   '<svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"><path d="M9.5 2.5h4v4M6.5 13.5h-4v-4M13.5 2.5 9 7M2.5 13.5 7 9" fill="none" stroke="currentColor" stroke-width="1.4"/></svg>';

@@ -1,10 +1,11 @@
 // The session table. Only the rows in sight are in the page, so 10,000 sessions scroll like ten.
-import { bestOf, findBest } from './best.js';
+import { list, more, reload } from '../data/session_list.js';
+import { ask, on, select, sessions, state, toggle } from '../data/store.js';
+import { setText } from '../ui/dom.js';
+import { bestOf, findBest } from './best_values.js';
+import { cutTag } from './cells.js';
 import { discover, fillMenu, shown } from './columns.js';
-import { cutTag, setText } from './row.js';
-import { absentTable } from './empty.js';
-import { list, more, reload } from './sessions.js';
-import { ask, on, select, sessions, state, toggle } from './state.js';
+import { absentTable } from './empty_table.js';
 
 const ROW = 30;
 const SPARE = 12;

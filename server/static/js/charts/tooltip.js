@@ -1,9 +1,9 @@
 // The values under the crosshair, beside it; and the dots on the lines that show which point is meant.
-import { sample } from './draw.js';
-import { MINUS, NAN, PLUS, nearest } from './lines.js';
-import { number, whole } from './format.js';
-import { placeText } from './xaxis.js';
-import { state } from './state.js';
+import { MINUS, NAN, PLUS, nearest } from '../data/line.js';
+import { state } from '../data/store.js';
+import { number, whole } from '../ui/format.js';
+import { sample } from './canvas.js';
+import { placeText } from './x_axis.js';
 
 const REACH = 14; // pixels beyond a line's end at which it still has a value
 const MARK_REACH = 7;

@@ -1,6 +1,6 @@
 // A card's legend: sessions by colour, quantities by dash. Each entry hides and shows its lines.
-import { sample } from './draw.js';
-import { palette } from './state.js';
+import { palette } from '../data/store.js';
+import { sample } from './canvas.js';
 
 const PLAIN = '--dim';
 

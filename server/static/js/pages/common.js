@@ -1,6 +1,6 @@
 // Every page: the theme button, menus, times in words.
-import { closeMenusOutside } from './menu.js';
-import { showTimes } from './times.js';
+import { closeMenusOutside } from '../ui/menu.js';
+import { showTimes } from '../ui/times.js';
 
 for (const button of document.querySelectorAll('[data-theme-toggle]')) {
   button.addEventListener('click', () => dispatchEvent(new Event('losswise:toggle-theme')));

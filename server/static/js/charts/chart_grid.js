@@ -1,10 +1,10 @@
 // All cards: which titles the selected sessions have, which cards are in sight, when each is drawn.
-import { Card } from './card.js';
-import { absentCharts } from './empty.js';
-import { setWindows } from './series.js';
-import { on, sessions, state } from './state.js';
+import { setWindows } from '../data/series_store.js';
+import { on, sessions, state } from '../data/store.js';
+import { Card } from './chart_card.js';
+import { absentCharts } from './empty_charts.js';
 import { hide } from './tooltip.js';
-import { windowOf } from './xaxis.js';
+import { windowOf } from './x_axis.js';
 
 const grid = document.getElementById('charts');
 const cards = new Map();

@@ -1,9 +1,9 @@
 // The two bars: search, status chips, news; horizontal axis, smoothing, log axis, zoom.
-import { whole } from './format.js';
-import { detailsOf, shortTag } from './row.js';
-import { MODES } from './xaxis.js';
-import { list, reload } from './sessions.js';
-import { ask, on, sessions, state, view, zoomTo } from './state.js';
+import { MODES } from '../charts/x_axis.js';
+import { detailsOf, shortTag } from '../data/session.js';
+import { list, reload } from '../data/session_list.js';
+import { ask, on, sessions, state, view, zoomTo } from '../data/store.js';
+import { whole } from '../ui/format.js';
 
 const byId = (id) => document.getElementById(id);
 const WAIT = 50; // milliseconds without another key

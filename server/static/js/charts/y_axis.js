@@ -1,5 +1,5 @@
 // The vertical axis: its range, and its numbers.
-import { shortNumber } from './xaxis.js';
+import { shortNumber } from './x_axis.js';
 
 /** Where a log axis has its lines: 1, 2 and 5 of each power of ten, or the powers alone where they are many. */
 export function logSplits(u, axis, min, max) {

@@ -1,7 +1,7 @@
 // The points behind the charts: asks for what is in sight, appends what comes live, asks finer where one zooms.
 import { getSeries } from './api.js';
-import { addPoint, emptyLine, lineFrom } from './lines.js';
-import { emit, on, sessions, state } from './state.js';
+import { addPoint, emptyLine, lineFrom } from './line.js';
+import { emit, on, sessions, state } from './store.js';
 
 const CHUNK = 100; // graphs a request
 const TAIL = 1200; // points appended to a summary before it is asked for anew

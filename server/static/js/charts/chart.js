@@ -1,8 +1,8 @@
-// One uPlot: its axes, crosshair and box zoom. What is drawn inside comes from draw.js, straight from the lines.
-import { drawAll } from './draw.js';
-import { axisOptions } from './xaxis.js';
-import { emit, state, zoomTo } from './state.js';
-import { logSplits, yValues } from './yaxis.js';
+// One uPlot: its axes, crosshair and box zoom. What is drawn inside comes from canvas.js, straight from the lines.
+import { emit, state, zoomTo } from '../data/store.js';
+import { drawAll } from './canvas.js';
+import { axisOptions } from './x_axis.js';
+import { logSplits, yValues } from './y_axis.js';
 
 const SYNC = 'losswise';
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();

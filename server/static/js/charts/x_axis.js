@@ -1,8 +1,8 @@
 // The horizontal axis: step, time since the start, clock time, or part of the whole.
-import { drawnOf } from './drawn.js';
-import { after } from './lines.js';
-import { duration, fine, whole } from './format.js';
-import { sessions } from './state.js';
+import { after } from '../data/line.js';
+import { sessions } from '../data/store.js';
+import { duration, fine, whole } from '../ui/format.js';
+import { drawnOf } from './display_line.js';
 
 export const MODES = [
   { id: 'step', label: 'Step' },

@@ -1,6 +1,6 @@
 // What the page shows, in one place; the address bar holds the part that a reload must keep.
-import { Palette } from './colors.js';
-import { readPref, writePref } from './prefs.js';
+import { Palette } from '../ui/palette.js';
+import { readPref, writePref } from '../ui/prefs.js';
 
 const bus = new EventTarget();
 const NONE = 'none';

@@ -1,7 +1,7 @@
 // The keyboard.
-import { detailsOf } from './row.js';
-import { focusedRow, moveFocus } from './table.js';
-import { ask, select, state, toggle, zoomTo } from './state.js';
+import { detailsOf } from '../data/session.js';
+import { ask, select, state, toggle, zoomTo } from '../data/store.js';
+import { focusedRow, moveFocus } from '../table/session_table.js';
 
 const HELP = [
   ['/', 'search sessions'],

@@ -1,6 +1,6 @@
 // Which sessions the table holds, in the server's order: asks for pages, takes in what arrives live.
 import { getSession, listSessions } from './api.js';
-import { emit, project, sessions, state } from './state.js';
+import { emit, project, sessions, state } from './store.js';
 
 const PAGE = 100;
 const CHECKED = 20;

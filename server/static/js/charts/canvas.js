@@ -1,6 +1,6 @@
 // Drawing on the chart's canvas: lines, bands between extremes, marks where a value was not finite.
-import { isBanded } from './drawn.js';
-import { after } from './lines.js';
+import { after } from '../data/line.js';
+import { isBanded } from './display_line.js';
 
 const DOTS_BELOW = 24;
 

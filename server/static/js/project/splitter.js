@@ -1,7 +1,7 @@
 // The bar between the table and the graphs, dragged by pointer or moved by arrow keys. Its place is kept.
-import { list } from './sessions.js';
-import { once } from './state.js';
-import { readPref, writePref } from './prefs.js';
+import { list } from '../data/session_list.js';
+import { once } from '../data/store.js';
+import { readPref, writePref } from '../ui/prefs.js';
 
 const LEAST = 94;
 const ROW = 30;

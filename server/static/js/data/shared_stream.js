@@ -1,5 +1,5 @@
 // One stream of events for all tabs of a browser: asks for what they show together, and gives each tab its part.
-// It runs in a SharedWorker (feedworker.js), and in the page where there is none. Tabs speak to it through a port:
+// It runs in a SharedWorker (shared_stream_worker.js), and in the page where there is none. Tabs speak to it through a port:
 //   follow {project, sessions}  what the tab shows; again and again, as a sign of life
 //   taken {count}               how many events the tab has taken in so far
 //   again                       do not wait for the next try
