@@ -6,23 +6,11 @@ import { absentCharts } from './empty_charts.js';
 import { hide } from './tooltip.js';
 import { windowOf } from './x_axis.js';
 
-const grid = document.getElementById('charts');
 const cards = new Map();
 const dirty = new Set();
 let arranged = [];
 let frame = 0;
-
-const seen = new IntersectionObserver(
-  (entries) => {
-    for (const { target, isIntersecting } of entries) {
-      const card = cards.get(target.dataset.graphTitle);
-      if (!card || card.element !== target) continue;
-      card.see(isIntersecting);
-      if (isIntersecting) drawSoon(card);
-    }
-  },
-  { rootMargin: '150px 0px' },
-);
+let seen = null;
 
 function drawSoon(card) {
   dirty.add(card);
@@ -71,7 +59,7 @@ function place(title, graphs) {
   if (!card) {
     card = new Card(title);
     cards.set(title, card);
-    grid.append(card.element);
+    document.getElementById('charts').append(card.element);
     seen.observe(card.element);
   }
   card.show(graphs);
@@ -93,30 +81,6 @@ function filter() {
     card.element.hidden = !words.every((word) => title.toLowerCase().includes(word));
 }
 
-// A session's window of steps for the zoom, from any line of the graph.
-setWindows((graph, { session, full }) => {
-  const lines = [...full.lines.values()].sort((a, b) => b.x.length - a.x.length);
-  return lines.length ? windowOf(lines[0], session, state.xMode, state.zoom) : null;
-});
-
-on('selection', arrange);
-on('session', (session) => state.selected.includes(session.id) && arrangeSoon());
-on('series', (graphs) => {
-  const changed = new Set(graphs);
-  for (const card of cards.values()) if (card.graphs.some(({ graph }) => changed.has(graph))) drawSoon(card);
-});
-on('zoom', () => {
-  hide();
-  drawAllSoon();
-});
-on('view', (changes) => ('graphFilter' in changes ? arrange() : drawAllSoon()));
-addEventListener('losswise:theme', () => {
-  for (const card of cards.values()) {
-    card.chart?.redraw();
-    drawSoon(card);
-  }
-});
-
 // Live changes of several sessions are one arrangement.
 let arranging = 0;
 function arrangeSoon() {
@@ -126,4 +90,41 @@ function arrangeSoon() {
   });
 }
 
-document.getElementById('charts-pane').addEventListener('scroll', hide, { passive: true });
+export function start() {
+  seen = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const card = cards.get(target.dataset.graphTitle);
+        if (!card || card.element !== target) continue;
+        card.see(isIntersecting);
+        if (isIntersecting) drawSoon(card);
+      }
+    },
+    { rootMargin: '150px 0px' },
+  );
+
+  // A session's window of steps for the zoom, from any line of the graph.
+  setWindows((graph, { session, full }) => {
+    const lines = [...full.lines.values()].sort((a, b) => b.x.length - a.x.length);
+    return lines.length ? windowOf(lines[0], session, state.xMode, state.zoom) : null;
+  });
+
+  on('selection', arrange);
+  on('session', (session) => state.selected.includes(session.id) && arrangeSoon());
+  on('series', (graphs) => {
+    const changed = new Set(graphs);
+    for (const card of cards.values()) if (card.graphs.some(({ graph }) => changed.has(graph))) drawSoon(card);
+  });
+  on('zoom', () => {
+    hide();
+    drawAllSoon();
+  });
+  on('view', (changes) => ('graphFilter' in changes ? arrange() : drawAllSoon()));
+  addEventListener('losswise:theme', () => {
+    for (const card of cards.values()) {
+      card.chart?.redraw();
+      drawSoon(card);
+    }
+  });
+  document.getElementById('charts-pane').addEventListener('scroll', hide, { passive: true });
+}

@@ -3,10 +3,9 @@ import { list } from '../data/session_list.js';
 import { select, state, view } from '../data/store.js';
 import { say } from '../ui/empty_state.js';
 
-const chartsBox = document.getElementById('charts-empty');
-
 /** There are no cards, or none that the filter lets through. */
 export function absentCharts({ chosen, known, cards, hidden }) {
+  const chartsBox = document.getElementById('charts-empty');
   document.body.classList.toggle(
     'newcomer',
     list.loaded && !list.ids.length && !chosen && !state.q && !state.status,

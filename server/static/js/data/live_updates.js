@@ -1,6 +1,6 @@
 // What happens, as it happens. All tabs share one stream (shared_stream.js); where there is none, the page asks every two seconds
 // and says so.
-import { emit, project, state } from './store.js';
+import { emit, page, state } from './store.js';
 
 const ASK_EVERY = 2000;
 const PATIENCE = 2500;
@@ -90,7 +90,7 @@ export class Live {
   }
 
   follow() {
-    this.post({ name: 'follow', project, sessions: state.selected });
+    this.post({ name: 'follow', project: page.project, sessions: state.selected });
   }
 
   /** Say that this tab is there, and find out whether the worker is: it dies with the process that it was put in. */

@@ -254,16 +254,18 @@ async function askWindow({ window, graphs }, signal) {
   if (Object.keys(answer).length) emit('series', graphs);
 }
 
-on('zoom', () => {
-  for (const entry of entries.values()) Object.assign(entry, { zoom: null, zoomAsking: false });
-  zooming.abort();
-  zooming = new AbortController();
-  sayFiner();
-  if (state.zoom) zoomSoon();
-});
-on('series', () => {
-  if (state.zoom) zoomSoon();
-});
-on('deleted', (id) => {
-  for (const [graph, entry] of entries) if (entry.session === id) entries.delete(graph);
-});
+export function start() {
+  on('zoom', () => {
+    for (const entry of entries.values()) Object.assign(entry, { zoom: null, zoomAsking: false });
+    zooming.abort();
+    zooming = new AbortController();
+    sayFiner();
+    if (state.zoom) zoomSoon();
+  });
+  on('series', () => {
+    if (state.zoom) zoomSoon();
+  });
+  on('deleted', (id) => {
+    for (const [graph, entry] of entries) if (entry.session === id) entries.delete(graph);
+  });
+}

@@ -1,6 +1,6 @@
 // Which sessions the table holds, in the server's order: asks for pages, takes in what arrives live.
 import { getSession, listSessions } from './api.js';
-import { emit, project, sessions, state } from './store.js';
+import { emit, page as shown, sessions, state } from './store.js';
 
 const PAGE = 100;
 const CHECKED = 20;
@@ -33,7 +33,7 @@ export async function reload() {
   list.waiting = true;
   emit('waiting');
   try {
-    const page = await listSessions(project, { ...question(), limit: PAGE }, asking.signal);
+    const page = await listSessions(shown.project, { ...question(), limit: PAGE }, asking.signal);
     list.ids = page.sessions.map((session) => session.id);
     list.next = page.next;
     list.news.clear();
@@ -56,7 +56,7 @@ export async function more() {
   list.waiting = true;
   const signal = (asking = new AbortController()).signal;
   try {
-    const page = await listSessions(project, { ...question(), limit: PAGE, cursor: list.next }, signal);
+    const page = await listSessions(shown.project, { ...question(), limit: PAGE, cursor: list.next }, signal);
     const known = new Set(list.ids);
     list.ids.push(...page.sessions.map((session) => session.id).filter((id) => !known.has(id)));
     list.next = page.next;
@@ -77,7 +77,7 @@ export async function more() {
  */
 export async function refresh(signal) {
   const asked = question();
-  const page = await listSessions(project, { ...asked, limit: PAGE }, signal);
+  const page = await listSessions(shown.project, { ...asked, limit: PAGE }, signal);
   if (JSON.stringify(asked) !== JSON.stringify(question())) return; // an answer to what is no longer asked
   const fresh = page.sessions.filter((session) => !list.ids.includes(session.id));
   take(page);
@@ -168,7 +168,7 @@ function countSoon() {
     countsTimer = 0;
     try {
       const { q, status } = state;
-      const page = await listSessions(project, { q, status, limit: 1 });
+      const page = await listSessions(shown.project, { q, status, limit: 1 });
       if (q !== state.q || status !== state.status) return;
       list.counts = page.counts;
       list.total = page.total;

@@ -10,24 +10,20 @@ export const once = (name, listener) =>
   bus.addEventListener(name, (event) => listener(event.detail), { once: true });
 export const emit = (name, detail) => bus.dispatchEvent(new CustomEvent(name, { detail }));
 
-const root = document.getElementById('content');
-const query = new URLSearchParams(location.search);
-
-export const project = root.dataset.project;
-export const baseUrl = root.dataset.baseUrl;
-export const quickstartUrl = root.dataset.quickstart;
-export const palette = new Palette(project);
+/** What the server wrote into the page: the project's id and addresses. */
+export const page = { project: '', baseUrl: '', quickstartUrl: '' };
+export const palette = new Palette();
 
 /** Every session that this page has heard of: id -> session as the read API gives it. */
 export const sessions = new Map();
 
 export const state = {
-  q: query.get('q') ?? '',
-  status: query.get('status') ?? '',
-  sort: query.get('sort') ?? '-created_at',
-  selected: query.getAll('s').filter((id) => id !== NONE),
+  q: '',
+  status: '',
+  sort: '-created_at',
+  selected: [],
   /** True until the person chooses: the newest sessions are then shown by themselves. */
-  automatic: !query.has('s'),
+  automatic: true,
   /** {min, max} in units of the horizontal axis, or null. */
   zoom: null,
   xMode: 'step',
@@ -38,9 +34,23 @@ export const state = {
   gone: '',
   /** Server's clock minus ours, in seconds. */
   skew: 0,
-  ...readPref('view', {}),
 };
-if (state.selected.length) palette.assign(state.selected);
+
+/** Read what the page, its address and earlier visits say. */
+export function start() {
+  const { project, baseUrl, quickstart } = document.getElementById('content').dataset;
+  Object.assign(page, { project, baseUrl, quickstartUrl: quickstart });
+  const query = new URLSearchParams(location.search);
+  Object.assign(state, readPref('view', {}), {
+    q: query.get('q') ?? '',
+    status: query.get('status') ?? '',
+    sort: query.get('sort') ?? '-created_at',
+    selected: query.getAll('s').filter((id) => id !== NONE),
+    automatic: !query.has('s'),
+  });
+  palette.load(project);
+  if (state.selected.length) palette.assign(state.selected);
+}
 
 export const now = () => Date.now() / 1000 + state.skew;
 

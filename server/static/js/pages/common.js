@@ -2,8 +2,12 @@
 import { closeMenusOutside } from '../ui/menu.js';
 import { showTimes } from '../ui/times.js';
 
-for (const button of document.querySelectorAll('[data-theme-toggle]')) {
-  button.addEventListener('click', () => dispatchEvent(new Event('losswise:toggle-theme')));
+export function start() {
+  for (const button of document.querySelectorAll('[data-theme-toggle]')) {
+    button.addEventListener('click', () => dispatchEvent(new Event('losswise:toggle-theme')));
+  }
+  showTimes(document);
+  closeMenusOutside();
 }
-showTimes(document);
-closeMenusOutside();
+
+start();

@@ -3,10 +3,13 @@ import { showTimes } from '../ui/times.js';
 
 const EVERY = 5_000;
 const SLOWEST = 60_000;
-const root = document.querySelector('.page.session');
+let root;
 
-for (const part of root.querySelectorAll('[data-part]')) prepare(part);
-setTimeout(refresh, root.dataset.status === 'active' ? EVERY : SLOWEST, EVERY);
+export function start() {
+  root = document.querySelector('.page.session');
+  for (const part of root.querySelectorAll('[data-part]')) prepare(part);
+  setTimeout(refresh, root.dataset.status === 'active' ? EVERY : SLOWEST, EVERY);
+}
 
 /** Whatever a part needs beside its HTML. */
 function prepare(part) {
@@ -89,3 +92,5 @@ function isInUse(part) {
 }
 
 const isAtEnd = (box) => box.scrollTop + box.clientHeight > box.scrollHeight - 30;
+
+start();

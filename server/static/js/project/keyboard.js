@@ -14,7 +14,7 @@ const HELP = [
   ['?', 'these keys'],
 ];
 
-const dialog = document.getElementById('keys');
+const dialogBox = () => document.getElementById('keys');
 
 const ACTIONS = {
   '/': () => document.getElementById('search').select(),
@@ -37,11 +37,12 @@ function showDetails() {
 }
 
 function showHelp() {
-  if (!dialog.children.length) fill();
+  const dialog = dialogBox();
+  if (!dialog.children.length) fill(dialog);
   dialog.showModal();
 }
 
-function fill() {
+function fill(dialog) {
   const title = Object.assign(document.createElement('h2'), { id: 'keys-title', textContent: 'Keys' });
   const list = document.createElement('dl');
   for (const [keys, words] of HELP) {
@@ -67,10 +68,10 @@ function isBusy(target, key) {
   return moves && Boolean(target.closest('button, summary, a, input, pre, [role="separator"]'));
 }
 
-export function startKeys() {
+export function start() {
   document.getElementById('help').addEventListener('click', showHelp);
   document.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || dialog.open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || dialogBox().open) return;
     const field = event.target.closest?.('#search');
     if (field && event.key === 'Escape') {
       if (state.q || field.value) {

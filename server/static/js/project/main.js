@@ -1,22 +1,20 @@
 // The project's page: puts its parts together.
-import { arrange } from '../charts/chart_grid.js';
+import * as chartGrid from '../charts/chart_grid.js';
 import { getSession } from '../data/api.js';
 import { Live } from '../data/live_updates.js';
-import { append, catchUp, unfollow } from '../data/series_store.js';
+import * as series from '../data/series_store.js';
 import { tagOf } from '../data/session.js';
 import { absorb, forget, list, refresh, reload } from '../data/session_list.js';
+import * as store from '../data/store.js';
 import { emit, on, select, sessions, state } from '../data/store.js';
-import { draw, reveal } from '../table/session_table.js';
-import { startKeys } from './keyboard.js';
-import { startSplit } from './splitter.js';
-import { startControls } from './toolbar.js';
+import * as bestValues from '../table/best_values.js';
+import * as columns from '../table/columns.js';
+import * as table from '../table/session_table.js';
+import * as keyboard from './keyboard.js';
+import * as splitter from './splitter.js';
+import * as toolbar from './toolbar.js';
 
 const SHOWN_FIRST = 5;
-
-startControls();
-startKeys();
-startSplit();
-draw();
 
 /** Selected sessions that the table has not loaded are asked for one by one. */
 async function fetchSelected(always = false) {
@@ -45,16 +43,8 @@ async function catchUpAll() {
     (id) => !list.ids.slice(0, 100).includes(id) && sessions.get(id)?.status === 'active',
   );
   for (const id of stillShown) absorb(await getSession(id));
-  catchUp();
+  series.catchUp();
 }
-
-const live = new Live({
-  hello: () => catchUpAll().catch(() => {}),
-  session: absorb,
-  deleted: ({ id }) => forget(id),
-  points: append,
-  poll: catchUpAll,
-});
 
 // Until the person chooses, the newest sessions are shown, those that start now too.
 let first = true;
@@ -69,42 +59,59 @@ function showNewest() {
   if (fresh.length) select([...state.selected, ...fresh], { automatic: true });
 }
 
-let followed = [...state.selected];
-let following = 0;
-on('selection', () => {
-  fetchSelected();
-  unfollow(followed.filter((id) => !state.selected.includes(id)));
-  followed = [...state.selected];
-  clearTimeout(following);
-  following = setTimeout(() => live.open(), 150);
-});
-on('deleted', (id) => {
-  if (!state.selected.includes(id)) return;
-  const gone = list.gone ? `${tagOf(list.gone)} was deleted` : '';
-  if (gone) emit('trouble', gone);
-  select(
-    state.selected.filter((other) => other !== id),
-    { automatic: state.automatic, gone },
-  );
-});
-on('list', () => {
-  showNewest();
-  arrange();
-});
-on('trouble', (text) => {
-  document.getElementById('announce').textContent = text;
-});
-
-const plainTitle = document.title;
+let plainTitle = '';
 function showTitle() {
   const alone = state.selected.length === 1 ? sessions.get(state.selected[0]) : null;
   document.title = alone ? `${tagOf(alone)} · ${plainTitle}` : plainTitle;
 }
-for (const name of ['selection', 'session']) on(name, showTitle);
 
-await Promise.all([reload(), fetchSelected()]);
-if (state.selected.length === 1) reveal(state.selected[0]);
-showTitle();
-arrange();
-if (!following) live.open();
-emit('ready');
+export async function start() {
+  plainTitle = document.title;
+  for (const part of [store, series, columns, bestValues, table, chartGrid, toolbar, keyboard, splitter]) part.start();
+  table.draw();
+
+  const live = new Live({
+    hello: () => catchUpAll().catch(() => {}),
+    session: absorb,
+    deleted: ({ id }) => forget(id),
+    points: series.append,
+    poll: catchUpAll,
+  });
+
+  let followed = [...state.selected];
+  let following = 0;
+  on('selection', () => {
+    fetchSelected();
+    series.unfollow(followed.filter((id) => !state.selected.includes(id)));
+    followed = [...state.selected];
+    clearTimeout(following);
+    following = setTimeout(() => live.open(), 150);
+  });
+  on('deleted', (id) => {
+    if (!state.selected.includes(id)) return;
+    const gone = list.gone ? `${tagOf(list.gone)} was deleted` : '';
+    if (gone) emit('trouble', gone);
+    select(
+      state.selected.filter((other) => other !== id),
+      { automatic: state.automatic, gone },
+    );
+  });
+  on('list', () => {
+    showNewest();
+    chartGrid.arrange();
+  });
+  on('trouble', (text) => {
+    document.getElementById('announce').textContent = text;
+  });
+
+  for (const name of ['selection', 'session']) on(name, showTitle);
+
+  await Promise.all([reload(), fetchSelected()]);
+  if (state.selected.length === 1) table.reveal(state.selected[0]);
+  showTitle();
+  chartGrid.arrange();
+  if (!following) live.open();
+  emit('ready');
+}
+
+await start();

@@ -8,7 +8,7 @@ const ROW = 30;
 const HEAD = 34;
 const FEW = 5;
 
-export function startSplit() {
+export function start() {
   const bar = document.getElementById('split');
   const pane = document.getElementById('table-pane');
   const most = () => Math.max(LEAST, innerHeight - 260);

@@ -36,7 +36,7 @@ function chip(text, className = 'chip') {
   return Object.assign(document.createElement('button'), { type: 'button', className, textContent: text });
 }
 
-export function startControls() {
+export function start() {
   search();
   statuses();
   axis();

@@ -1,7 +1,7 @@
 // The best value of each statistics column, over every session of the filter and not only those loaded.
 import { listSessions } from '../data/api.js';
 import { list } from '../data/session_list.js';
-import { emit, on, project, sessions, state } from '../data/store.js';
+import { emit, on, page as shown, sessions, state } from '../data/store.js';
 
 const WAIT = 400; // milliseconds in which the rows themselves are answered and drawn
 
@@ -67,7 +67,7 @@ async function askServer(statistics, signal) {
   try {
     for (const column of statistics) {
       const sort = (column.kind === 'max' ? '-' : '') + column.sort;
-      const page = await listSessions(project, { q: state.q, status: state.status, sort, limit: 1 }, signal);
+      const page = await listSessions(shown.project, { q: state.q, status: state.status, sort, limit: 1 }, signal);
       const value = page.sessions[0] && column.value(page.sessions[0]);
       if (typeof value === 'number') best.set(column.key, value);
     }
@@ -78,9 +78,11 @@ async function askServer(statistics, signal) {
 }
 
 // Rows come before their best: what was asked for another search or filter is in their way.
-let before = [state.q, state.status].join();
-on('question', () => {
-  const now = [state.q, state.status].join();
-  if (now !== before) stop();
-  before = now;
-});
+export function start() {
+  let before = [state.q, state.status].join();
+  on('question', () => {
+    const now = [state.q, state.status].join();
+    if (now !== before) stop();
+    before = now;
+  });
+}

@@ -4,7 +4,7 @@ import { now, palette, state } from '../data/store.js';
 import { setText, setTitle } from '../ui/dom.js';
 
 const TAG_TAIL = 10;
-const ruler = document.createElement('canvas').getContext('2d');
+let ruler = null;
 let font = '';
 const widths = new Map();
 
@@ -76,6 +76,7 @@ function textWidth(text) {
   if (text.length > 400) return Infinity;
   let width = widths.get(text);
   if (width === undefined) {
+    ruler ??= document.createElement('canvas').getContext('2d');
     ruler.font = font ||= getComputedStyle(document.body).font; // asked of a page under change, it is laid out anew
     width = ruler.measureText(text).width;
     if (widths.size > 5000) widths.clear();

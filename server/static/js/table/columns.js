@@ -1,12 +1,12 @@
 // The table's columns: what each shows, how the server sorts by it, which of them the person chose.
 import { list } from '../data/session_list.js';
-import { emit, now, project, sessions } from '../data/store.js';
+import { emit, now, page, sessions } from '../data/store.js';
 import { anything, duration, exactTime, number, relativeTime, whole } from '../ui/format.js';
 import { readPref, writePref } from '../ui/prefs.js';
 import { pickCell, progressCell, statusCell, tagCell, textCell } from './cells.js';
 
 const SHOWN_STATISTICS = 6;
-const pref = `columns.${project}`;
+const pref = () => `columns.${page.project}`;
 
 export const endOf = (session) => session.ended_at ?? session.heard_at ?? session.updated_at;
 export const elapsedOf = (session) =>
@@ -71,9 +71,14 @@ function doneAt(session) {
   return relativeTime(session.status === 'active' ? session.eta : endOf(session), now());
 }
 
-let choice = readPref(pref, {});
+let choice = {};
 let found = { statistics: [], params: [], values: [] };
 const looked = new WeakSet();
+
+/** Take the choice of earlier visits. */
+export function start() {
+  choice = readPref(pref(), {});
+}
 
 /** The name under which a session's statistics hold this quantity of this graph. */
 export function statisticName(session, graph, name) {
@@ -209,7 +214,7 @@ function picker(column) {
   box.checked = isShown(column);
   box.addEventListener('change', () => {
     choice = { ...choice, [column.key]: box.checked };
-    writePref(pref, choice);
+    writePref(pref(), choice);
     emit('columns');
   });
   const text = document.createElement('span');

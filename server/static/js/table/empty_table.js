@@ -1,15 +1,12 @@
 // What the table says while it has no rows.
 import { list } from '../data/session_list.js';
-import { ask, baseUrl, quickstartUrl, state } from '../data/store.js';
+import { ask, page, state } from '../data/store.js';
 import { say } from '../ui/empty_state.js';
-
-const tableBox = document.getElementById('table-empty');
-const table = document.getElementById('sessions');
 
 /** The table has no rows. */
 export function absentTable(absent) {
-  table.tHead.hidden = absent;
-  say(tableBox, absent ? tableWords() : null);
+  document.getElementById('sessions').tHead.hidden = absent;
+  say(document.getElementById('table-empty'), absent ? tableWords() : null);
 }
 
 function tableWords() {
@@ -41,7 +38,7 @@ function tableWords() {
     title: 'Waiting for the first session',
     text: 'Paste this into a training script and run it. Its curves appear here by themselves.',
     code: snippet(),
-    link: ['Complete scripts with your key', quickstartUrl],
+    link: ['Complete scripts with your key', page.quickstartUrl],
   };
 }
 
@@ -49,7 +46,7 @@ const snippet = () =>
   [
     'import losswise',
     '',
-    `losswise.set_base_url(${JSON.stringify(baseUrl)})`,
+    `losswise.set_base_url(${JSON.stringify(page.baseUrl)})`,
     'losswise.set_api_key("...")  # yours is on the quickstart page',
     '',
     'with losswise.Session(tag="my-model", max_iter=1000) as session:',

@@ -11,16 +11,15 @@ const ROW = 30;
 const SPARE = 12;
 const BONES = 5;
 
-const table = document.getElementById('sessions');
-const scroll = document.getElementById('table-scroll');
-const head = table.tHead.rows[0];
-const body = table.tBodies[0];
-const group = table.querySelector('colgroup');
-const menu = document.getElementById('columns');
-
+let table;
+let scroll;
+let head;
+let body;
+let group;
+let menu;
 const rows = new Map();
-const above = spacer();
-const below = spacer();
+let above;
+let below;
 let columns = [];
 let tagWidth = 0;
 let focused = null;
@@ -219,57 +218,68 @@ export function reveal(id) {
 
 export const focusedRow = () => (list.ids.includes(focused) ? focused : null);
 
-body.addEventListener('click', (event) => {
-  const row = event.target.closest('tr[data-session]');
-  if (!row || event.target.closest('a')) return;
-  const id = row.dataset.session;
-  if (event.target.closest('td.pick')) return toggle(id);
-  const copying = getSelection().type === 'Range' && row.contains(getSelection().anchorNode);
-  if (event.shiftKey && focused) selectRange(focused, id);
-  else if (copying) return;
-  else if (event.ctrlKey || event.metaKey) toggle(id);
-  else select([id]);
-  focused = id;
-});
-
 function selectRange(from, to) {
   const [a, b] = [list.ids.indexOf(from), list.ids.indexOf(to)].sort((one, other) => one - other);
   getSelection().removeAllRanges();
   select([...state.selected, ...list.ids.slice(Math.max(0, a), b + 1)]);
 }
 
-body.addEventListener('focusin', (event) => {
-  focused = event.target.closest('tr[data-session]')?.dataset.session ?? focused;
-});
+export function start() {
+  table = document.getElementById('sessions');
+  scroll = document.getElementById('table-scroll');
+  head = table.tHead.rows[0];
+  body = table.tBodies[0];
+  group = table.querySelector('colgroup');
+  menu = document.getElementById('columns');
+  above = spacer();
+  below = spacer();
 
-scroll.addEventListener('scroll', draw, { passive: true });
-new ResizeObserver(() => {
-  measure();
-  draw();
-}).observe(scroll);
-menu.addEventListener('toggle', () => menu.open && fillMenu(menu));
-
-on('columns', () => {
-  layColumns();
-  drawChanged();
-});
-for (const name of ['list', 'session']) on(name, drawChanged);
-for (const name of ['selection', 'waiting', 'best']) on(name, draw);
-addEventListener('losswise:theme', draw);
-on('question', () => {
-  scroll.scrollTop = 0;
-  reload();
-});
-on('arrived', (id) => {
-  if (scroll.scrollTop > 0) scroll.scrollTop += ROW; // what the person reads stays where it is
-  requestAnimationFrame(() => requestAnimationFrame(() => rows.get(id)?.classList.add('fresh')));
-});
-
-// Times pass by themselves.
-setInterval(() => {
-  if (document.hidden) return;
-  columns.forEach((column, at) => {
-    if (!column.ticks) return;
-    for (const [id, row] of rows) if (sessions.has(id)) column.cell(row.cells[at], sessions.get(id));
+  body.addEventListener('click', (event) => {
+    const row = event.target.closest('tr[data-session]');
+    if (!row || event.target.closest('a')) return;
+    const id = row.dataset.session;
+    if (event.target.closest('td.pick')) return toggle(id);
+    const copying = getSelection().type === 'Range' && row.contains(getSelection().anchorNode);
+    if (event.shiftKey && focused) selectRange(focused, id);
+    else if (copying) return;
+    else if (event.ctrlKey || event.metaKey) toggle(id);
+    else select([id]);
+    focused = id;
   });
-}, 1000);
+
+  body.addEventListener('focusin', (event) => {
+    focused = event.target.closest('tr[data-session]')?.dataset.session ?? focused;
+  });
+
+  scroll.addEventListener('scroll', draw, { passive: true });
+  new ResizeObserver(() => {
+    measure();
+    draw();
+  }).observe(scroll);
+  menu.addEventListener('toggle', () => menu.open && fillMenu(menu));
+
+  on('columns', () => {
+    layColumns();
+    drawChanged();
+  });
+  for (const name of ['list', 'session']) on(name, drawChanged);
+  for (const name of ['selection', 'waiting', 'best']) on(name, draw);
+  addEventListener('losswise:theme', draw);
+  on('question', () => {
+    scroll.scrollTop = 0;
+    reload();
+  });
+  on('arrived', (id) => {
+    if (scroll.scrollTop > 0) scroll.scrollTop += ROW; // what the person reads stays where it is
+    requestAnimationFrame(() => requestAnimationFrame(() => rows.get(id)?.classList.add('fresh')));
+  });
+
+  // Times pass by themselves.
+  setInterval(() => {
+    if (document.hidden) return;
+    columns.forEach((column, at) => {
+      if (!column.ticks) return;
+      for (const [id, row] of rows) if (sessions.has(id)) column.cell(row.cells[at], sessions.get(id));
+    });
+  }, 1000);
+}

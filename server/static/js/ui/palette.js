@@ -40,7 +40,13 @@ function shade(hex, by) {
 
 /** Gives colours to sessions, and the same one again after a reload. */
 export class Palette {
-  constructor(project) {
+  constructor() {
+    this.pref = '';
+    this.slots = new Map();
+  }
+
+  /** Take the colours that the sessions of this project had before. */
+  load(project) {
     this.pref = `colors.${project}`;
     this.slots = new Map(readPref(this.pref, []));
   }
@@ -61,7 +67,7 @@ export class Palette {
       this.slots.set(id, slot);
     }
     for (const id of this.slots.keys()) if (!ids.includes(id)) this.slots.delete(id);
-    writePref(this.pref, [...this.slots]);
+    if (this.pref) writePref(this.pref, [...this.slots]);
   }
 
   color(id) {
