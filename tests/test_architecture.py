@@ -53,7 +53,7 @@ ROWS = {
         accounts
         config
         db
-        extensions exceptions
+        extensions exceptions static_files
     """,
 }
 SCRIPT_ROWS = """

@@ -33,7 +33,8 @@ class Stream extends EventTarget {
 }
 Stream.CLOSED = 2;
 globalThis.EventSource = Stream;
-const { Feed } = await import('/static/js/data/shared_stream.js');
+const base = document.querySelector('script[type=module]').src.replace(/js\\/.*/, 'js/');
+const { Feed } = await import(`${base}data/shared_stream.js`);
 const feed = new Feed();
 const settle = (ms = 60) => new Promise((done) => setTimeout(done, ms));
 const open = () => streams.filter(({ readyState }) => readyState !== 2).map(({ address }) => address);
