@@ -1,170 +1,145 @@
-// What happens, as it happens. All tabs share one stream (shared_stream.js); where there is none, the page asks every two seconds
-// and says so.
+// Live updates: each tab has one stream of server-sent events, open while the tab is visible. Without a stream, the
+// page polls and says so.
 import { emit, page, state } from './store.js';
 
-const ASK_EVERY = 2000;
-const PATIENCE = 2500;
-const SIGN_EVERY = 2000;
-const TAKEN_EVERY = 50;
-const WORKER = 'losswise 2'; // another name where what is said changes: pages of two versions may be open
+const POLL_INTERVAL_MS = 2000;
+const RECONNECT_PATIENCE_MS = 2500;
+const CONNECT_PATIENCE_MS = 5000; // covers proxies that hold back what the stream says
+const FIRST_RETRY_MS = 2000;
+const MAX_RETRY_MS = 15_000;
+const CHECK_INTERVAL_MS = 5000;
+const MAX_SILENCE_MS = 40_000; // the server says something every 15 s
+const MAX_NAMED_SESSIONS = 150; // more do not fit into an address: the stream then covers the whole project
 
 /**
- * handlers: hello(), session(S), deleted(D), points(event), poll() -> promise, called while there is no stream.
- * Emits 'live' with connecting | live | away | reconnecting | polling | unreachable.
+ * Keeps the page up to date. Emits 'live' with connecting | live | away | reconnecting | polling | unreachable.
+ *
+ * Events of two streams may overlap while one replaces the other; their versions tell doubles apart.
  */
-export class Live {
+export class LiveUpdates {
+  /**
+   * handlers: hello(), session(row), deleted({id}), points(event), version({static}), poll() -> promise, called while
+   * there is no stream.
+   */
   constructor(handlers) {
     this.handlers = handlers;
-    this.port = null;
-    this.isAlone = false;
-    this.asking = this.impatient = this.sign = 0;
-    this.said = '';
+    this.source = null; // the stream in use
+    this.next = null; // the stream opened last: `source`, or the one that will replace it
+    this.polling = this.patience = this.retry = this.check = 0; // timers
+    this.pause = FIRST_RETRY_MS;
+    this.heardAt = 0;
+    this.status = '';
     addEventListener('pagehide', () => this.close());
     addEventListener('pageshow', (event) => event.persisted && this.open());
-    addEventListener('online', () => this.said !== 'live' && this.post({ name: 'again' }));
-    document.addEventListener('visibilitychange', () => {
-      if (document.hidden) return;
-      if (this.isLate) this.catchUp();
-      if (this.port) this.giveSign();
-    });
+    addEventListener('online', () => this.status !== 'live' && this.open());
+    document.addEventListener('visibilitychange', () => (document.hidden ? this.close() : this.open()));
   }
 
-  /** Follow the project, and the points of the selected sessions. */
+  /** Follow the project and the selected sessions. A hidden tab does so once it is shown. */
   open() {
-    if (!this.port) this.connect();
-    this.follow();
+    if (document.hidden) return;
+    clearTimeout(this.retry);
+    if (this.next !== this.source) this.next?.close();
+    const source = new EventSource(this.address());
+    this.next = source;
+    this.heardAt = Date.now();
+    for (const name of ['session', 'deleted', 'points', 'version']) this.listen(source, name, this.handlers[name]);
+    this.listen(source, 'hello', (data) => this.use(source, data));
+    this.listen(source, 'away', () => source === this.source && this.databaseDown());
+    this.listen(source, 'still', () => {});
+    source.addEventListener('error', () => source === this.next && this.failed(source));
+    if (!this.source) this.patience ||= setTimeout(() => this.startPolling(), CONNECT_PATIENCE_MS);
+    this.check ||= setInterval(() => this.checkSilence(), CHECK_INTERVAL_MS);
   }
 
   close() {
-    this.leave();
-    this.stopAsking();
+    clearTimeout(this.retry);
+    clearInterval(this.check);
+    this.check = 0;
+    this.stopPolling();
+    this.source?.close();
+    this.next?.close();
+    this.source = this.next = null;
   }
 
-  connect() {
-    this.taken = this.unanswered = 0;
-    this.hasHeard = false;
-    this.port = this.isAlone ? this.ownFeed() : this.sharedFeed();
-    this.port.onmessage = ({ data }) => this.hear(data);
-    clearInterval(this.sign);
-    this.sign = setInterval(() => this.giveSign(), SIGN_EVERY);
-    // also where a proxy holds back what the stream says
-    this.impatient ||= setTimeout(() => this.startAsking(), 2 * PATIENCE);
+  address() {
+    const { selected } = state;
+    const query = new URLSearchParams({ project_id: page.project });
+    query.set('session', selected.length > MAX_NAMED_SESSIONS ? '*' : selected.join());
+    return `/live?${query}`;
   }
 
-  sharedFeed() {
-    try {
-      const worker = new SharedWorker(new URL('./shared_stream_worker.js', import.meta.url), {
-        type: 'module',
-        name: WORKER,
-      });
-      const { port } = worker;
-      worker.addEventListener('error', () => port === this.port && this.beAlone());
-      return port;
-    } catch {
-      this.isAlone = true; // there are none here, or not for this page
-      return this.ownFeed();
-    }
+  listen(source, name, act) {
+    source.addEventListener(name, (event) => {
+      this.heardAt = Date.now();
+      act(JSON.parse(event.data));
+    });
   }
 
-  ownFeed() {
-    const { port1, port2 } = new MessageChannel();
-    import('./shared_stream.js').then(({ Feed }) => new Feed().add(port2));
-    return port1;
-  }
-
-  beAlone() {
-    this.isAlone = true;
-    this.leave();
-    this.open();
-  }
-
-  leave() {
-    clearInterval(this.sign);
-    this.post({ name: 'bye' });
-    this.port?.close();
-    this.port = null;
-  }
-
-  post(message) {
-    this.port?.postMessage(message);
-  }
-
-  follow() {
-    this.post({ name: 'follow', project: page.project, sessions: state.selected });
-  }
-
-  /** Say that this tab is there, and find out whether the worker is: it dies with the process that it was put in. */
-  giveSign() {
-    if (this.unanswered >= 2) {
-      if (!this.hasHeard) return this.beAlone();
-      this.leave();
-      this.connect();
-    }
-    this.unanswered += 1;
-    this.follow();
-  }
-
-  hear({ name, data }) {
-    this.unanswered = 0;
-    this.hasHeard = true;
-    if (name === 'here') return;
-    this.taken += 1;
-    if (this.taken % TAKEN_EVERY === 0) this.post({ name: 'taken', count: this.taken });
-    if (name === 'hello') this.begin(data);
-    else if (name === 'away') this.away();
-    else if (name === 'trouble') this.trouble();
-    else if (name === 'refused') this.startAsking();
-    else this.handlers[name](data);
-  }
-
-  begin({ skew }) {
-    state.skew = skew;
-    this.stopAsking();
+  // The stream begins, or the server has dropped events that we read too slowly: refetch what is shown.
+  use(source, { time }) {
+    if (this.source !== source) this.source?.close();
+    this.source = source;
+    this.pause = FIRST_RETRY_MS;
+    state.skew = time - Date.now() / 1000;
+    this.stopPolling();
     this.say('live');
-    this.isLate = true;
-    if (!document.hidden) this.catchUp();
-  }
-
-  catchUp() {
-    this.isLate = false;
     this.handlers.hello();
   }
 
-  /** The server is there, its database is not: it says hello once that is back. */
-  away() {
-    this.stopAsking();
+  // The server is up but its database is not. It says hello when the database is back.
+  databaseDown() {
+    this.stopPolling();
     this.say('away');
   }
 
-  trouble() {
-    if (['live', 'away', ''].includes(this.said)) this.say('reconnecting');
-    this.impatient ||= setTimeout(() => this.startAsking(), PATIENCE);
+  failed(source) {
+    if (source.readyState !== EventSource.CLOSED) {
+      // the connection broke; the browser reconnects by itself
+      if (['live', 'away', ''].includes(this.status)) this.say('reconnecting');
+      this.patience ||= setTimeout(() => this.startPolling(), RECONNECT_PATIENCE_MS);
+      return;
+    }
+    // refused, for example with 503 because the server has as many streams as it holds
+    this.source?.close();
+    this.source = this.next = null;
+    clearTimeout(this.retry);
+    this.retry = setTimeout(() => this.open(), this.pause);
+    this.pause = Math.min(this.pause * 2, MAX_RETRY_MS);
+    this.startPolling();
   }
 
-  startAsking() {
-    if (this.asking) return;
-    const ask = async () => {
+  // A connection can break without an error on our side.
+  checkSilence() {
+    if (this.next && Date.now() - this.heardAt > MAX_SILENCE_MS) this.open();
+  }
+
+  startPolling() {
+    if (this.polling) return;
+    const poll = async () => {
       try {
         await this.handlers.poll();
-        if (this.said === 'unreachable' || this.said === 'away') this.post({ name: 'again' }); // it is back: do not wait for the next try
-        if (this.asking) this.say('polling');
+        if (this.polling) {
+          if (['unreachable', 'away'].includes(this.status)) this.open(); // back: do not wait for the next retry
+          this.say('polling');
+        }
       } catch (error) {
-        if (this.asking) this.say(error.status === 503 ? 'away' : 'unreachable');
+        if (this.polling) this.say(error.status === 503 ? 'away' : 'unreachable');
       }
-      if (this.asking) this.asking = setTimeout(ask, ASK_EVERY);
+      if (this.polling) this.polling = setTimeout(poll, POLL_INTERVAL_MS);
     };
-    this.asking = setTimeout(ask, 0);
+    this.polling = setTimeout(poll, 0);
   }
 
-  stopAsking() {
-    clearTimeout(this.asking);
-    clearTimeout(this.impatient);
-    this.asking = this.impatient = 0;
+  stopPolling() {
+    clearTimeout(this.polling);
+    clearTimeout(this.patience);
+    this.polling = this.patience = 0;
   }
 
-  say(what) {
-    if (this.said === what) return;
-    this.said = what;
-    emit('live', what);
+  say(status) {
+    if (this.status === status) return;
+    this.status = status;
+    emit('live', status);
   }
 }

@@ -1,5 +1,6 @@
 // One session's page: images by step, and what is new while the session runs.
 import { showTimes } from '../ui/times.js';
+import { reloadFor } from '../ui/upgrade.js';
 
 const EVERY = 5_000;
 const SLOWEST = 60_000;
@@ -56,6 +57,7 @@ async function refresh(pause) {
 function update(fresh) {
   const page = fresh.querySelector('.page.session');
   if (!page) return;
+  reloadFor(fresh.documentElement.dataset.version, () => [...root.querySelectorAll('[data-part]')].some(isInUse));
   const known = new Map([...root.querySelectorAll('[data-part]')].map((part) => [part.dataset.part, part]));
   let before = null;
   let isLate = false;

@@ -1,7 +1,7 @@
 // The project's page: puts its parts together.
 import * as chartGrid from '../charts/chart_grid.js';
 import { getSession } from '../data/api.js';
-import { Live } from '../data/live_updates.js';
+import { LiveUpdates } from '../data/live_updates.js';
 import * as series from '../data/series_store.js';
 import { tagOf } from '../data/session.js';
 import { absorb, forget, list, refresh, reload } from '../data/session_list.js';
@@ -10,6 +10,7 @@ import { emit, on, select, sessions, state } from '../data/store.js';
 import * as bestValues from '../table/best_values.js';
 import * as columns from '../table/columns.js';
 import * as table from '../table/session_table.js';
+import { reloadFor } from '../ui/upgrade.js';
 import * as keyboard from './keyboard.js';
 import * as splitter from './splitter.js';
 import * as toolbar from './toolbar.js';
@@ -59,6 +60,10 @@ function showNewest() {
   if (fresh.length) select([...state.selected, ...fresh], { automatic: true });
 }
 
+/** Whether a reload would lose what the address does not hold: a zoom, a filter of graphs, an open menu, typed text. */
+const isBusy = () =>
+  Boolean(state.zoom || state.graphFilter || document.querySelector('input[type=search]:focus, dialog[open], details[open]'));
+
 let plainTitle = '';
 function showTitle() {
   const alone = state.selected.length === 1 ? sessions.get(state.selected[0]) : null;
@@ -70,11 +75,12 @@ export async function start() {
   for (const part of [store, series, columns, bestValues, table, chartGrid, toolbar, keyboard, splitter]) part.start();
   table.draw();
 
-  const live = new Live({
+  const live = new LiveUpdates({
     hello: () => catchUpAll().catch(() => {}),
     session: absorb,
     deleted: ({ id }) => forget(id),
     points: series.append,
+    version: (data) => reloadFor(data.static, isBusy),
     poll: catchUpAll,
   });
 
