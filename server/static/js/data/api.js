@@ -28,10 +28,11 @@ async function get(path, query, signal) {
 }
 
 /** A page of the project's sessions. */
-export function listSessions(project, { q, status, sort, cursor, limit } = {}, signal) {
+export function listSessions(project, { q, status, sort, cursor, limit, best } = {}, signal) {
   const query = new URLSearchParams({ project_id: project });
   for (const [name, value] of Object.entries({ q, status, sort, cursor, limit }))
     if (value) query.set(name, value);
+  for (const name of best ?? []) query.append('best', name);
   return get('/api/v2/sessions', query, signal);
 }
 

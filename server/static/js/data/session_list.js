@@ -4,6 +4,7 @@ import { emit, page as shown, sessions, state } from './store.js';
 
 const PAGE = 100;
 const CHECKED = 20;
+const MAX_BEST = 50; // the server takes no more names at once
 
 /** The table's rows: ids in the server's order, and what the server said of the whole filter. */
 export const list = {
@@ -11,6 +12,8 @@ export const list = {
   next: null,
   total: 0,
   counts: {},
+  /** Of the statistics that are shown, the best values over all sessions of the filter. */
+  best: {},
   loaded: false,
   waiting: false,
   error: null,
@@ -22,12 +25,15 @@ export const list = {
 
 let asking = null;
 let countsTimer = 0;
+let bestNames = [];
+let bestAsked = '';
 
 const question = () => ({ q: state.q, status: state.status, sort: state.sort });
 const newestFirst = () => state.sort === '-created_at';
 
 /** Ask from the start, in the person's order. */
 export async function reload() {
+  if (bestKey() !== bestAsked) list.best = {};
   asking?.abort();
   asking = new AbortController();
   list.waiting = true;
@@ -162,19 +168,29 @@ function take(page) {
   for (const session of fresh) emit('session', session);
 }
 
-/** The numbers in the status chips, when statuses change; not more often than every second. */
+const bestKey = () => JSON.stringify([state.q, state.status, bestNames]);
+
+/** The table shows these statistics: have their best values over all sessions of the filter. */
+export function needBest(names) {
+  bestNames = names.slice(0, MAX_BEST);
+  if (bestNames.length && !list.waiting && bestKey() !== bestAsked) countSoon();
+}
+
+/** The numbers in the status chips, when statuses change, and the best values; not more often than every second. */
 function countSoon() {
   countsTimer ||= setTimeout(async () => {
     countsTimer = 0;
+    const { q, status } = state;
+    bestAsked = bestKey();
     try {
-      const { q, status } = state;
-      const page = await listSessions(shown.project, { q, status, limit: 1 });
+      const page = await listSessions(shown.project, { q, status, limit: 1, best: bestNames });
       if (q !== state.q || status !== state.status) return;
+      list.best = page.best ?? {};
       list.counts = page.counts;
       list.total = page.total;
       emit('list');
     } catch {
-      /* the next change asks again */
+      bestAsked = ''; // the next change asks again
     }
   }, 1000);
 }

@@ -7,7 +7,6 @@ import { tagOf } from '../data/session.js';
 import { absorb, forget, list, refresh, reload } from '../data/session_list.js';
 import * as store from '../data/store.js';
 import { emit, on, select, sessions, state } from '../data/store.js';
-import * as bestValues from '../table/best_values.js';
 import * as columns from '../table/columns.js';
 import * as table from '../table/session_table.js';
 import { reloadFor } from '../ui/upgrade.js';
@@ -72,7 +71,7 @@ function showTitle() {
 
 export async function start() {
   plainTitle = document.title;
-  for (const part of [store, series, columns, bestValues, table, chartGrid, toolbar, keyboard, splitter]) part.start();
+  for (const part of [store, series, columns, table, chartGrid, toolbar, keyboard, splitter]) part.start();
   table.draw();
 
   const live = new LiveUpdates({

@@ -263,7 +263,7 @@ export function start() {
     drawChanged();
   });
   for (const name of ['list', 'session']) on(name, drawChanged);
-  for (const name of ['selection', 'waiting', 'best']) on(name, draw);
+  for (const name of ['selection', 'waiting']) on(name, draw);
   addEventListener('losswise:theme', draw);
   on('question', () => {
     scroll.scrollTop = 0;
