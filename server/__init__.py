@@ -8,6 +8,7 @@ from flask import Flask
 
 from losswise.protocol.limits import MAX_BATCH_BYTES
 
+from . import static_files
 from .config import Settings, load_settings
 from .db.engine import engine_options, prepare_engine
 from .extensions import db, login_manager, migrate
@@ -27,7 +28,6 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         REMEMBER_COOKIE_HTTPONLY=True,
         REMEMBER_COOKIE_SAMESITE="Lax",
-        SEND_FILE_MAX_AGE_DEFAULT=None,
         MAX_CONTENT_LENGTH=MAX_BATCH_BYTES,
         LIVE_STREAMS=200,
     )
@@ -38,6 +38,7 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
     login_manager.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
+    static_files.init_app(app)
     security.init_app(app)
     errors.init_app(app)
     from . import api, pages

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
@@ -11,7 +12,7 @@ from ..accounts.projects import readable_projects
 from ..exceptions import Refused
 from ..extensions import db
 from ..live.hub import hub
-from ..live.subscribers import Subscriber
+from ..live.subscribers import Subscriber, event
 from .requests import asked_projects, require_access
 
 bp = Blueprint("live", __name__)
@@ -27,7 +28,7 @@ def live() -> Any:
     if subscriber is None:
         raise Refused(503, "full", "as many pages as this server holds are listening; ask every 2 s instead")
     return Response(
-        _Stream(subscriber),
+        _Stream(subscriber, app.config["STATIC_VERSION"]),
         mimetype="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -57,9 +58,10 @@ def _asked_sessions() -> frozenset[str] | None:
 class _Stream:
     """The events, and the end of the subscription however the connection ends."""
 
-    def __init__(self, subscriber: Subscriber) -> None:
+    def __init__(self, subscriber: Subscriber, static_version: str) -> None:
         self._subscriber = subscriber
-        self._events = subscriber.stream()
+        version = event("version", {"static": static_version})
+        self._events = chain([version], subscriber.stream())
 
     def __iter__(self) -> Iterator[bytes]:
         return self._events

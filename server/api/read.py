@@ -51,6 +51,7 @@ def list_sessions() -> Response:
                 q=storable_text(request.args.get("q", "")),
                 status_=request.args.get("status"),
                 sort=storable_text(request.args.get("sort", "")),
+                best=[storable_text(name) for name in request.args.getlist("best")],
             )
     except listing.BadQuery as error:
         raise Refused(400, "bad_request", str(error)) from None

@@ -12,7 +12,6 @@ POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        "worker-src 'self'",
         "style-src 'self'",
         "img-src 'self' data: blob:",
         "connect-src 'self'",

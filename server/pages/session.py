@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from sqlalchemy import select
 
@@ -45,7 +45,7 @@ def details(session_id: str) -> Any:
         row = read_session_row(connection, session_id, time.time())
         if row is None:
             abort(404, "This session has just been deleted.")
-        version = f"{__version__}-{row['version']}-{row['status']}-{may_write}"
+        version = f"{__version__}-{current_app.config['STATIC_VERSION']}-{row['version']}-{row['status']}-{may_write}"
         if not is_asked and request.if_none_match.contains(version):
             return "", 304
         session = with_details(connection, key, row)

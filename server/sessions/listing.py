@@ -11,6 +11,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from ..db.models import Graph, Project, Session, SessionFacts
 from . import progress, sorting, status
+from .best import best_values
 from .sorting import BadQuery
 
 LIMIT = 50
@@ -36,10 +37,13 @@ def list_sessions(
     q: str | None = None,
     status_: str | None = None,
     sort: str | None = None,
+    best: Sequence[str] = (),
 ) -> dict[str, Any]:
     """A page of the sessions of some projects: {"sessions", "next", "total", "counts"}.
 
-    Raises BadQuery for a sort, status or cursor that cannot be understood.
+    `best` names statistics such as "min(val_loss)"; their values over all sessions of the filter are added as "best".
+
+    Raises BadQuery for a sort, status, cursor or name of a statistic that cannot be understood.
     """
     sort = sort or "-created_at"
     place = sorting.read_cursor(cursor, sort) if cursor else None
@@ -58,6 +62,7 @@ def list_sessions(
         "next": sorting.write_cursor(shown[-1][1], sort) if len(keys) > limit else None,
         "total": counts[status_] if status_ else sum(counts.values()),
         "counts": counts,
+        **({"best": best_values(connection, within, best)} if best else {}),
     }
 
 

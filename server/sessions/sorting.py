@@ -40,7 +40,7 @@ from . import status
 
 _table = Session.__table__
 _columns = _table.c
-_STAT = re.compile(r"(min|max|last|count)\((.+)\)", re.DOTALL)
+STATISTIC = re.compile(r"(min|max|last|count)\((.+)\)", re.DOTALL)
 _IN_A_PATH = re.compile(r'[^"\\\x00-\x1f\x7f]+')
 """Names that SQLite's JSON paths can hold between quotes, in all its versions."""
 
@@ -138,15 +138,15 @@ def _order(connection: Connection, name: str, now: float) -> _Order:
     if name in plain:
         return _Order([plain[name]], lambda read: read)
     sqlite = is_sqlite(connection)
-    if stat := _STAT.fullmatch(name):
-        return (_statistic_sqlite if sqlite else _statistic_postgresql)(stat[2], stat[1])
+    if stat := STATISTIC.fullmatch(name):
+        return (statistic_sqlite if sqlite else statistic_postgresql)(stat[2], stat[1])
     if name.startswith(("params.", "values.")):
         column, _, path = name.partition(".")
         return (_any_sqlite if sqlite else _any_postgresql)(_columns[column], path)
     raise BadQuery(f"'sort' cannot be {name[:60]!r}; it is a column or, for example, min(train_loss)")
 
 
-def _statistic_postgresql(name: str, field: str) -> _Order:
+def statistic_postgresql(name: str, field: str) -> _Order:
     """A number out of the statistics' JSON; what is not finite is a text there, and missing here."""
 
     def columns(read: Elements) -> Elements:
@@ -155,7 +155,7 @@ def _statistic_postgresql(name: str, field: str) -> _Order:
     return _Order([_columns.stats[name][field]], columns)
 
 
-def _statistic_sqlite(name: str, field: str) -> _Order:
+def statistic_sqlite(name: str, field: str) -> _Order:
     def columns(read: Elements) -> Elements:
         return [case((func.typeof(read[0]).in_(("real", "integer")), type_coerce(read[0], Float(53))))]
 

@@ -6,6 +6,11 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+LOAD = r"""const load = (path) =>
+    import(document.querySelector('script[type=module]').src.replace(/\/js\/.*/, `/js/${path}`));
+"""
+"""JavaScript: `load(path)` imports one of the page's own modules, by its path below static/js."""
+
 
 def row(page: Page, tag: str) -> Locator:
     """The table's row of the session with exactly this tag."""

@@ -110,7 +110,6 @@ def test_without_a_stream_the_page_asks_and_says_so(page: Page, server: Server, 
     writing = Writing(server, project=project.name, tag="asking")
     graph = writing.graph()
     writing.points(graph, [0], train_loss=[1])
-    page.add_init_script("delete globalThis.SharedWorker")  # what it asks for passes by `route`
     page.route("**/live?*", lambda route: route.fulfill(status=503, body=""))
     page.goto(project.address)
     expect(page.locator("#live")).to_have_text("asking every 2 s")

@@ -10,16 +10,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Project
-from tests.browser.looking import card, wait_drawn
+from tests.browser.looking import LOAD, card, wait_drawn
 from tests.support.batches import Writing
 from tests.support.server import Server
 
 EPOCHS, STEPS = 5, 200
-DRAWN = """async ([graph, name, mode]) => {
-    const { layer } = await import('/static/js/series.js');
-    const { drawnOf } = await import('/static/js/drawn.js');
+DRAWN = f"""async ([graph, name, mode]) => {{ {LOAD}    const {{ layer }} = await load('data/series_store.js');
+    const {{ drawnOf }} = await load('charts/display_line.js');
     return drawnOf(layer(graph).lines.get(name), mode);
-}"""
+}}"""
 # how much of the picture has the curve's colour
 COVER = """card => {
     const canvas = card.querySelector('.plot canvas');

@@ -1,4 +1,4 @@
-"""The stream of events as pages use it: tabs share one, nothing is lost with it, and without it they ask."""
+"""The stream of events as pages use it: visible tabs have one, nothing is lost with it, and without it they poll."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Error, Page, expect
+from playwright.sync_api import Error, Page, Route, expect
 
 from tests.browser.conftest import Project
-from tests.browser.looking import drawn, wait_drawn
+from tests.browser.looking import drawn, expect_shown, row, wait_drawn
 from tests.support.batches import Writing
 from tests.support.forwarder import Forwarder
 from tests.support.server import Server, eventually
@@ -60,63 +60,65 @@ def path_of(project: Project) -> str:
     return "/projects/" + project.address.rpartition("/")[2]
 
 
-def test_ten_tabs_share_one_stream(page: Page, server: Server, project: Project, forwarder: Forwarder) -> None:
-    other = Project(server)
-    here = [Run(server, project, f"here {number}") for number in range(3)]
-    there = [Run(server, other, f"there {number}") for number in range(2)]
-    selections = [*([run] for run in here), here[:2], here, *([run] for run in there), there, here[1:], here]
-    shown = [(path_of(other if runs[0] in there else project), runs) for runs in selections]
-    tabs = open_tabs(page, forwarder, shown)
-
-    def check(open_: list[tuple[Page, list[Run]]]) -> None:
-        for run in [*here, *there]:
-            run.grow()
-        for tab, runs in open_:
-            for run in runs:
-                run.wait_drawn(tab)
-            expect(tab.locator("#live")).to_have_text("live")
-        eventually(lambda: len(forwarder.streams) == 1)
-
-    check(list(zip(tabs, selections, strict=True)))
-    [stream] = forwarder.streams
-    assert stream.count("project_id=") == 2
-    asked = len(forwarder.asked)
-    for tab, runs in zip(tabs, selections, strict=True):
-        assert set(drawn(tab, "loss")) == {run.session for run in runs}
-        tags = tab.locator("#sessions .tag").all_inner_texts()
-        assert sorted(tags) == sorted(run.writing.row()["tag"] for run in (there if runs[0] in there else here))
-    tabs[0].close()
-    check(list(zip(tabs[1:], selections[1:], strict=True)))
-    assert len(forwarder.asked) == asked  # the stream went on
+def hide(tab: Page) -> None:
+    """Make the page believe that another tab is in front of it."""
+    tab.evaluate(
+        """() => {
+            Object.defineProperty(document, 'hidden', { value: true, configurable: true });
+            document.dispatchEvent(new Event('visibilitychange'));
+        }"""
+    )
 
 
-def end_worker(page: Page) -> None:
-    """End the process's shared worker, as a crash does: pages are not told."""
-    browser = page.context.browser
-    assert browser is not None
-    devtools = browser.new_browser_cdp_session()
-    targets = devtools.send("Target.getTargets", {"filter": [{"type": "shared_worker"}]})["targetInfos"]
-    assert targets
-    for target in targets:
-        devtools.send("Target.closeTarget", {"targetId": target["targetId"]})
-    devtools.detach()
+def show(tab: Page) -> None:
+    tab.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
 
 
-def test_tabs_find_out_that_the_stream_was_lost_with_its_process(
+def test_several_tabs_follow_what_each_shows(
     page: Page, server: Server, project: Project, forwarder: Forwarder
 ) -> None:
-    run = Run(server, project, "goes on")
-    tabs = open_tabs(page, forwarder, [(path_of(project), [run])] * 3)
-    run.grow()
-    for tab in tabs:
-        run.wait_drawn(tab)
-    end_worker(page)
-    eventually(lambda: not forwarder.streams)
-    for _ in range(5):
+    other = Project(server)
+    here = [Run(server, project, f"here {number}") for number in range(2)]
+    there = Run(server, other, "there")
+    selections = [here[:1], here, [there]]
+    shown = [(path_of(other if there in runs else project), runs) for runs in selections]
+    tabs = open_tabs(page, forwarder, shown)
+    for run in [*here, there]:
         run.grow()
-    for tab in tabs:
-        run.wait_drawn(tab)
+    for tab, runs in zip(tabs, selections, strict=True):
+        for run in runs:
+            run.wait_drawn(tab)
+        assert set(drawn(tab, "loss")) == {run.session for run in runs}
+        tags = tab.locator("#sessions .tag").all_inner_texts()
+        assert sorted(tags) == sorted(run.writing.row()["tag"] for run in ([there] if there in runs else here))
+    eventually(lambda: len(forwarder.streams) == len(tabs))
+    assert sorted(stream.partition("session=")[2] for stream in forwarder.streams) == sorted(
+        ",".join(run.session for run in runs) for runs in selections
+    )
+    hide(tabs[1])
+    eventually(lambda: len(forwarder.streams) == 2)
+    tabs[2].close()
     eventually(lambda: len(forwarder.streams) == 1)
+    here[0].grow()
+    here[0].wait_drawn(tabs[0])
+    show(tabs[1])
+    here[0].wait_drawn(tabs[1])
+
+
+def test_a_tab_that_is_opened_in_the_background_follows_once_it_is_shown(
+    page: Page, server: Server, project: Project, forwarder: Forwarder
+) -> None:
+    run = Run(server, project, "behind")
+    page.context.add_init_script("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    page.goto(f"{forwarder.url}{path_of(project)}?s={run.session}")
+    run.wait_drawn(page)
+    expect(page.locator("#live")).to_have_text("connecting")
+    page.wait_for_timeout(300)
+    assert forwarder.asked == []
+    show(page)
+    expect(page.locator("#live")).to_have_text("live")
+    run.grow()
+    run.wait_drawn(page)
 
 
 def test_a_crashed_tab_takes_nothing_with_it(
@@ -148,7 +150,7 @@ def test_every_point_is_drawn_once_though_streams_break_in_the_middle_of_an_even
     assert len(forwarder.asked) >= 5
 
 
-def test_a_hidden_tab_catches_up_when_it_is_looked_at(
+def test_a_hidden_tab_closes_its_stream_and_catches_up_when_it_is_shown(
     page: Page, server: Server, project: Project, forwarder: Forwarder
 ) -> None:
     run = Run(server, project, "hidden")
@@ -156,28 +158,70 @@ def test_a_hidden_tab_catches_up_when_it_is_looked_at(
     run.wait_drawn(page)
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
-    forwarder.cut()
+    hide(page)
+    eventually(lambda: not forwarder.streams)
     run.grow()
-    eventually(lambda: len(forwarder.asked) == 2 and forwarder.streams)
-    expect(page.locator("#live")).to_have_text("live")
-    page.wait_for_timeout(300)
+    late = Run(server, project, "begun meanwhile")
+    page.wait_for_timeout(3_000)  # longer than it takes to begin polling
     counts = [url for url in requests if url.endswith("&limit=1")]  # the chips', of a second before
     assert requests == counts
-    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    assert len(forwarder.asked) == 1
+    show(page)
+    run.wait_drawn(page)
+    expect(row(page, "begun meanwhile")).to_be_visible()
+    expect(page.locator("#live")).to_have_text("live")
+    assert len(forwarder.asked) == 2
+    late.grow()
+    run.grow()
     run.wait_drawn(page)
 
 
-def test_without_shared_workers_a_tab_has_its_own_stream(
-    page: Page, server: Server, project: Project, forwarder: Forwarder
+def test_a_page_of_another_version_reloads_itself_once_and_keeps_its_view(
+    page: Page, server: Server, project: Project
 ) -> None:
-    run = Run(server, project, "alone")
-    page.context.add_init_script("delete globalThis.SharedWorker")
-    tabs = open_tabs(page, forwarder, [(path_of(project), [run])] * 2)
+    runs = [Run(server, project, "upgraded"), Run(server, project, "beside")]
+    own = page.locator("html").get_attribute("data-version")
+    served: list[str] = []
+
+    def serve(route: Route) -> None:
+        answer = route.fetch()
+        text = answer.text()
+        assert own is not None
+        assert text.index(own) == text.index("data-version=") + len('data-version="')
+        served.append(route.request.url)
+        route.fulfill(response=answer, body=text.replace(own, "v-000000000000", 1))
+
+    page.route("**/projects/*", serve)
+    address = f"{project.address}?q=upgraded&s={runs[0].session}&s={runs[1].session}"
+    page.goto(address)
+    page.wait_for_function("performance.getEntriesByType('navigation')[0].type === 'reload'")
+    expect(page.locator("#live")).to_have_text("live")
+    page.wait_for_timeout(1_000)
+    assert served == [address] * 2  # the page that came was of another version again: no loop
+    assert page.url == address
+    expect_shown(page, "upgraded")
+    for run in runs:
+        run.grow()
+        run.wait_drawn(page)
+
+
+def test_a_page_in_use_waits_with_its_reload_until_it_is_hidden(page: Page, server: Server, project: Project) -> None:
+    run = Run(server, project, "in use")
+    page.goto(project.address)
+    run.wait_drawn(page)
+    page.fill("#graph-filter", "loss")
+    page.evaluate("document.documentElement.dataset.version = 'v-000000000000'; window.isOld = true")
+    hide(page)
+    with page.expect_request("**/live?*"):
+        show(page)
     run.grow()
-    for tab in tabs:
-        run.wait_drawn(tab)
-    assert len(forwarder.streams) == 2
+    run.wait_drawn(page)
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.isOld")
+    with page.expect_navigation():
+        hide(page)
+    run.wait_drawn(page)
+    assert page.evaluate("window.isOld") is None
 
 
 def test_behind_a_proxy_that_holds_the_stream_back_the_page_asks(

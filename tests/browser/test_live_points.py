@@ -7,17 +7,16 @@ from typing import Any
 from playwright.sync_api import APIResponse, Page, Route, expect
 
 from tests.browser.conftest import Project
-from tests.browser.looking import drag, drawn, wait_drawn
+from tests.browser.looking import LOAD, drag, drawn, wait_drawn
 from tests.support.batches import Writing
 from tests.support.server import Server, eventually
 
 LONG = 20_000
-SAY = """async ([graph, event]) => {
-    const { append, layer } = await import('/static/js/series.js');
-    const { version, arrivals } = layer(graph);
+SAY = f"""async ([graph, event]) => {{ {LOAD}    const {{ append, layer }} = await load('data/series_store.js');
+    const {{ version, arrivals }} = layer(graph);
     const from = version - 1;
-    append({ ...event, from, to: version + 1, arrivals: arrivals + 1 });
-}"""
+    append({{ ...event, from, to: version + 1, arrivals: arrivals + 1 }});
+}}"""
 
 
 def open_run(page: Page, server: Server, project: Project, x: list[int]) -> tuple[Writing, str]:

@@ -103,7 +103,7 @@ def test_the_server(wheel: Path, tmp_path: Path) -> None:
         assert found
         url = found[1]
         assert eventually(lambda: requests.get(url + "/healthz", timeout=10).status_code == 200)
-        for path in ("/login", "/static/vendor/uplot/uPlot.iife.min.js", "/static/js/project.js"):
+        for path in ("/login", "/static/vendor/uplot/uPlot.iife.min.js", "/static/js/project/main.js"):
             assert requests.get(url + path, timeout=10).status_code == 200
     finally:
         process.terminate()

@@ -77,7 +77,7 @@ def test_another_site_cannot_act_for_a_person(server: Server) -> None:
 
 
 def test_headers(server: Server) -> None:
-    for path in ("/login", "/static/js/theme.js", "/api/v2/me", "/nowhere"):
+    for path in ("/login", "/static/js/pages/theme.js", "/api/v2/me", "/nowhere"):
         answer = requests.get(server.url + path, timeout=30)
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy

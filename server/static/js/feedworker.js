@@ -1,5 +1,0 @@
-// The SharedWorker that holds the stream of all tabs.
-import { Feed } from './feed.js';
-
-const feed = new Feed();
-self.addEventListener('connect', (event) => feed.add(event.ports[0]));
