@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import time
 from typing import Any
 
 import msgspec
@@ -13,11 +10,11 @@ from flask import Blueprint, Response, request
 from sqlalchemy import select
 
 from losswise import __version__
-from losswise.protocol.limits import INT64_MAX, INT64_MIN
 from losswise.protocol.records import is_id, storable_text
 
 from ..accounts.permissions import Access
 from ..db.engine import reading
+from ..db.keyset import Int64, read_cursor, write_cursor
 from ..db.models import Graph, Project, Session
 from ..exceptions import Refused
 from ..extensions import db
@@ -35,26 +32,25 @@ GRAPHS_MOST = 200
 VALUES_MOST = 2_000_000
 """Places times names in an answer: up to some 100 MB of JSON."""
 WIDTH = 1_000
+_PointsCursor = tuple[Int64, Int64]  # x and arrival of the last point
 
 
 @bp.get("/sessions")
 def list_sessions() -> Response:
     projects = asked_projects(require_access())
     db.session.rollback()
-    try:
-        with reading() as connection:
-            page = listing.list_sessions(
-                connection,
-                projects,
-                limit=whole_number("limit", listing.LIMIT, 1, listing.LIMIT_MOST),
-                cursor=request.args.get("cursor"),
-                q=storable_text(request.args.get("q", "")),
-                status_=request.args.get("status"),
-                sort=storable_text(request.args.get("sort", "")),
-                best=[storable_text(name) for name in request.args.getlist("best")],
-            )
-    except listing.BadQuery as error:
-        raise Refused(400, "bad_request", str(error)) from None
+    with reading() as connection:
+        page = listing.list_sessions(
+            connection,
+            projects,
+            limit=whole_number("limit", listing.LIMIT, 1, listing.MAX_LIMIT),
+            cursor=request.args.get("cursor"),
+            q=storable_text(request.args.get("q", "")),
+            status=request.args.get("status"),
+            sort=storable_text(request.args.get("sort", "")),
+            with_counts=request.args.get("counts") != "0",
+            best=[storable_text(name) for name in request.args.getlist("best")],
+        )
     return json_response(page)
 
 
@@ -63,7 +59,7 @@ def show_session(session_id: str) -> Response:
     key = session_key(session_id, require_access())
     db.session.rollback()
     with reading() as connection:
-        row = listing.read_session_row(connection, session_id, time.time())
+        row = listing.read_session_row(connection, session_id)
         if row is None:
             raise Refused(404, "unknown_session", "this session has just been deleted")
         session = with_details(connection, key, row)
@@ -79,7 +75,7 @@ def graph_points(graph_id: str) -> Response:
     where = ""
     if request.args.get("cursor"):
         where = "AND (x > :x OR (x = :x AND arrival > :arrival))"
-        bound["x"], bound["arrival"] = _read_cursor(request.args["cursor"])
+        bound["x"], bound["arrival"] = read_cursor(request.args["cursor"], _PointsCursor)
     db.session.rollback()
     with reading(in_order=True) as connection:
         place = store.place_of(connection, key, number)
@@ -87,7 +83,7 @@ def graph_points(graph_id: str) -> Response:
         bound["most"] = limit + 1
         arrival, found = store.read(place, where, "LIMIT :most", **bound)
     more = len(arrival) > limit
-    cursor = _write_cursor(int(found.x[limit - 1]), int(arrival[limit - 1])) if more else None
+    cursor = write_cursor([int(found.x[limit - 1]), int(arrival[limit - 1])]) if more else None
     return json_response({"series": series.exact(found.where(slice(limit))), "next": cursor})
 
 
@@ -169,17 +165,3 @@ def _graphs(ids: list[str], access: Access) -> list[tuple[str, int, int]]:
         if not is_id(id_) or id_ not in found:
             raise Refused(404, "unknown_graph", f"there is no graph {id_[:40]}")
     return [(id_, found[id_].session_key, found[id_].number) for id_ in dict.fromkeys(ids)]
-
-
-def _write_cursor(x: int, arrival: int) -> str:
-    return base64.urlsafe_b64encode(msgspec.json.encode([x, arrival])).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> list[int]:
-    try:
-        place = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=list[int])
-        if len(place) == 2 and all(INT64_MIN <= number <= INT64_MAX for number in place):
-            return place
-    except (ValueError, binascii.Error, msgspec.DecodeError):
-        pass
-    raise Refused(400, "bad_request", "'cursor' is not one that this server gave")

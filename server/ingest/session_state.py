@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -123,8 +122,8 @@ class SessionState:
     def _heard(self) -> None:
         row = self.row
         if self.replay:
-            if row["status"] == "active":  # what is silent by now stays so
-                row["status"], row["reason"], row["ended_at"] = status.shown(SimpleNamespace(**row), self.now)
+            if row["status"] == "active" and row["heard_at"] < status.stale_before(self.now):
+                row.update(status.stale_status(row))  # a replay does not bring a stale session back
             return
         if self.writer is not None and self.writer.status is not None:
             return  # the resend of its end, or what it says after that: it need not live
@@ -144,7 +143,7 @@ class SessionState:
         if self.replay and heard_at > row["heard_at"]:
             row["heard_at"] = heard_at
             self.changed = True
-        is_fresh = any(writer.heard_at >= self.now - status.SILENT_AFTER for writer in unended)
+        is_fresh = any(writer.heard_at >= self.now - status.STALE_AFTER_S for writer in unended)
         if self.replay and is_fresh and row["reason"] == "silent":
             self._activate()  # an offline script that is synced while it runs: its own times say that it lives
         if row["status"] == "active":

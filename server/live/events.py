@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
@@ -30,7 +29,7 @@ def session_event(change: Change) -> bytes:
     """The session's row as the table shows it, with its project's id, or that it is gone."""
     if not change.deleted:
         with reading() as connection:
-            row = read_session_row(connection, change.session, time.time())
+            row = read_session_row(connection, change.session)
         if row is not None:
             return event("session", {**row, "project_id": change.project})
     return event("deleted", {"id": change.session, "project_id": change.project})

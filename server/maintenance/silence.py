@@ -20,7 +20,7 @@ SWEEP_LOCK = 0x10552
 def sweep(now: float) -> int:
     """Write down the status of the sessions that are silent at `now`; returns how many."""
     table = Session.__table__
-    silent = (table.c.status == "active") & (table.c.heard_at < max(status.silent_before(now), -1e18))
+    silent = status.stale_filter(now)
     with reading() as connection:
         if connection.execute(select(table.c.key).where(silent).limit(1)).first() is None:
             return 0
@@ -32,18 +32,8 @@ def sweep(now: float) -> int:
                 return 0  # another worker is at it
         rows = connection.execute(select(table).where(silent).with_for_update(skip_locked=True)).all()
         for row in rows:
-            shown, reason, ended_at = status.shown(row, now)
-            connection.execute(
-                update(table)
-                .where(table.c.key == row.key)
-                .values(
-                    status=shown,
-                    reason=reason,
-                    ended_at=ended_at,
-                    eta=None,
-                    version=row.version + 1,
-                )
-            )
+            changed = {**status.stale_status(row._asdict()), "eta": None, "version": row.version + 1}
+            connection.execute(update(table).where(table.c.key == row.key).values(changed))
             change = live_changes.Change(
                 session=row.id,
                 session_key=row.key,
@@ -65,7 +55,7 @@ def _sweep() -> None:
         sweep(time.time())
     except Exception as error:
         if outage(error) is not None:
-            status.could_not_listen(time.time())
+            status.note_outage(time.time())
         raise
 
 

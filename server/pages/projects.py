@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -13,7 +12,6 @@ from ..accounts.permissions import Access, access_of_user
 from ..accounts.projects import readable_projects
 from ..db.models import Project, Session
 from ..extensions import db
-from ..sessions.status import silent_before
 from .context import describe
 
 bp = Blueprint("projects", __name__)
@@ -39,12 +37,11 @@ def last_project() -> int | None:
 @login_required
 def index() -> Any:
     found = readable_projects(_access())
-    lives = (Session.status == "active") & (Session.heard_at >= max(silent_before(time.time()), -1e18))
     query = (
         select(
             Session.project_id,
             func.count().label("sessions"),
-            func.sum(case((lives, 1), else_=0)).label("active"),
+            func.sum(case((Session.status == "active", 1), else_=0)).label("active"),
             func.max(Session.updated_at).label("updated_at"),
         )
         .where(Session.project_id.in_([project.id for project in found]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
@@ -42,7 +41,7 @@ def details(session_id: str) -> Any:
     is_asked = request.args.get("delete") is not None
     db.session.rollback()
     with reading() as connection:
-        row = read_session_row(connection, session_id, time.time())
+        row = read_session_row(connection, session_id)
         if row is None:
             abort(404, "This session has just been deleted.")
         version = f"{__version__}-{current_app.config['STATIC_VERSION']}-{row['version']}-{row['status']}-{may_write}"

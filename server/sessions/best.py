@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from ..db.engine import is_sqlite
-from . import sorting
+from ..exceptions import Refused
+from . import json_entries
+from .json_entries import STATISTIC
 
-MAX_STATISTICS = 50
-"""Each is a column of one query."""
+MAX_STATISTICS = 50  # each is a column of one query
 
 
-def best_values(connection: Connection, within: ColumnElement, names: Sequence[str]) -> dict[str, float]:
-    """Compute the minimum or maximum of each statistic over every session that satisfies `within`.
+def best_values(connection: Connection, within: ColumnElement[bool], names: Sequence[str]) -> dict[str, float]:
+    """Compute the minimum or maximum of each statistic over every session that matches `within`.
 
     Args:
         names: statistics as in `sort`, such as "min(val_loss)" or "max(acc)".
@@ -24,21 +24,20 @@ def best_values(connection: Connection, within: ColumnElement, names: Sequence[s
         The values by name; a name is left out if no session has a finite value.
 
     Raises:
-        BadQuery: for a name that is no minimum or maximum, or for too many names.
+        Refused: with 400, for a name that is no minimum or maximum, or for too many names.
     """
     if len(names) > MAX_STATISTICS:
-        raise sorting.BadQuery(f"'best' names at most {MAX_STATISTICS} statistics")
-    found = [(name, sorting.STATISTIC.fullmatch(name)) for name in names]
-    for name, match in found:
-        if match is None or match[1] not in ("min", "max"):
-            raise sorting.BadQuery(f"'best' is a statistic such as min(train_loss) or max(acc), not {name[:60]!r}")
+        raise Refused(400, "bad_request", f"'best' names at most {MAX_STATISTICS} statistics")
     if not names:
         return {}
-    statistic = sorting.statistic_sqlite if is_sqlite(connection) else sorting.statistic_postgresql
-    orders = [statistic(match[2], match[1]) for _, match in found if match]
-    # one expression is read for each statistic
-    read = sorting.once([order.read[0] for order in orders], within)
-    values = [order.columns([read.c[f"read_{n}"]])[0] for n, order in enumerate(orders)]
-    best = [getattr(func, name[:3])(value) for name, value in zip(names, values, strict=True)]
-    row = connection.execute(select(*best).select_from(read)).one()
-    return {name: value for name, value in zip(names, row, strict=True) if value is not None}
+    entries = []
+    for index, name in enumerate(names):
+        match = STATISTIC.fullmatch(name)
+        if match is None or match[1] not in ("min", "max"):
+            message = f"'best' is a statistic such as min(train_loss) or max(acc), not {name[:60]!r}"
+            raise Refused(400, "bad_request", message)
+        entries.append(json_entries.statistic(connection, match[2], match[1], label=f"value_{index}"))
+    rows = json_entries.extracted_rows(within, entries)
+    best = [getattr(func, name[:3])(entry.number(rows.c)) for name, entry in zip(names, entries, strict=True)]
+    values = connection.execute(select(*best).select_from(rows)).one()
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}

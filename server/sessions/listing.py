@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from ..db.keyset import write_cursor
 from ..db.models import Graph, Project, Session, SessionFacts
-from . import progress, sorting, status
+from ..exceptions import Refused
+from . import progress, sorting
 from .best import best_values
-from .sorting import BadQuery
+from .status import STATUSES
 
 LIMIT = 50
-LIMIT_MOST = 1_000
-FAILURE = 300
-"""Characters that a list shows of what a session failed with."""
-STATUSES = ("active", "complete", "failed", "cancelled")
+MAX_LIMIT = 1_000
+MAX_FAILURE_CHARS = 300
+MAX_SEARCH_WORDS = 20
 
-_table = Session.__table__
-_columns = _table.c
+_columns = Session.__table__.c
 _shown = [column for column in _columns if column.name not in ("search", "pace", "rewinds", "seals", "arrivals")]
 _graph_shown = [
     Graph.__table__.c[name] for name in ("session_key", "number", "id", "title", "kind", "xlabel", "ylabel")
@@ -35,77 +34,83 @@ def list_sessions(
     limit: int = LIMIT,
     cursor: str | None = None,
     q: str | None = None,
-    status_: str | None = None,
+    status: str | None = None,
     sort: str | None = None,
+    with_counts: bool = True,
     best: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """A page of the sessions of some projects: {"sessions", "next", "total", "counts"}.
+    """A page of the sessions of some projects.
 
-    `best` names statistics such as "min(val_loss)"; their values over all sessions of the filter are added as "best".
+    Args:
+        projects: their ids.
+        cursor: `next` of the page before; None for the first page.
+        q: words that must all occur in a session's tag, group, tags or params.
+        status: only sessions with this status.
+        sort: see sorting.read_page; the newest first if it is empty.
+        with_counts: count the sessions that match, which costs a query over all of them.
+        best: statistics such as "min(val_loss)", whose best values over the sessions that match are added.
 
-    Raises BadQuery for a sort, status, cursor or name of a statistic that cannot be understood.
+    Returns:
+        {"sessions", "next"}; with counts also "total" and "counts" (by status, whatever `status` is); "best" (see
+        best.best_values) if statistics are named.
+
+    Raises:
+        Refused: with 400, for a sort, status, cursor or statistic that does not exist.
     """
-    sort = sort or "-created_at"
-    place = sorting.read_cursor(cursor, sort) if cursor else None
-    now = place.now if place else time.time()
-    if status_ and status_ not in STATUSES:
-        raise BadQuery(f"'status' is one of {', '.join(STATUSES)}, not {status_[:40]!r}")
+    if status and status not in STATUSES:
+        raise Refused(400, "bad_request", f"'status' is one of {', '.join(STATUSES)}, not {status[:40]!r}")
     within = and_(_columns.project_id.in_(projects), *_matches(q))
-    counts = _counts(connection, within, now)
-    if status_:
-        within = and_(within, sorting.shown_status(now) == status_)
-    keys = sorting.page(connection, within, sort, now, place, limit + 1)
-    shown = keys[:limit]
-    rows = {row.key: row for row in connection.execute(_rows([key for key, _ in shown]))}
-    return {
-        "sessions": rows_json(connection, [rows[key] for key, _ in shown], time.time()),
-        "next": sorting.write_cursor(shown[-1][1], sort) if len(keys) > limit else None,
-        "total": counts[status_] if status_ else sum(counts.values()),
-        "counts": counts,
-        **({"best": best_values(connection, within, best)} if best else {}),
+    counts = _counts(connection, within) if with_counts else {}
+    if status:
+        within = and_(within, _columns.status == status)
+    page = sorting.read_page(connection, within, sort or "-created_at", cursor, limit)
+    rows = {row.key: row for row in connection.execute(_rows(_columns.key.in_(page.keys)))}
+    result: dict[str, Any] = {
+        "sessions": _rows_json(connection, [rows[key] for key in page.keys]),
+        "next": write_cursor(page.cursor) if page.cursor else None,
     }
+    if with_counts:
+        result["total"] = counts[status] if status else sum(counts.values())
+        result["counts"] = counts
+    if best:
+        result["best"] = best_values(connection, within, best)
+    return result
 
 
-def _counts(connection: Connection, within: ColumnElement, now: float) -> dict[str, int]:
+def _counts(connection: Connection, within: ColumnElement[bool]) -> dict[str, int]:
     """How many sessions have which status."""
-    found = sorting.once([sorting.shown_status(now)], within)
-    query = select(found.c.read_0, func.count()).group_by(found.c.read_0)
+    query = select(_columns.status, func.count()).where(within).group_by(_columns.status)
     return dict.fromkeys(STATUSES, 0) | dict(connection.execute(query).tuples().all())
 
 
-def _matches(q: str | None) -> list[ColumnElement]:
-    """Every word of the search must stand in the tag, the params or the group."""
-    return [_columns.search.contains(word, autoescape=True) for word in (q or "").lower().split()[:20]]
+def _matches(q: str | None) -> list[ColumnElement[bool]]:
+    """SQL conditions: every word of the search occurs in the tag, the group, the tags or the params."""
+    return [_columns.search.contains(word, autoescape=True) for word in (q or "").lower().split()[:MAX_SEARCH_WORDS]]
 
 
-def _rows(keys: list[int]) -> Select[Any]:
-    return select(*_shown).where(_columns.key.in_(keys))
+def _rows(where: ColumnElement[bool]) -> Select[Any]:
+    return select(*_shown, Project.name.label("project")).join(Project, Project.id == _columns.project_id).where(where)
 
 
-def read_session_row(connection: Connection, session_id: str, now: float) -> dict[str, Any] | None:
-    """One session as the list shows it."""
-    rows = connection.execute(select(*_shown).where(_columns.id == session_id)).all()
-    return rows_json(connection, rows, now)[0] if rows else None
+def read_session_row(connection: Connection, session_id: str) -> dict[str, Any] | None:
+    """One session as the list shows it; None if there is no such session."""
+    rows = connection.execute(_rows(_columns.id == session_id)).all()
+    return _rows_json(connection, rows)[0] if rows else None
 
 
-def rows_json(connection: Connection, rows: Sequence[Row[Any]], now: float) -> list[dict[str, Any]]:
+def _rows_json(connection: Connection, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
     """Sessions as the API gives them."""
     graphs: dict[int, list[Any]] = {row.key: [] for row in rows}
     session_key, number, *_ = _graph_shown
     query = select(*_graph_shown).where(session_key.in_(graphs)).order_by(session_key, number)
     for graph in connection.execute(query):
         graphs[graph.session_key].append(graph)
-    names = dict(
-        connection.execute(select(Project.id, Project.name).where(Project.id.in_({row.project_id for row in rows})))
-        .tuples()
-        .all()
-    )
     failures = _failures(connection, [row.key for row in rows if row.status == "failed"])
-    return [_row_json(row, graphs[row.key], names.get(row.project_id, ""), failures.get(row.key), now) for row in rows]
+    return [_row_json(row, graphs[row.key], failures.get(row.key)) for row in rows]
 
 
 def _failures(connection: Connection, keys: list[int]) -> dict[int, str]:
-    """What each of these sessions failed with, as a line."""
+    """The error of each of these sessions that has one, as a line."""
     if not keys:
         return {}
     table = SessionFacts.__table__
@@ -113,28 +118,30 @@ def _failures(connection: Connection, keys: list[int]) -> dict[int, str]:
     lines = {
         key: f"{error.get('type') or ''}: {error.get('message') or ''}".strip(": ") for key, error in rows if error
     }
-    return {key: line if len(line) <= FAILURE else line[: FAILURE - 1] + "…" for key, line in lines.items()}
+    return {
+        key: line if len(line) <= MAX_FAILURE_CHARS else line[: MAX_FAILURE_CHARS - 1] + "…"
+        for key, line in lines.items()
+    }
 
 
-def _row_json(row: Row[Any], graphs: list[Any], project: str, failure: str | None, now: float) -> dict[str, Any]:
-    shown, reason, ended_at = status.shown(row, now)
+def _row_json(row: Row[Any], graphs: list[Any], failure: str | None) -> dict[str, Any]:
     return {
         "id": row.id,
         "tag": row.tag,
-        "status": shown,
-        "reason": reason,
-        "failure": failure if shown == "failed" else None,
+        "status": row.status,
+        "reason": row.reason,
+        "failure": failure,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
         "heard_at": row.heard_at,
-        "ended_at": ended_at,
+        "ended_at": row.ended_at,
         "max_iter": row.max_iter,
-        "progress": progress.progress(shown, row.last_x, row.max_iter),
-        "eta": row.eta if shown == "active" else None,
+        "progress": progress.progress(row.status, row.last_x, row.max_iter),
+        "eta": row.eta,
         "last_x": row.last_x,
         "points": row.points,
         "dropped": row.dropped,
-        "project": project,
+        "project": row.project,
         "group": row.group_name,
         "tags": row.tags,
         "params": row.params,

@@ -1,31 +1,41 @@
-"""What a session's status is: the one place that decides it.
+"""Session status: when a session counts as stale, and how the ends of its writers add up.
 
-Stored: active, complete, failed or cancelled, with a reason. A session that is stored as active but has not been
-heard from for 60 s is shown as what its ended writers say, or as cancelled (silent) where none did; a sweep writes
-that down, so that pages are told. What is replayed is heard at the times that its records carry: an offline session
-that is synced while its script runs is active, until its last record is 60 s old. What the ended writers say stands
-in the session's row, for lists ask no writers.
+A session's row stores its status: active, complete, failed or cancelled, with a reason. A live batch sets it at once.
+A session that falls silent is marked by a background task (maintenance/silence.py) within seconds: it gets the status
+that its ended writers reported, or cancelled (silent) if none did. Readers take the row as it is.
+
+Replayed records count as received at the times they carry: an offline session that is synced while its script runs is
+active until its last record is a minute old.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-SILENT_AFTER = 60.0
-WITH_THE_OTHERS = 20.0
-"""Who falls silent so soon after the last end went with the others: a heartbeat (10 s), and as much again."""
+from sqlalchemy.sql.elements import ColumnElement
 
-_listening_since = time.time()
+from ..db.models import Session
+
+STATUSES = ("active", "complete", "failed", "cancelled")
+STALE_AFTER_S = 60.0
+# A writer that goes silent within this time of the last end is assumed to have stopped with it: two heartbeats.
+STOPPED_TOGETHER_S = 20.0
+
+_receiving_since = time.time()
 
 
 @dataclass
 class WriterState:
-    """One writer of a session: `status` is None while it lives (or was killed without a word).
+    """One writer of a session.
 
-    `heard_at` is the server's time when it was last heard, its end included; for what was replayed, its own.
+    Attributes:
+        started_at: unix seconds, like all times here.
+        heard_at: when the server last received something from it, its end included; for replayed records, their own
+            time.
+        status: how it ended; None while it runs, or if it was killed.
     """
 
     id: str
@@ -37,11 +47,11 @@ class WriterState:
     reason: str | None = None
 
     def lives(self, now: float) -> bool:
-        return self.status is None and self.heard_at >= silent_before(now)
+        return self.status is None and self.heard_at >= stale_before(now)
 
 
 class Ending(NamedTuple):
-    """What the writers that have ended say of their session; `heard_at` is when the last of them did."""
+    """The status that the ended writers report for their session; `heard_at` is when the last of them ended."""
 
     status: str
     reason: str | None
@@ -49,42 +59,49 @@ class Ending(NamedTuple):
     heard_at: float
 
 
+# The columns of a session's row that store its Ending.
 ENDING_COLUMNS = ("end_status", "end_reason", "end_at", "end_heard_at")
-"""Where a session's row keeps its Ending."""
 
 
-def silent_before(now: float) -> float:
-    """A session last heard from before this time is silent.
+def stale_before(now: float) -> float:
+    """A session that was last heard from before this time is stale.
 
-    Silence counts from the server's start at the earliest, or from the end of an outage of its database: it was the
-    server that did not listen.
+    For the first minute after the server's start, or after an outage of its database, it is minus infinity: the server
+    could not receive anything, so silence says nothing about the scripts.
     """
-    return now - SILENT_AFTER if now - _listening_since > SILENT_AFTER else float("-inf")
+    return now - STALE_AFTER_S if now - _receiving_since > STALE_AFTER_S else float("-inf")
 
 
-def could_not_listen(at: float) -> None:
-    """At this time the database was away, and nothing that was sent could be stored."""
-    global _listening_since
-    _listening_since = max(_listening_since, at)
+def stale_filter(now: float) -> ColumnElement[bool]:
+    """SQL condition: the session is stored as active but stale."""
+    columns = Session.__table__.c
+    before = max(stale_before(now), -1e18)  # a time that both databases can store
+    return (columns.status == "active") & (columns.heard_at < before)
 
 
-def shown(row: Any, now: float) -> tuple[str, str | None, float | None]:
-    """Status, reason and end of a session's row as they are shown at the time `now`."""
-    if row.status == "active" and row.heard_at < silent_before(now):
-        end = Ending(*(getattr(row, name) for name in ENDING_COLUMNS)) if row.end_status else None
-        return settled(end, row.heard_at)
-    return row.status, row.reason, row.ended_at
+def note_outage(at: float) -> None:
+    """Restart the clock of silence: at this time the database was down, and nothing could be stored."""
+    global _receiving_since
+    _receiving_since = max(_receiving_since, at)
+
+
+def stale_status(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns `status`, `reason` and `ended_at` of a session that has become stale, from its row."""
+    ending_ = Ending(*(row[name] for name in ENDING_COLUMNS)) if row["end_status"] else None
+    status, reason, ended_at = settled(ending_, row["heard_at"])
+    return {"status": status, "reason": reason, "ended_at": ended_at}
 
 
 def ending(writers: Iterable[WriterState]) -> Ending | None:
-    """What the last to end said, but failed if one failed that still lived when the last began.
+    """Combine the ends of a session's writers; None if no writer has ended.
 
-    So eight processes share a session, and a killed run that was resumed and finished is complete.
+    The last to end decides, except that a failure wins if the failed writer still ran when the last one started. So
+    eight processes can share a session, and a run that was killed, resumed and finished is complete.
     """
     ended = [writer for writer in writers if writer.status is not None]
     if not ended:
         return None
-    # by when they were heard, not by their own clocks, which may be those of several machines
+    # order by the server's clock: writers on several machines have clocks that differ
     last = max(ended, key=lambda writer: writer.heard_at)
     failed = [writer for writer in ended if writer.status == "failed" and (writer.ended_at or 0.0) >= last.started_at]
     decisive = last if last in failed or not failed else failed[-1]
@@ -93,10 +110,10 @@ def ending(writers: Iterable[WriterState]) -> Ending | None:
 
 
 def settled(end: Ending | None, heard_at: float) -> tuple[str, str | None, float]:
-    """Status, reason and end of a session of which no writer lives, last heard at `heard_at`.
+    """Return (status, reason, ended_at) of a session without live writers, last heard from at `heard_at`.
 
-    A writer that went silent clearly after the last end went on alone until it was killed.
+    A writer that went silent well after the last end ran on alone until it was killed: cancelled.
     """
-    if end is None or heard_at > end.heard_at + WITH_THE_OTHERS:
+    if end is None or heard_at > end.heard_at + STOPPED_TOGETHER_S:
         return "cancelled", "silent", heard_at
     return end.status, end.reason, end.ended_at

@@ -96,6 +96,15 @@ def test_search_and_status(server: Server, project: str) -> None:
     assert {session["status"] for session in page["sessions"]} == {"failed"}
 
 
+def test_counts_are_optional(server: Server, project: str) -> None:
+    page = server.get("/api/v2/sessions", project=project, limit=3)
+    assert page["total"] == 25
+    assert sum(page["counts"].values()) == 25
+    bare = server.get("/api/v2/sessions", project=project, limit=3, counts=0)
+    assert bare.keys() == {"sessions", "next"}
+    assert bare["sessions"] == page["sessions"]
+
+
 def test_limits_are_cut_not_refused(server: Server, project: str) -> None:
     assert len(server.get("/api/v2/sessions", project=project, limit=10**9)["sessions"]) == 25
     run = Writing(server)

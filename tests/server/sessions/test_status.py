@@ -50,18 +50,18 @@ def test_the_last_to_end_is_the_last_that_was_heard_whatever_its_clock_says() ->
 
 
 def test_silence_counts_from_the_end_of_an_outage_at_the_earliest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status, "_listening_since", time.time() - 1_000)
+    monkeypatch.setattr(status, "_receiving_since", time.time() - 1_000)
 
     def away(now: float) -> int:
         raise sqlite3.OperationalError("disk I/O error")
 
-    assert status.silent_before(time.time()) > 0
+    assert status.stale_before(time.time()) > 0
     monkeypatch.setattr(sweep, "sweep", away)
     with pytest.raises(sqlite3.OperationalError) as error:
         sweep.sweeper.work()
     assert outages.outage(error.value)
-    assert status.silent_before(time.time()) == float("-inf")
-    assert status.silent_before(time.time() + status.SILENT_AFTER + 1) > 0
+    assert status.stale_before(time.time()) == float("-inf")
+    assert status.stale_before(time.time() + status.STALE_AFTER_S + 1) > 0
 
 
 def test_a_writer_went_silent_alone_or_with_the_others() -> None:

@@ -1,0 +1,97 @@
+"""Entries of a session's JSON columns in SQL, on both databases: one param, value or statistic of every session.
+
+A query over all sessions should open each row's wide JSON once only. So an entry has two halves: expressions that a
+subquery extracts from the row, and expressions on that subquery's columns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Float, Subquery, Text, case, cast, func, literal_column, select, type_coerce
+from sqlalchemy.sql.elements import ColumnElement
+
+from ..db.engine import is_sqlite
+from ..db.models import Session
+
+Expression = ColumnElement[Any]
+
+_table = Session.__table__
+STATISTIC = re.compile(r"(min|max|last|count)\((.+)\)", re.DOTALL)
+# Names that can be quoted in a JSON path of every SQLite version.
+_PATH_SAFE = re.compile(r'[^"\\\x00-\x1f\x7f]+')
+
+
+class Entry(NamedTuple):
+    """An entry of a JSON column.
+
+    Attributes:
+        extracted: labelled expressions on the sessions table, for the subquery.
+        number, text: given the subquery's columns, the entry as a float or a text; NULL where it is missing or of
+            another type. Numbers that are not finite are stored as texts.
+    """
+
+    extracted: list[Any]
+    number: Callable[[Any], Expression]
+    text: Callable[[Any], Expression]
+
+
+def entry(connection: Connection, column: Any, name: str, field: str | None = None, label: str = "value") -> Entry:
+    """The entry with this name in a JSON column, or a field of that entry. Labels begin with `label`."""
+    make = _entry_sqlite if is_sqlite(connection) else _entry_postgresql
+    return make(column, name, field, label)
+
+
+def statistic(connection: Connection, metric: str, field: str, label: str = "value") -> Entry:
+    """A statistic (`field` is min, max, last or count) of a metric."""
+    return entry(connection, _table.c.stats, metric, field, label)
+
+
+def extracted_rows(within: ColumnElement[bool], entries: Iterable[Entry]) -> Subquery:
+    """A subquery of the sessions that match `within`: `key`, and what the entries extract, computed once for a row."""
+    columns = [column for entry in entries for column in entry.extracted]
+    # without OFFSET both databases would copy the expressions to every place where the outer query uses them
+    return select(_table.c.key, *columns).where(within).offset(0).subquery("extracted")
+
+
+def _entry_postgresql(column: Any, name: str, field: str | None, label: str) -> Entry:
+    value, type_of = (column[name], func.json_typeof) if field is None else (column[name][field], func.jsonb_typeof)
+
+    def as_text(columns: Any) -> Expression:
+        """The JSON value as text, a string without its quotes."""
+        return columns[label].op("#>>", return_type=Text())(literal_column("'{}'"))
+
+    return Entry(
+        [value.label(label)],
+        number=lambda columns: case((type_of(columns[label]) == "number", cast(as_text(columns), Float(53)))),
+        text=lambda columns: case((type_of(columns[label]) == "string", as_text(columns))),
+    )
+
+
+def _entry_sqlite(column: Any, name: str, field: str | None, label: str) -> Entry:
+    value: Expression
+    kind: Expression
+    if _PATH_SAFE.fullmatch(name):
+        path = f'$."{name}"' if field is None else f'$."{name}".{field}'
+        value, kind = func.json_extract(column, path), func.json_type(column, path)
+    else:
+        each = func.json_each(column).table_valued("key", "value", "type", name="entry")
+        value, kind = each.c.value, each.c.type
+        if field is not None:
+            path = f"$.{field}"
+            value, kind = func.json_extract(each.c.value, path), func.json_type(each.c.value, path)
+        value, kind = (
+            select(found).select_from(each).where(each.c.key == name).correlate(_table).scalar_subquery()
+            for found in (value, kind)
+        )
+
+    def number(columns: Any) -> Expression:
+        is_number = columns[f"{label}_kind"].in_(("real", "integer"))
+        return case((is_number, type_coerce(columns[label], Float(53))))
+
+    def text(columns: Any) -> Expression:
+        return case((columns[f"{label}_kind"] == "text", type_coerce(columns[label], Text())))
+
+    return Entry([value.label(label), kind.label(f"{label}_kind")], number, text)
