@@ -1,32 +1,39 @@
-"""The live events' bodies, read from the database."""
+"""Build the bodies of live events from the database.
+
+A `points` event says from which session version to which it leads, and each of its points carries its sequence number
+within the session (`n`, the order of arrival). Pages need both: there is no event log, so a page that has asked for the
+series in between, or has missed an event, tells by them what it has. docs/live.md describes the rules.
+"""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from ..db.engine import reading
 from ..points import store
+from ..points.store import Place
 from ..sessions.listing import read_session_row
 from .changes import Change
 from .subscribers import event
 
-POINTS_MOST = 200
-EVENT_POINTS_MOST = 2_000
-SCANNED_MOST = 4_000
-"""A graph's new points are looked for among so many."""
+MAX_GRAPH_POINTS = 200
+MAX_EVENT_POINTS = 2_000
+# New points are looked for among at most this many points of their graph: the index is on x, not on arrival, so they
+# may lie far apart, or share a step with a thousand others.
+MAX_SCANNED_POINTS = 4_000
 
 
 class Sent(NamedTuple):
-    """Up to where a session's points were sent: its version, and how many points had arrived."""
+    """What has been sent of a session: its version, and the sequence number of the next point to arrive."""
 
     version: int
     arrivals: int
 
 
 def session_event(change: Change) -> bytes:
-    """The session's row as the table shows it, with its project's id, or that it is gone."""
+    """The event for a changed session: its row as in the list with `project_id`, or that it is deleted."""
     if not change.deleted:
         with reading() as connection:
             row = read_session_row(connection, change.session)
@@ -36,38 +43,33 @@ def session_event(change: Change) -> bytes:
 
 
 def points_event(change: Change, sent: Sent | None) -> tuple[bytes | None, Sent]:
-    """The points of the change that come after what was `sent`; also what is sent now.
+    """The event for the points of a change that were not sent before.
 
-    What is committed by now and not in the change is left to its own change. Each point carries its number of
-    arrival, `n`: a page that asked for the series in between takes those that it does not have. Where graphs are too
-    many to name, or points were taken back, `graphs` is None, and so is a graph with too many points, alone or with
-    those before it, or among too many others: the page asks for the series again.
+    Points that are committed by now but belong to a later change are left to that change. A graph is null in the event
+    if it has too many new points, or if they are too expensive to find; all of `graphs` is null if the change does not
+    name its graphs or takes points back. The page then asks for the series again.
+
+    Returns:
+        The event, None if everything was sent before; and what has been sent with it.
     """
     if sent is not None and change.version <= sent.version:
         return None, sent
     start, first_arrival = change.before, change.first_arrival
     if sent is not None and sent.version > start:
         start, first_arrival = sent.version, sent.arrivals
-    graphs: dict[str, Any] | None = None
+    graphs = None
     if change.graphs is not None and not change.rewound:
-        graphs, left = {}, EVENT_POINTS_MOST
         with reading(in_order=True) as connection:
-            for number, (graph, lowest, highest) in change.graphs.items():
-                most = min(left, POINTS_MOST)
-                place = {"session_key": change.session_key, "graph": int(number), "lowest": lowest, "highest": highest}
-                count, graphs[graph] = 0, None
-                if not _is_crowded(connection, place):
-                    count, graphs[graph] = _new_points(connection, place, first_arrival, change.arrivals, most)
-                left -= count
-    return _points(change, start, graphs), Sent(change.version, change.arrivals)
+            graphs = _new_points(connection, change, first_arrival)
+    return _points_body(change, start, graphs), Sent(change.version, change.arrivals)
 
 
 def unread_event(change: Change) -> tuple[bytes, Sent]:
-    """The change without its points, which could not be read: the page asks for the series again."""
-    return _points(change, change.before, None), Sent(change.version, change.arrivals)
+    """The event for a change whose points could not be read: the page asks for the series again."""
+    return _points_body(change, change.before, None), Sent(change.version, change.arrivals)
 
 
-def _points(change: Change, start: int, graphs: dict[str, Any] | None) -> bytes:
+def _points_body(change: Change, start: int, graphs: dict[str, Any] | None) -> bytes:
     body = {
         "session": change.session,
         "from": start,
@@ -78,40 +80,66 @@ def _points(change: Change, start: int, graphs: dict[str, Any] | None) -> bytes:
     return event("points", body)
 
 
-_SCANNED = text(
-    "SELECT count(*) FROM (SELECT 1 FROM points WHERE session_key = :session_key AND graph = :graph "
-    "AND x BETWEEN :lowest AND :highest ORDER BY x LIMIT :most) AS near"
-)
+def _new_points(connection: Connection, change: Change, first_arrival: int) -> dict[str, Any]:
+    """The change's points from `first_arrival` on, by graph id; None for a graph with too many."""
+    assert change.graphs is not None
+    places = store.places_of(connection, [(change.session_key, int(number)) for number in change.graphs])
+    graphs: dict[str, Any] = {}
+    left = MAX_EVENT_POINTS
+    for number, (graph, lowest, highest) in change.graphs.items():
+        place = places[change.session_key, int(number)]
+        most = min(left, MAX_GRAPH_POINTS)
+        rows = _arrived(place, lowest, highest, first_arrival, change.arrivals, most + 1)
+        graphs[graph] = None
+        if len(rows) <= most:
+            graphs[graph] = {"series": _series(rows)}
+            left -= len(rows)
+    return graphs
 
 
-def _is_crowded(connection: Connection, place: dict[str, int]) -> bool:
-    """Whether a graph has so many points among the new ones that these are not looked for.
-
-    Points are found by x and not by arrival: new ones may lie far apart, or each at a step with a thousand others.
-    """
-    found = connection.execute(_SCANNED, {**place, "most": SCANNED_MOST + 1}).scalar_one()
-    return int(found) > SCANNED_MOST
-
-
-def _new_points(
-    connection: Connection, place: dict[str, int], first_arrival: int, arrivals: int, most: int
-) -> tuple[int, dict[str, Any] | None]:
-    """How many points are told of a graph, and they; 0 and None where there are more than `most`."""
-    points = store.select(
-        connection,
-        where="AND x BETWEEN :lowest AND :highest AND arrival >= :first_arrival AND arrival < :arrivals",
-        tail="LIMIT :most",
-        first_arrival=first_arrival,
-        arrivals=arrivals,
-        most=most + 1,
-        **place,
+# In a range of x with more than MAX_SCANNED_POINTS points every point matches, so that the query returns `limit` rows
+# at once instead of searching: too many, as for a graph with that many new points. The count runs at most once, and
+# only if the range holds older points.
+_NEW_OR_CROWDED = """
+    AND x BETWEEN :lowest AND :highest
+    AND (
+        arrival >= :first_arrival AND arrival < :arrivals
+        OR (
+            SELECT count(*) FROM (
+                SELECT 1 FROM points WHERE session_key = :session_key AND graph = :graph
+                AND x BETWEEN :lowest AND :highest ORDER BY x LIMIT :max_scanned + 1
+            ) AS scanned
+        ) > :max_scanned
     )
+"""
+
+
+def _arrived(place: Place, lowest: int, highest: int, first_arrival: int, arrivals: int, limit: int) -> list[store.Row]:
+    """A graph's points with first_arrival <= arrival < arrivals in a range of x, by x; at most `limit` of them.
+
+    If they are too expensive to find, the result has `limit` rows that mean nothing.
+    """
+    return list(
+        store.select(
+            place,
+            where=_NEW_OR_CROWDED,
+            tail="LIMIT :limit",
+            lowest=lowest,
+            highest=highest,
+            first_arrival=first_arrival,
+            arrivals=arrivals,
+            max_scanned=MAX_SCANNED_POINTS,
+            limit=limit,
+        )
+    )
+
+
+def _series(rows: list[store.Row]) -> dict[str, dict[str, list[Any]]]:
+    """Columns x, y, t and n of each metric name."""
     series: dict[str, dict[str, list[Any]]] = {}
-    count = 0
-    for x, arrival, t, y in points:
-        count += 1
+    for x, arrival, t, y in rows:
         for name, value in y.items():
             columns = series.setdefault(name, {"x": [], "y": [], "t": [], "n": []})
             for column, part in zip(("x", "y", "t", "n"), (x, value, t, arrival), strict=True):
                 columns[column].append(part)
-    return (count, {"series": series}) if count <= most else (0, None)
+    return series

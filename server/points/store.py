@@ -198,11 +198,8 @@ def read(place: Place, where: str = "", tail: str = "", **bound: Any) -> tuple[n
     return np.array(arrival, dtype=np.int64), Columns(np.array(x, dtype=np.int64), np.array(t), columns)
 
 
-def select(
-    connection: Connection, session_key: int, graph: int, where: str = "", tail: str = "", **bound: Any
-) -> Iterator[Row]:
+def select(place: Place, where: str = "", tail: str = "", **bound: Any) -> Iterator[Row]:
     """A graph's points, by x and by arrival where x is equal."""
-    place = place_of(connection, session_key, graph)
     names, forms = place.lines
     for x, arrival, t, form, packed in _select(place, where, tail, bound):
         values = np.frombuffer(packed, dtype=NUMBER)

@@ -17,6 +17,7 @@ from losswise_server.extensions import db
 from losswise_server.ingest import pipeline
 from losswise_server.setup.first_start import prepare
 from losswise_server.setup.upgrade import upgrade_schema
+from sqlalchemy import event
 
 from losswise.protocol import records
 
@@ -31,6 +32,22 @@ def application(folder: Path, database_url: str | None) -> Iterator[Flask]:
         yield app
         db.session.remove()
         db.engine.dispose()
+
+
+@contextmanager
+def counted_statements() -> Iterator[list[str]]:
+    """The SELECT, INSERT, UPDATE and DELETE statements that the application executes meanwhile."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.lstrip().upper().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+            statements.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
 
 
 class DirectWriting:

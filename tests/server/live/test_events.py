@@ -19,7 +19,7 @@ from losswise_server.live.events import Sent
 
 from losswise.protocol import records
 from tests.conftest import DATABASES, database_url
-from tests.support.application import DirectWriting, application
+from tests.support.application import DirectWriting, application, counted_statements
 
 
 @pytest.fixture(scope="module", params=DATABASES)
@@ -160,7 +160,7 @@ def test_changes_that_come_out_of_turn_leave_no_hole(
 def test_points_that_are_found_only_among_too_many_are_asked_for(
     changes: list[Change], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(liveevents, "SCANNED_MOST", 100)
+    monkeypatch.setattr(liveevents, "MAX_SCANNED_POINTS", 100)
     run = Run()
     long, epochs = run.graph("long"), run.graph("epochs")
     run.points(long, *range(1_000))
@@ -175,6 +175,21 @@ def test_points_that_are_found_only_among_too_many_are_asked_for(
     graphs = [event["graphs"] for event in events(changes)]
     read = [body and body["series"]["a"]["x"] for event in graphs for body in event.values()]
     assert read == [[7], None, [3, 90], [4, 5], None]
+
+
+def test_an_event_of_five_graphs_costs_six_queries(changes: list[Change]) -> None:
+    run = Run()
+    graphs = [run.graph(f"graph {number}") for number in range(5)]
+    changes.clear()
+    for number, graph in enumerate(graphs):
+        run.points(graph, number, number + 10)
+    joined = changes[0]
+    for change in changes[1:]:
+        joined.join(change)
+    with counted_statements() as statements:
+        [event] = events([joined])
+    assert [body["series"]["a"]["x"] for body in event["graphs"].values()] == [[n, n + 10] for n in range(5)]
+    assert len(statements) == 6, statements
 
 
 @pytest.mark.parametrize(
