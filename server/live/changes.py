@@ -1,7 +1,8 @@
-"""What is committed is told: which session went from which version to which.
+"""Change notifications: which session went from which version to which.
 
-Each ingest raises its session's version. On SQLite the one process that there is hears it here; on PostgreSQL every
-process of every host hears it by NOTIFY (listener.py). What becomes of it is hub.py's business.
+Each committed batch raises its session's version and announces that: on SQLite within this process, which is the only
+one; on PostgreSQL to the processes of all hosts, by NOTIFY (received by pg_listener.py). The hub turns changes into
+events.
 """
 
 from __future__ import annotations
@@ -17,19 +18,23 @@ from ..db.engine import is_sqlite
 from ..extensions import db
 
 CHANNEL = "losswise"
-PAYLOAD_MOST = 7_500  # PostgreSQL's bound on a notification is 8,000 bytes
+MAX_PAYLOAD_BYTES = 7_500  # PostgreSQL's limit for a notification is 8,000
+REQUIRED_FIELDS = ("session", "session_key", "project", "before", "version")
 
+# Called with each change that this process commits, if it is the only process (SQLite).
 on_commit: list[Callable[[Change], None]] = []
-"""Called with each change that this process commits, where it is the only process (SQLite)."""
 
 
 @dataclass
 class Change:
     """A session went from version `before` to `version`.
 
-    Its new points are those with `first_arrival` <= number of arrival < `arrivals`, which is how many have arrived
-    with the change and before it. graphs: {number: [graph id, lowest x, highest x of the new points]}; None where
-    they are too many to name, or are not known.
+    Attributes:
+        first_arrival, arrivals: the new points are those with first_arrival <= sequence number < arrivals. Points are
+            numbered through their session in order of arrival.
+        graphs: {graph number: [graph id, lowest x, highest x of the new points]}; None if they are too many to name, or
+            unknown.
+        rewound: points were deleted.
     """
 
     session: str
@@ -45,41 +50,46 @@ class Change:
 
     @classmethod
     def read(cls, payload: str) -> Change:
-        """What a worker of this version, or of one shortly before or after it, has told.
+        """Decode a notification of a worker of this version or of a neighbouring one (during a rolling update).
 
-        Raises ValueError where it does not say which session went from where to where.
+        Fields that are unknown here are ignored. If one is missing, the graphs count as unknown, so pages refetch.
+
+        Raises:
+            ValueError: the payload is not a change.
         """
-        told = json.loads(payload)
-        names = {field.name: field for field in fields(cls)}
-        if not isinstance(told, dict) or not told.keys() >= {"session", "session_key", "project", "before", "version"}:
+        payload_fields = json.loads(payload)
+        names = {field.name for field in fields(cls)}
+        if not isinstance(payload_fields, dict) or not payload_fields.keys() >= set(REQUIRED_FIELDS):
             raise ValueError(f"not a session's change: {payload[:100]}")
-        change = cls(**{name: value for name, value in told.items() if name in names})
-        if not told.keys() >= names.keys() or not _are_named(change.graphs):
+        change = cls(**{name: value for name, value in payload_fields.items() if name in names})
+        if not payload_fields.keys() >= names or not _are_named(change.graphs):
             change.graphs = None
         return change
 
     def join(self, other: Change) -> None:
-        """Take in a change that comes right after this one, or right before it.
+        """Merge a change of the same session into this one.
 
-        Where it does not, what lies between is not known: changes may come out of turn, and they may be lost.
+        Changes may arrive out of order, and may be lost. Unless the two are adjacent, what lies between is unknown, so
+        the graphs are unknown too.
         """
-        is_next = other.before == self.version or other.version == self.before
+        is_adjacent = other.before == self.version or other.version == self.before
         self.version = max(self.version, other.version)
         self.before = min(self.before, other.before)
         self.first_arrival = min(self.first_arrival, other.first_arrival)
         self.arrivals = max(self.arrivals, other.arrivals)
         self.rewound |= other.rewound
         self.deleted |= other.deleted
-        if self.graphs is None or other.graphs is None or not is_next:
+        if self.graphs is None or other.graphs is None or not is_adjacent:
             self.graphs = None
             return
         for number, (graph, lowest, highest) in other.graphs.items():
-            _, least, greatest = self.graphs.get(number, (graph, lowest, highest))
-            self.graphs[number] = [graph, min(lowest, least), max(highest, greatest)]
+            _, own_lowest, own_highest = self.graphs.get(number, (graph, lowest, highest))
+            self.graphs[number] = [graph, min(lowest, own_lowest), max(highest, own_highest)]
 
     def payload(self) -> str:
+        """Encode the change as a notification. Graphs that do not fit are left out."""
         payload = json.dumps(asdict(self))
-        if len(payload) > PAYLOAD_MOST:
+        if len(payload) > MAX_PAYLOAD_BYTES:
             payload = json.dumps({**asdict(self), "graphs": None})
         return payload
 
@@ -89,7 +99,7 @@ def _are_named(graphs: Any) -> bool:
 
 
 def notify(connection: Connection, change: Change) -> None:
-    """Within the transaction: tell every process once it commits (PostgreSQL)."""
+    """Within the transaction: notify all processes when it commits (PostgreSQL)."""
     if not is_sqlite(connection):
         connection.execute(
             text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": change.payload()}
@@ -97,7 +107,7 @@ def notify(connection: Connection, change: Change) -> None:
 
 
 def committed(change: Change) -> None:
-    """After the transaction: tell this process, where it is the only one (SQLite)."""
+    """After the transaction: notify this process, if it is the only one (SQLite)."""
     if is_sqlite(db.engine):
-        for tell in on_commit:
-            tell(change)
+        for callback in on_commit:
+            callback(change)

@@ -1,7 +1,12 @@
-"""Every open page of this process, and the thread that turns changes into their events.
+"""The hub of one process: open streams, and the thread that turns database changes into their events.
 
-The hub reads what is new from the database once and hands the events to its subscribers. There is no log of events:
-a page that misses some sees the gap in the versions, or a `hello`, and asks again.
+Each committed batch produces a Change (changes.py), which names a session and two of its versions but holds no data.
+The hub collects changes, reads what is new from the database once for all streams, and puts the encoded event into each
+stream's queue. It keeps no log of events. A page detects a gap by the versions in the events, and then asks for the
+series again; after a `hello` event it asks for everything that it shows.
+
+Three threads meet here: request threads add and remove subscribers, the committing thread (SQLite) or the listener
+thread (PostgreSQL) publishes changes, and the hub's own thread delivers. `_changed` guards all state that they share.
 """
 
 from __future__ import annotations
@@ -10,8 +15,8 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, Protocol
 
 from flask import Flask
 from sqlalchemy import text
@@ -21,40 +26,62 @@ from ..db.outages import Spell, outage
 from ..extensions import db
 from . import changes as live_changes
 from . import events
+from .change_queue import ChangeQueue
 from .changes import Change
 from .events import Sent
 from .pg_listener import listen
 from .subscribers import Subscriber, event
 
-POINTS_EVERY = 0.1
-ROWS_EVERY = 0.25
+POINTS_INTERVAL_S = 0.1
+ROW_INTERVAL_S = 0.25
+# Rows take turns with points, which come first: at most a hundred rows a second, a few at a time.
 ROWS_AT_ONCE = 5
-ROW_PAUSE = 0.01
-"""Seconds a row: where many sessions change, a hundred rows a second are told, and points come first."""
-AGAIN_AFTER = 1.0
-"""Seconds after which a row is read again that could not be read."""
-SAY_EVERY = 60.0
-"""Seconds between two lines in the log about events that could not be read."""
-LOOK_EVERY = 1.0
-"""Seconds between two looks for readers that are gone."""
-READING = "reading"
+ROW_COST_S = 0.01
+RETRY_INTERVAL_S = 1.0
+DEAD_CHECK_INTERVAL_S = 1.0
+LOG_INTERVAL_S = 60.0
+MAX_SENT = 10_000
+READING = "reading"  # the hub's own queries, as a source of outages
+
+
+class EventReader(Protocol):
+    """Builds events from the database: the module `events`."""
+
+    def session_event(self, change: Change) -> bytes: ...
+    def points_event(self, change: Change, sent: Sent | None) -> tuple[bytes | None, Sent]: ...
+    def unread_event(self, change: Change) -> tuple[bytes, Sent]: ...
+
+
+class Batch(NamedTuple):
+    """Changes to deliver: those whose points, and those whose rows are due."""
+
+    points: list[Change]
+    rows: list[Change]
 
 
 class Hub:
-    """The subscribers of one process, and the thread that turns changes into their events."""
+    """The subscribers of one process, and the thread that delivers events to them.
 
-    def __init__(self) -> None:
+    Args:
+        reader: builds the events.
+        clock: as time.monotonic.
+    """
+
+    def __init__(self, reader: EventReader = events, clock: Callable[[], float] = time.monotonic) -> None:
+        self._reader = reader
+        self._clock = clock
         self._changed = threading.Condition()
         self._subscribers: set[Subscriber] = set()
-        self._points: dict[int, Change] = {}
-        self._rows: dict[int, Change] = {}
-        self._due: dict[tuple[str, int], float] = {}
-        self._rows_from = self._looks_at = 0.0
-        self._says_from = -SAY_EVERY
+        self._points = ChangeQueue(POINTS_INTERVAL_S)
+        self._rows = ChangeQueue(ROW_INTERVAL_S, ROWS_AT_ONCE, ROW_COST_S)
+        self._dead_check_at = 0.0
+        self._log_at = 0.0
         self._sent: dict[int, Sent] = {}
-        self._away: dict[str, str] = {}
+        self._outages: dict[str, str] = {}
         self._thread: threading.Thread | None = None
         self._closed = False
+
+    # subscribers
 
     def subscribe(
         self,
@@ -63,16 +90,16 @@ class Hub:
         sessions: frozenset[str] | None,
         connection: socket.socket | None = None,
     ) -> Subscriber | None:
-        """A new subscriber, or None where there are as many as this process holds."""
+        """Add a subscriber; None if this process already has as many streams as it may. Starts the thread if needed."""
         subscriber = Subscriber(projects, sessions, connection)
         with self._changed:
             if len(self._subscribers) >= app.config["LIVE_STREAMS"]:
-                self._drop_gone(self._subscribers)
+                self._drop_dead(self._subscribers)
             if self._closed or len(self._subscribers) >= app.config["LIVE_STREAMS"]:
                 return None
             self._subscribers.add(subscriber)
-            for reason in list(self._away.values())[:1]:
-                subscriber.put(event("away", {"reason": reason}))
+            for reason in list(self._outages.values())[:1]:
+                subscriber.put(event("unavailable", {"reason": reason}))
             self._changed.notify()
             if self._thread is None:
                 self._start(app)
@@ -82,61 +109,60 @@ class Hub:
         with self._changed:
             self._subscribers.discard(subscriber)
 
-    def publish(self, change: Change) -> None:
-        """Hand over a change; returns at once."""
-        with self._changed:
-            if not any(change.project in subscriber.projects for subscriber in self._subscribers):
-                return
-            for waiting in (self._points, self._rows):
-                self._keep(waiting, change)
-            self._changed.notify()
+    @property
+    def subscriber_count(self) -> int:
+        return len(self._subscribers)
 
-    @staticmethod
-    def _keep(waiting: dict[int, Change], change: Change) -> None:
-        known = waiting.get(change.session_key)
-        if known is None:
-            waiting[change.session_key] = Change(**asdict(change))
-        else:
-            known.join(change)
+    def drop_dead(self) -> None:
+        """Remove subscribers whose reader has hung up or has blocked sending for too long.
 
-    def _put_back(self, points: list[Change], rows: list[Change]) -> None:
-        with self._changed:
-            for waiting, changes in ((self._points, points), (self._rows, rows)):
-                for change in changes:
-                    self._keep(waiting, change)
-
-    def resync(self) -> None:
-        """Tell every page to ask again: this process may have missed something. While the database is away, that
-        comes once it is back."""
-        with self._changed:
-            if not self._away:
-                for subscriber in self._subscribers:
-                    subscriber.ask_again()
-
-    def away(self, what: str, reason: str) -> None:
-        """`what` of the database fails: every page is told, once."""
-        with self._changed:
-            if not self._away:
-                for subscriber in self._subscribers:
-                    subscriber.put(event("away", {"reason": reason}))
-            self._away[what] = reason
-
-    def back(self, what: str) -> None:
-        """`what` works again: every page asks again, once nothing fails any more."""
-        with self._changed:
-            self._away.pop(what, None)
-            self.resync()
+        Their request threads are free within a moment, not when the next event finds the connection closed.
+        """
+        self._drop_dead(self._current())
 
     def close(self) -> None:
-        """End every stream: the server is stopping."""
+        """End all streams: the server is stopping."""
         # no lock: this is called from a signal handler, which may have interrupted its holder
         self._closed = True
         for subscriber in list(self._subscribers):
             threading.Thread(target=subscriber.close, daemon=True).start()
 
-    def _all(self) -> list[Subscriber]:
+    # what other threads report
+
+    def publish(self, change: Change) -> None:
+        """Queue a change for delivery; returns at once."""
         with self._changed:
-            return list(self._subscribers)
+            if not any(change.project in subscriber.projects for subscriber in self._subscribers):
+                return
+            self._points.add(change)
+            self._rows.add(change)
+            self._changed.notify()
+
+    def refetch(self) -> None:
+        """Tell all subscribers to refetch, because notifications may have been missed.
+
+        Deferred while the database is down: `report_recovery` does it then.
+        """
+        with self._changed:
+            if not self._outages:
+                for subscriber in self._subscribers:
+                    subscriber.ask_again()
+
+    def report_outage(self, source: str, reason: str) -> None:
+        """`source` cannot use the database. Pages show the reason, a sentence, of the first such report."""
+        with self._changed:
+            if not self._outages:
+                for subscriber in self._subscribers:
+                    subscriber.put(event("unavailable", {"reason": reason}))
+            self._outages[source] = reason
+
+    def report_recovery(self, source: str) -> None:
+        """`source` can use the database again. Pages refetch once all sources can."""
+        with self._changed:
+            self._outages.pop(source, None)
+            self.refetch()
+
+    # the thread
 
     def _start(self, app: Flask) -> None:
         self._thread = threading.Thread(target=self._run, args=(app,), name="losswise-live", daemon=True)
@@ -146,87 +172,63 @@ class Hub:
                 listen(app, self)
 
     def _run(self, app: Flask) -> None:
-        failed = False
-        spell = Spell("the database cannot be read for live events")
+        outage_log = Spell("the database cannot be read for live events")
+        is_retry = False
         while not self._closed:
-            points: list[Change] = []
-            rows: list[Change] = []
+            batch = Batch([], [])
             try:
-                points, rows = self._take()
+                batch = self._next_batch()
                 if self._closed:
                     return
-                if time.monotonic() >= self._looks_at:
-                    self._looks_at = time.monotonic() + LOOK_EVERY
-                    self._drop_gone(self._all())
+                self._drop_dead_if_due()
                 with app.app_context():
-                    if READING in self._away:
-                        _read_something()
-                    self._deliver(app, points, rows)
-                failed = False
-                if READING in self._away:
-                    self.back(READING)
-                    spell.well(app.logger)
+                    if READING in self._outages:
+                        _check_database()
+                    self._deliver(app, batch)
+                is_retry = False
+                if READING in self._outages:
+                    self.report_recovery(READING)
+                    outage_log.well(app.logger)
             except Exception as error:
-                # the database may be away: once more, then what was taken is gone; pages ask again in both cases,
-                # since part of it may have been sent
-                passing = outage(error)
-                if passing is None:
-                    self._say(app, "live events could not be read")
+                reason = outage(error)
+                if reason is None:
+                    self._log_exception(app, "live events could not be read")
                 else:
-                    spell.failed(app.logger, error)
-                    self.away(READING, passing)
-                time.sleep(1)
+                    outage_log.failed(app.logger, error)
+                    self.report_outage(READING, reason)
+                time.sleep(RETRY_INTERVAL_S)
+                # Deliver the batch once more, then drop it. Pages refetch in both cases, since part of the batch may
+                # have been sent.
                 with contextlib.suppress(Exception):
-                    if not failed:
-                        self._put_back(points, rows)
-                    self.resync()
-                failed = not failed
+                    if not is_retry:
+                        self._put_back(batch)
+                    self.refetch()
+                is_retry = not is_retry
 
-    def _take(self) -> tuple[list[Change], list[Change]]:
-        """Wait for changes that are due: a session's points every 100 ms at most, its row every 250 ms, on average."""
+    def _next_batch(self) -> Batch:
+        """Wait for changes that are due. The batch is empty if it is time to look for dead readers."""
         with self._changed:
             while True:
-                now = time.monotonic()
-                points = self._take_due("points", self._points, now, POINTS_EVERY)
-                rows = self._take_rows(now)
-                if points or rows or (self._subscribers and now >= self._looks_at):
-                    return points, rows
-                waiting = [self._due.get(("points", key), now) for key in self._points]
-                waiting += [max(self._rows_from, self._due.get(("rows", key), now)) for key in self._rows]
-                waiting += [self._looks_at] if self._subscribers else []
-                self._changed.wait(max(0.001, min(waiting) - now) if waiting else None)
+                now = self._clock()
+                batch = Batch(self._points.take(now), self._rows.take(now))
+                is_check_due = bool(self._subscribers) and now >= self._dead_check_at
+                if batch.points or batch.rows or is_check_due:
+                    return batch
+                due_times = [at for queue in (self._points, self._rows) if (at := queue.next_due_at(now)) is not None]
+                if self._subscribers:
+                    due_times.append(self._dead_check_at)
+                self._changed.wait(max(0.001, min(due_times) - now) if due_times else None)
 
-    def _take_rows(self, now: float) -> list[Change]:
-        if now < self._rows_from:
-            return []
-        rows = self._take_due("rows", self._rows, now, ROWS_EVERY, ROWS_AT_ONCE)
-        self._rows_from = now + len(rows) * ROW_PAUSE
-        return rows
+    def _put_back(self, batch: Batch) -> None:
+        with self._changed:
+            for queue, changes in ((self._points, batch.points), (self._rows, batch.rows)):
+                for change in changes:
+                    queue.add(change)
 
-    def _take_due(
-        self, what: str, waiting: dict[int, Change], now: float, every: float, most: int | None = None
-    ) -> list[Change]:
-        taken: list[Change] = []
-        for key in list(waiting):
-            if len(taken) == most:
-                break
-            due = self._due.get((what, key), 0.0)
-            if due <= now:
-                # what comes as often as that on average does not wait because one came early
-                self._due[(what, key)] = max(due, now - every) + every
-                taken.append(waiting.pop(key))
-        if len(self._due) > 10_000:
-            self._due = {place: due for place, due in self._due.items() if due > now}
-        return taken
-
-    def _deliver(self, app: Flask, points: list[Change], rows: list[Change]) -> None:
-        """Each event is read and encoded once, whatever the number of its readers.
-
-        What is wrong with one session does not concern the others: the pages that show it ask for its points, and
-        its row comes later.
-        """
-        subscribers = self._all()
-        for change in points:
+    def _deliver(self, app: Flask, batch: Batch) -> None:
+        """Send the batch's events. Each is read and encoded once, however many subscribers get it."""
+        subscribers = self._current()
+        for change in batch.points:
             watching = [
                 subscriber
                 for subscriber in subscribers
@@ -234,56 +236,73 @@ class Hub:
                 and (subscriber.sessions is None or change.session in subscriber.sessions)
             ]
             if watching and not change.deleted:
-                body: bytes | None
-                try:
-                    body, sent = events.points_event(change, self._sent.get(change.session_key))
-                except Exception as error:
-                    self._pass_over(app, change, error)
-                    body, sent = events.unread_event(change)
-                self._sent[change.session_key] = sent
-                self._put(watching, body)
-        for change in rows:
+                self._deliver_points(app, change, watching)
+        for change in batch.rows:
             watching = [subscriber for subscriber in subscribers if change.project in subscriber.projects]
             if watching:
-                try:
-                    self._put(watching, events.session_event(change))
-                except Exception as error:
-                    self._pass_over(app, change, error)
-                    self._due[("rows", change.session_key)] = time.monotonic() + AGAIN_AFTER
-                    self._put_back([], [change])
-        if len(self._sent) > 10_000:
-            self._sent.clear()  # a session's next event may then hold points that were sent; pages tell by `to` and `n`
+                self._deliver_row(app, change, watching)
+        if len(self._sent) > MAX_SENT:
+            # The next events may repeat points. Pages tell by `to` and `n`.
+            self._sent.clear()
 
-    def _pass_over(self, app: Flask, change: Change, error: Exception) -> None:
-        """Go on with the other sessions, unless the database is away."""
-        if outage(error) is not None:
-            raise error
-        self._say(app, f"live events of session {change.session} could not be read")
-
-    def _say(self, app: Flask, words: str) -> None:
-        """A line in the log, with the exception that is being handled; now and then, since it may come every time."""
-        now = time.monotonic()
-        if now - self._says_from >= SAY_EVERY:
-            self._says_from = now
-            app.logger.exception(words)
-
-    def _drop_gone(self, subscribers: Iterable[Subscriber]) -> None:
-        """Their threads are free within a moment, not when the next event finds the connection closed."""
-        now = time.monotonic()
-        gone = [subscriber for subscriber in subscribers if subscriber.is_gone(now)]
-        for subscriber in gone:
-            subscriber.abandon()
-            self.unsubscribe(subscriber)
-
-    @staticmethod
-    def _put(subscribers: list[Subscriber], body: bytes | None) -> None:
+    def _deliver_points(self, app: Flask, change: Change, subscribers: list[Subscriber]) -> None:
+        """Send the new points. If only this session cannot be read, its pages are told to ask for the series."""
+        body: bytes | None
+        try:
+            body, sent = self._reader.points_event(change, self._sent.get(change.session_key))
+        except Exception as error:
+            self._raise_or_log(app, change, error)
+            body, sent = self._reader.unread_event(change)
+        self._sent[change.session_key] = sent
         if body is not None:
             for subscriber in subscribers:
                 subscriber.put(body)
 
+    def _deliver_row(self, app: Flask, change: Change, subscribers: list[Subscriber]) -> None:
+        """Send the session's row. If only this session cannot be read, its row is tried again later."""
+        try:
+            body = self._reader.session_event(change)
+        except Exception as error:
+            self._raise_or_log(app, change, error)
+            with self._changed:
+                self._rows.postpone(change.session_key, self._clock() + RETRY_INTERVAL_S)
+                self._rows.add(change)
+            return
+        for subscriber in subscribers:
+            subscriber.put(body)
 
-def _read_something() -> None:
-    """Raises what reading the database raises."""
+    def _raise_or_log(self, app: Flask, change: Change, error: Exception) -> None:
+        """Raise an outage of the database, which concerns all sessions; log anything else and go on."""
+        if outage(error) is not None:
+            raise error
+        self._log_exception(app, f"live events of session {change.session} could not be read")
+
+    def _log_exception(self, app: Flask, message: str) -> None:
+        """Log the exception that is being handled, at most once a minute: it may come with every event."""
+        now = time.monotonic()
+        if now >= self._log_at:
+            self._log_at = now + LOG_INTERVAL_S
+            app.logger.exception(message)
+
+    def _current(self) -> list[Subscriber]:
+        with self._changed:
+            return list(self._subscribers)
+
+    def _drop_dead_if_due(self) -> None:
+        now = self._clock()
+        if now >= self._dead_check_at:
+            self._dead_check_at = now + DEAD_CHECK_INTERVAL_S
+            self.drop_dead()
+
+    def _drop_dead(self, subscribers: Iterable[Subscriber]) -> None:
+        now = time.monotonic()
+        for subscriber in [subscriber for subscriber in subscribers if subscriber.is_dead(now)]:
+            subscriber.abandon()
+            self.unsubscribe(subscriber)
+
+
+def _check_database() -> None:
+    """Raise what reading the database raises."""
     with reading() as connection:
         connection.execute(text("PRAGMA user_version" if is_sqlite(connection) else "SELECT 1")).all()
 

@@ -1,4 +1,4 @@
-"""One open stream of events: what waits for its reader, bounded, and what becomes of a reader that does not read."""
+"""One stream of server-sent events: a bounded queue for its reader, and what happens if the reader does not read."""
 
 from __future__ import annotations
 
@@ -12,29 +12,34 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-KEEP_ALIVE = 15.0
-QUEUE_MOST = 500
-QUEUE_BYTES = 256 * 1024
-SEND_BYTES = 64 * 1024
-"""What the system buffers of a stream, beside what waits here: more would be old before it is read."""
-LIFE = 3_600.0
-"""Seconds after which a reader connects again, and whether it may still listen is looked up again."""
-SEND_MOST = 30.0
-"""Seconds that the reader may leave the server's sending blocked."""
+PING_INTERVAL_S = 15.0
+MAX_QUEUED_EVENTS = 500
+MAX_QUEUED_BYTES = 256 * 1024
+# What the system buffers for a stream, on top of the queue. Events beyond that would be outdated when they are read.
+SOCKET_SEND_BUFFER_BYTES = 64 * 1024
+# A stream ends after about an hour, so that access is checked again when the page reconnects.
+STREAM_LIFETIME_S = 3_600.0
+# A reader that blocks sending for this long is dead.
+MAX_BLOCKED_S = 30.0
+# Bounds of the wait before a page reconnects: spread out, as after a restart all pages do.
+RECONNECT_MS = (500, 2_000)
 
 
 def event(name: str, data: Any) -> bytes:
-    """A server-sent event. `data` is JSON text or a value."""
+    """Encode a server-sent event. `data` is a JSON text or a value."""
     body = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"))
     return f"event: {name}\ndata: {body}\n\n".encode()
 
 
 class Subscriber:
-    """A bounded queue of events, which the readers share. A reader too slow for it is told to ask again instead.
+    """A bounded queue of encoded events, which are shared between subscribers.
 
-    Attributes:
-        projects: whose sessions' rows it gets.
-        sessions: whose points it gets; None for all sessions of the projects.
+    If the reader is too slow for the bound, the queue is replaced by one `hello` event: the page refetches.
+
+    Args:
+        projects: the projects whose session rows it gets.
+        sessions: the sessions whose points it gets; None for all sessions of the projects.
+        connection: the socket that the events are sent to, if it is known: to notice that the reader hung up.
     """
 
     def __init__(
@@ -50,19 +55,21 @@ class Subscriber:
         self._sending_since: float | None = None
         if connection is not None:
             with contextlib.suppress(OSError):
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_SEND_BUFFER_BYTES)
         self.ask_again()
 
     def ask_again(self) -> None:
-        """Tell the reader to ask for all that it shows."""
+        """Tell the page to refetch all that it shows."""
         self.put(self._hello())
 
     def _hello(self) -> bytes:
         return event("hello", {"time": time.time(), "projects": sorted(self.projects)})
 
     def put(self, event_: bytes) -> None:
+        """Queue an event; returns at once. An event larger than the bound is queued alone."""
         with self._ready:
-            if self._events and (len(self._events) >= QUEUE_MOST or self._bytes + len(event_) > QUEUE_BYTES):
+            is_full = len(self._events) >= MAX_QUEUED_EVENTS or self._bytes + len(event_) > MAX_QUEUED_BYTES
+            if self._events and is_full:
                 self._events.clear()
                 self._bytes = 0
                 event_ = self._hello()
@@ -71,14 +78,15 @@ class Subscriber:
             self._ready.notify()
 
     def close(self) -> None:
+        """End the stream, at once if it waits for events."""
         with self._ready:
             self._closed = True
             self._ready.notify()
 
-    def is_gone(self, now: float) -> bool:
-        """Whether the reader has hung up, or has taken nothing for so long that its thread is wanted back."""
+    def is_dead(self, now: float) -> bool:
+        """Whether the reader has hung up, or has blocked sending for too long. `now` is time.monotonic()."""
         since = self._sending_since
-        if since is not None and now - since > SEND_MOST:
+        if since is not None and now - since > MAX_BLOCKED_S:
             return True
         if self._connection is None:
             return False
@@ -90,27 +98,27 @@ class Subscriber:
             return True
 
     def abandon(self) -> None:
-        """End the connection; the thread that sends to it gets an error."""
+        """End the connection; the thread that is sending to it gets an error."""
         self.close()
         if self._connection is not None:
             with contextlib.suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RDWR)
 
-    def stream(self) -> Iterator[bytes]:
-        """Events as they come, a sign of life when it is quiet, until closed or old."""
-        # not all at once, after a restart or an hour
-        waiting = f"retry: {random.randint(500, 2_000)}\n\n".encode()
-        ends_at = time.monotonic() + LIFE * random.uniform(0.9, 1.1)
+    def stream(self, lifetime_s: float = STREAM_LIFETIME_S) -> Iterator[bytes]:
+        """Yield events as they come, a `ping` when there are none for a while, until closed or `lifetime_s` is over."""
+        waiting = f"retry: {random.randint(*RECONNECT_MS)}\n\n".encode()
+        ends_at = time.monotonic() + lifetime_s * random.uniform(0.9, 1.1)
         while time.monotonic() < ends_at:
+            # between yield and the next call the server sends
             self._sending_since = time.monotonic()
             yield waiting
             self._sending_since = None
             with self._ready:
                 if not self._events and not self._closed:
-                    self._ready.wait(KEEP_ALIVE)
+                    self._ready.wait(PING_INTERVAL_S)
                 if self._closed:
                     return
                 waiting = b"".join(self._events)
                 self._events.clear()
                 self._bytes = 0
-            waiting = waiting or event("still", {"time": time.time()})
+            waiting = waiting or event("ping", {"time": time.time()})

@@ -65,11 +65,11 @@ def test_pages_are_told_and_the_log_says_it_once(own_postgres: Postgres, own_ser
     stream = Stream(server, project_id=project["id"], session=writing.session)
     stream.wait("hello")
     own_postgres.halt()
-    assert stream.wait("away")["reason"] in PASSING
+    assert stream.wait("unavailable")["reason"] in PASSING
     time.sleep(12)  # chores begin again every 5 s, the listener every second
     events = [name for name, _ in list(stream.events.queue)]
     assert "hello" not in events
-    assert "away" not in events
+    assert "unavailable" not in events
     own_postgres.restart()
     stream.wait("hello")
     eventually(lambda: server.output.count(": no longer") >= 3, timeout=30)

@@ -20,12 +20,13 @@ import psycopg2
 import pytest
 from losswise_server import create_app
 from losswise_server.config import load_settings
-from losswise_server.live import hub
+from losswise_server.live import events, hub
 from losswise_server.live import subscribers as streams
 from losswise_server.live.changes import Change
 
 from losswise.protocol import records
 from tests.conftest import database_url
+from tests.server.live.stream_reader import StreamReader
 from tests.support.batches import Writing
 from tests.support.follower import Follower
 from tests.support.forwarder import Forwarder
@@ -44,10 +45,12 @@ def test_what_waits_for_readers_that_do_not_read_is_bounded_and_shared() -> None
     readers = [subscriber() for _ in range(50)]
     tracemalloc.start()
     for number in range(10_000):
-        hub.Hub._put(readers, streams.event("points", {"number": number, "pad": "x" * EVENT}))
+        event = streams.event("points", {"number": number, "pad": "x" * EVENT})
+        for reader in readers:
+            reader.put(event)
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 2 * streams.QUEUE_BYTES  # all of it are 100 MB, and 50 copies of what may wait are 12
+    assert peak < 2 * streams.MAX_QUEUED_BYTES  # all of it are 100 MB, and 50 copies of what may wait are 12
 
 
 def test_a_reader_that_was_too_slow_is_told_to_ask_again_first() -> None:
@@ -61,7 +64,7 @@ def test_a_reader_that_was_too_slow_is_told_to_ask_again_first() -> None:
     assert waiting.count(b"event: hello") == 1
     assert waiting.count(b"event: points") == waiting.count(b"\n\n") - 1 > 0
     assert b'"number":199,' in waiting
-    assert len(waiting) <= streams.QUEUE_BYTES
+    assert len(waiting) <= streams.MAX_QUEUED_BYTES
 
 
 def test_an_event_is_read_and_encoded_once_for_all_its_readers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -71,21 +74,19 @@ def test_an_event_is_read_and_encoded_once_for_all_its_readers(monkeypatch: pyte
         read.append(change)
         return streams.event("points", {"to": change.version}), sent
 
-    monkeypatch.setattr(hub.liveevents, "points_event", points_event)
-    monkeypatch.setattr(hub.liveevents, "session_event", lambda change: streams.event("session", {}))
+    monkeypatch.setattr(events, "points_event", points_event)
+    monkeypatch.setattr(events, "session_event", lambda change: streams.event("session", {}))
     app = create_app(load_settings(str(tmp_path), None, {"LW_SECRET_KEY": "x"}))
     here = hub.Hub()
-    readers = [here.subscribe(app, frozenset((1,)), frozenset(("a" * 20,))) for _ in range(50)]
+    readers = [StreamReader(here.subscribe(app, frozenset((1,)), frozenset(("a" * 20,)))) for _ in range(50)]
     here.publish(Change("a" * 20, 1, 1, 0, 1))
-    eventually(lambda: all(reader is not None and len(reader._events) == 3 for reader in readers), every=0.01)
+    eventually(lambda: all(reader.names == ["hello", "points", "session"] for reader in readers), every=0.01)
     assert len(read) == 1
-    assert len({id(event) for reader in readers if reader for event in reader._events if b"points" in event}) == 1
     here.close()
 
 
-def test_an_old_stream_ends_so_that_its_reader_is_asked_again_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams, "LIFE", 0.0)
-    assert list(subscriber().stream()) == []
+def test_an_old_stream_ends_so_that_its_reader_is_asked_again_who_it_is() -> None:
+    assert list(subscriber().stream(lifetime_s=0.0)) == []
 
 
 def test_an_event_larger_than_all_that_may_wait_still_comes() -> None:
@@ -93,38 +94,42 @@ def test_an_event_larger_than_all_that_may_wait_still_comes() -> None:
     events = reader.stream()
     next(events)
     next(events)
-    reader.put(streams.event("session", "x" * (streams.QUEUE_BYTES + 1)))
+    reader.put(streams.event("session", "x" * (streams.MAX_QUEUED_BYTES + 1)))
     assert next(events).startswith(b"event: session")
 
 
 @pytest.mark.parametrize("hangs_up", [True, False])
-def test_a_thread_that_sends_to_a_dead_reader_is_freed(monkeypatch: pytest.MonkeyPatch, hangs_up: bool) -> None:
-    monkeypatch.setattr(streams, "SEND_MOST", 0.3)
+def test_a_thread_that_sends_to_a_dead_reader_is_freed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hangs_up: bool
+) -> None:
+    monkeypatch.setattr(streams, "MAX_BLOCKED_S", 0.3)
     ours, theirs = socket.socketpair()
+    app = create_app(load_settings(str(tmp_path), None, {"LW_SECRET_KEY": "x"}))
     here = hub.Hub()
-    reader = subscriber(ours)
-    here._subscribers.add(reader)
+    reader = here.subscribe(app, frozenset((1,)), frozenset(), ours)
+    assert reader is not None
 
     def send() -> None:
-        for events in reader.stream():
+        for part in reader.stream():
             try:
-                ours.sendall(events)
+                ours.sendall(part)
             except OSError:
                 return
 
     thread = threading.Thread(target=send, daemon=True)
     thread.start()
-    here._drop_gone(here._all())
+    here.drop_dead()
     assert thread.is_alive()  # it waits for events, and its reader is there
     if hangs_up:
         theirs.close()
     else:
         reader.put(streams.event("session", "x" * 10_000_000))
-        eventually(lambda: reader.is_gone(time.monotonic()), every=0.01)
-    here._drop_gone(here._all())
+        eventually(lambda: reader.is_dead(time.monotonic()), every=0.01)
+    here.drop_dead()
     thread.join(10)
     assert not thread.is_alive()
-    assert not here._subscribers
+    assert here.subscriber_count == 0
+    here.close()
     theirs.close()
     ours.close()
 
@@ -174,7 +179,7 @@ def test_a_reader_that_never_reads_again_is_cut_off(server: Server) -> None:
     load = Load(server)
     silent = SilentStream(server, f"/live?project_id={server.project_id()}&session={load.ids}", receive_bytes=4_096)
     load.write(10)
-    time.sleep(streams.SEND_MOST + 2 * hub.LOOK_EVERY)
+    time.sleep(streams.MAX_BLOCKED_S + 2 * hub.DEAD_CHECK_INTERVAL_S)
     with contextlib.suppress(ConnectionResetError):
         silent.read(b"event: never", timeout=10)  # a stream that goes on ends this with a time-out
     silent.close()

@@ -8,23 +8,28 @@ import logging
 import socket
 import sqlite3
 import threading
+import time
 import types
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from flask import Flask
 from losswise_server import create_app
 from losswise_server.config import load_settings
-from losswise_server.live import events as liveevents
-from losswise_server.live import hub, subscribers
-from losswise_server.live import pg_listener as listener
+from losswise_server.live import events
 from losswise_server.live.changes import Change
+from losswise_server.live.events import Sent
+from losswise_server.live.hub import Hub
+from losswise_server.live.pg_listener import listen
+from losswise_server.live.subscribers import event
 from losswise_server.maintenance import purge, silence
 from losswise_server.maintenance.periodic import Chore
 
+from tests.server.live.stream_reader import StreamReader
 from tests.support.server import eventually
 
 CHANGE = Change("0" * 20, 1, 1, 0, 1)
@@ -48,11 +53,6 @@ def fails_first(times: int, then: Callable[..., Any], error: Exception | None = 
     return call
 
 
-def clock(wait: Callable[[float], None]) -> Any:
-    """The module `time` of a thread that is not to take its time."""
-    return types.SimpleNamespace(time=lambda: 0.0, monotonic=lambda: 0.0, sleep=wait)
-
-
 @pytest.mark.parametrize("chore", [silence.sweeper, purge.freer])
 def test_a_chore_survives_whatever_happens(app: Flask, chore: Chore, caplog: pytest.LogCaptureFixture) -> None:
     done, never = threading.Event(), threading.Event()
@@ -69,60 +69,64 @@ def test_a_chore_survives_whatever_happens(app: Flask, chore: Chore, caplog: pyt
     assert said == f"{chore.failing}: ValueError: surprise in two lines"
 
 
-def names(subscriber: subscribers.Subscriber) -> list[str]:
-    return [event.partition(b"\n")[0].decode().removeprefix("event: ") for event in list(subscriber._events)]
+class Events:
+    """What builds events: as the module live.events, but of nothing."""
+
+    def session_event(self, change: Change) -> bytes:
+        return event("session", change.version)
+
+    def points_event(self, change: Change, sent: Sent | None) -> tuple[bytes | None, Sent]:
+        return event("points", {"graphs": {}}), Sent(change.version, change.arrivals)
+
+    def unread_event(self, change: Change) -> tuple[bytes, Sent]:
+        return events.unread_event(change)
 
 
-@pytest.mark.parametrize("where", ["session_event", "_take"])
-def test_an_event_that_could_not_be_read_comes_later(app: Flask, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    here = hub.Hub()
-    read = fails_first(1, lambda change: subscribers.event("session", change.session))
-    if where == "_take":
-        monkeypatch.setattr(here, "_take", fails_first(1, here._take))
-        read = fails_first(0, lambda change: subscribers.event("session", change.session))
-    monkeypatch.setattr(liveevents, "session_event", read)
-    subscriber = here.subscribe(app, frozenset((CHANGE.project,)), frozenset())
-    assert subscriber is not None
+def follow(here: Hub, app: Flask, *sessions: str) -> StreamReader:
+    return StreamReader(here.subscribe(app, frozenset((CHANGE.project,)), frozenset(sessions)))
+
+
+@pytest.mark.parametrize("where", ["reader", "clock"])
+def test_an_event_that_could_not_be_read_comes_later(app: Flask, where: str) -> None:
+    reader = Events()
+    if where == "reader":
+        reader.session_event = fails_first(1, reader.session_event)  # type: ignore[method-assign]
+        here = Hub(reader)
+    else:
+        here = Hub(reader, clock=fails_first(1, time.monotonic))
+    page = follow(here, app)
     here.publish(CHANGE)
-    eventually(lambda: names(subscriber)[-1] == "session")
-    asked_again = ["hello"] if where == "_take" else []  # part of what was taken may have been sent
-    assert names(subscriber) == ["hello", *asked_again, "session"]
+    eventually(lambda: page.names[-1:] == ["session"])
+    asked_again = ["hello"] if where == "clock" else []  # part of what was taken may have been sent
+    assert page.names == ["hello", *asked_again, "session"]
     here.publish(CHANGE)
-    eventually(lambda: names(subscriber)[-2:] == ["session", "session"])
+    eventually(lambda: page.names[-2:] == ["session", "session"])
     here.close()
 
 
-def test_one_session_that_cannot_be_read_holds_up_no_other(
-    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_one_session_that_cannot_be_read_holds_up_no_other(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     """Pages that show it are told to ask for its points, again and again; the log has it once."""
     bad, good = CHANGE, replace(CHANGE, session="1" * 20, session_key=2)
 
-    def points(change: Change, sent: object) -> tuple[bytes, liveevents.Sent]:
-        if change.session == bad.session:
-            raise ValueError("surprise")
-        return subscribers.event("points", {"graphs": {}}), liveevents.Sent(change.version, change.arrivals)
+    class HalfBroken(Events):
+        def session_event(self, change: Change) -> bytes:
+            if change.session == bad.session:
+                raise ValueError("surprise")
+            return super().session_event(change)
 
-    def row(change: Change) -> bytes:
-        if change.session == bad.session:
-            raise ValueError("surprise")
-        return subscribers.event("session", change.version)
+        def points_event(self, change: Change, sent: Sent | None) -> tuple[bytes | None, Sent]:
+            if change.session == bad.session:
+                raise ValueError("surprise")
+            return super().points_event(change, sent)
 
-    monkeypatch.setattr(liveevents, "points_event", points)
-    monkeypatch.setattr(liveevents, "session_event", row)
-    here = hub.Hub()
-    follows_bad, follows_good = (
-        here.subscribe(app, frozenset((CHANGE.project,)), frozenset((change.session,))) for change in (bad, good)
-    )
-    assert follows_bad is not None
-    assert follows_good is not None
+    here = Hub(HalfBroken())
+    follows_bad, follows_good = (follow(here, app, change.session) for change in (bad, good))
     for version in range(1, 4):
         for change in (bad, good):
             here.publish(replace(change, before=version - 1, version=version))
         eventually(functools.partial(have_heard, version, follows_good, follows_bad))
-    assert "hello" not in names(follows_good)[1:] + names(follows_bad)[1:]
-    told_bad = [json.loads(event.split(b"data: ")[1]) for event in follows_bad._events if b"event: points" in event]
-    assert [(event["session"], event["to"], event["graphs"]) for event in told_bad] == [
+    assert "hello" not in follows_good.names[1:] + follows_bad.names[1:]
+    assert [(data["session"], data["to"], data["graphs"]) for data in follows_bad.data("points")] == [
         (bad.session, version, None) for version in range(1, 4)
     ]
     assert [record.getMessage() for record in caplog.records] == [
@@ -131,21 +135,20 @@ def test_one_session_that_cannot_be_read_holds_up_no_other(
     here.close()
 
 
-def have_heard(times: int, rows: subscribers.Subscriber, points: subscribers.Subscriber) -> bool:
-    return names(rows).count("session") == names(points).count("points") == times
+def have_heard(times: int, rows: StreamReader, points: StreamReader) -> bool:
+    return rows.names.count("session") == points.names.count("points") == times
 
 
-def test_while_the_database_is_away_it_is_tried_again_and_given_up(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = hub.Hub()
-    away = sqlite3.OperationalError("database is locked")
-    read = fails_first(2, lambda change: subscribers.event("session", "next"), away)
-    monkeypatch.setattr(liveevents, "session_event", read)
-    subscriber = here.subscribe(app, frozenset((CHANGE.project,)), frozenset())
-    assert subscriber is not None
+def test_while_the_database_is_down_it_is_tried_again_and_given_up(app: Flask) -> None:
+    reader = Events()
+    locked = sqlite3.OperationalError("database is locked")
+    reader.session_event = fails_first(2, reader.session_event, locked)  # type: ignore[method-assign]
+    here = Hub(reader)
+    page = follow(here, app)
     here.publish(CHANGE)
-    eventually(lambda: names(subscriber) == ["hello", "away", "hello"])
+    eventually(lambda: page.names == ["hello", "unavailable", "hello"])
     here.publish(CHANGE)
-    eventually(lambda: names(subscriber) == ["hello", "away", "hello", "session"])
+    eventually(lambda: page.names == ["hello", "unavailable", "hello", "session"])
     here.close()
 
 
@@ -174,50 +177,59 @@ class Notifications:
     def __exit__(self, *error: object) -> None: ...
 
 
-class Hearer:
-    """What the listener tells."""
+class Receiver:
+    """What the listener reports."""
 
     def __init__(self) -> None:
-        self.heard: list[Change] = []
-        self.told: list[str] = []
+        self.changes: list[Change] = []
+        self.reports: list[str] = []
 
     def publish(self, change: Change) -> None:
-        self.heard.append(change)
+        self.changes.append(change)
 
-    def resync(self) -> None:
-        self.told.append("resync")
+    def refetch(self) -> None:
+        self.reports.append("refetch")
 
-    def away(self, what: str, reason: str) -> None:
-        self.told.append("away")
+    def report_outage(self, source: str, reason: str) -> None:
+        self.reports.append("outage")
 
-    def back(self, what: str) -> None:
-        self.told.append("back")
+    def report_recovery(self, source: str) -> None:
+        self.reports.append("recovery")
 
 
 def test_the_listener_hears_what_came_with_an_answer_and_survives_nonsense(
-    app: Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     good = asdict(CHANGE)
     newer = json.dumps({**good, "colour": "red"})
     older = json.dumps({name: good[name] for name in good if name not in ("arrivals", "rewound")})
-    heard_first = Notifications("nonsense", json.dumps({"a": 1}), "3", json.dumps(good), newer, older)
-    connections = [heard_first]
-    monkeypatch.setattr(listener.psycopg2, "connect", lambda *args, **options: connections.pop(0))
-    monkeypatch.setattr(listener, "time", clock(lambda seconds: None))
-    hearer = Hearer()
+    connections = [Notifications("nonsense", json.dumps({"a": 1}), "3", json.dumps(good), newer, older)]
+    receiver = Receiver()
     with caplog.at_level(logging.WARNING):
-        listener.listen(app, hearer)
-        eventually(lambda: len(hearer.heard) == 3, timeout=5)
+        listen(app, receiver, connect=lambda *args, **options: connections.pop(0))
+        eventually(lambda: len(receiver.changes) == 3, timeout=5)
     # what an older worker does not tell, pages ask for
-    assert hearer.heard == [CHANGE, CHANGE, replace(CHANGE, graphs=None)]
-    assert hearer.told == ["resync"] * 3
+    assert receiver.changes == [CHANGE, CHANGE, replace(CHANGE, graphs=None)]
+    assert receiver.reports == ["refetch"] * 3
     assert len(caplog.records) == 3
 
 
-def test_pages_ask_again_where_listening_began_late(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_refetch_where_listening_began_late(app: Flask) -> None:
     seconds = iter([0.0, 6.0])
-    monkeypatch.setattr(listener, "time", types.SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda s: None))
-    monkeypatch.setattr(listener.psycopg2, "connect", lambda *args, **options: Notifications())
-    hearer = Hearer()
-    listener.listen(app, hearer)
-    eventually(lambda: hearer.told == ["back"], timeout=5)
+    receiver = Receiver()
+    listen(app, receiver, connect=lambda *args, **options: Notifications(), clock=lambda: next(seconds))
+    eventually(lambda: receiver.reports == ["recovery"], timeout=5)
+
+
+def test_the_listener_connects_again_and_pages_refetch(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    """An outage is logged once, however many attempts it takes."""
+    refused = psycopg2.OperationalError("connection refused")
+    connect = fails_first(3, lambda: Notifications(json.dumps(asdict(CHANGE))), refused)
+    waits: list[float] = []
+    receiver = Receiver()
+    with caplog.at_level(logging.WARNING):
+        listen(app, receiver, connect=lambda *args, **options: connect(), sleep=waits.append)
+        eventually(lambda: receiver.changes == [CHANGE], timeout=5)
+    assert receiver.reports == ["outage", "outage", "outage", "recovery"]
+    assert waits == [1.0] * 3
+    assert len(caplog.records) == 2

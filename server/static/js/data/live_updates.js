@@ -45,8 +45,8 @@ export class LiveUpdates {
     this.heardAt = Date.now();
     for (const name of ['session', 'deleted', 'points', 'version']) this.listen(source, name, this.handlers[name]);
     this.listen(source, 'hello', (data) => this.use(source, data));
-    this.listen(source, 'away', () => source === this.source && this.databaseDown());
-    this.listen(source, 'still', () => {});
+    this.listen(source, 'unavailable', () => source === this.source && this.databaseDown());
+    this.listen(source, 'ping', () => {});
     source.addEventListener('error', () => source === this.next && this.failed(source));
     if (!this.source) this.patience ||= setTimeout(() => this.startPolling(), CONNECT_PATIENCE_MS);
     this.check ||= setInterval(() => this.checkSilence(), CHECK_INTERVAL_MS);
