@@ -1,4 +1,4 @@
-"""HTTP in, HTTP out: requests become calls of ingest, sessionlist, series and live."""
+"""The HTTP API: blueprints that parse requests and call ingest, sessions, points and live."""
 
 from __future__ import annotations
 

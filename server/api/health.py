@@ -1,4 +1,4 @@
-"""Is the server well?"""
+"""Health check for load balancers."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def healthz() -> Any:
     try:
         db.session.execute(text("SELECT 1"))
     except SQLAlchemyError:
-        return jsonify(status="the database does not answer"), 503
+        return jsonify(status="database unavailable"), 503
     return jsonify(status="ok")

@@ -1,4 +1,4 @@
-"""The read API: sessions, points, and series as charts need them."""
+"""The read API: the list of sessions, one session, raw points, and series for charts."""
 
 from __future__ import annotations
 
@@ -26,12 +26,10 @@ from .requests import asked_projects, json_response, require_access, session_key
 
 bp = Blueprint("read", __name__, url_prefix="/api/v2")
 
-POINTS_LIMIT, POINTS_MOST = 10_000, 100_000
-GRAPHS_MOST = 200
-"""Their ids fit into a request's line (serve.py)."""
-VALUES_MOST = 2_000_000
-"""Places times names in an answer: up to some 100 MB of JSON."""
-WIDTH = 1_000
+POINTS_LIMIT, MAX_POINTS_LIMIT = 10_000, 100_000
+MAX_GRAPHS = 200  # their ids fit into a request line (cli/wsgi.py)
+MAX_VALUES = 2_000_000  # rows times names in a response: about 100 MB of JSON
+DEFAULT_WIDTH = 1_000  # pixels
 _PointsCursor = tuple[Int64, Int64]  # x and arrival of the last point
 
 
@@ -69,8 +67,8 @@ def show_session(session_id: str) -> Response:
 @bp.get("/graphs/<graph_id>/points")
 def graph_points(graph_id: str) -> Response:
     """Raw points by x, by arrival where x is equal."""
-    [(_, key, number)] = _graphs([graph_id], require_access())
-    limit = whole_number("limit", POINTS_LIMIT, 1, POINTS_MOST)
+    [(_, key, number)] = _find_graphs([graph_id], require_access())
+    limit = whole_number("limit", POINTS_LIMIT, 1, MAX_POINTS_LIMIT)
     bound: dict[str, Any] = {}
     where = ""
     if request.args.get("cursor"):
@@ -79,7 +77,7 @@ def graph_points(graph_id: str) -> Response:
     db.session.rollback()
     with reading(in_order=True) as connection:
         place = store.place_of(connection, key, number)
-        limit = min(limit, max(1, VALUES_MOST // max(1, len(place.lines.names))))
+        limit = min(limit, max(1, MAX_VALUES // max(1, len(place.lines.names))))
         bound["most"] = limit + 1
         arrival, found = store.read(place, where, "LIMIT :most", **bound)
     more = len(arrival) > limit
@@ -89,13 +87,13 @@ def graph_points(graph_id: str) -> Response:
 
 @bp.get("/series")
 def chart_series() -> Response:
-    """What charts of `width` pixels need of some graphs between x0 and x1. What is finished has an ETag."""
+    """What charts of `width` pixels need of some graphs between x0 and x1. Has an ETag once no session is active."""
     ids = request.args.getlist("graph")
-    if not ids or len(ids) > GRAPHS_MOST:
-        raise Refused(400, "bad_request", f"name 1 to {GRAPHS_MOST} graphs as graph=ID")
-    graphs = _graphs(ids, require_access())
+    if not ids or len(ids) > MAX_GRAPHS:
+        raise Refused(400, "bad_request", f"name 1 to {MAX_GRAPHS} graphs as graph=ID")
+    graphs = _find_graphs(ids, require_access())
     x0, x1 = whole_number("x0"), whole_number("x1")
-    width = max(series.MIN_WIDTH, whole_number("width", WIDTH, 1, series.MAX_WIDTH))
+    width = max(series.MIN_WIDTH, whole_number("width", DEFAULT_WIDTH, 1, series.MAX_WIDTH))
     db.session.rollback()
     with reading(in_order=True) as connection:
         keys = {key for _, key, _ in graphs}
@@ -124,21 +122,19 @@ _STATES = select(Session.key, Session.id, Session.version, Session.arrivals, Ses
 
 
 def _width_within_bounds(width: int, names: int) -> int:
-    """The width, or a smaller one where so many names would make too long an answer. Raises Refused with 413."""
-    most = VALUES_MOST // (series.EXACT_PER_PIXEL * max(1, names))
+    """Reduce the width if the response would get too long. Raises Refused (413) if that does not suffice."""
+    most = MAX_VALUES // (series.EXACT_PER_PIXEL * max(1, names))
     if most < series.MIN_WIDTH:
-        raise Refused(
-            413, "too_large", f"these graphs have {names} names, more than an answer holds; ask for fewer graphs"
-        )
+        raise Refused(413, "too_large", f"these graphs have {names} names, too many for one response; ask for fewer")
     return min(width, most)
 
 
 def _finished_tag(sessions: list[Any]) -> str | None:
-    """What names the answer of this release to this question; None while a session may change any moment."""
+    """The ETag of the response: a hash of this release, the query and the versions. None while a session is active."""
     if any(session.status == "active" for session in sessions):
         return None
-    asked = request.query_string.decode("latin-1")
-    state = [__version__, asked, *sorted((row.id, row.version) for row in sessions)]
+    query = request.query_string.decode("latin-1")
+    state = [__version__, query, *sorted((row.id, row.version) for row in sessions)]
     return hashlib.blake2b(msgspec.json.encode(state), digest_size=12).hexdigest()
 
 
@@ -146,14 +142,14 @@ def _tagged(response: Response, tag: str | None) -> Response:
     if tag is None:
         response.headers["Cache-Control"] = "no-store"
         return response
-    response.set_etag(tag, weak=True)  # compressed or not, it says the same
+    response.set_etag(tag, weak=True)  # the compressed response has the same content
     response.headers["Cache-Control"] = "private, no-cache"
     response.vary.add("Cookie")
     return response
 
 
-def _graphs(ids: list[str], access: Access) -> list[tuple[str, int, int]]:
-    """(id, session key, number) of graphs that may be read. Raises Refused with 404 at one that may not."""
+def _find_graphs(ids: list[str], access: Access) -> list[tuple[str, int, int]]:
+    """(id, session key, number) of these graphs. Raises Refused (404) if one does not exist or may not be read."""
     query = (
         select(Graph.id, Graph.session_key, Graph.number, Project)
         .join(Session, Session.key == Graph.session_key)

@@ -1,4 +1,4 @@
-"""What the API's views share: who asks, and what the query string says."""
+"""Shared request helpers: authentication, look-ups, query-string parsing, JSON responses."""
 
 from __future__ import annotations
 
@@ -15,47 +15,46 @@ from losswise.protocol.limits import INT64_MAX, INT64_MIN
 
 from ..accounts.permissions import Access, access_of, key_of
 from ..accounts.projects import readable_projects
-from ..db.models import Project, Session
+from ..db.models import Graph, Project, Session
 from ..exceptions import Refused
 from ..extensions import db
-from ..middleware.admission import Manners, Visit, gate
+from ..middleware.admission import Policy, Slot, controller
 
-WORTH_COMPRESSING = 4096
-"""Bytes; less fits into a few packets anyway."""
-LEVEL = 1
-"""A quarter of the bytes for a hundredth of a second a megabyte; higher levels take several times as long."""
+MIN_COMPRESSED_BYTES = 4096  # less fits into a few packets anyway
+# A quarter of the bytes for 10 ms a megabyte; higher levels take several times as long.
+GZIP_LEVEL = 1
 
 
 def require_access() -> Access:
-    """The access of the request's key or signed-in person. Raises Refused with 401."""
+    """The access of the request's API key or signed-in user. Raises Refused (401) if there is none."""
     access = access_of(request)
     if access is None:
-        sentence = (
+        message = (
             "this API key is not known here"
             if key_of(request)
             else "an API key is missing: send it as 'Authorization: KEY', or sign in"
         )
-        raise Refused(401, "unauthorized", sentence)
+        raise Refused(401, "unauthorized", message)
     return access
 
 
 def require_key() -> Access:
-    """Access by an API key: where programs write, a cookie does not do."""
+    """The access of the request's API key; a cookie is not enough. Raises Refused (401)."""
     if key_of(request) is None:
         raise Refused(401, "unauthorized", "an API key is missing: send it as 'Authorization: KEY'")
     return require_access()
 
 
 @contextmanager
-def entered(manners: Manners) -> Iterator[Visit]:
-    """The request among those that write. Who waits there keeps no connection to the database."""
+def admitted(policy: Policy) -> Iterator[Slot]:
+    """Hold a slot for this write request (middleware/admission.py), without a database connection while it waits."""
     db.session.rollback()
-    with gate.entered(manners, request.environ.get("gunicorn.socket")) as visit:
-        yield visit
+    with controller.admit(policy, request.environ.get("gunicorn.socket")) as slot:
+        yield slot
 
 
 def session_key(session_id: str, access: Access, write: bool = False) -> int:
-    """The key of a session that the access may read (or write). Raises Refused with 404 or 403."""
+    """The database key of a session that may be read, or written. Raises Refused (404 or 403) if it may not."""
     query = select(Session.key, Project).join(Project, Project.id == Session.project_id)
     row = db.session.execute(query.where(Session.id == session_id)).first()
     if row is None or not access.may_read(row[1]):
@@ -65,8 +64,16 @@ def session_key(session_id: str, access: Access, write: bool = False) -> int:
     return int(row[0])
 
 
+def require_graphs(session_key: int, graph_ids: set[str]) -> None:
+    """Raise Refused (404) unless all these graphs belong to the session."""
+    query = select(Graph.id).where(Graph.session_key == session_key, Graph.id.in_(graph_ids))
+    missing = graph_ids - set(db.session.scalars(query))
+    if missing:
+        raise Refused(404, "unknown_graph", f"this session has no graph {min(missing)[:40]}")
+
+
 def asked_projects(access: Access) -> list[int]:
-    """The projects that `project=` (a name) or `project_id=` choose, else all that may be read."""
+    """The ids of the projects that `project=` (a name) or `project_id=` select, otherwise of all readable ones."""
     projects = readable_projects(access)
     name, id_ = request.args.get("project"), request.args.get("project_id")
     if name is not None:
@@ -80,7 +87,11 @@ def asked_projects(access: Access) -> list[int]:
 
 
 def whole_number(name: str, default: int | None = None, least: int = INT64_MIN, most: int = INT64_MAX) -> Any:
-    """A number of the query string, cut to `most`. Raises Refused with 400 where it cannot be read."""
+    """A whole number of the query string; above `most` it is `most`.
+
+    Raises:
+        Refused: with 400, if it is no whole number, or below `least`.
+    """
     value = request.args.get(name)
     if value is None or value == "":
         return default
@@ -98,11 +109,11 @@ def _at_least(least: int) -> str:
 
 
 def json_response(value: Any, status: int = 200) -> Response:
-    """JSON of a value that may be long; compressed where the asker takes it."""
+    """A JSON response, compressed if it is long and the client accepts gzip."""
     body = msgspec.json.encode(value)
     response = Response(body, status=status, mimetype="application/json")
     response.vary.add("Accept-Encoding")
-    if len(body) >= WORTH_COMPRESSING and request.accept_encodings["gzip"] > 0:
-        response.set_data(gzip.compress(body, LEVEL, mtime=0))
+    if len(body) >= MIN_COMPRESSED_BYTES and request.accept_encodings["gzip"] > 0:
+        response.set_data(gzip.compress(body, GZIP_LEVEL, mtime=0))
         response.content_encoding = "gzip"
     return response

@@ -1,7 +1,7 @@
-"""The v1 protocol of the published clients: thin adapters that turn their calls into records.
+"""The v1 protocol of the published clients, as thin adapters that turn each call into records.
 
-Every answer is a JSON object with `success` and `error` (errors.answer sees to that for refusals): these clients
-read nothing else. See docs/protocol.md.
+These clients read nothing but a JSON object with `success` and `error`, so every response is one (for errors see
+middleware/errors.py). docs/developing/protocol-v1.md describes the calls.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from ..accounts.permissions import Access
 from ..exceptions import Refused
 from ..ingest import json_body, pipeline
 from ..ingest.pipeline import Batch
-from ..middleware.admission import V1, weight
+from ..middleware.admission import V1, body_cost
 from ..sessions import image_sequences
 from . import v1_records
-from .requests import entered, require_key, session_key
+from .requests import admitted, require_graphs, require_key, session_key
 
 bp = Blueprint("v1", __name__, url_prefix="/api/v1")
 
 
 @bp.before_request
-def _take_in() -> None:
-    """Who asks, and the body. These clients never send again what was refused, so under pressure they wait."""
+def _read_request() -> None:
+    """Authenticate and read the body. These clients never retry, so they wait for a slot instead of being rejected."""
     g.access = require_key()
-    g.room = ExitStack()
-    visit = g.room.enter_context(entered(V1))
-    g.body = visit.read(request.stream, request.content_length)
-    visit.work(weight(g.body))
+    g.slot_stack = ExitStack()
+    slot = g.slot_stack.enter_context(admitted(V1))
+    g.body = slot.read_body(request.stream, request.content_length)
+    slot.start_work(body_cost(g.body))
 
 
 @bp.teardown_request
-def _give_back(_error: BaseException | None) -> None:
-    if room := g.pop("room", None):
-        room.close()
+def _release_slot(_error: BaseException | None) -> None:
+    if slot_stack := g.pop("slot_stack", None):
+        slot_stack.close()
 
 
 def _body() -> dict[str, Any]:
@@ -87,7 +87,7 @@ def create_session() -> Any:
 
 @bp.patch("/sessions/<session_id>")
 def update_session(session_id: str) -> Any:
-    """Keep-alive or end."""
+    """Keep-alive ("active") or end ("complete")."""
     access, body = g.access, _body()
     attributes = body.get("attributes")
     status = attributes.get("status") if isinstance(attributes, dict) else None
@@ -116,7 +116,7 @@ def add_point() -> Any:
 
 @bp.post("/point-list")
 def add_points() -> Any:
-    """Points of any graphs and sessions. The statistics that come along are not used: the server has its own."""
+    """Points of any graphs and sessions. `stats_map` is ignored: the server computes its own statistics."""
     access, body = g.access, _body()
     points = body.get("point_list")
     if not isinstance(points, list):
@@ -130,10 +130,10 @@ def _add_points(access: Access, points: list[Any]) -> None:
         by_session = v1_records.points(points, time.time())
     except BadRecord as error:
         raise Refused(422, "bad_record", str(error)) from None
-    # all or nothing: an unknown session or a foreign graph refuses the list before anything is stored
+    # check everything first, so that an unknown session or graph rejects the whole list
     for session_id, records in by_session.items():
         key = session_key(session_id, access, write=True)
-        v1_records.require_graphs(key, {record["graph"] for record in records})
+        require_graphs(key, {record["graph"] for record in records})
     for session_id, records in by_session.items():
         _apply(access, session_id, records)
 
@@ -149,7 +149,7 @@ def set_values() -> Any:
 def create_sequence() -> Any:
     access, body = g.access, _body()
     key = session_key(_text(body, "session_id"), access, write=True)
-    return _done(prediction_sequence_id=image_sequences.store_sequence(key, body))
+    return _done(prediction_sequence_id=image_sequences.store_sequence(key, v1_records.sequence(body)))
 
 
 @bp.post("/image-prediction")

@@ -1,4 +1,4 @@
-"""What v1 clients send, as records of the one format."""
+"""Translate the bodies of v1 calls into records. Pure: no database, no request."""
 
 from __future__ import annotations
 
@@ -6,20 +6,16 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
-
 from losswise.protocol import records as format_
 from losswise.protocol.limits import LATEST, MAX_BATCH_VALUES, MAX_NAMES
 from losswise.protocol.records import Record
 from losswise.protocol.validation import BadRecord
 from losswise.util.redact import without_user
 
-from ..db.models import Graph
 from ..exceptions import Refused
-from ..extensions import db
 from ..sessions.image_sequences import Sequence
 
-# a v1 client's `env` is a map of whatever it found: what may be a secret is dropped
+# v1 clients send any variables of their environment in `env`: names that may hold a secret are dropped.
 SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "KEY")
 
 
@@ -34,7 +30,7 @@ def session(body: Mapping[str, Any], now: float) -> Record:
     if isinstance(max_iter, float) and max_iter.is_integer():
         max_iter = int(max_iter)
     return format_.session_record(
-        tag=_words(body.get("tag"), "default"),
+        tag=_text(body.get("tag"), "default"),
         params=params if isinstance(params, dict) else {},
         max_iter=max_iter if max_iter else None,
         env={name: value for name, value in env.items() if not any(word in name.upper() for word in SECRET_WORDS)},
@@ -52,18 +48,18 @@ def _git(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def graph(body: Mapping[str, Any], session_id: str) -> Record:
-    title = _words(body.get("title"))
+    title = _text(body.get("title"))
     return format_.graph_record(
         format_.graph_id(session_id, title),
         title,
-        _words(body.get("xlabel")),
-        _words(body.get("ylabel")),
+        _text(body.get("xlabel")),
+        _text(body.get("ylabel")),
         body.get("kind") or None,
     )
 
 
-class _Columns:
-    """Points of one graph, gathered into columns."""
+class _ColumnBuilder:
+    """Collects the points of one graph into columns."""
 
     def __init__(self) -> None:
         self.x: list[int] = []
@@ -79,19 +75,19 @@ class _Columns:
             column.append(y.get(name))
         if len(self.y) > MAX_NAMES:
             raise BadRecord(f"more than {MAX_NAMES} names in its graph")
-        if len(self.x) * len(self.y) > MAX_BATCH_VALUES:  # before the missing ones fill the memory
+        if len(self.x) * len(self.y) > MAX_BATCH_VALUES:  # missing values take memory, too
             raise Refused(413, "too_large", f"a graph with more than {MAX_BATCH_VALUES} values in a list of points")
 
 
 def points(entries: list[Any], now: float) -> dict[str, list[Record]]:
-    """The points records of a list of v1 points, by session. Raises BadRecord."""
-    graphs: dict[tuple[str, str], _Columns] = {}
-    for place, entry in enumerate(entries, 1):
+    """The points records of a list of v1 points, by session id. Raises BadRecord."""
+    graphs: dict[tuple[str, str], _ColumnBuilder] = {}
+    for number, entry in enumerate(entries, 1):
         try:
             session_id, graph_id, x, t, y = _point(entry, now)
-            graphs.setdefault((session_id, graph_id), _Columns()).add(x, t, y)
+            graphs.setdefault((session_id, graph_id), _ColumnBuilder()).add(x, t, y)
         except BadRecord as error:
-            raise BadRecord(f"point {place} of {len(entries)}: {error}") from None
+            raise BadRecord(f"point {number} of {len(entries)}: {error}") from None
     by_session: dict[str, list[Record]] = {}
     for (session_id, graph_id), columns in graphs.items():
         record = format_.points_record(graph_id, columns.x, columns.t, columns.y)
@@ -121,12 +117,14 @@ def _number(value: Any) -> Any:
     return int(value) if isinstance(value, bool) else value
 
 
-def require_graphs(session_key: int, graph_ids: set[str]) -> None:
-    """Raise Refused unless all these graphs are the session's."""
-    query = select(Graph.id).where(Graph.session_key == session_key, Graph.id.in_(graph_ids))
-    missing = graph_ids - set(db.session.scalars(query))
-    if missing:
-        raise Refused(404, "unknown_graph", f"this session has no graph {min(missing)[:40]}")
+def sequence(body: Mapping[str, Any]) -> Sequence:
+    """The image sequence of a POST /prediction-sequences. Raises Refused (422) if its x is no whole number."""
+    x = body.get("x")
+    if isinstance(x, float) and x.is_integer():
+        x = int(x)
+    if type(x) is not int:
+        raise Refused(422, "bad_record", "'x' must be a whole number")
+    return Sequence(_text(body.get("name")), x)
 
 
 def image(body: Mapping[str, Any], sequence: Sequence, sha256: str, data: bytes) -> Record:
@@ -134,7 +132,7 @@ def image(body: Mapping[str, Any], sequence: Sequence, sha256: str, data: bytes)
     return format_.image_record(
         sequence.name,
         sequence.x,
-        _words(body.get("image_id")),
+        _text(body.get("image_id")),
         sha256,
         width,
         height,
@@ -144,7 +142,7 @@ def image(body: Mapping[str, Any], sequence: Sequence, sha256: str, data: bytes)
 
 
 def png_size(data: bytes) -> tuple[int | None, int | None]:
-    """Width and height in pixels from a PNG's header (its IHDR chunk, bytes 16 to 24)."""
+    """Width and height in pixels, from a PNG's IHDR chunk (bytes 16 to 24); (None, None) for other data."""
     if len(data) < 24 or not data.startswith(b"\x89PNG\r\n\x1a\n"):
         return None, None
     width, height = struct.unpack(">II", data[16:24])
@@ -156,5 +154,5 @@ def _object(body: Mapping[str, Any], name: str) -> dict[str, Any]:
     return dict(value) if isinstance(value, dict) else {}
 
 
-def _words(value: Any, default: str = "") -> str:
+def _text(value: Any, default: str = "") -> str:
     return default if value is None else str(value)

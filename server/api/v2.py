@@ -1,4 +1,4 @@
-"""The v2 protocol: batches of records and blobs. See docs/protocol.md."""
+"""The v2 protocol: batches of records, and blobs. docs/developing/protocol-v2.md describes it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from ..exceptions import Refused
 from ..extensions import db
 from ..ingest import decoding, json_body, pipeline
 from ..maintenance import deletion
-from ..middleware.admission import V2, Visit, weight
+from ..middleware.admission import V2, Slot, body_cost
 from ..sessions import blobs
-from .requests import entered, require_access, require_key, session_key
+from .requests import admitted, require_access, require_key, session_key
 
 bp = Blueprint("v2", __name__, url_prefix="/api/v2")
 
@@ -29,20 +29,20 @@ bp = Blueprint("v2", __name__, url_prefix="/api/v2")
 @bp.post("/batches")
 def post_batch() -> Any:
     access = require_key()
-    with entered(V2) as visit:
-        batch = pipeline.read_batch(*_body(visit))
+    with admitted(V2) as slot:
+        batch = pipeline.read_batch(*_body(slot))
         last, created = pipeline.apply(batch, access)
     return jsonify(last=last, created=True) if created else jsonify(last=last)
 
 
-def _body(visit: Visit) -> tuple[Any, set[int]]:
-    """What the body holds, read, unpacked and decoded as there is room for each."""
-    body = visit.read(request.stream, request.content_length)
+def _body(slot: Slot) -> tuple[Any, set[int]]:
+    """Read, decompress and decode the body, each as soon as there is room for it."""
+    body = slot.read_body(request.stream, request.content_length)
     try:
         if request.headers.get("Content-Encoding", "").lower() == "gzip":
-            visit.claim(len(body) + min(json_body.unpacked_size(body), MAX_BATCH_BYTES))
+            slot.reserve(len(body) + min(json_body.unpacked_size(body), MAX_BATCH_BYTES))
             body = json_body.gunzip(body, MAX_BATCH_BYTES)
-        visit.work(weight(body))
+        slot.start_work(body_cost(body))
         return decoding.decode(body)
     except json_body.TooLarge as error:
         raise Refused(413, "too_large", str(error)) from None
@@ -57,13 +57,13 @@ def put_blob(session_id: str, sha256: str) -> Any:
         raise Refused(422, "bad_blob", "a blob's name is its SHA-256, 64 hex digits")
     if (request.content_length or 0) > MAX_BLOB_BYTES:
         raise Refused(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
-    with entered(V2) as visit:
-        data = visit.read(request.stream, request.content_length)
+    with admitted(V2) as slot:
+        data = slot.read_body(request.stream, request.content_length)
         if len(data) > MAX_BLOB_BYTES:
             raise Refused(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
         if hashlib.sha256(data).hexdigest() != sha256:
             raise Refused(422, "bad_blob", "the bytes do not have this SHA-256")
-        visit.work(len(data))
+        slot.start_work(len(data))
         with writing() as connection:
             blobs.store(connection, key, sha256, data)
     return jsonify(sha256=sha256)
@@ -77,7 +77,7 @@ def get_blob(session_id: str, sha256: str) -> Any:
         raise Refused(404, "unknown_blob", "this session has no such blob")
     response = Response(data, mimetype=blobs.image_type(data))
     response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
-    # whatever was sent, a browser shows it as an image or not at all
+    # whatever the bytes are, a browser shows them as an image or not at all
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     return response
 
@@ -92,7 +92,7 @@ def delete_session(session_id: str) -> Any:
 
 @bp.get("/me")
 def me() -> Any:
-    """Who the key or the cookie belongs to."""
+    """Whose API key or cookie this is."""
     access = require_access()
     project = db.session.get(Project, access.default_project) if access.default_project else None
     person = current_user if access.default_project is None else None

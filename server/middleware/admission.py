@@ -1,8 +1,10 @@
-"""How much a process takes in at once: what writers send waits or is refused before memory and threads run out.
+"""Admission control for write requests: limit concurrency and buffered bytes.
 
-A request that writes comes in (`Gate.entered`), where it is refused at once if too many are there already. Its body is
-read piece by piece, and is at last worked on (`Visit.work`), both as soon as there is room. Who works waits for nobody,
-and the one who is there longest needs no room for its bytes: so nobody waits for somebody who waits.
+Excess requests wait, then get 429 or 503.
+
+A write request takes a slot (`AdmissionController.admit`), or is rejected at once if too many requests hold one. It
+reads its body chunk by chunk and then starts to work (`Slot.start_work`), each as soon as there is room. There is no
+deadlock: requests that work wait for nothing, and the one that was admitted first needs no room for its bytes.
 """
 
 from __future__ import annotations
@@ -16,177 +18,203 @@ from typing import NamedTuple, Protocol
 
 from ..exceptions import Refused
 
-WORKING_MOST = 12
-"""Requests that are worked on at once."""
-BYTES_MOST = 64 * 1024 * 1024
-"""What came in of all bodies, and the weight of those that are worked on. One more may be above it."""
-HEAVIEST = BYTES_MOST // 2
-"""No body counts for more, so that a large one, too, finds room among small ones."""
-VALUE = 16
-"""Bytes that a value weighs at least: as an object it takes some fifty, however short its text is."""
-PIECE = 64 * 1024
-SLOW = 10.0
-"""Seconds in which a piece must come; else the body is ended where others wait."""
+MAX_WORKING = 12
+# The received bytes of all bodies, and the cost of those that are being worked on. The oldest request may exceed it.
+MAX_BYTES = 64 * 1024 * 1024
+# No body costs more, so that a large one finds room among small ones, too.
+MAX_COST_BYTES = MAX_BYTES // 2
+# What a decoded value costs at least: as an object it takes about fifty bytes, however short its text is.
+MIN_VALUE_BYTES = 16
+READ_CHUNK_BYTES = 64 * 1024
+# A body of which no chunk arrives in this time is cut off if others wait.
+MAX_CHUNK_WAIT_S = 10.0
+RECHECK_INTERVAL_S = 1.0
 
 
-class Manners(NamedTuple):
-    """How many may be there when one more comes, the seconds that it waits for room, and its status if it gets none.
+class Policy(NamedTuple):
+    """How requests of one kind are treated when there is no room.
 
-    Of the 64 threads that are no streams' (serve.py), some stay for those who look.
+    Attributes:
+        max_requests: how many requests may hold slots when one more comes. Of the 64 threads that are not used by
+            streams (cli/wsgi.py), some remain for reading requests.
+        max_wait_s: how long a request waits for room.
+        status: the HTTP status if it gets none.
     """
 
-    inside: int
-    patience: float
+    max_requests: int
+    max_wait_s: float
     status: int
 
 
-V2 = Manners(40, 5.0, 429)
-"""A checkpoint of SQLite, or a lock, is soon over; else they come again."""
-V1 = Manners(48, 60.0, 503)
-"""The published clients never come again."""
+# A checkpoint of SQLite or a lock is over soon; otherwise these clients retry.
+V2 = Policy(40, 5.0, 429)
+# The published clients never retry.
+V1 = Policy(48, 60.0, 503)
 
 
-class Stream(Protocol):
+class BodyStream(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class Gate:
-    """Those who write: who is there, and whether there is room."""
+class AdmissionController:
+    """The slots of one process's write requests, in order of admission.
 
-    def __init__(self, working: int = WORKING_MOST, size: int = BYTES_MOST, slow: float = SLOW) -> None:
-        self.inside: list[Visit] = []
+    Args:
+        max_working: requests that work at once.
+        max_bytes: bytes of all slots together; only the oldest slot may exceed it.
+        max_chunk_wait_s: see MAX_CHUNK_WAIT_S.
+    """
+
+    def __init__(
+        self,
+        max_working: int = MAX_WORKING,
+        max_bytes: int = MAX_BYTES,
+        max_chunk_wait_s: float = MAX_CHUNK_WAIT_S,
+    ) -> None:
+        self.slots: list[Slot] = []
         self.room = threading.Condition()
-        self.slow = slow
-        self._working_most = working
-        self._size_most = size
+        self.max_chunk_wait_s = max_chunk_wait_s
+        self._max_working = max_working
+        self._max_bytes = max_bytes
 
     @contextmanager
-    def entered(self, manners: Manners = V2, wire: socket.socket | None = None) -> Iterator[Visit]:
-        """A visit that lasts as long as the context. `wire` is where its body comes from, if it can be cut.
+    def admit(self, policy: Policy = V2, connection: socket.socket | None = None) -> Iterator[Slot]:
+        """Hold a slot while the context lasts.
 
-        Raises Refused where too many are there already.
+        Args:
+            connection: the socket that the body comes from, if it can be cut off.
+
+        Raises:
+            Refused: too many requests hold slots.
 
         Example:
-            >>> gate = Gate()
-            >>> with gate.entered() as visit:
-            ...     visit.work(500)
-            ...     gate.size
+            >>> controller = AdmissionController()
+            >>> with controller.admit() as slot:
+            ...     slot.start_work(500)
+            ...     controller.bytes_held
             500
         """
-        visit = Visit(self, manners, wire)
+        slot = Slot(self, policy, connection)
         with self.room:
-            if len(self.inside) >= manners.inside:
-                self.end_slow()
-                raise visit.refused()
-            self.inside.append(visit)
+            if len(self.slots) >= policy.max_requests:
+                self.cut_slow_bodies()
+                raise slot.rejection()
+            self.slots.append(slot)
         try:
-            yield visit
+            yield slot
         finally:
             with self.room:
-                self.inside.remove(visit)
+                self.slots.remove(slot)
                 self.room.notify_all()
 
     @property
-    def size(self) -> int:
-        return sum(visit.size for visit in self.inside)
+    def bytes_held(self) -> int:
+        return sum(slot.bytes_held for slot in self.slots)
 
     @property
     def working(self) -> int:
-        return sum(visit.works for visit in self.inside)
+        return sum(slot.is_working for slot in self.slots)
 
-    def has_bytes(self, visit: Visit, size: int) -> bool:
-        """Whether the visit may have so many bytes in all."""
-        return visit is self.inside[0] or self.size - visit.size + size <= self._size_most
+    def has_room_for(self, slot: Slot, size: int) -> bool:
+        """Whether the slot may hold this many bytes in all."""
+        return slot is self.slots[0] or self.bytes_held - slot.bytes_held + size <= self._max_bytes
 
-    def has_place(self) -> bool:
-        return self.working < self._working_most
+    def may_work(self) -> bool:
+        return self.working < self._max_working
 
-    def end_slow(self) -> None:
-        """Cut the wires of bodies that come too slowly: reading ends there, and the answer still gets out."""
+    def cut_slow_bodies(self) -> None:
+        """Stop reading bodies that arrive too slowly. Their requests are still answered."""
         now = time.monotonic()
-        for visit in self.inside:
-            if visit.due < now:
-                visit.cut()
+        for slot in self.slots:
+            if slot.chunk_due_at < now:
+                slot.cut_body()
 
 
-class Visit:
-    """One request that writes.
+class Slot:
+    """One admitted write request.
 
     Attributes:
-        size: the bytes that it counts for.
-        works: whether it is worked on.
-        due: when the piece that is being read must be there (time.monotonic).
+        bytes_held: the bytes that it counts for.
+        is_working: whether it is being worked on.
+        chunk_due_at: when the chunk that is being read must have arrived (time.monotonic); infinity if none is read.
     """
 
-    def __init__(self, gate: Gate, manners: Manners, wire: socket.socket | None = None) -> None:
-        self.size = 0
-        self.works = False
-        self.due = float("inf")
-        self._gate = gate
-        self._manners = manners
-        self._wire = wire
+    def __init__(
+        self, controller: AdmissionController, policy: Policy, connection: socket.socket | None = None
+    ) -> None:
+        self.bytes_held = 0
+        self.is_working = False
+        self.chunk_due_at = float("inf")
+        self._controller = controller
+        self._policy = policy
+        self._connection = connection
         self._is_cut = False
 
-    def read(self, stream: Stream, length: int | None) -> bytes:
-        """The body, of this length if that is known. Raises Refused: no room for it, or it came too slowly (408)."""
-        pieces: list[bytes] = []
-        while self.size != length and (piece := self._piece(stream)):
-            pieces.append(piece)
-            self.claim(self.size + len(piece))
-        return b"".join(pieces)
+    def read_body(self, stream: BodyStream, length: int | None) -> bytes:
+        """Read the body, of `length` bytes if that is known.
 
-    def _piece(self, stream: Stream) -> bytes:
-        self.due = time.monotonic() + self._gate.slow
+        Raises:
+            Refused: there is no room for it, or it came too slowly (408).
+        """
+        chunks: list[bytes] = []
+        while self.bytes_held != length and (chunk := self._read_chunk(stream)):
+            chunks.append(chunk)
+            self.reserve(self.bytes_held + len(chunk))
+        return b"".join(chunks)
+
+    def _read_chunk(self, stream: BodyStream) -> bytes:
+        self.chunk_due_at = time.monotonic() + self._controller.max_chunk_wait_s
         try:
-            piece = stream.read(PIECE)
+            chunk = stream.read(READ_CHUNK_BYTES)
         except Exception:
             if not self._is_cut:
                 raise
-            piece = b""
+            chunk = b""
         finally:
-            self.due = float("inf")
+            self.chunk_due_at = float("inf")
         if self._is_cut:
             raise Refused(408, "slow", "the body came too slowly while others waited; send it again")
-        return piece
+        return chunk
 
-    def cut(self) -> None:
-        if self._wire is not None and not self._is_cut:
+    def cut_body(self) -> None:
+        """Close the receiving side of the connection, so that reading ends and the answer still gets out."""
+        if self._connection is not None and not self._is_cut:
             self._is_cut = True
             with suppress(OSError):  # it is closed already
-                self._wire.shutdown(socket.SHUT_RD)
+                self._connection.shutdown(socket.SHUT_RD)
 
-    def claim(self, size: int) -> None:
-        """Count for so many bytes in all, once there is room for them."""
-        with self._gate.room:
-            self._wait(lambda: self._gate.has_bytes(self, size))
-            self.size = size
+    def reserve(self, size: int) -> None:
+        """Hold this many bytes in all, once there is room for them."""
+        with self._controller.room:
+            self._wait_until(lambda: self._controller.has_room_for(self, size))
+            self.bytes_held = size
 
-    def work(self, size: int) -> None:
-        """Be worked on as a body that weighs so much, once there is room."""
-        size = min(size, HEAVIEST)
-        with self._gate.room:
-            self._wait(lambda: self._gate.has_place() and self._gate.has_bytes(self, size))
-            self.size, self.works = size, True
+    def start_work(self, cost: int) -> None:
+        """Start to work on a body with this cost in bytes (body_cost), once there is room."""
+        cost = min(cost, MAX_COST_BYTES)
+        with self._controller.room:
+            self._wait_until(lambda: self._controller.may_work() and self._controller.has_room_for(self, cost))
+            self.bytes_held, self.is_working = cost, True
 
-    def _wait(self, may_go: Callable[[], bool]) -> None:
-        until = time.monotonic() + self._manners.patience
-        while not may_go():
-            self._gate.end_slow()
-            left = until - time.monotonic()
+    def _wait_until(self, has_room: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + self._policy.max_wait_s
+        while not has_room():
+            self._controller.cut_slow_bodies()
+            left = deadline - time.monotonic()
             if left <= 0:
-                raise self.refused()
-            self._gate.room.wait(min(left, 1.0))
+                raise self.rejection()
+            self._controller.room.wait(min(left, RECHECK_INTERVAL_S))
 
-    def refused(self) -> Refused:
-        """What to raise. What is still on the wire is not waited for: gunicorn would, with all other requests."""
-        self.cut()
-        sentence = "the server is taking in as much as it can; send this again in a second"
-        return Refused(self._manners.status, "busy", sentence)
-
-
-gate = Gate()
+    def rejection(self) -> Refused:
+        """The error for a request that gets no room. Its body is cut off: gunicorn would read the rest of it first."""
+        self.cut_body()
+        message = "the server is taking in as much as it can; send this again in a second"
+        return Refused(self._policy.status, "busy", message)
 
 
-def weight(text: bytes) -> int:
-    """The bytes that a JSON text counts for: its own, or more where its values are short."""
-    return max(len(text), VALUE * text.count(b","))
+controller = AdmissionController()
+
+
+def body_cost(body: bytes) -> int:
+    """The bytes that a JSON body counts for: its length, or more if its values are short."""
+    return max(len(body), MIN_VALUE_BYTES * body.count(b","))

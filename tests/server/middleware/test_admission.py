@@ -20,7 +20,17 @@ from losswise_server.cli.wsgi import REQUEST_THREADS
 from losswise_server.db.urls import normalize_url, sqlite_url
 from losswise_server.exceptions import Refused
 from losswise_server.ingest import pipeline as ingest
-from losswise_server.middleware.admission import HEAVIEST, V1, V2, WORKING_MOST, Gate, Manners, Visit, gate, weight
+from losswise_server.middleware.admission import (
+    MAX_COST_BYTES,
+    MAX_WORKING,
+    V1,
+    V2,
+    AdmissionController,
+    Policy,
+    Slot,
+    body_cost,
+    controller,
+)
 from sqlalchemy import create_engine, text
 
 from losswise.protocol import records
@@ -29,65 +39,65 @@ from tests.support.batches import Writing
 from tests.support.server import API_KEY, Server, eventually
 
 WRITERS = 60
-AT_ONCE = Manners(40, 0.0, 429)
-PATIENT = Manners(40, 30.0, 429)
+AT_ONCE = Policy(40, 0.0, 429)
+PATIENT = Policy(40, 30.0, 429)
 
 
 def test_the_oldest_has_room_whatever_its_size() -> None:
-    gate = Gate(size=100)
-    with gate.entered() as oldest, gate.entered(AT_ONCE) as other:
-        oldest.claim(1_000)
-        oldest.work(2_000)
+    admission = AdmissionController(max_bytes=100)
+    with admission.admit() as oldest, admission.admit(AT_ONCE) as other:
+        oldest.reserve(1_000)
+        oldest.start_work(2_000)
         with pytest.raises(Refused, match="send this again") as refusal:
-            other.claim(1)
+            other.reserve(1)
     assert refusal.value.status == 429
-    assert (gate.inside, gate.working, gate.size) == ([], 0, 0)
+    assert (admission.slots, admission.working, admission.bytes_held) == ([], 0, 0)
 
 
 def test_places_and_bytes_are_bounded() -> None:
-    gate = Gate(working=2, size=100)
-    with gate.entered() as oldest, gate.entered(AT_ONCE) as second, gate.entered(AT_ONCE) as third:
-        oldest.work(40)
+    admission = AdmissionController(max_working=2, max_bytes=100)
+    with admission.admit() as oldest, admission.admit(AT_ONCE) as second, admission.admit(AT_ONCE) as third:
+        oldest.start_work(40)
         with pytest.raises(Refused):
-            second.work(61)
-        second.work(50)
-        third.claim(10)
-        assert (gate.working, gate.size) == (2, 100)
+            second.start_work(61)
+        second.start_work(50)
+        third.reserve(10)
+        assert (admission.working, admission.bytes_held) == (2, 100)
         with pytest.raises(Refused):
-            third.work(10)
+            third.start_work(10)
 
 
 def test_so_many_are_there_and_no_more_and_threads_are_left_for_those_who_look() -> None:
-    gate = Gate()
-    here = [gate.entered(V2) for _ in range(V2.inside)]
+    admission = AdmissionController()
+    here = [admission.admit(V2) for _ in range(V2.max_requests)]
     for each in here:
         each.__enter__()
     with pytest.raises(Refused) as refusal:
-        gate.entered(V2).__enter__()
+        admission.admit(V2).__enter__()
     assert refusal.value.status == 429
-    more = [gate.entered(V1) for _ in range(V1.inside - V2.inside)]
+    more = [admission.admit(V1) for _ in range(V1.max_requests - V2.max_requests)]
     for each in more:
         each.__enter__()
     with pytest.raises(Refused) as refusal:
-        gate.entered(V1).__enter__()
+        admission.admit(V1).__enter__()
     assert refusal.value.status == 503
-    assert V1.inside <= REQUEST_THREADS - 16
+    assert V1.max_requests <= REQUEST_THREADS - 16
     for each in here + more:
         each.__exit__(None, None, None)
-    assert gate.inside == []
+    assert admission.slots == []
 
 
 def test_who_is_patient_gets_the_next_room() -> None:
-    gate = Gate(working=1)
+    admission = AdmissionController(max_working=1)
     working = threading.Event()
 
     def wait() -> None:
-        with gate.entered(PATIENT) as visit:
-            visit.work(1)
+        with admission.admit(PATIENT) as slot:
+            slot.start_work(1)
             working.set()
 
-    with gate.entered() as first:
-        first.work(1)
+    with admission.admit() as first:
+        first.start_work(1)
         thread = threading.Thread(target=wait)
         thread.start()
         assert not working.wait(0.2)
@@ -97,17 +107,17 @@ def test_who_is_patient_gets_the_next_room() -> None:
 
 def test_many_that_grow_together_do_not_wait_for_each_other() -> None:
     """Each has a fifth of the room and wants half of it at last; one after another gets it."""
-    gate = Gate(working=2, size=100)
+    admission = AdmissionController(max_working=2, max_bytes=100)
     start = threading.Barrier(5)
     most: list[int] = []
 
     def grow() -> None:
-        with gate.entered(PATIENT) as visit:
-            visit.claim(20)
+        with admission.admit(PATIENT) as slot:
+            slot.reserve(20)
             start.wait(10)
-            visit.claim(50)
-            visit.work(50)
-            most.append(gate.size)
+            slot.reserve(50)
+            slot.start_work(50)
+            most.append(admission.bytes_held)
 
     with ThreadPoolExecutor(5) as pool:
         for growing in [pool.submit(grow) for _ in range(5)]:
@@ -117,42 +127,42 @@ def test_many_that_grow_together_do_not_wait_for_each_other() -> None:
 
 
 def test_a_body_without_a_length_counts_as_it_comes() -> None:
-    gate = Gate()
-    with gate.entered() as visit:
-        assert len(visit.read(io.BytesIO(b"x" * 200_000), None)) == 200_000
-        assert gate.size == 200_000
+    admission = AdmissionController()
+    with admission.admit() as slot:
+        assert len(slot.read_body(io.BytesIO(b"x" * 200_000), None)) == 200_000
+        assert admission.bytes_held == 200_000
 
 
 def test_no_more_of_a_body_is_read_than_there_is_room_for() -> None:
-    gate = Gate(size=100_000)
-    with gate.entered() as oldest, gate.entered(AT_ONCE) as visit:
-        oldest.claim(90_000)
+    admission = AdmissionController(max_bytes=100_000)
+    with admission.admit() as oldest, admission.admit(AT_ONCE) as slot:
+        oldest.reserve(90_000)
         stream = io.BytesIO(b"x" * 200_000)
         with pytest.raises(Refused):
-            visit.read(stream, 200_000)
+            slot.read_body(stream, 200_000)
         assert stream.tell() < 200_000
 
 
 def test_a_slow_body_is_ended_where_another_waits() -> None:
-    gate = Gate(slow=0.05)
-    alone = Manners(1, 0.0, 429)
+    admission = AdmissionController(max_chunk_wait_s=0.05)
+    alone = Policy(1, 0.0, 429)
     ours, theirs = socket.socketpair()
     theirs.sendall(b"{")
 
     def read() -> None:
-        with gate.entered(alone, ours) as visit, ours.makefile("rb") as stream:
-            visit.read(stream, 100)
+        with admission.admit(alone, ours) as slot, ours.makefile("rb") as stream:
+            slot.read_body(stream, 100)
 
     def may_enter() -> bool:
-        with gate.entered(alone):
+        with admission.admit(alone):
             return True
 
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(read)
-        assert eventually(lambda: gate.inside)
+        assert eventually(lambda: admission.slots)
         time.sleep(0.2)
         assert not reading.done()  # nobody needs its place
-        with pytest.raises(Refused), gate.entered(alone):
+        with pytest.raises(Refused), admission.admit(alone):
             pass
         with pytest.raises(Refused, match="too slowly") as refusal:
             reading.result(10)
@@ -164,29 +174,29 @@ def test_a_slow_body_is_ended_where_another_waits() -> None:
     theirs.close()
 
 
-def test_a_text_weighs_what_is_made_of_it() -> None:
+def test_a_text_costs_what_is_made_of_it() -> None:
     words = b"x" * 1_000
-    assert weight(words) == 1_000
-    assert weight(b"[" + b"1," * 1_000 + b"1]") > 10_000
-    gate = Gate()
-    with gate.entered() as visit:
-        visit.work(10 * HEAVIEST)
-        assert gate.size == HEAVIEST
+    assert body_cost(words) == 1_000
+    assert body_cost(b"[" + b"1," * 1_000 + b"1]") > 10_000
+    admission = AdmissionController()
+    with admission.admit() as slot:
+        slot.start_work(10 * MAX_COST_BYTES)
+        assert admission.bytes_held == MAX_COST_BYTES
 
 
-def test_gzip_and_bodies_without_a_length_weigh_what_they_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The gate's bytes while a batch of constant columns is applied; they compress to a hundredth."""
+def test_gzip_and_bodies_without_a_length_cost_what_they_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bytes held while a batch of constant columns is applied; they compress to a hundredth."""
     sizes: list[int] = []
-    claimed: list[int] = []
-    apply, claim = ingest.apply, Visit.claim
+    reserved: list[int] = []
+    apply, reserve = ingest.apply, Slot.reserve
 
     def seen(*args: Any) -> Any:
-        sizes.append(gate.size)
+        sizes.append(controller.bytes_held)
         return apply(*args)
 
-    def seen_claim(visit: Visit, size: int) -> None:
-        claim(visit, size)
-        claimed.append(gate.size)
+    def seen_reserve(slot: Slot, size: int) -> None:
+        reserve(slot, size)
+        reserved.append(controller.bytes_held)
 
     with application(tmp_path, None) as app:
         run = DirectWriting()
@@ -196,19 +206,19 @@ def test_gzip_and_bodies_without_a_length_weigh_what_they_hold(tmp_path: Path, m
         record = records.points_record(graph, list(range(1_000)), [1.0] * 1_000, columns)
         text = json.dumps({**body, "records": [record]}, separators=(",", ":")).encode()
         monkeypatch.setattr(ingest, "apply", seen)
-        monkeypatch.setattr(Visit, "claim", seen_claim)
+        monkeypatch.setattr(Slot, "reserve", seen_reserve)
         headers = {"Authorization": "lw_in_process"}
         client = app.test_client()
         zipped = gzip.compress(text)
         assert len(zipped) * 20 < len(text)
         packed = {**headers, "Content-Encoding": "gzip"}
         assert client.post("/api/v2/batches", data=zipped, headers=packed).status_code == 200
-        assert max(claimed) >= len(text)  # before it is unpacked
+        assert max(reserved) >= len(text)  # before it is unpacked
         ended = {"wsgi.input_terminated": True}
         answer = client.post("/api/v2/batches", input_stream=io.BytesIO(text), headers=headers, environ_overrides=ended)
         assert answer.status_code == 200
-    assert sizes == [weight(text)] * 2
-    assert weight(text) > 2 * len(text)
+    assert sizes == [body_cost(text)] * 2
+    assert body_cost(text) > 2 * len(text)
 
 
 def _old_session(server: Server) -> bool:
@@ -248,10 +258,10 @@ def test_a_stalled_database_fills_no_memory_and_holds_up_nobody_who_looks(own_se
         with stalled(server):
             answers = [pool.submit(send, number) for number in range(WRITERS)]
             until = time.monotonic() + 15
-            while sum(answer.done() for answer in answers) < WRITERS - V2.inside and time.monotonic() < until:
+            while sum(answer.done() for answer in answers) < WRITERS - V2.max_requests and time.monotonic() < until:
                 time.sleep(0.05)
             refused = [answer.result() for answer in answers if answer.done()]
-            assert len(refused) >= WRITERS - V2.inside
+            assert len(refused) >= WRITERS - V2.max_requests
             assert {answer.status_code for answer in refused} == {429}
             assert {answer.headers["Retry-After"] for answer in refused} == {"1"}
             assert refused[0].json()["code"] == "busy"
@@ -259,12 +269,12 @@ def test_a_stalled_database_fills_no_memory_and_holds_up_nobody_who_looks(own_se
             for _ in range(5):
                 asked_at = time.monotonic()
                 assert server.get("/api/v2/sessions")["total"] == WRITERS + 1
-                assert time.monotonic() - asked_at < V2.patience / 2  # it does not wait for one of those who wait
+                assert time.monotonic() - asked_at < V2.max_wait_s / 2  # it does not wait for one of those who wait
             assert not patient.done()
         assert patient.result(60)
         taken = [answer.result(60).status_code for answer in answers]
         assert set(taken) == {200, 429}
-        assert taken.count(200) >= WORKING_MOST
+        assert taken.count(200) >= MAX_WORKING
     for number in range(WRITERS):  # as clients do
         assert send(number).status_code == 200
         assert runs[number].row()["points"] == 1
@@ -292,10 +302,10 @@ def test_slow_uploads_hold_up_nobody(sqlite_server: Server) -> None:
         batch = [records.graph_record(records.graph_id(run.session, "loss"), "loss")]
         return server.post_batch(run.session, batch, writer=run.writer, seq=run.seq + 1).status_code
 
-    send(V2.inside - 2)
+    send(V2.max_requests - 2)
     for _ in range(20):
         assert status() == 200
-    send(V1.inside)
+    send(V1.max_requests)
     assert eventually(lambda: status() == 429)
     assert eventually(lambda: server.request("POST", "/api/v1/sessions", json={"tag": "a"}).status_code == 503)
     assert server.get("/api/v2/sessions")["total"] == 1
