@@ -1,4 +1,4 @@
-"""The pages that people see: blueprints that render templates/."""
+"""The HTML pages: blueprints that render templates/."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import Flask
 
 from ..extensions import login_manager
 from . import auth, filters, projects, quickstart, session
-from .context import ask_to_sign_in, common, load_user
+from .context import load_user, page_variables, redirect_to_login
 
 
 def init_app(app: Flask) -> None:
@@ -14,5 +14,5 @@ def init_app(app: Flask) -> None:
         app.register_blueprint(module.bp)
     filters.init_app(app)
     login_manager.user_loader(load_user)
-    login_manager.unauthorized_handler(ask_to_sign_in)
-    app.context_processor(common)
+    login_manager.unauthorized_handler(redirect_to_login)
+    app.context_processor(page_variables)

@@ -18,7 +18,7 @@ bp = Blueprint("auth", __name__)
 
 
 def _next_address() -> str:
-    """Where to go after signing in: a page of ours, never another site."""
+    """The path to go to after signing in. Never another site."""
     address = request.values.get("next", "")
     parts = urlsplit(address)
     ours = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.netloc
@@ -35,7 +35,7 @@ def sign_in_by_password() -> Any:
     email, password = request.form.get("email", "").strip(), request.form.get("password", "")
     user = db.session.scalar(select(User).where(func.lower(User.email) == email.lower()))
     if not verify(user.password_hash if user is not None else None, password) or user is None:
-        error = "That e-mail address and password do not go together."
+        error = "Wrong e-mail address or password"
         page = render_template("login.html", error=error, email=email, next=request.form.get("next", ""))
         return page, 401
     login_user(user, remember=True)
@@ -44,15 +44,15 @@ def sign_in_by_password() -> Any:
 
 @bp.get("/sign-in/<token>")
 def sign_in(token: str) -> Any:
-    """The link that the server printed: it signs in once."""
+    """The link that the server printed, which works once."""
     user_id = use_sign_in_token(token) if request.method == "GET" else None
     user = db.session.get(User, user_id) if user_id is not None else None
     if user is None:
-        if current_user.is_authenticated:  # the same browser opens it again
+        if current_user.is_authenticated:  # the same browser opens the link again
             return redirect(_next_address())
         error = (
-            "This sign-in link was used or is too old. Where the server runs, 'losswise server-admin sign-in-link' "
-            "prints a new one, with the --data-dir or --database-url that the server was started with."
+            "This sign-in link has been used or has expired. For a new one, run 'losswise server-admin sign-in-link' "
+            "where the server runs, with the --data-dir or --database-url that it was started with."
         )
         return render_template("login.html", error=error, email="", next=""), 410
     login_user(user, remember=True)

@@ -1,10 +1,10 @@
-"""What every page needs: the signed-in user, the header's projects, template variables."""
+"""What every page needs: the signed-in user, the header's projects, template variables, access checks."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import redirect, request, url_for
+from flask import abort, redirect, request, url_for
 from flask_login import current_user
 
 from losswise import __version__
@@ -19,16 +19,26 @@ def load_user(user_id: str) -> User | None:
     return db.session.get(User, int(user_id)) if user_id.isdigit() else None
 
 
-def ask_to_sign_in() -> Any:
+def redirect_to_login() -> Any:
+    """The login page, which leads back to the page that was requested."""
     return redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
 
 
+def find_project(project_id: int) -> Project:
+    """The project with this id. Ends the request with 404 if the signed-in user may not read it."""
+    project = db.session.get(Project, project_id)
+    if project is None or not access_of_user(current_user).may_read(project):
+        abort(404, "There is no such project, or you have no access to it.")
+    return project
+
+
 def describe(project: Project) -> dict[str, Any]:
+    """A project as templates use it."""
     return {"id": project.id, "name": project.name, "organization": project.organization.name}
 
 
-def common() -> dict[str, Any]:
-    """What every template is given."""
+def page_variables() -> dict[str, Any]:
+    """The variables of every template. A view overrides `project` and `active_tab`."""
     signed_in = current_user.is_authenticated
     projects = readable_projects(access_of_user(current_user)) if signed_in else []
     return {

@@ -1,4 +1,4 @@
-"""What templates make of values: numbers, durations and JSON as short words, markdown as HTML."""
+"""Template filters: numbers, durations and JSON as short text, markdown as HTML."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from flask import Flask
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-MAX_MARKDOWN = 60_000
-MAX_CELLS = 20_000
+MAX_MARKDOWN_CHARS = 60_000
+MAX_TABLE_CELLS = 20_000
 
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
 _SPECIAL = {"Infinity": "∞", "-Infinity": "\N{MINUS SIGN}∞"}
 _NOTHING = "\N{EN DASH}"
-# without HTML of the author's own: a text comes from a training script, and a page shows it to others
+# No raw HTML: the text comes from a training script, and other users see it.
 _markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
-def _cell(self: Any, tokens: Any, place: int, options: Any, env: Any) -> str:
-    """A table's cell: how it is aligned as a class, since the Content-Security-Policy takes no inline style."""
-    style = tokens[place].attrs.pop("style", "")
+def _cell(self: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
+    """A table cell with its alignment as a class: the Content-Security-Policy forbids inline styles."""
+    style = tokens[index].attrs.pop("style", "")
     if "right" in style:
-        tokens[place].attrSet("class", "n")
-    return str(self.renderToken(tokens, place, options, env))
+        tokens[index].attrSet("class", "n")
+    return str(self.renderToken(tokens, index, options, env))
 
 
 for _rule in ("th_open", "td_open"):
@@ -40,7 +40,7 @@ def init_app(app: Flask) -> None:
 
 
 def number(value: Any) -> str:
-    """A measured value in six digits: 0.0871, 12.34, 3.1e-05, NaN, ∞; a dash where there is none.
+    """A measured value in six digits: 0.0871, 12.34, 3.1e-05, NaN, ∞; a dash for None.
 
     >>> number(0.087123456), number(18940), number("Infinity")
     ('0.0871235', '18,940', '∞')
@@ -55,7 +55,7 @@ def number(value: Any) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds in two units.
+    """A duration in its two largest units.
 
     >>> duration(7.4), duration(3700), duration(90_000)
     ('7s', '1h 1m', '1d 1h')
@@ -67,12 +67,12 @@ def duration(seconds: float | None) -> str:
     for unit, size in _UNITS:
         count, left = divmod(left, size)
         counts.append(f"{count}{unit}")
-    first = next((place for place, count in enumerate(counts) if count[0] != "0"), len(counts) - 1)
+    first = next((index for index, count in enumerate(counts) if count[0] != "0"), len(counts) - 1)
     return " ".join(count for count in counts[first : first + 2] if count[0] != "0") or counts[-1]
 
 
 def anything(value: Any) -> str:
-    """A param or value of any JSON type.
+    """A param or value of any JSON type, as text.
 
     >>> anything(0.001), anything("adam"), anything(True), anything({"a": 1})
     ('0.001', 'adam', 'true', '{"a": 1}')
@@ -83,10 +83,13 @@ def anything(value: Any) -> str:
 
 
 def markdown(text: str) -> Markup:
-    """Markdown (CommonMark with tables) as HTML; HTML inside it is shown as text. What is too much to render is shown
-    as it was written: a table's head of a thousand columns makes a thousand cells of each short line below it."""
+    """Render markdown (CommonMark with tables); HTML in it is escaped.
+
+    A text that would take too long is shown as it is: below a table's head of a thousand columns, each short line makes
+    a thousand cells.
+    """
     lines = text.count("\n") + 1
     widest = max((line.count("|") for line in text.splitlines()), default=0)
-    if len(text) > MAX_MARKDOWN or lines * widest > MAX_CELLS:
+    if len(text) > MAX_MARKDOWN_CHARS or lines * widest > MAX_TABLE_CELLS:
         return Markup("<pre>{}</pre>").format(text)
     return Markup(_markdown.render(text))

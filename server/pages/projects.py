@@ -1,18 +1,18 @@
-"""A person's projects, and a project's page: the session table above, the graphs below."""
+"""The list of projects, and a project's page: the session table above, the charts below."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from sqlalchemy import case, func, select
 
-from ..accounts.permissions import Access, access_of_user
+from ..accounts.permissions import access_of_user
 from ..accounts.projects import readable_projects
-from ..db.models import Project, Session
+from ..db.models import Session
 from ..extensions import db
-from .context import describe
+from .context import describe, find_project
 
 bp = Blueprint("projects", __name__)
 
@@ -27,8 +27,8 @@ def home() -> Any:
 
 
 def last_project() -> int | None:
-    """The person's project that was last written to."""
-    projects = [project.id for project in readable_projects(_access())]
+    """The id of the user's project that was last written to; None if there is no project."""
+    projects = [project.id for project in readable_projects(access_of_user(current_user))]
     last = select(Session.project_id).where(Session.project_id.in_(projects)).order_by(Session.updated_at.desc())
     return db.session.scalar(last.limit(1)) or (projects[0] if projects else None)
 
@@ -36,7 +36,7 @@ def last_project() -> int | None:
 @bp.get("/projects")
 @login_required
 def index() -> Any:
-    found = readable_projects(_access())
+    found = readable_projects(access_of_user(current_user))
     query = (
         select(
             Session.project_id,
@@ -70,14 +70,3 @@ def show(project_id: int) -> Any:
         base_url=request.host_url.rstrip("/"),
         active_tab="sessions",
     )
-
-
-def find_project(project_id: int) -> Project:
-    project = db.session.get(Project, project_id)
-    if project is None or not _access().may_read(project):
-        abort(404, "There is no such project, or it is not yours to see.")
-    return project
-
-
-def _access() -> Access:
-    return access_of_user(current_user)

@@ -1,4 +1,4 @@
-"""The page that tells a newcomer what to paste: three scripts that work as they stand, with the person's own key."""
+"""The Quickstart page: scripts to paste and run, with the user's own API key."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from flask_login import current_user, login_required
 
 from ..accounts.api_keys import personal_key
 from ..accounts.permissions import access_of_user
-from .context import describe
-from .projects import find_project, last_project
+from .context import describe, find_project
+from .projects import last_project
 
 bp = Blueprint("quickstart", __name__)
 
-# id, title, and what pip installs in a clone: PyPI has the published client up to 4.0 only
+# id, title, and the command that installs from a clone: PyPI has the client up to 4.0 only
 EXAMPLES = (
     ("python", "Python", "pip install ."),
     ("keras", "Keras", "pip install '.[keras]' torch"),

@@ -1,4 +1,4 @@
-"""One session: the address that a script prints, and the page of all that is not a curve."""
+"""One session: the address that a script prints, and the details page."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from ..extensions import db
 from ..maintenance import deletion
 from ..sessions.details import with_details
 from ..sessions.listing import read_session_row
-from .context import describe
-from .projects import find_project
-from .session_view import CONSOLE, shown_diff, shown_images, shown_texts
+from .context import describe, find_project
+from .session_view import CONSOLE, visible_diff, visible_images, visible_texts
 
 bp = Blueprint("session", __name__)
 
@@ -48,7 +47,7 @@ def details(session_id: str) -> Any:
         if not is_asked and request.if_none_match.contains(version):
             return "", 304
         session = with_details(connection, key, row)
-    texts = shown_texts(session["texts"])
+    texts = visible_texts(session["texts"])
     return render_template(
         "session.html",
         project=described,
@@ -56,8 +55,8 @@ def details(session_id: str) -> Any:
         version=version,
         console=texts.pop(CONSOLE, None),
         texts=texts,
-        sequences=shown_images(session["images"]),
-        diff=shown_diff(session["git"].get("diff")),
+        sequences=visible_images(session["images"]),
+        diff=visible_diff(session["git"].get("diff")),
         may_write=may_write,
         is_asked=is_asked,
     )
@@ -68,7 +67,7 @@ def details(session_id: str) -> Any:
 def delete(session_id: str) -> Any:
     project, _key = _find(session_id)
     if not access_of_user(current_user).may_write(project):
-        abort(403, "You may look at this session, not delete it.")
+        abort(403, "You may view this session, but not delete it.")
     address = url_for("projects.show", project_id=project.id)
     db.session.rollback()
     deletion.delete_session(session_id)
@@ -76,8 +75,8 @@ def delete(session_id: str) -> Any:
 
 
 def _find(session_id: str) -> tuple[Project, int]:
-    """The session's project and key. Ends the request with 404 where there is no such session to be seen."""
+    """The session's project and database key. Ends the request with 404 if the user may not read such a session."""
     row = db.session.execute(select(Session.project_id, Session.key).where(Session.id == session_id)).first()
     if row is None:
-        abort(404, "There is no such session. One that has just begun appears when its first records arrive.")
+        abort(404, "There is no such session. A new session appears when its first records arrive.")
     return find_project(row.project_id), row.key

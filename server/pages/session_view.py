@@ -1,52 +1,51 @@
-"""What a session's page shows of its texts, images and diff: the latest of many, a part of what is long."""
+"""The part of a session's texts, images and diff that its page shows, so that the page stays small."""
 
 from __future__ import annotations
 
 from typing import Any
 
 CONSOLE = "console"
-TEXT = 200_000
-"""Characters of a text; the API has all."""
-EARLIER = 20
-"""Texts of a name beside the latest one."""
-STEPS = 50
-IMAGES = 100
-"""Images of a step."""
-LINES = 3_000
-"""Lines of a diff."""
+MAX_TEXT_CHARS = 200_000  # the API has all
+MAX_EARLIER_TEXTS = 20  # of a name, beside the latest one
+MAX_STEPS = 50
+MAX_STEP_IMAGES = 100
+MAX_DIFF_LINES = 3_000
 
 Texts = dict[str, list[dict[str, Any]]]
 Steps = dict[int, list[dict[str, Any]]]
 
 
-def shown_texts(texts: list[dict[str, Any]]) -> Texts:
-    """The texts of each name, the latest first. Of a long one the beginning is shown, of the console the end."""
+def visible_texts(texts: list[dict[str, Any]]) -> Texts:
+    """The texts of each name, the latest first. A long text is cut at its end, the console at its beginning."""
     found: Texts = {}
     for text in texts:
         found.setdefault(text["name"], []).append(text)
     return {
-        name: [_shown(text) for text in sorted(those, key=_x, reverse=True)[: EARLIER + 1]]
+        name: [_cut(text) for text in sorted(those, key=_x, reverse=True)[: MAX_EARLIER_TEXTS + 1]]
         for name, those in found.items()
     }
 
 
-def shown_images(images: list[dict[str, Any]]) -> dict[str, tuple[int, Steps]]:
-    """Of each sequence, how many steps there are, and the latest of them. The images come ordered by x."""
+def visible_images(images: list[dict[str, Any]]) -> dict[str, tuple[int, Steps]]:
+    """(number of steps, images of the latest steps) of each sequence. `images` are ordered by x."""
     found: dict[str, Steps] = {}
     for image in images:
         found.setdefault(image["sequence"], {}).setdefault(image["x"], []).append(image)
-    return {name: (len(steps), {x: steps[x][:IMAGES] for x in list(steps)[-STEPS:]}) for name, steps in found.items()}
+    return {
+        name: (len(steps), {x: steps[x][:MAX_STEP_IMAGES] for x in list(steps)[-MAX_STEPS:]})
+        for name, steps in found.items()
+    }
 
 
-def shown_diff(diff: str | None) -> tuple[int, list[tuple[str, str]]]:
-    """How many lines there are, and of the first ones the kind and the text."""
+def visible_diff(diff: str | None) -> tuple[int, list[tuple[str, str]]]:
+    """(number of lines, (kind, text) of the first ones)."""
     lines = (diff or "").splitlines()
-    return len(lines), [(_kind(line), line) for line in lines[:LINES]]
+    return len(lines), [(_kind(line), line) for line in lines[:MAX_DIFF_LINES]]
 
 
-def _shown(text: dict[str, Any]) -> dict[str, Any]:
+def _cut(text: dict[str, Any]) -> dict[str, Any]:
     whole = text["text"]
-    part = whole[-TEXT:] if text["name"] == CONSOLE else whole[:TEXT]
+    part = whole[-MAX_TEXT_CHARS:] if text["name"] == CONSOLE else whole[:MAX_TEXT_CHARS]
     return {**text, "text": part, "cut": len(part) < len(whole)}
 
 
@@ -57,4 +56,4 @@ def _x(text: dict[str, Any]) -> float:
 def _kind(line: str) -> str:
     if line.startswith(("+++", "---", "diff ")):
         return "file"
-    return {"+": "plus", "-": "minus", "@": "place"}.get(line[:1], "")
+    return {"+": "plus", "-": "minus", "@": "hunk"}.get(line[:1], "")

@@ -1,13 +1,12 @@
-"""Image sequences of v1 clients."""
+"""Image sequences of v1 clients. Their later calls name a sequence, not its session."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import select
 
-from losswise.protocol import records as format_
+from losswise.protocol.records import new_id
 
 from ..db.engine import writing
 from ..db.models import ImageSequence, Session
@@ -18,28 +17,25 @@ from . import blobs
 
 
 class Sequence(NamedTuple):
+    """What an image sequence's images share."""
+
     name: str
     x: int
 
 
-def store_sequence(session_key: int, body: Mapping[str, Any]) -> str:
-    """Keep an image sequence; returns its id."""
-    x = body.get("x")
-    if isinstance(x, float) and x.is_integer():
-        x = int(x)
-    if type(x) is not int:
-        raise Refused(422, "bad_record", "'x' must be a whole number")
-    id_ = format_.new_id()
-    name = "" if body.get("name") is None else str(body["name"])
+def store_sequence(session_key: int, sequence: Sequence) -> str:
+    """Store an image sequence and return its new id."""
+    id_ = new_id()
     db.session.rollback()
     with writing() as connection:
         hold_session(connection, session_key)
-        connection.execute(ImageSequence.__table__.insert().values(id=id_, session_key=session_key, name=name, x=x))
+        values = {"id": id_, "session_key": session_key, **sequence._asdict()}
+        connection.execute(ImageSequence.__table__.insert().values(**values))
     return id_
 
 
 def find_sequence(id_: str) -> tuple[str, Sequence]:
-    """(session id, sequence). Raises Refused with 404."""
+    """Return (session id, sequence). Raises Refused (404)."""
     query = (
         select(Session.id, ImageSequence.name, ImageSequence.x)
         .join(Session, Session.key == ImageSequence.session_key)
@@ -52,6 +48,7 @@ def find_sequence(id_: str) -> tuple[str, Sequence]:
 
 
 def store_image(session_key: int, sha256: str, data: bytes) -> None:
+    """Store an image's bytes in a transaction of its own."""
     db.session.rollback()
     with writing() as connection:
         blobs.store(connection, session_key, sha256, data)

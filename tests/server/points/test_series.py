@@ -185,11 +185,11 @@ def test_a_series_fits_its_width(server: Server) -> None:
 
 def test_as_many_graphs_as_are_allowed_fit_into_a_question(server: Server) -> None:
     run = Writing(server)
-    titles = [f"graph {number}" for number in range(read.GRAPHS_MOST)]
+    titles = [f"graph {number}" for number in range(read.MAX_GRAPHS)]
     graphs = [records.graph_id(run.session, title) for title in titles]
     run.send(*[records.graph_record(id_, title) for id_, title in zip(graphs, titles, strict=True)])
     asked = {"x0": limits.INT64_MIN, "x1": limits.INT64_MAX, "width": 10_000}
-    assert len(server.get("/api/v2/series", graph=graphs, **asked)["graphs"]) == read.GRAPHS_MOST
+    assert len(server.get("/api/v2/series", graph=graphs, **asked)["graphs"]) == read.MAX_GRAPHS
     answer = server.request("GET", "/api/v2/series", params={"graph": [*graphs, run.graph("one more")]})
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
@@ -216,7 +216,7 @@ class Reader:
 
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskClient]:
-    monkeypatch.setattr(read, "VALUES_MOST", 20_000)
+    monkeypatch.setattr(read, "MAX_VALUES", 20_000)
     with application(tmp_path, None) as app:
         yield app.test_client()
 
