@@ -243,7 +243,7 @@ class SessionState:
         self.highest_x[number] = max(greatest, self.highest_x.get(number, greatest))
         self.row["last_x"] = greatest if self.row["last_x"] is None else max(greatest, self.row["last_x"])
         if not self.replay:
-            self.places += progress.places(columns.t, columns.x)
+            self.places += progress.progress_samples(columns.t, columns.x)
 
     def _revive(self) -> None:
         """Points of a live writer: it lives, and so does its session."""

@@ -1,4 +1,8 @@
-"""Headers of every answer, and the refusal of requests that another site makes in a signed-in person's name."""
+"""Security headers, and protection against cross-site request forgery (CSRF).
+
+Browsers say where a request comes from, so a request that changes something is checked by `Sec-Fetch-Site`, in older
+browsers by `Origin`; forms have no tokens. Requests with an API key pass: another site's page cannot send a header.
+"""
 
 from __future__ import annotations
 
@@ -21,18 +25,17 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-SAFE = ("GET", "HEAD", "OPTIONS")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 def init_app(app: Flask) -> None:
-    app.before_request(refuse_cross_site)
+    app.before_request(check_origin)
     app.after_request(set_headers)
 
 
-def refuse_cross_site() -> None:
-    """Browsers say where a request comes from. A key in the header cannot be sent by another site's page, so
-    programs are let through; so is what no browser sends."""
-    if request.method in SAFE or key_of(request) is not None:
+def check_origin() -> None:
+    """End the request with 403 if another site's page sent it. Programs send neither header, and pass."""
+    if request.method in SAFE_METHODS or key_of(request) is not None:
         return
     site = request.headers.get("Sec-Fetch-Site")
     if site in ("same-origin", "none"):

@@ -1,4 +1,4 @@
-"""Images kept with a session."""
+"""A session's images. Their bytes are blobs (blobs.py)."""
 
 from __future__ import annotations
 

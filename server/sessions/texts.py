@@ -1,4 +1,8 @@
-"""Texts kept with a session: a model's summary, notes from code, console output."""
+"""A session's texts: model summaries, notes from code, console output.
+
+A text is stored in rows of 64 KiB, so that appending to a long one rewrites a short row. `number` orders a session's
+rows, and by them its texts.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,13 @@ from losswise.protocol.records import Record
 
 from ..db.models import TextEntry
 
-CHUNK = 64 * 1024
-"""Characters in one row. A text is one row or several, so that adding to a long one writes a short one anew."""
+MAX_ROW_CHARS = 64 * 1024
 
 _texts = TextEntry.__table__
 
 
 def apply_text(connection: Connection, session_key: int, record: Record) -> None:
-    """Replace the text of this name and x, or add to it; of an overlong text the end is kept."""
+    """Replace the text with this name and x, or append to it. If it gets longer than MAX_TEXT, its end is kept."""
     same = _rows_of(session_key, record)
     number = select(func.max(_texts.c.number)).where(same).scalar_subquery()
     where = (_texts.c.session_key == session_key) & (_texts.c.number == number)
@@ -34,7 +37,7 @@ def apply_text(connection: Connection, session_key: int, record: Record) -> None
 
 
 def read_texts(connection: Connection, session_key: int) -> list[dict[str, Any]]:
-    """All texts of a session, in the order in which their names first came."""
+    """All texts of a session, in order of their first arrival."""
     query = (
         select(_texts.c.name, _texts.c.x, _texts.c.text)
         .where(_texts.c.session_key == session_key)
@@ -52,10 +55,10 @@ def _rows_of(session_key: int, record: Record) -> ColumnElement[bool]:
 
 
 def _insert(connection: Connection, session_key: int, record: Record, text: str, first: int | None = None) -> None:
-    """Add rows with this text after all others, the first of them with the number `first` where one is given."""
+    """Insert this text after all other rows; if `first` is given, its first row gets that number instead."""
     last = select(func.max(_texts.c.number)).where(_texts.c.session_key == session_key)
     number = max(connection.execute(last).scalar() or 0, first or 0)
-    numbers = [number + 1 + place for place in range(-(-len(text) // CHUNK) or 1)]
+    numbers = [number + 1 + index for index in range(-(-len(text) // MAX_ROW_CHARS) or 1)]
     if first is not None:
         numbers[0] = first
     rows = [
@@ -64,16 +67,16 @@ def _insert(connection: Connection, session_key: int, record: Record, text: str,
             "number": number,
             "name": record["name"],
             "x": record.get("x"),
-            "text": text[place * CHUNK : (place + 1) * CHUNK],
+            "text": text[index * MAX_ROW_CHARS : (index + 1) * MAX_ROW_CHARS],
         }
-        for place, number in enumerate(numbers)
+        for index, number in enumerate(numbers)
     ]
     connection.execute(insert(_texts), rows)
 
 
 def _append(connection: Connection, session_key: int, record: Record, number: int, length: int) -> None:
-    """Fill up the last row, whose number and length these are, and add rows for the rest."""
-    fitting = record["text"][: max(0, CHUNK - length)]
+    """Fill the last row, which has this number and length, and insert the rest in new rows."""
+    fitting = record["text"][: max(0, MAX_ROW_CHARS - length)]
     rest = record["text"][len(fitting) :]
     if fitting:
         where = (_texts.c.session_key == session_key) & (_texts.c.number == number)
@@ -84,7 +87,7 @@ def _append(connection: Connection, session_key: int, record: Record, number: in
 
 
 def _drop_oldest(connection: Connection, session_key: int, record: Record) -> None:
-    """Delete the rows that the last MAX_TEXT characters do not need."""
+    """Delete the leading rows that the last MAX_TEXT characters do not touch."""
     query = (
         select(_texts.c.number, func.length(_texts.c.text))
         .where(_rows_of(session_key, record))
@@ -101,6 +104,6 @@ def _drop_oldest(connection: Connection, session_key: int, record: Record) -> No
         return
     own = _texts.c.session_key == session_key
     connection.execute(delete(_texts).where(own & _texts.c.number.in_(gone)))
-    # the text keeps its place among the others
+    # the text keeps its position among the others
     oldest = _texts.c.number == rows[len(gone)][0]
     connection.execute(update(_texts).where(own & oldest).values(number=gone[0]))
