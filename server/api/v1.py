@@ -18,12 +18,12 @@ from flask import Blueprint, g, jsonify, request
 from losswise.protocol import records as format_
 from losswise.protocol.limits import MAX_BLOB_BYTES
 from losswise.protocol.records import Record
-from losswise.protocol.validation import BadRecord
 
 from ..accounts.permissions import Access
-from ..exceptions import Refused
+from ..exceptions import BadRecord, Refused
 from ..ingest import json_body, pipeline
-from ..ingest.pipeline import Batch
+from ..ingest.decoding import convert_records
+from ..ingest.schema import Batch
 from ..middleware.admission import V1, body_cost
 from ..sessions import image_sequences
 from . import v1_records
@@ -51,7 +51,7 @@ def _release_slot(_error: BaseException | None) -> None:
 def _body() -> dict[str, Any]:
     try:
         body = json_body.lenient(g.pop("body"))
-    except json_body.Unreadable as error:
+    except json_body.MalformedBody as error:
         raise Refused(400, "bad_json", str(error)) from None
     if not isinstance(body, dict):
         raise Refused(400, "bad_json", "the body must be a JSON object")
@@ -66,11 +66,7 @@ def _text(body: dict[str, Any], name: str) -> str:
 
 
 def _apply(access: Access, session_id: str, records: list[Record]) -> None:
-    try:
-        pipeline.check(records)
-    except BadRecord as error:
-        raise Refused(422, "bad_record", str(error)) from None
-    pipeline.apply(Batch(session_id, records, protocol=1), access)
+    pipeline.apply(Batch(session_id, convert_records(records)), access, protocol=1)
 
 
 def _done(**fields: str) -> Any:

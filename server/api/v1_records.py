@@ -9,10 +9,9 @@ from typing import Any
 from losswise.protocol import records as format_
 from losswise.protocol.limits import LATEST, MAX_BATCH_VALUES, MAX_NAMES
 from losswise.protocol.records import Record
-from losswise.protocol.validation import BadRecord
 from losswise.util.redact import without_user
 
-from ..exceptions import Refused
+from ..exceptions import BadRecord, Refused
 from ..sessions.image_sequences import Sequence
 
 # v1 clients send any variables of their environment in `env`: names that may hold a secret are dropped.

@@ -17,7 +17,9 @@ from ..db.engine import writing
 from ..db.models import Project, Session
 from ..exceptions import Refused
 from ..extensions import db
-from ..ingest import decoding, json_body, pipeline
+from ..ingest import json_body, pipeline
+from ..ingest.decoding import decode_batch
+from ..ingest.schema import Batch
 from ..maintenance import deletion
 from ..middleware.admission import V2, Slot, body_cost
 from ..sessions import blobs
@@ -30,23 +32,23 @@ bp = Blueprint("v2", __name__, url_prefix="/api/v2")
 def post_batch() -> Any:
     access = require_key()
     with admitted(V2) as slot:
-        batch = pipeline.read_batch(*_body(slot))
+        batch = _read_batch(slot)
         last, created = pipeline.apply(batch, access)
     return jsonify(last=last, created=True) if created else jsonify(last=last)
 
 
-def _body(slot: Slot) -> tuple[Any, set[int]]:
-    """Read, decompress and decode the body, each as soon as there is room for it."""
+def _read_batch(slot: Slot) -> Batch:
+    """Read, decompress and decode the batch, each as soon as there is room for it."""
     body = slot.read_body(request.stream, request.content_length)
     try:
         if request.headers.get("Content-Encoding", "").lower() == "gzip":
             slot.reserve(len(body) + min(json_body.unpacked_size(body), MAX_BATCH_BYTES))
             body = json_body.gunzip(body, MAX_BATCH_BYTES)
         slot.start_work(body_cost(body))
-        return decoding.decode(body)
+        return decode_batch(body)
     except json_body.TooLarge as error:
         raise Refused(413, "too_large", str(error)) from None
-    except json_body.Unreadable as error:
+    except json_body.MalformedBody as error:
         raise Refused(400, "bad_json", str(error)) from None
 
 

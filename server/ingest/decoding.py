@@ -1,81 +1,124 @@
-"""A v2 batch out of a request's body: points by a decoder that checks them as it reads, the rest record by record."""
+"""Decode and check the batches that clients send."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
-from msgspec import Meta
 
-from losswise.protocol.limits import INT64_MAX, INT64_MIN, LATEST, MAX_BATCH_VALUES, MAX_NAME, MAX_NAMES
+from losswise.protocol.limits import FORMAT, MAX_BATCH_POINTS, MAX_BATCH_VALUES
 
+from ..exceptions import ApiError, BadBatch
 from . import json_body
+from .schema import Batch, GraphRecord, PointsRecord, Record, SessionRecord
 
-_Whole = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
-_Time = Annotated[float, Meta(ge=0, le=LATEST)]
-_Name = Annotated[str, Meta(max_length=MAX_NAME)]
-_Value = float | None | Literal["NaN", "Infinity", "-Infinity"]
+MAX_COMMAS = 2 * MAX_BATCH_VALUES
+"""A batch at its limits has about half as many. A body with more is not decoded, since each value takes memory."""
 
-
-class _Points(msgspec.Struct, tag_field="type", tag="points"):
-    graph: Annotated[str, Meta(pattern="^[0-9a-f]{20}$")]
-    x: list[_Whole]
-    t: list[_Time]
-    y: Annotated[dict[_Name, list[_Value]], Meta(max_length=MAX_NAMES)]
+_decode = msgspec.json.Decoder(Batch).decode
 
 
-class _Batch(msgspec.Struct):
-    records: list[msgspec.Raw]
-    session: Any = None
-    writer: Any = None
-    seq: Any = None
-    replay: Any = False
-    format: Any = 1
+def decode_batch(body: bytes) -> Batch:
+    """The batch in the body of a v2 request.
 
-
-COMMAS_MOST = 2 * MAX_BATCH_VALUES
-"""A batch at its bounds has about half as many; more are not even decoded, since that takes memory for each value."""
-
-_batch = msgspec.json.Decoder(_Batch).decode
-_points = msgspec.json.Decoder(_Points).decode
-
-
-def decode(body: bytes) -> tuple[Any, set[int]]:
-    """(the batch as it stands, the places among its records that need no check any more).
-
-    Raises jsontext.Unreadable where it is not JSON, TooLarge where it holds more than a batch may.
+    Raises:
+        json_body.MalformedBody: it is not JSON.
+        json_body.TooLarge: it has far more values than a batch may have.
+        ApiError: it is not a batch of this format, is too large (413), or has bad records (BadBatch).
     """
-    if body.count(b",") > COMMAS_MOST:
+    if body.count(b",") > MAX_COMMAS:
         raise json_body.TooLarge(f"a batch with far more than {MAX_BATCH_VALUES} values; send it in parts")
-    if not json_body.suspicious(body):
+    if not json_body.may_hold_unstorable_text(body):
         try:
-            return _decode(body)
+            return _checked(_decode(body))
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            pass  # the patient way below says in words what is wrong
-    return json_body.strict(body), set()
+            pass  # the slow way below names every bad record
+    return _checked(_convert_batch(json_body.strict(body)))
 
 
-def _decode(body: bytes) -> tuple[Any, set[int]]:
-    batch = _batch(body)
-    records: list[Any] = []
-    checked: set[int] = set()
-    for place, raw in enumerate(batch.records):
-        found = _points_of(raw)
-        if found is None:
-            records.append(msgspec.json.decode(raw))
-            continue
-        checked.add(place)
-        records.append({"type": "points", "graph": found.graph, "x": found.x, "t": found.t, "y": found.y})
-    fields = {name: getattr(batch, name) for name in ("session", "writer", "seq", "replay", "format")}
-    return {**fields, "records": records}, checked
+def convert_records(values: list[Any]) -> list[Record]:
+    """Records out of decoded JSON. Raises ApiError: too large (413), or BadBatch, which names all bad ones."""
+    records: list[Record] = []
+    errors: list[tuple[int, str]] = []
+    for index, value in enumerate(values):
+        try:
+            records.append(msgspec.convert(_with_whole_numbers(value), Record))
+        except msgspec.ValidationError as error:
+            errors.append((index, _error_at(index, str(error))))
+    if errors:
+        raise BadBatch(errors, len(values))
+    _check_size(records)
+    return records
 
 
-def _points_of(raw: msgspec.Raw) -> _Points | None:
+def _convert_batch(value: Any) -> Batch:
+    _check_format(value.get("format", FORMAT) if isinstance(value, dict) else FORMAT)
+    fields = {**value, "records": []} if isinstance(value, dict) else value
     try:
-        found = _points(raw)
-    except msgspec.ValidationError:  # another record, or one that check_record has words for
-        return None
-    length = len(found.x)
-    if len(found.t) != length or any(len(column) != length for column in found.y.values()):
-        return None
-    return found
+        batch = msgspec.convert(fields, Batch)
+        values = msgspec.convert(value.get("records", []), list[Any])
+    except msgspec.ValidationError as error:
+        raise _bad(str(error)) from None
+    batch.records = convert_records(values)
+    return batch
+
+
+def _checked(batch: Batch) -> Batch:
+    """The batch, if its fields agree with each other."""
+    _check_format(batch.format)
+    _check_size(batch.records)
+    if batch.seq is None:
+        if not all(isinstance(record, (SessionRecord, GraphRecord)) for record in batch.records):
+            raise _bad("a batch without `seq` may hold session and graph records only")
+    elif batch.writer is None:
+        raise _bad("`seq` needs a `writer`")
+    elif batch.seq < len(batch.records):
+        raise _bad("`seq` must be the number of the last record, counted from 1")
+    return batch
+
+
+def _bad(message: str) -> ApiError:
+    """The error for a batch whose own fields are wrong: no record is to blame."""
+    return ApiError(422, "bad_batch", message)
+
+
+def _check_format(format_: Any) -> None:
+    if format_ != FORMAT:
+        raise ApiError(
+            422, "unsupported_format", f"this server reads format {FORMAT} of the records, not {str(format_)[:20]}"
+        )
+
+
+def _check_size(records: list[Record]) -> None:
+    points = values = 0
+    for record in records:
+        if isinstance(record, PointsRecord):
+            points += len(record.x)
+            values += len(record.x) * len(record.y)
+    if points > MAX_BATCH_POINTS:
+        raise ApiError(413, "too_large", f"{points} points in a batch; the limit is {MAX_BATCH_POINTS}")
+    if values > MAX_BATCH_VALUES:
+        sentence = f"{values} values (points times names) in a batch; the limit is {MAX_BATCH_VALUES}"
+        raise ApiError(413, "too_large", sentence)
+
+
+def _with_whole_numbers(record: Any) -> Any:
+    """The record with each float that is a whole number, where the format asks for an integer, as an int."""
+    if not isinstance(record, dict):
+        return record
+    changed: dict[str, Any] = {
+        name: _whole(record[name]) for name in ("x", "after") if isinstance(record.get(name), float)
+    }
+    if isinstance(record.get("x"), list):
+        changed["x"] = [_whole(x) if isinstance(x, float) else x for x in record["x"]]
+    return {**record, **changed}
+
+
+def _whole(value: float) -> int | float:
+    return int(value) if value.is_integer() else value
+
+
+def _error_at(index: int, message: str) -> str:
+    """The message of an error in one record, with its path from the whole batch."""
+    path = f"`$.records[{index}]"
+    return message.replace("`$", path, 1) if "`$" in message else f"{message} - at {path}`"

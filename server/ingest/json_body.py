@@ -13,7 +13,7 @@ from losswise.protocol.numbers import encode_number
 from losswise.protocol.records import storable_text
 
 
-class Unreadable(ValueError):
+class MalformedBody(ValueError):
     """A body that is not JSON (or not gzip); the message says where."""
 
 
@@ -27,18 +27,21 @@ def unpacked_size(body: bytes) -> int:
 
 
 def gunzip(body: bytes, most: int) -> bytes:
-    """The decompressed body. Raises TooLarge past `most` bytes, Unreadable where it is not gzip, or not as long as it
-    says; no more than that is decompressed."""
+    """The decompressed body, of at most `most` bytes.
+
+    Raises TooLarge where it is longer, MalformedBody where it is not gzip or not as long as it says. Nothing beyond
+    the smaller of the two is decompressed.
+    """
     said = unpacked_size(body)
     stream = zlib.decompressobj(wbits=31)
     try:
         text = stream.decompress(body, min(said, most) + 1)
     except zlib.error as error:
-        raise Unreadable(f"the body says gzip and is not: {error}") from None
+        raise MalformedBody(f"the body says gzip and is not: {error}") from None
     if len(text) > most:
         raise TooLarge(f"the body is larger than {most} bytes when decompressed")
     if not stream.eof or len(text) != said:
-        raise Unreadable("the gzip body ends too early, or does not have the length that it says")
+        raise MalformedBody("the gzip body ends too early, or does not have the length that it says")
     return text
 
 
@@ -48,7 +51,7 @@ def strict(body: bytes) -> Any:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return storable(_patient(body, _refuse_token))
-    return storable(value) if suspicious(body) else value
+    return storable(value) if may_hold_unstorable_text(body) else value
 
 
 def lenient(body: bytes) -> Any:
@@ -60,14 +63,14 @@ def _patient(body: bytes, parse_constant: Any) -> Any:
     try:
         return json.loads(body, parse_constant=parse_constant)
     except (ValueError, RecursionError) as error:
-        raise Unreadable(f"the body is not JSON: {str(error)[:200] or 'nested too deeply'}") from None
+        raise MalformedBody(f"the body is not JSON: {str(error)[:200] or 'nested too deeply'}") from None
 
 
 def _refuse_token(token: str) -> Any:
     raise ValueError(f"{token} is not JSON; write it as a text")
 
 
-def suspicious(body: bytes) -> bool:
+def may_hold_unstorable_text(body: bytes) -> bool:
     """Whether there may be a character that not every database stores."""
     return b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body
 

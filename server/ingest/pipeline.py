@@ -6,104 +6,45 @@ Every client goes through here: v2 batches, v1 calls that became records, `lossw
 from __future__ import annotations
 
 import time
-from collections.abc import Container
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from losswise.protocol import limits, validation
-from losswise.protocol.records import Record
-from losswise.protocol.validation import BadRecord
-
 from ..accounts.permissions import Access
 from ..accounts.projects import project_named
 from ..db.engine import is_sqlite, writing
 from ..db.models import DeletedSession, Project, Session
-from ..exceptions import Refused
+from ..exceptions import ApiError
 from ..extensions import db
 from ..live import changes
+from .schema import Batch, SessionRecord
 from .session_state import SessionState
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Records of one session. `seq` is the number of the last, counted by their writer from 1; without it the
-    records are not numbered (v1, and the resend of session and graph records)."""
-
-    session: str
-    records: list[Record]
-    writer: str | None = None
-    seq: int | None = None
-    replay: bool = False
-    protocol: int = 2
-
-
 class Applied(NamedTuple):
-    """What became of a batch: the number of its writer's last record, and whether it made the session."""
+    """What became of a batch: the number of its writer's last record, and whether it created the session."""
 
     last: int
     created: bool
 
 
-def read_batch(body: Any, checked: Container[int] = ()) -> Batch:
-    """The batch that a request's JSON holds; `checked` are the places of records that need no check any more.
+def apply(batch: Batch, access: Access, protocol: int = 2) -> Applied:
+    """Apply the batch's records that were not applied before, in one transaction.
 
-    Raises Refused with 422.
-    """
-    if isinstance(body, dict) and body.get("format", limits.FORMAT) != limits.FORMAT:
-        raise Refused(
-            422,
-            "unsupported_format",
-            f"this server reads format {limits.FORMAT} of the records, not {str(body['format'])[:20]}",
-        )
-    try:
-        validation.check_batch(body)
-        batch = Batch(
-            session=body["session"],
-            records=body.get("records", []),
-            writer=body.get("writer"),
-            seq=body.get("seq"),
-            replay=body.get("replay", False),
-        )
-        check(batch.records, checked)
-        if batch.seq is None and any(record["type"] not in ("session", "graph") for record in batch.records):
-            raise BadRecord("a batch without 'seq' may hold session and graph records only")
-    except BadRecord as error:
-        raise Refused(422, "bad_batch", str(error)) from None
-    return batch
+    Args:
+        protocol: the version of the protocol that the client speaks; kept with a session that is created.
 
-
-def check(records: list[Record], checked: Container[int] = ()) -> None:
-    """Raise BadRecord, with the record's place among the others, at the first that breaks the format."""
-    points = values = 0
-    for place, record in enumerate(records):
-        try:
-            if place in checked or validation.check_record(record) == "points":
-                points += len(record["x"])
-                values += len(record["x"]) * len(record["y"])
-        except BadRecord as error:
-            raise BadRecord(f"record {place + 1} of {len(records)}: {error}") from None
-    if points > limits.MAX_BATCH_POINTS:
-        raise Refused(413, "too_large", f"{points} points in a batch; at most {limits.MAX_BATCH_POINTS} are taken")
-    if values > limits.MAX_BATCH_VALUES:
-        sentence = f"{values} values (points times names) in a batch; at most {limits.MAX_BATCH_VALUES} are taken"
-        raise Refused(413, "too_large", sentence)
-
-
-def apply(batch: Batch, access: Access) -> Applied:
-    """Apply the batch's records that were not applied before.
-
-    Raises Refused: unknown session (404), deleted session (410), another organization's or project's (403).
+    Raises ApiError: unknown session (404), deleted session (410), another organization's or project's (403), records
+        that cannot be applied (BadBatch, 422), of which none is applied then.
     """
     now = time.time()
     target = _target_project(batch, access)
     # end the reader's transaction: the writer's must see what is there now
     db.session.rollback()
     with writing() as connection:
-        state = _load(connection, batch, access, target, now)
-        last = state.apply(batch.records, batch.writer, batch.seq, batch.replay)
+        state = _load(connection, batch, access, target, now, protocol)
+        last = state.apply(batch)
         change = state.save()
         if change is not None:
             changes.notify(connection, change)
@@ -115,29 +56,31 @@ def apply(batch: Batch, access: Access) -> Applied:
 def _target_project(batch: Batch, access: Access) -> int | None:
     """The project of a session that the batch may make, found (or made) before the transaction."""
     first = batch.records[0] if batch.records else None
-    if first is None or first["type"] != "session":
+    if not isinstance(first, SessionRecord):
         return None
-    project = project_named(access, first.get("project"))
+    project = project_named(access, first.project)
     if project is None:
-        raise Refused(403, "forbidden", "this key may not write into that project")
+        raise ApiError(403, "forbidden", "this key may not write into that project")
     return project
 
 
-def _load(connection: Connection, batch: Batch, access: Access, target: int | None, now: float) -> SessionState:
+def _load(
+    connection: Connection, batch: Batch, access: Access, target: int | None, now: float, protocol: int
+) -> SessionState:
     row = _select(connection, batch.session)
     created = False
     if row is None:
         deleted = select(DeletedSession.id).where(DeletedSession.id == batch.session)
         if connection.execute(deleted).first() is not None:
-            raise Refused(410, "deleted_session", "this session was deleted")
+            raise ApiError(410, "deleted_session", "this session was deleted")
         if target is None:
-            raise Refused(404, "unknown_session", f"there is no session {batch.session}")
-        created = _insert(connection, batch, target, now)
+            raise ApiError(404, "unknown_session", f"there is no session {batch.session}")
+        created = _insert(connection, batch, target, now, protocol)
         row = _select(connection, batch.session)
     assert row is not None
     organization = row.pop("organization_id")
     if organization not in access.writable or access.only_project not in (None, row["project_id"]):
-        raise Refused(403, "forbidden", "this session belongs to another organization or project")
+        raise ApiError(403, "forbidden", "this session belongs to another organization or project")
     return SessionState(connection, row, now, created)
 
 
@@ -155,10 +98,11 @@ def _select(connection: Connection, session_id: str) -> dict[str, Any] | None:
     return None if row is None else dict(row)
 
 
-def _insert(connection: Connection, batch: Batch, project: int, now: float) -> bool:
+def _insert(connection: Connection, batch: Batch, project: int, now: float, protocol: int) -> bool:
     """Make the session. False: another writer of it was faster."""
     insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
-    created_at = batch.records[0].get("created_at") or now
+    first = batch.records[0]
+    created_at = first.created_at if isinstance(first, SessionRecord) and first.created_at else now
     values = {
         "id": batch.session,
         "project_id": project,
@@ -169,7 +113,7 @@ def _insert(connection: Connection, batch: Batch, project: int, now: float) -> b
         "status": "cancelled" if batch.replay else "active",
         "reason": "silent" if batch.replay else None,
         "ended_at": created_at if batch.replay else None,
-        "protocol": batch.protocol,
+        "protocol": protocol,
         **SessionState.empty(),
         "tag": f"session {batch.session[:4]}",
     }

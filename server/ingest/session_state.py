@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import structs
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from losswise.protocol.limits import MAX_GRAPHS
-from losswise.protocol.records import Record, graph_id
+from losswise.protocol.records import graph_id
 
 from ..db.models import Graph, Session
-from ..exceptions import Refused
+from ..exceptions import BadBatch, BadRecord
 from ..live.changes import Change
 from ..points import rewind, statistics
 from ..points.columns import of_record
@@ -22,7 +23,18 @@ from ..sessions import progress, status
 from ..sessions.images import apply_image
 from ..sessions.metadata import apply_facts
 from ..sessions.texts import apply_text
-from . import session_state
+from .schema import (
+    Batch,
+    GraphRecord,
+    ImageRecord,
+    PointsRecord,
+    Record,
+    RewindRecord,
+    SessionRecord,
+    StatusRecord,
+    TextRecord,
+    ValuesRecord,
+)
 from .writers import load_writers, save_writer
 
 CHANGED_IN_PLACE = ("graph_stats", "seals")
@@ -53,15 +65,15 @@ class SessionState:
         self.lowest_x: dict[int, int] = {}
         self.highest_x: dict[int, int] = {}
         self._graphs: dict[str, dict[str, Any]] | None = None
-        self._apply: dict[str, Callable[[Record], None]] = {
-            "session": self._session,
-            "graph": self._graph,
-            "points": self._points,
-            "values": self._values,
-            "text": self._text,
-            "image": self._image,
-            "rewind": self._rewind,
-            "status": self._status,
+        self._apply: dict[type[Record], Callable[[Any], None]] = {
+            SessionRecord: self._session,
+            GraphRecord: self._graph,
+            PointsRecord: self._points,
+            ValuesRecord: self._values,
+            TextRecord: self._text,
+            ImageRecord: self._image,
+            RewindRecord: self._rewind,
+            StatusRecord: self._status,
         }
 
     @staticmethod
@@ -84,25 +96,41 @@ class SessionState:
             "version": 0,
         }
 
-    def apply(self, records: list[Record], writer: str | None, seq: int | None, replay: bool) -> int:
-        """Apply the records that the writer's number says are new; returns the writer's last number."""
-        self.replay = replay
-        self.writers = load_writers(self.connection, self.key) if writer else {}
-        self.writer = self._writer(writer, records) if writer else None
+    def apply(self, batch: Batch) -> int:
+        """Apply the records that the writer's number says are new; returns the writer's last number.
+
+        Raises BadBatch, which names every record that cannot be applied.
+        """
+        records, seq = batch.records, batch.seq
+        self.replay = batch.replay
+        self.writers = load_writers(self.connection, self.key) if batch.writer else {}
+        self.writer = self._writer(batch.writer, records) if batch.writer else None
         last = self.writer.last_seq if self.writer else 0
-        fresh = records
+        known = 0
         if seq is not None and self.writer is not None:
-            fresh = records[max(0, last - (seq - len(records))) :]
+            known = max(0, last - (seq - len(records)))
             last = max(last, seq)
             self.writer.last_seq = last
         self._heard()
-        for record in fresh:
-            self._apply[record["type"]](record)
-            self.changed = True
+        self._apply_records(records, known)
         if self.writer is not None:
             save_writer(self.connection, self.key, self.writer)
             self._settle()
         return last
+
+    def _apply_records(self, records: list[Record], known: int) -> None:
+        """Apply the records from number `known` on. A bad one changes nothing, so the others are still looked at: the
+        answer names them all."""
+        errors: list[tuple[int, str]] = []
+        for index in range(known, len(records)):
+            record = records[index]
+            try:
+                self._apply[type(record)](record)
+            except BadRecord as error:
+                errors.append((index, str(error)))
+            self.changed = True
+        if errors:
+            raise BadBatch(errors, len(records))
 
     def _writer(self, id_: str, records: list[Record]) -> status.WriterState:
         writer = self.writers.get(id_)
@@ -112,7 +140,7 @@ class SessionState:
             if self.replay:
                 started_at = min(times, default=self.row["created_at"])
             else:
-                started_at = min([self.now, *(t for r in records if r["type"] == "points" for t in r["t"][:1])])
+                started_at = min([self.now, *(t for r in records if isinstance(r, PointsRecord) for t in r.t[:1])])
             writer = status.WriterState(id_, 0, started_at, started_at)
             self.writers[id_] = writer
         if writer.status is None:
@@ -168,16 +196,16 @@ class SessionState:
 
     # one method a record type
 
-    def _session(self, record: Record) -> None:
+    def _session(self, record: SessionRecord) -> None:
         row = self.row
-        for name, column in (("tag", "tag"), ("group", "group_name"), ("max_iter", "max_iter")):
-            if record.get(name) is not None:
-                row[column] = record[name]
-        if record.get("tags") is not None:
-            row["tags"] = list(dict.fromkeys(record["tags"]))
-        if record.get("params"):
-            row["params"] = {**row["params"], **record["params"]}
-        apply_facts(self.connection, self.key, record)
+        for column, value in (("tag", record.tag), ("group_name", record.group), ("max_iter", record.max_iter)):
+            if value is not None:
+                row[column] = value
+        if record.tags is not None:
+            row["tags"] = list(dict.fromkeys(record.tags))
+        if record.params:
+            row["params"] = {**row["params"], **record.params}
+        apply_facts(self.connection, self.key, {"git": record.git, "env": record.env, "info": record.info})
         if self._live_writer():
             self._activate()
 
@@ -189,40 +217,40 @@ class SessionState:
             self._graphs = {row["id"]: dict(row) for row in rows}
         return self._graphs
 
-    def _graph(self, record: Record) -> None:
-        if record["id"] != graph_id(self.row["id"], record["title"]):
-            raise Refused(422, "bad_batch", "a graph's id must be made from its session's id and its title")
+    def _graph(self, record: GraphRecord) -> None:
+        if record.id != graph_id(self.row["id"], record.title):
+            raise BadRecord("a graph's id must be made from its session's id and its title")
         table = Graph.__table__
-        known = self.graphs.get(record["id"])
-        fields = {name: record.get(name) or "" for name in ("title", "xlabel", "ylabel")}
+        known = self.graphs.get(record.id)
+        fields = {"title": record.title, "xlabel": record.xlabel or "", "ylabel": record.ylabel or ""}
         if known is None:
             if len(self.graphs) >= MAX_GRAPHS:
-                raise Refused(422, "bad_batch", f"a session has at most {MAX_GRAPHS} graphs; this is one too many")
+                raise BadRecord(f"a session has at most {MAX_GRAPHS} graphs; this is one too many")
             number = max((graph["number"] for graph in self.graphs.values()), default=0) + 1
-            known = {"session_key": self.key, "number": number, "id": record["id"], **fields}
-            known |= {"kind": record.get("kind"), "names": [], "forms": []}
+            known = {"session_key": self.key, "number": number, "id": record.id, **fields}
+            known |= {"kind": record.kind, "names": [], "forms": []}
             self.connection.execute(insert(table).values(**known))
-            self.graphs[record["id"]] = known
+            self.graphs[record.id] = known
             return
         merged = {name: known[name] or value for name, value in fields.items()}
-        merged["kind"] = known["kind"] or record.get("kind")
+        merged["kind"] = known["kind"] or record.kind
         known.update(merged)
         where = (table.c.session_key == self.key) & (table.c.number == known["number"])
         self.connection.execute(update(table).where(where).values(**merged))
 
     def _graph_of(self, id_: str) -> dict[str, Any]:
         if id_ not in self.graphs:
-            raise Refused(422, "bad_batch", f"this session has no graph {id_}: send its record first")
+            raise BadRecord(f"this session has no graph {id_}: send its record first")
         return self.graphs[id_]
 
-    def _points(self, record: Record) -> None:
-        if not record["x"]:
+    def _points(self, record: PointsRecord) -> None:
+        if not record.x:
             return
-        graph = self._graph_of(record["graph"])
-        columns = of_record(record["x"], record["t"], record["y"])
+        graph = self._graph_of(record.graph)
+        columns = of_record(record.x, record.t, record.y)
         for after, until, rewound, *writer in self.row["rewinds"]:
             # what the rewind's own writer says after it is new, whatever its clock says
-            if rewound in (None, record["graph"]) and not (self.writer and writer == [self.writer.id]):
+            if rewound in (None, record.graph) and not (self.writer and writer == [self.writer.id]):
                 columns = columns.where((columns.x <= after) | (columns.t > until))
         if self._live_writer():
             self._revive()
@@ -253,20 +281,20 @@ class SessionState:
         self.ended = False
         self._activate()
 
-    def _values(self, record: Record) -> None:
-        self.row["values"] = {**self.row["values"], **record["values"]}
+    def _values(self, record: ValuesRecord) -> None:
+        self.row["values"] = {**self.row["values"], **record.values}
 
-    def _text(self, record: Record) -> None:
-        apply_text(self.connection, self.key, record)
+    def _text(self, record: TextRecord) -> None:
+        apply_text(self.connection, self.key, structs.asdict(record))
 
-    def _image(self, record: Record) -> None:
-        apply_image(self.connection, self.key, record)
+    def _image(self, record: ImageRecord) -> None:
+        apply_image(self.connection, self.key, structs.asdict(record))
 
-    def _rewind(self, record: Record) -> None:
+    def _rewind(self, record: RewindRecord) -> None:
         self._flush_points()
-        after, until, graph = record["after"], record["t"], record.get("graph")
+        after, until, graph = record.after, record.t, record.graph
         writer = self.writer.id if self.writer else None
-        self.row["rewinds"] = session_state.remember(self.row["rewinds"], [after, until, graph, writer])
+        self.row["rewinds"] = remember(self.row["rewinds"], [after, until, graph, writer])
         graphs = self.graphs.values() if graph is None else [self._graph_of(graph)]
         for known in graphs:
             self._take_back(known, after, until)
@@ -286,20 +314,20 @@ class SessionState:
         self.row["graph_stats"][number] = taken.stats
         self.row["seals"][number] = taken.seal.dump()
 
-    def _status(self, record: Record) -> None:
-        at = record.get("t") or self.now
-        if record.get("dropped"):
-            self.row["dropped"] += record["dropped"]
-        if record.get("error"):
-            apply_facts(self.connection, self.key, {"error": record["error"]})
-        if record["status"] == "active":
+    def _status(self, record: StatusRecord) -> None:
+        at = record.t or self.now
+        if record.dropped:
+            self.row["dropped"] += record.dropped
+        if record.error:
+            apply_facts(self.connection, self.key, {"error": record.error})
+        if record.status == "active":
             if not self.replay and self.writer is not None:
                 self._revive()
             return
         if self.writer is None:  # a v1 client: there is no other
-            self.row.update(status=record["status"], reason=record.get("reason"), ended_at=at)
+            self.row.update(status=record.status, reason=record.reason, ended_at=at)
             return
-        self.writer.status, self.writer.reason = record["status"], record.get("reason")
+        self.writer.status, self.writer.reason = record.status, record.reason
         self.writer.ended_at = at
         self.ended = True
 
@@ -355,8 +383,12 @@ def _times(records: list[Record]) -> list[float]:
     """The times that records carry, by their writer's clock."""
     times: list[float] = []
     for record in records:
-        at = record.get("created_at") if record["type"] == "session" else record.get("t")
-        times += at if isinstance(at, list) else [] if at is None else [at]
+        if isinstance(record, PointsRecord):
+            times += record.t
+        elif isinstance(record, SessionRecord):
+            times += [] if record.created_at is None else [record.created_at]
+        elif isinstance(record, (RewindRecord, StatusRecord)):
+            times += [] if record.t is None else [record.t]
     return times
 
 

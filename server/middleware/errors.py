@@ -38,7 +38,7 @@ CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_fo
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Refused, lambda error: answer(error.status, error.code, error.message))
+    app.register_error_handler(Refused, lambda error: answer(error.status, error.code, error.message, **error.details))
     ranges: tuple[type[Exception], ...] = (DataError, ProgrammingError, OverflowError)
     for kind in DATABASE_ERRORS:
         app.register_error_handler(kind, _database_error)
@@ -47,12 +47,12 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _crash)
 
 
-def answer(status: int, code: str, message: str) -> Any:
-    """An error as JSON (or a page), with the right status."""
+def answer(status: int, code: str, message: str, **details: Any) -> Any:
+    """An error as JSON (or a page), with the right status. `details` are further fields of the JSON."""
     if request.path.startswith("/api/v1"):
         response = jsonify(success=False, error=message)
     elif request.path.startswith(("/api/", "/live", "/healthz")):
-        response = jsonify(error=message, code=code)
+        response = jsonify(error=message, code=code, **details)
     else:
         try:
             response = make_response(_page(status, message))

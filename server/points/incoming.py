@@ -9,7 +9,7 @@ from sqlalchemy import Connection, update
 from losswise.protocol.limits import MAX_NAMES
 
 from ..db.models import Graph
-from ..exceptions import Refused
+from ..exceptions import BadRecord
 from . import store as points_store
 from . import summaries
 from .columns import Columns
@@ -31,7 +31,7 @@ class NewPoints:
         self._changed: set[int] = set()
 
     def add(self, graph: dict[str, Any], columns: Columns, first_arrival: int) -> None:
-        """Gather points. Raises Refused with 422 where the graph would have too many names."""
+        """Gather points. Raises BadRecord where the graph would have too many names."""
         number = graph["number"]
         self._graphs[number] = graph
         form = self._form(graph, list(columns.y))
@@ -43,7 +43,7 @@ class NewPoints:
         known = {name: place for place, name in enumerate(graph["names"])}
         new = [name for name in names if name not in known]
         if len(known) + len(new) > MAX_NAMES:
-            raise Refused(422, "bad_batch", f"a graph has at most {MAX_NAMES} names; {new[0][:60]!r} is one too many")
+            raise BadRecord(f"a graph has at most {MAX_NAMES} names; {new[0][:60]!r} is one too many")
         if new:
             graph["names"] = [*graph["names"], *new]
             known = {name: place for place, name in enumerate(graph["names"])}

@@ -15,6 +15,8 @@ from losswise_server.config import load_settings
 from losswise_server.db.models import Project
 from losswise_server.extensions import db
 from losswise_server.ingest import pipeline
+from losswise_server.ingest.decoding import convert_records
+from losswise_server.ingest.schema import Batch
 from losswise_server.setup.first_start import prepare
 from losswise_server.setup.upgrade import upgrade_schema
 from sqlalchemy import event
@@ -62,7 +64,7 @@ class DirectWriting:
 
     def send(self, *batch: dict[str, Any], writer: str | None = None) -> None:
         self.seq += len(batch)
-        pipeline.apply(pipeline.Batch(self.session, list(batch), self.writer, self.seq), self.access)
+        pipeline.apply(Batch(self.session, convert_records(list(batch)), self.writer, self.seq), self.access)
 
     def graph(self, title: str = "loss") -> str:
         id_ = records.graph_id(self.session, title)

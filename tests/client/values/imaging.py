@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from losswise_server.ingest.decoding import convert_records
+from losswise_server.ingest.schema import ImageRecord
 from PIL import Image
 
 from losswise.image_sequence import ImageSequence
-from losswise.protocol.validation import check_record
 from losswise.recording.image_encoder import ImageThread
 
 
@@ -37,7 +38,8 @@ class Kept:
     def _put(self, record: dict[str, Any]) -> None:
         assert self.folder is not None
         assert (self.folder / record["sha256"]).exists()
-        assert check_record(record) == "image"
+        [checked] = convert_records([record])
+        assert isinstance(checked, ImageRecord)
         self.records.append(record)
 
     def _folder(self) -> Path | None:

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 from losswise_server.api import v1_records
-from losswise_server.exceptions import Refused
+from losswise_server.exceptions import ApiError, BadRecord
 
-from losswise.protocol import validation
 from tests.support.server import Server
 
 PNG = base64.b64decode(
@@ -182,11 +181,11 @@ def test_points_that_share_no_name_are_refused_before_they_fill_the_memory() -> 
 
     [record] = v1_records.points(sparse(1_000), 1.0)["s"]
     assert len(record["y"]) == 1_000
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(ApiError) as refusal:
         v1_records.points(sparse(4_001), 1.0)
     assert refusal.value.status == 413
     many = [{**sparse(1)[0], "y": {f"n{x}": 1.0}} for x in range(1_001)]
-    with pytest.raises(validation.BadRecord, match="point 1001 of 1001: more than 1000 names"):
+    with pytest.raises(BadRecord, match="point 1001 of 1001: more than 1000 names"):
         v1_records.points(many, 1.0)
 
 

@@ -15,6 +15,8 @@ from losswise_server.db.engine import reading
 from losswise_server.db.models import Project
 from losswise_server.extensions import db
 from losswise_server.ingest import pipeline as ingest
+from losswise_server.ingest.decoding import convert_records
+from losswise_server.ingest.schema import Batch
 from losswise_server.maintenance import silence as sweep
 from losswise_server.sessions import listing as sessionlist
 from losswise_server.sessions import sorting, status
@@ -83,13 +85,14 @@ class Process:
 
     def sync(self) -> None:
         self.seq += len(self.journal)
-        self._apply(ingest.Batch(self.house.session, self.journal, self.writer, self.seq, self.replay))
+        records = convert_records(self.journal)
+        self._apply(Batch(self.house.session, records, self.writer, self.seq, self.replay))
         self.journal = []
 
     def beat(self) -> None:
-        self._apply(ingest.Batch(self.house.session, [], self.writer))
+        self._apply(Batch(self.house.session, [], self.writer))
 
-    def _apply(self, batch: ingest.Batch) -> None:
+    def _apply(self, batch: Batch) -> None:
         ingest.apply(batch, self.house.access)
 
     def point(self, x: int, t: float | None = None) -> None:

@@ -1,0 +1,117 @@
+"""What a batch and its records may hold, as msgspec types: decoding a request checks it in the same pass.
+
+The fields are those of losswise.protocol.records; fields that are not listed here are ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from losswise.protocol.limits import INT64_MAX, INT64_MIN, LATEST, MAX_NAME, MAX_NAMES, MAX_TEXT
+
+Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{20}\Z")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Int64 = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
+Positive = Annotated[int, Meta(ge=1, le=INT64_MAX)]
+Count = Annotated[int, Meta(ge=0, le=INT64_MAX)]
+UnixTime = Annotated[float, Meta(ge=0, le=LATEST)]
+Name = Annotated[str, Meta(max_length=MAX_NAME)]
+# JSON has no NaN: protocol.numbers.encode_number makes these strings
+Value = float | Literal["NaN", "Infinity", "-Infinity"] | None
+
+
+class SessionRecord(Struct, tag_field="type", tag="session"):
+    project: str | None = None
+    tag: str | None = None
+    group: str | None = None
+    tags: list[str] | None = None
+    params: dict[str, Any] | None = None
+    max_iter: Positive | None = None
+    created_at: UnixTime | None = None
+    git: dict[str, Any] | None = None
+    env: dict[str, Any] | None = None
+    info: dict[str, Any] | None = None
+
+
+class GraphRecord(Struct, tag_field="type", tag="graph"):
+    id: Id
+    title: str
+    xlabel: str | None = None
+    ylabel: str | None = None
+    kind: Literal["min", "max"] | None = None
+
+
+class PointsRecord(Struct, tag_field="type", tag="points"):
+    """Points of one graph as columns of equal length."""
+
+    graph: Id
+    x: list[Int64]
+    t: list[UnixTime]
+    y: Annotated[dict[Name, list[Value]], Meta(max_length=MAX_NAMES)]
+
+    def __post_init__(self) -> None:
+        length = len(self.x)
+        if len(self.t) != length:
+            raise ValueError(f"`x` has {length} entries, `t` has {len(self.t)}")
+        for name, column in self.y.items():
+            if len(column) != length:
+                raise ValueError(f"`x` has {length} entries, the column {name[:60]!r} of `y` has {len(column)}")
+
+
+class ValuesRecord(Struct, tag_field="type", tag="values"):
+    values: Annotated[dict[Name, Any], Meta(max_length=MAX_NAMES)]
+
+
+class TextRecord(Struct, tag_field="type", tag="text"):
+    name: Name
+    text: Annotated[str, Meta(max_length=MAX_TEXT)]
+    x: Int64 | None = None
+    append: bool | None = None
+
+
+class ImageRecord(Struct, tag_field="type", tag="image"):
+    sequence: str
+    x: Int64
+    image_id: str
+    sha256: Sha256
+    width: Count | None = None
+    height: Count | None = None
+    outputs: dict[str, Any] | None = None
+    metrics: dict[str, Any] | None = None
+
+
+class RewindRecord(Struct, tag_field="type", tag="rewind"):
+    after: Int64
+    t: UnixTime
+    graph: Id | None = None
+
+
+class StatusRecord(Struct, tag_field="type", tag="status"):
+    status: Literal["active", "complete", "failed", "cancelled"]
+    reason: str | None = None
+    error: dict[str, Any] | None = None
+    dropped: Count | None = None
+    t: UnixTime | None = None
+
+
+Record = (
+    SessionRecord | GraphRecord | PointsRecord | ValuesRecord | TextRecord | ImageRecord | RewindRecord | StatusRecord
+)
+
+
+class Batch(Struct):
+    """Records of one session.
+
+    `seq` is the number of the last record, counted by their writer from 1. Without it the records are not numbered
+    (v1 clients, and session and graph records that are sent again), and are applied each time they are sent.
+    `replay` is set where the records were kept in a journal after their process had ended.
+    """
+
+    session: Id
+    records: list[Record] = []
+    writer: Id | None = None
+    seq: Positive | None = None
+    replay: bool = False
+    format: Any = 1
