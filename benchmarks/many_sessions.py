@@ -123,7 +123,7 @@ def _varied(model: dict[str, Any], status: str, chance: random.Random, created_a
         "last_x": chance.randrange(10_000),
         "created_at": created_at,
         "updated_at": ended_at,
-        "heard_at": ended_at,
+        "last_seen_at": ended_at,
         "ended_at": ended_at,
         "stats": {name: _scaled(stat, scale[name]) for name, stat in model["stats"].items() if name not in missing},
         "graph_stats": {
@@ -132,7 +132,7 @@ def _varied(model: dict[str, Any], status: str, chance: random.Random, created_a
         },
     }
     if status == "active":
-        row.update(heard_at=time.time() + FAR, ended_at=None, eta=time.time() + chance.uniform(10, 10_000))
+        row.update(last_seen_at=time.time() + FAR, ended_at=None, eta=time.time() + chance.uniform(10, 10_000))
     elif status == "silent" and chance.random() < 0.1:
         row.update(ended_at=None)
     elif status == "silent":  # and a sweep has found it

@@ -30,7 +30,7 @@ POINTS_LIMIT, MAX_POINTS_LIMIT = 10_000, 100_000
 MAX_GRAPHS = 200  # their ids fit into a request line (cli/wsgi.py)
 MAX_VALUES = 2_000_000  # rows times names in a response: about 100 MB of JSON
 DEFAULT_WIDTH = 1_000  # pixels
-_PointsCursor = tuple[Int64, Int64]  # x and arrival of the last point
+_PointsCursor = tuple[Int64, Int64]  # x and sequence number of the last point
 
 
 @bp.get("/sessions")
@@ -66,22 +66,22 @@ def show_session(session_id: str) -> Response:
 
 @bp.get("/graphs/<graph_id>/points")
 def graph_points(graph_id: str) -> Response:
-    """Raw points by x, by arrival where x is equal."""
+    """Raw points by x, in order of arrival where x is equal."""
     [(_, key, number)] = _find_graphs([graph_id], require_access())
     limit = whole_number("limit", POINTS_LIMIT, 1, MAX_POINTS_LIMIT)
     bound: dict[str, Any] = {}
     where = ""
     if request.args.get("cursor"):
-        where = "AND (x > :x OR (x = :x AND arrival > :arrival))"
-        bound["x"], bound["arrival"] = read_cursor(request.args["cursor"], _PointsCursor)
+        where = "AND (x > :x OR (x = :x AND sequence > :sequence))"
+        bound["x"], bound["sequence"] = read_cursor(request.args["cursor"], _PointsCursor)
     db.session.rollback()
     with reading(in_order=True) as connection:
         place = store.place_of(connection, key, number)
         limit = min(limit, max(1, MAX_VALUES // max(1, len(place.lines.names))))
         bound["most"] = limit + 1
-        arrival, found = store.read(place, where, "LIMIT :most", **bound)
-    more = len(arrival) > limit
-    cursor = write_cursor([int(found.x[limit - 1]), int(arrival[limit - 1])]) if more else None
+        sequence, found = store.read(place, where, "LIMIT :most", **bound)
+    more = len(sequence) > limit
+    cursor = write_cursor([int(found.x[limit - 1]), int(sequence[limit - 1])]) if more else None
     return json_response({"series": series.exact(found.where(slice(limit))), "next": cursor})
 
 
@@ -108,17 +108,19 @@ def chart_series() -> Response:
             if key not in sessions:
                 continue
             state = sessions[key]
-            seal = Seal.load(state.seals.get(str(number)))
+            seal = Seal.load(state.summary_states.get(str(number)))
             result[graph_id] = {
                 "session": state.id,
                 "version": state.version,
-                "arrivals": state.arrivals,
+                "arrivals": state.next_sequence,
                 **series.series(places[key, number], seal, x0, x1, width),
             }
     return _tagged(json_response({"graphs": result}), tag)
 
 
-_STATES = select(Session.key, Session.id, Session.version, Session.arrivals, Session.seals, Session.status)
+_STATES = select(
+    Session.key, Session.id, Session.version, Session.next_sequence, Session.summary_states, Session.status
+)
 
 
 def _width_within_bounds(width: int, names: int) -> int:

@@ -116,7 +116,7 @@ class Session(db.Model):  # type: ignore[name-defined]
     __tablename__ = "sessions"
     __table_args__ = (
         Index("ix_sessions_project", "project_id", "key"),
-        Index("ix_sessions_active", "status", "heard_at"),
+        Index("ix_sessions_active", "status", "last_seen_at"),
         # a deleted session's key is never given again: its rows may still be on their way out
         {"sqlite_autoincrement": True},
     )
@@ -133,32 +133,32 @@ class Session(db.Model):  # type: ignore[name-defined]
     max_iter: Mapped[int | None] = mapped_column(Big)
     created_at: Mapped[float] = mapped_column(Float(53))
     updated_at: Mapped[float] = mapped_column(Float(53))
-    heard_at: Mapped[float] = mapped_column(Float(53))
+    last_seen_at: Mapped[float] = mapped_column(Float(53))
     ended_at: Mapped[float | None] = mapped_column(Float(53))
     status: Mapped[str] = mapped_column(String(10), default="active")
     reason: Mapped[str | None] = mapped_column(Text)
     end_status: Mapped[str | None] = mapped_column(String(10))
     end_reason: Mapped[str | None] = mapped_column(Text)
     end_at: Mapped[float | None] = mapped_column(Float(53))
-    end_heard_at: Mapped[float | None] = mapped_column(Float(53))
+    end_last_seen_at: Mapped[float | None] = mapped_column(Float(53))
     dropped: Mapped[int] = mapped_column(Big, default=0)
     points: Mapped[int] = mapped_column(Big, default=0)
-    arrivals: Mapped[int] = mapped_column(Big, default=0)
+    next_sequence: Mapped[int] = mapped_column(Big, default=0)
     last_x: Mapped[int | None] = mapped_column(Big)
     eta: Mapped[float | None] = mapped_column(Float(53))
     pace: Mapped[list] = mapped_column(Json, default=list)
     stats: Mapped[dict] = mapped_column(Json, default=dict)
     graph_stats: Mapped[dict] = mapped_column(Ordered, default=dict)
     rewinds: Mapped[list] = mapped_column(Json, default=list)
-    seals: Mapped[dict] = mapped_column(Json, default=dict)
+    summary_states: Mapped[dict] = mapped_column(Json, default=dict)
     version: Mapped[int] = mapped_column(Big, default=0)
     protocol: Mapped[int] = mapped_column(Integer, default=2)
 
 
-class SessionFacts(db.Model):  # type: ignore[name-defined]
+class SessionMetadata(db.Model):  # type: ignore[name-defined]
     """What one session's page shows and the table does not: a git diff may be a megabyte."""
 
-    __tablename__ = "session_facts"
+    __tablename__ = "session_metadata"
 
     session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     git: Mapped[dict] = mapped_column(Ordered, default=dict)
@@ -185,7 +185,7 @@ class Writer(db.Model):  # type: ignore[name-defined]
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     last_seq: Mapped[int] = mapped_column(Big, default=0)
     started_at: Mapped[float] = mapped_column(Float(53))
-    heard_at: Mapped[float] = mapped_column(Float(53))
+    last_seen_at: Mapped[float] = mapped_column(Float(53))
     ended_at: Mapped[float | None] = mapped_column(Float(53))
     status: Mapped[str | None] = mapped_column(String(10))
     reason: Mapped[str | None] = mapped_column(Text)
@@ -206,7 +206,7 @@ class Graph(db.Model):  # type: ignore[name-defined]
     ylabel: Mapped[str] = mapped_column(Text, default="")
     kind: Mapped[str | None] = mapped_column(String(3))
     names: Mapped[list] = mapped_column(Json, default=list)
-    forms: Mapped[list] = mapped_column(Json, default=list)
+    name_sets: Mapped[list] = mapped_column(Json, default=list)
 
 
 # A point is a row: x, its time, and its values, packed as little-endian float64 (columns.MISSING: none). Whose
@@ -215,11 +215,11 @@ class Graph(db.Model):  # type: ignore[name-defined]
 points = db.Table(
     "points",
     db.Column("x", BigInteger, nullable=False),
-    db.Column("arrival", BigInteger, nullable=False),
+    db.Column("sequence", BigInteger, nullable=False),
     db.Column("t", Float(53), nullable=False),
     db.Column("session_key", Integer, nullable=False),
     db.Column("graph", Integer, nullable=False),
-    db.Column("form", Integer, nullable=False),
+    db.Column("name_set", Integer, nullable=False),
     db.Column("y", LargeBinary, nullable=False),
     Index("ix_points", "session_key", "graph", "x"),
 )
@@ -284,9 +284,9 @@ class Blob(db.Model):  # type: ignore[name-defined]
     data: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
 
 
-class Freeing(db.Model):  # type: ignore[name-defined]
+class PendingPurge(db.Model):  # type: ignore[name-defined]
     """The key of a deleted session of which rows are still there: see freeing.py."""
 
-    __tablename__ = "freeing"
+    __tablename__ = "pending_purges"
 
     session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy import Connection, Table, select
 
 from ..exceptions import Refused
-from .models import Blob, Graph, Image, ImageSequence, Session, SessionFacts, TextEntry, Writer, points, summaries
+from .models import Blob, Graph, Image, ImageSequence, Session, SessionMetadata, TextEntry, Writer, points, summaries
 
 DISTRIBUTED: tuple[Table, ...] = (
     points,
     summaries,
-    *(model.__table__ for model in (Blob, Image, SessionFacts, TextEntry, Writer)),
+    *(model.__table__ for model in (Blob, Image, SessionMetadata, TextEntry, Writer)),
 )
 """What a distributed PostgreSQL (Citus) shards by `session_key`: docs/scaling.md. A statement touches one of them, and
 names the sessions."""

@@ -109,7 +109,7 @@ def _insert(connection: Connection, batch: Batch, project: int, now: float, prot
         "created_at": created_at,
         "updated_at": now,
         # what is replayed is not heard: it was made some time ago
-        "heard_at": created_at if batch.replay else now,
+        "last_seen_at": created_at if batch.replay else now,
         "status": "cancelled" if batch.replay else "active",
         "reason": "silent" if batch.replay else None,
         "ended_at": created_at if batch.replay else None,

@@ -21,7 +21,7 @@ from ..points.store import Lines, Place
 from ..points.summaries import Seal
 from ..sessions import progress, status
 from ..sessions.images import apply_image
-from ..sessions.metadata import apply_facts
+from ..sessions.metadata import merge_metadata
 from ..sessions.texts import apply_text
 from .schema import (
     Batch,
@@ -37,7 +37,7 @@ from .schema import (
 )
 from .writers import load_writers, save_writer
 
-CHANGED_IN_PLACE = ("graph_stats", "seals")
+CHANGED_IN_PLACE = ("graph_stats", "summary_states")
 _GRAPHS = select(Graph.__table__).where(Graph.session_key == bindparam("session_key"))
 
 
@@ -87,12 +87,12 @@ class SessionState:
             "search": "",
             "dropped": 0,
             "points": 0,
-            "arrivals": 0,
+            "next_sequence": 0,
             "pace": [],
             "stats": {},
             "graph_stats": {},
             "rewinds": [],
-            "seals": {},
+            "summary_states": {},
             "version": 0,
         }
 
@@ -144,18 +144,18 @@ class SessionState:
             writer = status.WriterState(id_, 0, started_at, started_at)
             self.writers[id_] = writer
         if writer.status is None:
-            writer.heard_at = max([writer.heard_at, *times]) if self.replay else self.now
+            writer.last_seen_at = max([writer.last_seen_at, *times]) if self.replay else self.now
         return writer
 
     def _heard(self) -> None:
         row = self.row
         if self.replay:
-            if row["status"] == "active" and row["heard_at"] < status.stale_before(self.now):
+            if row["status"] == "active" and row["last_seen_at"] < status.stale_before(self.now):
                 row.update(status.stale_status(row))  # a replay does not bring a stale session back
             return
         if self.writer is not None and self.writer.status is not None:
             return  # the resend of its end, or what it says after that: it need not live
-        row["heard_at"] = self.now
+        row["last_seen_at"] = self.now
         if self.writer is not None or (row["status"], row["reason"]) == ("cancelled", "silent"):
             self._activate()
 
@@ -167,23 +167,23 @@ class SessionState:
         self.changed |= any(row[name] != value for name, value in columns.items())
         row.update(columns)
         unended = [writer for writer in self.writers.values() if writer.status is None]
-        heard_at = max((writer.heard_at for writer in unended), default=row["heard_at"])
-        if self.replay and heard_at > row["heard_at"]:
-            row["heard_at"] = heard_at
+        last_seen_at = max((writer.last_seen_at for writer in unended), default=row["last_seen_at"])
+        if self.replay and last_seen_at > row["last_seen_at"]:
+            row["last_seen_at"] = last_seen_at
             self.changed = True
-        is_fresh = any(writer.heard_at >= self.now - status.STALE_AFTER_S for writer in unended)
+        is_fresh = any(writer.last_seen_at >= self.now - status.STALE_AFTER_S for writer in unended)
         if self.replay and is_fresh and row["reason"] == "silent":
             self._activate()  # an offline script that is synced while it runs: its own times say that it lives
         if row["status"] == "active":
             if not self.ended:
                 return
             if any(writer.lives(self.now) for writer in unended):
-                row["heard_at"] = heard_at  # not this end counts, but when those were heard that may live
+                row["last_seen_at"] = last_seen_at  # not this end counts, but when those were heard that may live
                 return
         elif not self.ended and not self.replay:
             return
         if end is not None or row["reason"] == "silent":  # else a v1 client has said how it ended
-            row["status"], row["reason"], row["ended_at"] = status.settled(end, row["heard_at"])
+            row["status"], row["reason"], row["ended_at"] = status.settled(end, row["last_seen_at"])
 
     def _activate(self) -> None:
         """A live writer goes on with a session that had ended."""
@@ -205,7 +205,7 @@ class SessionState:
             row["tags"] = list(dict.fromkeys(record.tags))
         if record.params:
             row["params"] = {**row["params"], **record.params}
-        apply_facts(self.connection, self.key, {"git": record.git, "env": record.env, "info": record.info})
+        merge_metadata(self.connection, self.key, {"git": record.git, "env": record.env, "info": record.info})
         if self._live_writer():
             self._activate()
 
@@ -228,7 +228,7 @@ class SessionState:
                 raise BadRecord(f"a session has at most {MAX_GRAPHS} graphs; this is one too many")
             number = max((graph["number"] for graph in self.graphs.values()), default=0) + 1
             known = {"session_key": self.key, "number": number, "id": record.id, **fields}
-            known |= {"kind": record.kind, "names": [], "forms": []}
+            known |= {"kind": record.kind, "names": [], "name_sets": []}
             self.connection.execute(insert(table).values(**known))
             self.graphs[record.id] = known
             return
@@ -258,8 +258,8 @@ class SessionState:
         if not count:
             return
         number, lowest = graph["number"], int(columns.x.min())
-        self.new_points.add(graph, columns, self.row["arrivals"])
-        self.row["arrivals"] += count
+        self.new_points.add(graph, columns, self.row["next_sequence"])
+        self.row["next_sequence"] += count
         self.row["points"] += count
         self.lowest_x[number] = min(lowest, self.lowest_x.get(number, lowest))
         of_graph = self.row["graph_stats"].setdefault(str(number), {})
@@ -277,7 +277,7 @@ class SessionState:
         """Points of a live writer: it lives, and so does its session."""
         if self.writer is not None and self.writer.status is not None:
             self.writer.status, self.writer.reason, self.writer.ended_at = None, None, None
-            self.writer.heard_at = self.row["heard_at"] = self.now
+            self.writer.last_seen_at = self.row["last_seen_at"] = self.now
         self.ended = False
         self._activate()
 
@@ -305,21 +305,21 @@ class SessionState:
     def _take_back(self, graph: dict[str, Any], after: int, until: float) -> None:
         number = str(graph["number"])
         stats = self.row["graph_stats"].get(number, {})
-        seal = Seal.load(self.row["seals"].get(number))
-        place = Place(self.connection, self.key, graph["number"], Lines(graph["names"], graph["forms"]))
+        seal = Seal.load(self.row["summary_states"].get(number))
+        place = Place(self.connection, self.key, graph["number"], Lines(graph["names"], graph["name_sets"]))
         taken = rewind.take_back(place, seal, stats, after, until)
         if taken is None:
             return
         self.row["points"] -= taken.gone
         self.row["graph_stats"][number] = taken.stats
-        self.row["seals"][number] = taken.seal.dump()
+        self.row["summary_states"][number] = taken.seal.dump()
 
     def _status(self, record: StatusRecord) -> None:
         at = record.t or self.now
         if record.dropped:
             self.row["dropped"] += record.dropped
         if record.error:
-            apply_facts(self.connection, self.key, {"error": record.error})
+            merge_metadata(self.connection, self.key, {"error": record.error})
         if record.status == "active":
             if not self.replay and self.writer is not None:
                 self._revive()
@@ -335,17 +335,17 @@ class SessionState:
 
     def _flush_points(self) -> None:
         """Write the points gathered, and seal what is due."""
-        self.new_points.store(self.row["seals"])
+        self.new_points.store(self.row["summary_states"])
 
     def save(self) -> Change | None:
         """Write the session's row; returns what changed, for the pages that show it (None: nothing seen)."""
         table = Session.__table__
         where = table.c.key == self.key
         if not self.changed:
-            if self.row["heard_at"] != self.before["heard_at"]:
-                self.connection.execute(update(table).where(where).values(heard_at=self.row["heard_at"]))
+            if self.row["last_seen_at"] != self.before["last_seen_at"]:
+                self.connection.execute(update(table).where(where).values(last_seen_at=self.row["last_seen_at"]))
             return None
-        first_arrival = self.before["arrivals"]
+        first_arrival = self.before["next_sequence"]
         self._flush_points()
         row = self.row
         titles = {str(graph["number"]): graph["title"] for graph in self.graphs.values()}
@@ -364,7 +364,7 @@ class SessionState:
             before=row["version"] - 1,
             version=row["version"],
             first_arrival=first_arrival,
-            arrivals=row["arrivals"],
+            arrivals=row["next_sequence"],
             graphs={str(number): [by_number[number], x, self.highest_x[number]] for number, x in self.lowest_x.items()},
             rewound=self.rewound,
         )

@@ -11,7 +11,7 @@ from ..db.models import Writer
 from ..sessions.status import WriterState
 
 _OF_SESSION = select(Writer.__table__).where(Writer.session_key == bindparam("session_key"))
-_FIELDS = ("last_seq", "started_at", "heard_at", "ended_at", "status", "reason")
+_FIELDS = ("last_seq", "started_at", "last_seen_at", "ended_at", "status", "reason")
 
 
 def _upsert(insert: Any) -> Any:
@@ -26,10 +26,7 @@ _SAVE = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.inse
 
 def load_writers(connection: Connection, session_key: int) -> dict[str, WriterState]:
     rows = connection.execute(_OF_SESSION, {"session_key": session_key})
-    return {
-        row.id: WriterState(row.id, row.last_seq, row.started_at, row.heard_at, row.ended_at, row.status, row.reason)
-        for row in rows
-    }
+    return {row.id: WriterState(id=row.id, **{name: getattr(row, name) for name in _FIELDS}) for row in rows}
 
 
 def save_writer(connection: Connection, session_key: int, writer: WriterState) -> None:

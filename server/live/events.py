@@ -20,7 +20,7 @@ from .subscribers import event
 
 MAX_GRAPH_POINTS = 200
 MAX_EVENT_POINTS = 2_000
-# New points are looked for among at most this many points of their graph: the index is on x, not on arrival, so they
+# New points are looked for among at most this many points of their graph: the index is on x, not on the sequence number, so they
 # may lie far apart, or share a step with a thousand others.
 MAX_SCANNED_POINTS = 4_000
 
@@ -103,7 +103,7 @@ def _new_points(connection: Connection, change: Change, first_arrival: int) -> d
 _NEW_OR_CROWDED = """
     AND x BETWEEN :lowest AND :highest
     AND (
-        arrival >= :first_arrival AND arrival < :arrivals
+        sequence >= :first_arrival AND sequence < :arrivals
         OR (
             SELECT count(*) FROM (
                 SELECT 1 FROM points WHERE session_key = :session_key AND graph = :graph
@@ -115,7 +115,7 @@ _NEW_OR_CROWDED = """
 
 
 def _arrived(place: Place, lowest: int, highest: int, first_arrival: int, arrivals: int, limit: int) -> list[store.Row]:
-    """A graph's points with first_arrival <= arrival < arrivals in a range of x, by x; at most `limit` of them.
+    """A graph's points with first_arrival <= sequence < arrivals in a range of x, by x; at most `limit` of them.
 
     If they are too expensive to find, the result has `limit` rows that mean nothing.
     """
@@ -137,9 +137,9 @@ def _arrived(place: Place, lowest: int, highest: int, first_arrival: int, arriva
 def _series(rows: list[store.Row]) -> dict[str, dict[str, list[Any]]]:
     """Columns x, y, t and n of each metric name."""
     series: dict[str, dict[str, list[Any]]] = {}
-    for x, arrival, t, y in rows:
+    for x, sequence, t, y in rows:
         for name, value in y.items():
             columns = series.setdefault(name, {"x": [], "y": [], "t": [], "n": []})
-            for column, part in zip(("x", "y", "t", "n"), (x, value, t, arrival), strict=True):
+            for column, part in zip(("x", "y", "t", "n"), (x, value, t, sequence), strict=True):
                 columns[column].append(part)
     return series

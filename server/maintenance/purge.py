@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Table, TextClause, delete, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..db.engine import is_sqlite, reading, writing
-from ..db.models import Freeing
+from ..db.models import PendingPurge
 from ..db.session_tables import PARTS
 from .periodic import Chore
 
@@ -28,7 +28,7 @@ LEAST_PAUSE = 0.01
 def mark(connection: Connection, session_key: int) -> None:
     """Within the transaction that deletes the session: its rows are to go."""
     insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
-    connection.execute(insert(Freeing.__table__).values(session_key=session_key).on_conflict_do_nothing())
+    connection.execute(insert(PendingPurge.__table__).values(session_key=session_key).on_conflict_do_nothing())
 
 
 def free() -> int:
@@ -41,7 +41,7 @@ def free() -> int:
                 return gone
             gone += freed
         with writing() as connection:
-            connection.execute(delete(Freeing.__table__).where(Freeing.__table__.c.session_key == key))
+            connection.execute(delete(PendingPurge.__table__).where(PendingPurge.__table__.c.session_key == key))
     return gone
 
 
@@ -49,7 +49,7 @@ freer = Chore("losswise-freeing", EVERY, free, "rows of deleted sessions could n
 
 
 def _waiting() -> list[int]:
-    table = Freeing.__table__
+    table = PendingPurge.__table__
     with reading() as connection:
         return list(connection.execute(select(table.c.session_key).order_by(table.c.session_key)).scalars())
 

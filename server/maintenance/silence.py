@@ -40,8 +40,8 @@ def sweep(now: float) -> int:
                 project=row.project_id,
                 before=row.version,
                 version=row.version + 1,
-                first_arrival=row.arrivals,
-                arrivals=row.arrivals,
+                first_arrival=row.next_sequence,
+                arrivals=row.next_sequence,
             )
             live_changes.notify(connection, change)
             changes.append(change)

@@ -35,7 +35,7 @@ class NewPoints:
         number = graph["number"]
         self._graphs[number] = graph
         form = self._form(graph, list(columns.y))
-        values = [columns.y.get(graph["names"][name]) for name in graph["forms"][form]]
+        values = [columns.y.get(graph["names"][name]) for name in graph["name_sets"][form]]
         self._gathered.append((columns, Points(number, first_arrival, form, columns.x, columns.t, values)))
 
     def _form(self, graph: dict[str, Any], names: list[str]) -> int:
@@ -49,7 +49,7 @@ class NewPoints:
             known = {name: place for place, name in enumerate(graph["names"])}
             self._changed.add(graph["number"])
         wanted = sorted(known[name] for name in names)
-        forms = graph["forms"]
+        forms = graph["name_sets"]
         if wanted in forms:
             return int(forms.index(wanted))
         if len(forms) >= FORMS_MOST:
@@ -57,7 +57,7 @@ class NewPoints:
                 if set(wanted) <= set(form):
                     return place
             wanted = list(range(len(graph["names"])))
-        graph["forms"] = [*forms, wanted]
+        graph["name_sets"] = [*forms, wanted]
         self._changed.add(graph["number"])
         return len(forms)
 
@@ -69,11 +69,11 @@ class NewPoints:
             self.connection.execute(
                 update(table)
                 .where(table.c.session_key == self.session_key, table.c.number == number)
-                .values(names=graph["names"], forms=graph["forms"])
+                .values(names=graph["names"], name_sets=graph["name_sets"])
             )
         points_store.insert(self.connection, self.session_key, [points for _, points in self._gathered])
         for number, graph in self._graphs.items():
-            place = Place(self.connection, self.session_key, number, Lines(graph["names"], graph["forms"]))
+            place = Place(self.connection, self.session_key, number, Lines(graph["names"], graph["name_sets"]))
             new = [columns for columns, points in self._gathered if points.graph == number]
             seals[str(number)] = summaries.keep_up(place, Seal.load(seals.get(str(number))), new).dump()
         self._gathered, self._graphs, self._changed = [], {}, set()

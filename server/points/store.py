@@ -19,7 +19,7 @@ from ..db.engine import is_sqlite
 from ..db.models import Graph
 from .columns import MISSING, NUMBER, Columns, has_value, json_values
 
-COLUMNS = "x, arrival, t, session_key, graph, form, y"
+COLUMNS = "x, sequence, t, session_key, graph, name_set, y"
 INSERT = f"INSERT INTO points ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 COPY = f"COPY points ({COLUMNS}) FROM STDIN WITH (FORMAT binary)"
 COPY_BYTES = 8 * 1024 * 1024
@@ -107,7 +107,14 @@ def sqlite_rows(session_key: int, piece: Points, part: slice) -> list[tuple[Any,
 # for each field its length and its bytes, big-endian; -1 ends it. (PostgreSQL's documentation, COPY, Binary Format.)
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_END = b"\xff\xff"
-_FIELDS = (("x", ">i8"), ("arrival", ">i8"), ("t", ">f8"), ("session_key", ">i4"), ("graph", ">i4"), ("form", ">i4"))
+_FIELDS = (
+    ("x", ">i8"),
+    ("sequence", ">i8"),
+    ("t", ">f8"),
+    ("session_key", ">i4"),
+    ("graph", ">i4"),
+    ("name_set", ">i4"),
+)
 
 
 def copy_body(rows: Iterable[bytes]) -> bytes:
@@ -127,8 +134,8 @@ def copy_rows(session_key: int, piece: Points, part: slice) -> bytes:
     for name, kind in _FIELDS:
         rows[f"{name}_length"] = np.dtype(kind).itemsize
     rows["x"], rows["t"] = piece.x[part], piece.t[part]
-    rows["arrival"] = np.arange(piece.first_arrival + part.start, piece.first_arrival + part.stop)
-    rows["session_key"], rows["graph"], rows["form"] = session_key, piece.graph, piece.form
+    rows["sequence"] = np.arange(piece.first_arrival + part.start, piece.first_arrival + part.stop)
+    rows["session_key"], rows["graph"], rows["name_set"] = session_key, piece.graph, piece.form
     rows["y_length"] = width
     rows["y"] = packed.view(np.uint8).reshape(len(packed), width)
     return rows.tobytes()
@@ -171,11 +178,11 @@ def places_of(connection: Connection, graphs: list[tuple[int, int]]) -> dict[tup
     found = dict.fromkeys(graphs, Lines([], []))
     for row in connection.execute(_LINES, {"keys": list({key for key, _ in graphs})}):
         if (row.session_key, row.number) in found:
-            found[row.session_key, row.number] = Lines(row.names, row.forms)
+            found[row.session_key, row.number] = Lines(row.names, row.name_sets)
     return {(key, number): Place(connection, key, number, lines) for (key, number), lines in found.items()}
 
 
-_LINES = query(Graph.session_key, Graph.number, Graph.names, Graph.forms).where(
+_LINES = query(Graph.session_key, Graph.number, Graph.names, Graph.name_sets).where(
     Graph.session_key.in_(bindparam("keys", expanding=True))
 )
 
@@ -209,5 +216,5 @@ def select(place: Place, where: str = "", tail: str = "", **bound: Any) -> Itera
 
 
 def _select(place: Place, where: str, tail: str, bound: dict[str, Any]) -> Any:
-    words = f"SELECT x, arrival, t, form, y FROM points WHERE {OF_GRAPH} {where} ORDER BY x, arrival {tail}"
+    words = f"SELECT x, sequence, t, name_set, y FROM points WHERE {OF_GRAPH} {where} ORDER BY x, sequence {tail}"
     return place.connection.execute(text(words), {**place.key, **bound})

@@ -185,8 +185,8 @@ def stored(place: Place, first: int, last: int) -> Iterator[Columns]:
             yield points
         if len(arrival) < POINTS_AT_ONCE:
             return
-        where = "AND x BETWEEN :first AND :last AND (x > :first OR arrival > :arrival)"
-        bound |= {"first": int(points.x[-1]), "arrival": int(arrival[-1])}
+        where = "AND x BETWEEN :first AND :last AND (x > :first OR sequence > :sequence)"
+        bound |= {"first": int(points.x[-1]), "sequence": int(arrival[-1])}
 
 
 def _of_points(points: list[Columns], lines: Lines, names: Iterable[str], level: int) -> Made:

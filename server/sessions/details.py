@@ -7,17 +7,17 @@ from typing import Any
 from sqlalchemy import Connection
 
 from .images import read_images
-from .metadata import read_facts
+from .metadata import read_metadata
 from .texts import read_texts
 
 
 def with_details(connection: Connection, session_key: int, row: dict[str, Any]) -> dict[str, Any]:
     """A session as the list shows it, and its surroundings, error, texts and images."""
-    facts = read_facts(connection, session_key)
+    metadata = read_metadata(connection, session_key)
     return {
         **row,
-        **{name: facts.get(name) or {} for name in ("git", "env", "info")},
-        "error": facts.get("error") if row["status"] == "failed" else None,  # an earlier writer's, else
+        **{name: metadata.get(name) or {} for name in ("git", "env", "info")},
+        "error": metadata.get("error") if row["status"] == "failed" else None,  # an earlier writer's, else
         "texts": read_texts(connection, session_key),
         "images": read_images(connection, session_key),
     }

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from ..db.keyset import write_cursor
-from ..db.models import Graph, Project, Session, SessionFacts
+from ..db.models import Graph, Project, Session, SessionMetadata
 from ..exceptions import Refused
 from . import progress, sorting
 from .best import best_values
@@ -21,7 +21,8 @@ MAX_FAILURE_CHARS = 300
 MAX_SEARCH_WORDS = 20
 
 _columns = Session.__table__.c
-_shown = [column for column in _columns if column.name not in ("search", "pace", "rewinds", "seals", "arrivals")]
+_hidden = ("search", "pace", "rewinds", "summary_states", "next_sequence")
+_shown = [column for column in _columns if column.name not in _hidden]
 _graph_shown = [
     Graph.__table__.c[name] for name in ("session_key", "number", "id", "title", "kind", "xlabel", "ylabel")
 ]
@@ -113,7 +114,7 @@ def _failures(connection: Connection, keys: list[int]) -> dict[int, str]:
     """The error of each of these sessions that has one, as a line."""
     if not keys:
         return {}
-    table = SessionFacts.__table__
+    table = SessionMetadata.__table__
     rows = connection.execute(select(table.c.session_key, table.c.error).where(table.c.session_key.in_(keys)))
     lines = {
         key: f"{error.get('type') or ''}: {error.get('message') or ''}".strip(": ") for key, error in rows if error
@@ -133,7 +134,7 @@ def _row_json(row: Row[Any], graphs: list[Any], failure: str | None) -> dict[str
         "failure": failure,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
-        "heard_at": row.heard_at,
+        "heard_at": row.last_seen_at,
         "ended_at": row.ended_at,
         "max_iter": row.max_iter,
         "progress": progress.progress(row.status, row.last_x, row.max_iter),

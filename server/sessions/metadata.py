@@ -9,28 +9,28 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..db.engine import is_sqlite
-from ..db.models import SessionFacts
+from ..db.models import SessionMetadata
 
 FIELDS = ("git", "env", "info", "error")
 
 
-def apply_facts(connection: Connection, session_key: int, fields: Mapping[str, Any]) -> None:
+def merge_metadata(connection: Connection, session_key: int, fields: Mapping[str, Any]) -> None:
     """Merge the fields that are there into the session's facts."""
     given = {name: fields[name] for name in FIELDS if fields.get(name)}
     if not given:
         return
-    known = read_facts(connection, session_key)
+    known = read_metadata(connection, session_key)
     merged = {name: value if name == "error" else {**(known.get(name) or {}), **value} for name, value in given.items()}
     insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
     values = {"git": {}, "env": {}, "info": {}, **merged}
     connection.execute(
-        insert(SessionFacts.__table__)
+        insert(SessionMetadata.__table__)
         .values(session_key=session_key, **values)
         .on_conflict_do_update(index_elements=["session_key"], set_=merged)
     )
 
 
-def read_facts(connection: Connection, session_key: int) -> dict[str, Any]:
-    table = SessionFacts.__table__
+def read_metadata(connection: Connection, session_key: int) -> dict[str, Any]:
+    table = SessionMetadata.__table__
     row = connection.execute(select(table).where(table.c.session_key == session_key)).mappings().first()
     return {name: row[name] for name in FIELDS} if row is not None else {}

@@ -33,7 +33,7 @@ class WriterState:
 
     Attributes:
         started_at: unix seconds, like all times here.
-        heard_at: when the server last received something from it, its end included; for replayed records, their own
+        last_seen_at: when the server last received something from it, its end included; for replayed records, their own
             time.
         status: how it ended; None while it runs, or if it was killed.
     """
@@ -41,26 +41,26 @@ class WriterState:
     id: str
     last_seq: int
     started_at: float
-    heard_at: float
+    last_seen_at: float
     ended_at: float | None = None
     status: str | None = None
     reason: str | None = None
 
     def lives(self, now: float) -> bool:
-        return self.status is None and self.heard_at >= stale_before(now)
+        return self.status is None and self.last_seen_at >= stale_before(now)
 
 
 class Ending(NamedTuple):
-    """The status that the ended writers report for their session; `heard_at` is when the last of them ended."""
+    """The status that the ended writers report for their session; `last_seen_at` is when the last of them ended."""
 
     status: str
     reason: str | None
     ended_at: float
-    heard_at: float
+    last_seen_at: float
 
 
 # The columns of a session's row that store its Ending.
-ENDING_COLUMNS = ("end_status", "end_reason", "end_at", "end_heard_at")
+ENDING_COLUMNS = ("end_status", "end_reason", "end_at", "end_last_seen_at")
 
 
 def stale_before(now: float) -> float:
@@ -76,7 +76,7 @@ def stale_filter(now: float) -> ColumnElement[bool]:
     """SQL condition: the session is stored as active but stale."""
     columns = Session.__table__.c
     before = max(stale_before(now), -1e18)  # a time that both databases can store
-    return (columns.status == "active") & (columns.heard_at < before)
+    return (columns.status == "active") & (columns.last_seen_at < before)
 
 
 def note_outage(at: float) -> None:
@@ -88,7 +88,7 @@ def note_outage(at: float) -> None:
 def stale_status(row: Mapping[str, Any]) -> dict[str, Any]:
     """The columns `status`, `reason` and `ended_at` of a session that has become stale, from its row."""
     ending_ = Ending(*(row[name] for name in ENDING_COLUMNS)) if row["end_status"] else None
-    status, reason, ended_at = settled(ending_, row["heard_at"])
+    status, reason, ended_at = settled(ending_, row["last_seen_at"])
     return {"status": status, "reason": reason, "ended_at": ended_at}
 
 
@@ -102,18 +102,18 @@ def ending(writers: Iterable[WriterState]) -> Ending | None:
     if not ended:
         return None
     # order by the server's clock: writers on several machines have clocks that differ
-    last = max(ended, key=lambda writer: writer.heard_at)
+    last = max(ended, key=lambda writer: writer.last_seen_at)
     failed = [writer for writer in ended if writer.status == "failed" and (writer.ended_at or 0.0) >= last.started_at]
     decisive = last if last in failed or not failed else failed[-1]
-    at = last.heard_at if last.ended_at is None else last.ended_at
-    return Ending(str(decisive.status), decisive.reason, at, last.heard_at)
+    at = last.last_seen_at if last.ended_at is None else last.ended_at
+    return Ending(str(decisive.status), decisive.reason, at, last.last_seen_at)
 
 
-def settled(end: Ending | None, heard_at: float) -> tuple[str, str | None, float]:
-    """Return (status, reason, ended_at) of a session without live writers, last heard from at `heard_at`.
+def settled(end: Ending | None, last_seen_at: float) -> tuple[str, str | None, float]:
+    """Return (status, reason, ended_at) of a session without live writers, last heard from at `last_seen_at`.
 
     A writer that went silent well after the last end ran on alone until it was killed: cancelled.
     """
-    if end is None or heard_at > end.heard_at + STOPPED_TOGETHER_S:
-        return "cancelled", "silent", heard_at
+    if end is None or last_seen_at > end.last_seen_at + STOPPED_TOGETHER_S:
+        return "cancelled", "silent", last_seen_at
     return end.status, end.reason, end.ended_at

@@ -6,17 +6,16 @@ from alembic import command
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from ..config import CannotStart
 from ..db.engine import WRITE, is_sqlite
 from ..db.urls import shown_url
 from ..extensions import db
-from .seal_points import seal_old_points
 
-PACKED = "0004"
-"""The migration that packs points."""
+# the migrations of development snapshots before the first release
+SNAPSHOT_REVISIONS = {"0001", "0002", "0003", "0004"}
 SETUP_LOCK = 0x10551
 """The advisory lock that a process holds while it migrates or makes the first rows. The number means nothing, but
 must not change."""
@@ -32,12 +31,10 @@ def upgrade_schema(app: Flask) -> None:
                 connection = plain.execution_options(**{WRITE: True})
                 with connection.begin():
                     lock_setup(connection)
-                    refuse_newer(connection, ScriptDirectory.from_config(config))
-                    before = MigrationContext.configure(connection).get_current_heads()
+                    _refuse_snapshot(connection)
+                    _refuse_newer(connection, ScriptDirectory.from_config(config))
                     config.attributes["connection"] = connection
                     command.upgrade(config, "head")
-                    if before and min(before) < PACKED:
-                        seal_old_points(connection)
         except DBAPIError as error:
             reason = (str(error.orig).strip() or "it gives no reason").splitlines()[0]
             address = shown_url(db.engine.url)
@@ -50,11 +47,23 @@ def lock_setup(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SETUP_LOCK})
 
 
-def refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
+def _refuse_snapshot(connection: Connection) -> None:
+    """Raise CannotStart if a development snapshot made the database: its tables are others, and are not migrated."""
+    heads = set(MigrationContext.configure(connection).get_current_heads())
+    if heads & SNAPSHOT_REVISIONS or (not heads and inspect(connection).has_table("sessions")):
+        raise CannotStart(
+            f"the database {shown_url(connection.engine.url)} was made by a development snapshot of Losswise and "
+            "cannot be read by this version; name another one with --data-dir or --database-url. `losswise server` of "
+            "that snapshot (git commit 5b9a04f) still serves it, and gives out its sessions and points under /api/v2"
+        )
+
+
+def _refuse_newer(connection: Connection, scripts: ScriptDirectory) -> None:
+    """Raise CannotStart if a newer version has migrated the database."""
     known = {script.revision for script in scripts.walk_revisions()}
     newer = set(MigrationContext.configure(connection).get_current_heads()) - known
     if newer:
         raise CannotStart(
-            f"the database was made by a newer Losswise (its schema is {min(newer)}, which this program does not "
+            f"the database was made by a newer Losswise (its schema is {min(newer)}, which this version does not "
             "know); install that version or a later one, or name another database"
         )

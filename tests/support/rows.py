@@ -41,7 +41,7 @@ def has_rows(server: Server, table: str, key: int) -> bool:
 def multiply_points(server: Server, key: int, rows: int) -> None:
     """Make a session's one point into so many, at x = 1, 2, 3, ..., without its statistics and summaries."""
     names = [column.name for column in points.columns]
-    values = ", ".join("n" if name in ("x", "arrival") else name for name in names)
+    values = ", ".join("n" if name in ("x", "sequence") else name for name in names)
     with database(server) as connection:
         connection.execute(
             text(

@@ -150,7 +150,7 @@ def test_the_sweep_of_a_worker_that_died_is_done_by_another(postgres: Postgres, 
     later = time.time() + 1_000
     with app.app_context():
         with db.engine.begin() as connection:
-            values = {"id": "0" * 20, "project_id": 1, "created_at": 1.0, "updated_at": 1.0, "heard_at": 1.0}
+            values = {"id": "0" * 20, "project_id": 1, "created_at": 1.0, "updated_at": 1.0, "last_seen_at": 1.0}
             connection.execute(insert(Session).values(**values))
         with db.engine.connect() as other, db.engine.connect() as looking:
             other.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": silence.SWEEP_LOCK})

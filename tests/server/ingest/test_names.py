@@ -35,7 +35,7 @@ def test_any_sets_of_names_are_kept_apart(server: Server) -> None:
         assert max(line["max"]) == max(y for _, y in expected[name])
         assert min(line["min"]) == min(y for _, y in expected[name])
     with database(server) as connection:
-        query = text("SELECT forms FROM graphs WHERE session_key = :key")
+        query = text("SELECT name_sets FROM graphs WHERE session_key = :key")
         forms = connection.execute(query, {"key": key_of(server, run.session)}).scalar_one()
     count = len(forms) if isinstance(forms, list) else forms.count("[") - 1
     # one of all names for each time that a name came after the bound was reached
@@ -48,7 +48,7 @@ def test_forms_are_found_again(server: Server) -> None:
     for x in range(20):
         run.points(graph, [x], **({"a": [1.0], "b": [2.0]} if x % 2 else {"b": [3.0]}))
     with database(server) as connection:
-        query = text("SELECT CAST(names AS TEXT), CAST(forms AS TEXT) FROM graphs WHERE session_key = :key")
+        query = text("SELECT CAST(names AS TEXT), CAST(name_sets AS TEXT) FROM graphs WHERE session_key = :key")
         names, forms = connection.execute(query, {"key": key_of(server, run.session)}).one()
     assert (names.replace(" ", ""), forms.replace(" ", "")) == ('["b","a"]', "[[0],[0,1]]")
 

@@ -50,7 +50,7 @@ def delete(server: Server, session: str) -> float:
 
 
 def all_gone(server: Server, key: int) -> bool:
-    return not any(has_rows(server, name, key) for name in [*(table.name for table in PARTS), "freeing"])
+    return not any(has_rows(server, name, key) for name in [*(table.name for table in PARTS), "pending_purges"])
 
 
 @pytest.mark.parametrize("rows", [400_000, pytest.param(10_000_000, marks=pytest.mark.full)])
@@ -130,11 +130,11 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
 
 def add_rows(keys: list[int], each: int) -> None:
     """Points of sessions that are not there."""
-    fill = {"t": 0.0, "y": b"" if points.c.y.type.python_type is bytes else {}, "form": 0}
+    fill = {"t": 0.0, "y": b"" if points.c.y.type.python_type is bytes else {}, "name_set": 0}
     rows = [
         {**{name: value for name, value in fill.items() if name in points.c}, "session_key": key, "graph": 1, **place}
         for key in keys
-        for place in ({"x": n, "arrival": n} for n in range(each))
+        for place in ({"x": n, "sequence": n} for n in range(each))
     ]
     with writing() as connection:
         connection.execute(insert(points), rows)
@@ -207,4 +207,4 @@ def test_another_worker_is_at_it(postgres: Postgres, tmp_path: Path) -> None:
 
 def test_every_table_of_a_session_is_a_part() -> None:
     with_key = {table.name for table in db.metadata.sorted_tables if "session_key" in table.c}
-    assert {table.name for table in PARTS} == with_key - {"freeing"}
+    assert {table.name for table in PARTS} == with_key - {"pending_purges"}

@@ -80,7 +80,7 @@ def test_the_documentation_distributes_the_same_tables() -> None:
         "DELETE FROM summaries WHERE level = 1",
         "UPDATE writers SET status = NULL WHERE id = 'session_key = 1'",
         "INSERT INTO blobs (sha256, data) VALUES ('a', 'b')",
-        "COPY points (x, arrival) FROM STDIN",
+        "COPY points (x, sequence) FROM STDIN",
         "SELECT 1 FROM points JOIN summaries ON points.graph = summaries.graph WHERE points.session_key = 1",
         "SELECT 1 FROM points, texts WHERE points.session_key = 1",
         "DELETE FROM points WHERE session_key = 1 AND ctid = ANY (ARRAY (SELECT ctid FROM points LIMIT 3))",
@@ -97,7 +97,7 @@ def test_a_breach_is_found(statement: str) -> None:
     [
         "SELECT points FROM sessions WHERE key = 1",
         "SELECT x FROM points WHERE session_key = 1 AND graph = 1",
-        "SELECT error FROM session_facts WHERE session_facts.session_key IN (1, 2)",
+        "SELECT error FROM session_metadata WHERE session_metadata.session_key IN (1, 2)",
         "INSERT INTO blobs (session_key, sha256, data) VALUES (1, 'a', 'b') ON CONFLICT DO NOTHING",
         "SELECT 1 FROM points a JOIN writers b ON a.session_key = b.session_key WHERE a.session_key = 1",
     ],

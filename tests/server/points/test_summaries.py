@@ -258,7 +258,7 @@ def check_history(history: list[Batch | Rewind], windows: list[tuple[int, int]])
             model.apply(step)
         with reading() as connection:
             row = connection.execute(select(Session.__table__).where(Session.id == run.session)).one()
-            place, seal = store.place_of(connection, row.key, 1), Seal.load(row.seals.get("1"))
+            place, seal = store.place_of(connection, row.key, 1), Seal.load(row.summary_states.get("1"))
             assert row.points == len(model.points)
             check_levels(place, seal)
             check_statistics(row, model)

@@ -46,7 +46,7 @@ def sessions(server: Server) -> list[Any]:
     table = Session.__table__
     with adding(server) as (_, connection):  # those that are active do not fall silent while they are read
         mine = (table.c.id.in_(made)) & (table.c.status == "active")
-        connection.execute(update(table).where(mine).values(heard_at=time.time() + 3_600))
+        connection.execute(update(table).where(mine).values(last_seen_at=time.time() + 3_600))
     return [server.session(session) for session in made]
 
 

@@ -22,7 +22,7 @@ def writer(name: str, started: float, heard: float, status: str | None = None) -
 
 def settle(*writers: WriterState) -> str:
     """What a session is whose writers are all gone."""
-    return settled(ending(writers), max(writer.heard_at for writer in writers))[0]
+    return settled(ending(writers), max(writer.last_seen_at for writer in writers))[0]
 
 
 def test_one_writer_decides() -> None:

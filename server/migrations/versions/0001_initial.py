@@ -1,4 +1,4 @@
-"""first tables"""
+"""Initial tables"""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
-JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+# keeps the order of names, which JSONB does not
+ORDERED_JSON = sa.JSON(none_as_null=True)
+JSON = ORDERED_JSON.with_variant(JSONB(none_as_null=True), "postgresql")
 
-revision = "0001"
+# not "0001": development snapshots had migrations 0001 to 0004 (setup/upgrade.py refuses their databases)
+revision = "v5_0001"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -37,11 +40,11 @@ def upgrade() -> None:
         sa.Column("xlabel", sa.Text(), nullable=False),
         sa.Column("ylabel", sa.Text(), nullable=False),
         sa.Column("kind", sa.String(length=3), nullable=True),
+        sa.Column("names", JSON, nullable=False),
+        sa.Column("name_sets", JSON, nullable=False),
         sa.PrimaryKeyConstraint("session_key", "number"),
     )
-    with op.batch_alter_table("graphs", schema=None) as batch_op:
-        batch_op.create_index("ix_graphs_id", ["id"], unique=False)
-
+    op.create_index("ix_graphs_id", "graphs", ["id"], unique=False)
     op.create_table(
         "image_sequences",
         sa.Column("id", sa.String(length=20), nullable=False),
@@ -60,8 +63,8 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("width", sa.Integer(), nullable=True),
         sa.Column("height", sa.Integer(), nullable=True),
-        sa.Column("outputs", sa.JSON(none_as_null=True), nullable=False),
-        sa.Column("metrics", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("outputs", ORDERED_JSON, nullable=False),
+        sa.Column("metrics", ORDERED_JSON, nullable=False),
         sa.PrimaryKeyConstraint("session_key", "number"),
     )
     op.create_table(
@@ -72,24 +75,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "pending_purges",
+        sa.Column("session_key", sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("session_key"),
+    )
+    op.create_table(
         "points",
+        sa.Column("x", sa.BigInteger(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("t", sa.Float(precision=53), nullable=False),
         sa.Column("session_key", sa.Integer(), nullable=False),
         sa.Column("graph", sa.Integer(), nullable=False),
-        sa.Column("x", sa.BigInteger(), nullable=False),
-        sa.Column("arrival", sa.BigInteger(), nullable=False),
-        sa.Column("t", sa.Float(precision=53), nullable=False),
-        sa.Column("y", JSON, nullable=False),
+        sa.Column("name_set", sa.Integer(), nullable=False),
+        sa.Column("y", sa.LargeBinary(), nullable=False),
     )
-    with op.batch_alter_table("points", schema=None) as batch_op:
-        batch_op.create_index("ix_points", ["session_key", "graph", "x"], unique=False)
-
+    op.create_index("ix_points", "points", ["session_key", "graph", "x"], unique=False)
     op.create_table(
-        "session_facts",
+        "session_metadata",
         sa.Column("session_key", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("git", sa.JSON(none_as_null=True), nullable=False),
-        sa.Column("env", sa.JSON(none_as_null=True), nullable=False),
-        sa.Column("info", sa.JSON(none_as_null=True), nullable=False),
-        sa.Column("error", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("git", ORDERED_JSON, nullable=False),
+        sa.Column("env", ORDERED_JSON, nullable=False),
+        sa.Column("info", ORDERED_JSON, nullable=False),
+        sa.Column("error", ORDERED_JSON, nullable=True),
         sa.PrimaryKeyConstraint("session_key"),
     )
     op.create_table(
@@ -100,45 +107,47 @@ def upgrade() -> None:
         sa.Column("tag", sa.Text(), nullable=False),
         sa.Column("group_name", sa.Text(), nullable=True),
         sa.Column("tags", JSON, nullable=False),
-        sa.Column("params", sa.JSON(none_as_null=True), nullable=False),
-        sa.Column("values", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("params", ORDERED_JSON, nullable=False),
+        sa.Column("values", ORDERED_JSON, nullable=False),
         sa.Column("search", sa.Text(), nullable=False),
         sa.Column("max_iter", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.Float(precision=53), nullable=False),
         sa.Column("updated_at", sa.Float(precision=53), nullable=False),
-        sa.Column("heard_at", sa.Float(precision=53), nullable=False),
+        sa.Column("last_seen_at", sa.Float(precision=53), nullable=False),
         sa.Column("ended_at", sa.Float(precision=53), nullable=True),
         sa.Column("status", sa.String(length=10), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("end_status", sa.String(length=10), nullable=True),
+        sa.Column("end_reason", sa.Text(), nullable=True),
+        sa.Column("end_at", sa.Float(precision=53), nullable=True),
+        sa.Column("end_last_seen_at", sa.Float(precision=53), nullable=True),
         sa.Column("dropped", sa.BigInteger(), nullable=False),
         sa.Column("points", sa.BigInteger(), nullable=False),
-        sa.Column("arrivals", sa.BigInteger(), nullable=False),
+        sa.Column("next_sequence", sa.BigInteger(), nullable=False),
         sa.Column("last_x", sa.BigInteger(), nullable=True),
         sa.Column("eta", sa.Float(precision=53), nullable=True),
         sa.Column("pace", JSON, nullable=False),
         sa.Column("stats", JSON, nullable=False),
-        sa.Column("graph_stats", sa.JSON(none_as_null=True), nullable=False),
+        sa.Column("graph_stats", ORDERED_JSON, nullable=False),
         sa.Column("rewinds", JSON, nullable=False),
+        sa.Column("summary_states", JSON, nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("protocol", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
         sa.UniqueConstraint("id"),
         sqlite_autoincrement=True,
     )
-    with op.batch_alter_table("sessions", schema=None) as batch_op:
-        batch_op.create_index("ix_sessions_active", ["status", "heard_at"], unique=False)
-        batch_op.create_index("ix_sessions_project", ["project_id", "key"], unique=False)
-
+    op.create_index("ix_sessions_active", "sessions", ["status", "last_seen_at"], unique=False)
+    op.create_index("ix_sessions_project", "sessions", ["project_id", "key"], unique=False)
     op.create_table(
         "summaries",
         sa.Column("session_key", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("graph", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("bucket", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("x", sa.BigInteger(), nullable=False),
-        sa.Column("t", sa.Float(precision=53), nullable=False),
-        sa.Column("y", JSON, nullable=False),
-        sa.PrimaryKeyConstraint("session_key", "graph", "level", "bucket"),
+        sa.Column("page", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("name", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("buckets", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("session_key", "graph", "level", "page", "name"),
     )
     op.create_table(
         "texts",
@@ -149,9 +158,7 @@ def upgrade() -> None:
         sa.Column("text", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("session_key", "number"),
     )
-    with op.batch_alter_table("texts", schema=None) as batch_op:
-        batch_op.create_index("ix_texts", ["session_key", "name"], unique=False)
-
+    op.create_index("ix_texts", "texts", ["session_key", "name"], unique=False)
     op.create_table(
         "users",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -168,7 +175,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("last_seq", sa.BigInteger(), nullable=False),
         sa.Column("started_at", sa.Float(precision=53), nullable=False),
-        sa.Column("heard_at", sa.Float(precision=53), nullable=False),
+        sa.Column("last_seen_at", sa.Float(precision=53), nullable=False),
         sa.Column("ended_at", sa.Float(precision=53), nullable=True),
         sa.Column("status", sa.String(length=10), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -242,35 +249,30 @@ def upgrade() -> None:
         sa.UniqueConstraint("key_hash"),
     )
 
+    if op.get_bind().dialect.name == "postgresql":
+        # buckets are read and written whole, and numbers hardly compress
+        op.execute("ALTER TABLE summaries ALTER COLUMN buckets SET STORAGE EXTERNAL")
+
 
 def downgrade() -> None:
-    op.drop_table("api_keys")
-    op.drop_table("sign_in_links")
-    op.drop_table("projects")
-    op.drop_table("memberships")
-    op.drop_table("writers")
-    op.drop_table("users")
-    with op.batch_alter_table("texts", schema=None) as batch_op:
-        batch_op.drop_index("ix_texts")
-
-    op.drop_table("texts")
-    op.drop_table("summaries")
-    with op.batch_alter_table("sessions", schema=None) as batch_op:
-        batch_op.drop_index("ix_sessions_project")
-        batch_op.drop_index("ix_sessions_active")
-
-    op.drop_table("sessions")
-    op.drop_table("session_facts")
-    with op.batch_alter_table("points", schema=None) as batch_op:
-        batch_op.drop_index("ix_points")
-
-    op.drop_table("points")
-    op.drop_table("organizations")
-    op.drop_table("images")
-    op.drop_table("image_sequences")
-    with op.batch_alter_table("graphs", schema=None) as batch_op:
-        batch_op.drop_index("ix_graphs_id")
-
-    op.drop_table("graphs")
-    op.drop_table("deleted_sessions")
-    op.drop_table("blobs")
+    for table in (
+        "api_keys",
+        "sign_in_links",
+        "projects",
+        "memberships",
+        "writers",
+        "users",
+        "texts",
+        "summaries",
+        "sessions",
+        "session_metadata",
+        "points",
+        "pending_purges",
+        "organizations",
+        "images",
+        "image_sequences",
+        "graphs",
+        "deleted_sessions",
+        "blobs",
+    ):
+        op.drop_table(table)
