@@ -5,7 +5,7 @@ from __future__ import annotations
 FORMAT = 1
 """Rises when a reader of the old format would go wrong."""
 
-RECORD_TYPES = ("session", "graph", "points", "values", "text", "image", "rewind", "status")
+
 KINDS = ("min", "max")
 STATUSES = ("active", "complete", "failed", "cancelled")
 ENDED = ("complete", "failed", "cancelled")

@@ -13,8 +13,8 @@ from flask import Flask
 from .. import create_app
 from ..config import Settings
 from ..live.hub import hub
-from ..maintenance.purge import freer
-from ..maintenance.silence import sweeper
+from ..maintenance.purge import purge_task
+from ..maintenance.silence import mark_stale_task
 
 REQUEST_THREADS = 64
 STREAMS = 200
@@ -32,8 +32,8 @@ def serve(settings: Settings, listener: socket.socket, *, workers: int, on_ready
 def _worker_app(settings: Settings, streams: int) -> Flask:
     """The application of one process, with its background threads."""
     app = create_app(settings, LIVE_STREAMS=streams)
-    sweeper.start(app)
-    freer.start(app)
+    mark_stale_task.start(app)
+    purge_task.start(app)
     return app
 
 

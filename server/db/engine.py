@@ -10,12 +10,18 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Insert, event
+from sqlalchemy import Connection, Engine, Insert, Table, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from ..extensions import db
 
 WRITE = "losswise_write"
+
+# Numbers of PostgreSQL's advisory locks. They mean nothing, but servers of several versions must agree on them.
+SETUP_LOCK = 0x10551  # migrating, making the first rows
+STALE_LOCK = 0x10552  # marking stale sessions
+PURGE_LOCK = 0x10553  # deleting rows of deleted sessions
 
 _sqlite_writer = threading.Lock()
 
@@ -32,6 +38,29 @@ def engine_options(url: str) -> dict[str, Any]:
     if make_url(url).get_backend_name() == "sqlite":
         return {**common, "connect_args": {"timeout": 30, "check_same_thread": False}}
     return {**common, "pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
+
+
+def insert_or_update(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """An INSERT into the table in the database's dialect: it has on_conflict_do_update and on_conflict_do_nothing."""
+    return sqlite.insert(table) if is_sqlite(connection) else postgresql.insert(table)
+
+
+def wait_for_advisory_lock(connection: Connection, number: int) -> None:
+    """Hold the lock until the transaction ends. Nothing to do on SQLite: it has one writer at a time."""
+    if not is_sqlite(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def try_advisory_lock(connection: Connection, number: int) -> bool:
+    """Take the lock until the transaction ends; False if another process has it. Always True on SQLite.
+
+    Background work of several workers is done by the one that gets the lock. PostgreSQL frees a lock with the
+    transaction or the connection that holds it, so that of a worker that dies passes on to the next that tries.
+    """
+    if is_sqlite(connection):
+        return True
+    query = text("SELECT pg_try_advisory_xact_lock(:number)")
+    return bool(connection.execute(query, {"number": number}).scalar())
 
 
 def insert_id(connection: Connection, statement: Insert) -> int:

@@ -1,13 +1,18 @@
-"""What a database's error means: something that passes, with the sentence that names it, or a fault of ours."""
+"""Tell database outages, which pass by themselves, from other errors, and log them without flooding the log."""
 
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
+import time
 
 import psycopg2
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+LOG_INTERVAL_S = 60.0
+MAX_ERROR_CHARS = 300
 
 FULL = "The database's disk is full; this server goes on by itself once there is room."
 RESTARTING = "The database is restarting; try again in a moment."
@@ -29,7 +34,7 @@ _POSTGRES = {
     "57P03": RESTARTING,
     "25006": READ_ONLY,
 }
-# SQLite's own words, which are never translated
+# parts of SQLite's messages, which are never translated
 _SQLITE = {
     "database or disk is full": FULL,
     "locked": BUSY,
@@ -39,17 +44,20 @@ _SQLITE = {
 }
 
 
-def outage(error: BaseException) -> str | None:
-    """A sentence for an error that passes without us, so that the same request may succeed later; else None.
+def describe_outage(error: BaseException) -> str | None:
+    """A sentence for a database error that passes by itself, so that the same request may succeed later.
 
-    `error` is SQLAlchemy's, or the driver's own: points are written through its cursor.
+    None for every other error, which is a bug of ours or of the request.
+
+    Args:
+        error: SQLAlchemy's exception or the driver's own: points are written through the driver's cursor.
     """
     if isinstance(error, PoolTimeoutError):
         return BUSY
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.OperationalError):
-        words = str(cause).lower()
-        return next((sentence for part, sentence in _SQLITE.items() if part in words), None)
+        message = str(cause).lower()
+        return next((sentence for part, sentence in _SQLITE.items() if part in message), None)
     if isinstance(cause, psycopg2.Error) and cause.pgcode in _POSTGRES:
         return _POSTGRES[cause.pgcode]
     if isinstance(error, DBAPIError) and error.connection_invalidated:
@@ -60,26 +68,51 @@ def outage(error: BaseException) -> str | None:
     return None
 
 
-class Spell:
-    """What one thread says of its failures: a line when it begins to fail, a line when it is well again.
+class OutageLogger:
+    """Logs once when a background thread starts failing and once when it recovers.
 
-    `failing` is how the first line begins. An outage is one, whatever its sentence; any other error is said again
-    where its words change.
+    An outage is logged once, however its sentence changes meanwhile; any other error is logged again if its message
+    changes.
+
+    Args:
+        failing: how the lines begin.
     """
 
     def __init__(self, failing: str) -> None:
         self.failing = failing
-        self._said: str | None = None
+        self._logged: str | None = None
 
     def failed(self, logger: logging.Logger, error: BaseException) -> None:
-        passing = outage(error)
-        words = passing or " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        what = "outage" if passing else words
-        if what != self._said:
-            self._said = what
-            logger.warning("%s: %s", self.failing, words)
+        passing = describe_outage(error)
+        message = passing or " ".join(f"{type(error).__name__}: {error}".split())[:MAX_ERROR_CHARS]
+        kind = "outage" if passing else message
+        if kind != self._logged:
+            self._logged = kind
+            logger.warning("%s: %s", self.failing, message)
 
-    def well(self, logger: logging.Logger) -> None:
-        if self._said is not None:
-            self._said = None
+    def recovered(self, logger: logging.Logger) -> None:
+        if self._logged is not None:
+            self._logged = None
             logger.warning("%s: no longer", self.failing)
+
+
+class LogLimit:
+    """Says whether a line may be logged again that each of many requests or events would log.
+
+    Example:
+        >>> limit = LogLimit()
+        >>> limit.is_due(), limit.is_due()
+        (True, False)
+    """
+
+    def __init__(self, interval_s: float = LOG_INTERVAL_S) -> None:
+        self._interval_s = interval_s
+        self._due_at = -math.inf
+
+    def is_due(self) -> bool:
+        """True at most once per interval."""
+        now = time.monotonic()
+        if now < self._due_at:
+            return False
+        self._due_at = now + self._interval_s
+        return True

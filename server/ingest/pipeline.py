@@ -9,11 +9,10 @@ import time
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..accounts.permissions import Access
 from ..accounts.projects import project_named
-from ..db.engine import is_sqlite, writing
+from ..db.engine import insert_or_update, writing
 from ..db.models import DeletedSession, Project, Session
 from ..exceptions import ApiError
 from ..extensions import db
@@ -100,7 +99,6 @@ def _select(connection: Connection, session_id: str) -> dict[str, Any] | None:
 
 def _insert(connection: Connection, batch: Batch, project: int, now: float, protocol: int) -> bool:
     """Make the session. False: another writer of it was faster."""
-    insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
     first = batch.records[0]
     created_at = first.created_at if isinstance(first, SessionRecord) and first.created_at else now
     values = {
@@ -117,5 +115,7 @@ def _insert(connection: Connection, batch: Batch, project: int, now: float, prot
         **SessionState.empty(),
         "tag": f"session {batch.session[:4]}",
     }
-    statement = insert(Session.__table__).values(**values).on_conflict_do_nothing(index_elements=["id"])
+    statement = (
+        insert_or_update(connection, Session.__table__).values(**values).on_conflict_do_nothing(index_elements=["id"])
+    )
     return connection.execute(statement).rowcount == 1

@@ -18,8 +18,10 @@ Positive = Annotated[int, Meta(ge=1, le=INT64_MAX)]
 Count = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 UnixTime = Annotated[float, Meta(ge=0, le=LATEST)]
 Name = Annotated[str, Meta(max_length=MAX_NAME)]
-# JSON has no NaN: protocol.numbers.encode_number makes these strings
+# JSON has no NaN: these strings are protocol.numbers.NON_FINITE
 Value = float | Literal["NaN", "Infinity", "-Infinity"] | None
+Kind = Literal["min", "max"]  # protocol.limits.KINDS
+Status = Literal["active", "complete", "failed", "cancelled"]  # protocol.limits.STATUSES
 
 
 class SessionRecord(Struct, tag_field="type", tag="session"):
@@ -40,7 +42,7 @@ class GraphRecord(Struct, tag_field="type", tag="graph"):
     title: str
     xlabel: str | None = None
     ylabel: str | None = None
-    kind: Literal["min", "max"] | None = None
+    kind: Kind | None = None
 
 
 class PointsRecord(Struct, tag_field="type", tag="points"):
@@ -89,7 +91,7 @@ class RewindRecord(Struct, tag_field="type", tag="rewind"):
 
 
 class StatusRecord(Struct, tag_field="type", tag="status"):
-    status: Literal["active", "complete", "failed", "cancelled"]
+    status: Status
     reason: str | None = None
     error: dict[str, Any] | None = None
     dropped: Count | None = None

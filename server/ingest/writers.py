@@ -1,34 +1,41 @@
-"""The writers of a session in the database."""
+"""Load and save the writers of a session."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from ..db.engine import insert_or_update
 from ..db.models import Writer
 from ..sessions.status import WriterState
 
-_OF_SESSION = select(Writer.__table__).where(Writer.session_key == bindparam("session_key"))
+_writers = Writer.__table__
+_OF_SESSION = select(_writers).where(_writers.c.session_key == bindparam("session_key"))
 _FIELDS = ("last_seq", "started_at", "last_seen_at", "ended_at", "status", "reason")
 
 
-def _upsert(insert: Any) -> Any:
-    statement = insert(Writer.__table__)
-    return statement.on_conflict_do_update(
-        index_elements=["session_key", "id"], set_={name: statement.excluded[name] for name in _FIELDS}
-    )
-
-
-_SAVE = {"sqlite": _upsert(sqlite.insert), "postgresql": _upsert(postgresql.insert)}
-
-
 def load_writers(connection: Connection, session_key: int) -> dict[str, WriterState]:
+    """The session's writers by id."""
     rows = connection.execute(_OF_SESSION, {"session_key": session_key})
     return {row.id: WriterState(id=row.id, **{name: getattr(row, name) for name in _FIELDS}) for row in rows}
 
 
 def save_writer(connection: Connection, session_key: int, writer: WriterState) -> None:
+    """Insert the writer, or update it if the session has it already."""
     values = {name: getattr(writer, name) for name in _FIELDS}
-    connection.execute(_SAVE[connection.dialect.name], {"session_key": session_key, "id": writer.id, **values})
+    connection.execute(_save_statement(connection), {"session_key": session_key, "id": writer.id, **values})
+
+
+_save_statements: dict[str, Any] = {}
+
+
+def _save_statement(connection: Connection) -> Any:
+    """The statement, built once for each dialect: every batch executes it."""
+    name = connection.dialect.name
+    if name not in _save_statements:
+        statement = insert_or_update(connection, _writers)
+        _save_statements[name] = statement.on_conflict_do_update(
+            index_elements=["session_key", "id"], set_={field: statement.excluded[field] for field in _FIELDS}
+        )
+    return _save_statements[name]

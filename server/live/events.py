@@ -20,8 +20,8 @@ from .subscribers import event
 
 MAX_GRAPH_POINTS = 200
 MAX_EVENT_POINTS = 2_000
-# New points are looked for among at most this many points of their graph: the index is on x, not on the sequence number, so they
-# may lie far apart, or share a step with a thousand others.
+# New points are looked for among at most this many points of their graph: the index is on x and not on the sequence
+# number, so they may lie far apart, or share a step with a thousand others.
 MAX_SCANNED_POINTS = 4_000
 
 

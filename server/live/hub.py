@@ -22,7 +22,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from ..db.engine import is_sqlite, reading
-from ..db.outages import Spell, outage
+from ..db.outages import LogLimit, OutageLogger, describe_outage
 from ..extensions import db
 from . import changes as live_changes
 from . import events
@@ -39,7 +39,6 @@ ROWS_AT_ONCE = 5
 ROW_COST_S = 0.01
 RETRY_INTERVAL_S = 1.0
 DEAD_CHECK_INTERVAL_S = 1.0
-LOG_INTERVAL_S = 60.0
 MAX_SENT = 10_000
 READING = "reading"  # the hub's own queries, as a source of outages
 
@@ -75,7 +74,7 @@ class Hub:
         self._points = ChangeQueue(POINTS_INTERVAL_S)
         self._rows = ChangeQueue(ROW_INTERVAL_S, ROWS_AT_ONCE, ROW_COST_S)
         self._dead_check_at = 0.0
-        self._log_at = 0.0
+        self._error_log = LogLimit()
         self._sent: dict[int, Sent] = {}
         self._outages: dict[str, str] = {}
         self._thread: threading.Thread | None = None
@@ -172,7 +171,7 @@ class Hub:
                 listen(app, self)
 
     def _run(self, app: Flask) -> None:
-        outage_log = Spell("the database cannot be read for live events")
+        outage_log = OutageLogger("the database cannot be read for live events")
         is_retry = False
         while not self._closed:
             batch = Batch([], [])
@@ -188,9 +187,9 @@ class Hub:
                 is_retry = False
                 if READING in self._outages:
                     self.report_recovery(READING)
-                    outage_log.well(app.logger)
+                    outage_log.recovered(app.logger)
             except Exception as error:
-                reason = outage(error)
+                reason = describe_outage(error)
                 if reason is None:
                     self._log_exception(app, "live events could not be read")
                 else:
@@ -273,15 +272,13 @@ class Hub:
 
     def _raise_or_log(self, app: Flask, change: Change, error: Exception) -> None:
         """Raise an outage of the database, which concerns all sessions; log anything else and go on."""
-        if outage(error) is not None:
+        if describe_outage(error) is not None:
             raise error
         self._log_exception(app, f"live events of session {change.session} could not be read")
 
     def _log_exception(self, app: Flask, message: str) -> None:
         """Log the exception that is being handled, at most once a minute: it may come with every event."""
-        now = time.monotonic()
-        if now >= self._log_at:
-            self._log_at = now + LOG_INTERVAL_S
+        if self._error_log.is_due():
             app.logger.exception(message)
 
     def _current(self) -> list[Subscriber]:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import psycopg2
 from flask import Flask
 
-from ..db.outages import UNREACHABLE, Spell, outage
+from ..db.outages import UNREACHABLE, OutageLogger, describe_outage
 from ..extensions import db
 from .changes import CHANNEL, Change
 
@@ -68,7 +68,7 @@ class _Listener:
         self._clock = clock
         self._sleep = sleep
         self._ready = ready
-        self._outage_log = Spell("the database's notifications are interrupted")
+        self._outage_log = OutageLogger("the database's notifications are interrupted")
 
     def run(self) -> None:
         # The first page waits for the first connection, so it misses nothing, unless that took too long.
@@ -84,13 +84,13 @@ class _Listener:
                     self._ready.set()
                     if must_refetch or self._clock() - started_at > READY_TIMEOUT_S / 2:
                         self._receiver.report_recovery(LISTENING)
-                    self._outage_log.well(self._app.logger)
+                    self._outage_log.recovered(self._app.logger)
                     self._forward(connection)
                 finally:
                     connection.close()
             except Exception as error:  # whatever it was: without this thread no page gets live events
                 self._outage_log.failed(self._app.logger, error)
-                self._receiver.report_outage(LISTENING, outage(error) or UNREACHABLE)
+                self._receiver.report_outage(LISTENING, describe_outage(error) or UNREACHABLE)
                 self._sleep(RECONNECT_INTERVAL_S)
             must_refetch = True
 

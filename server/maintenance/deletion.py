@@ -1,31 +1,28 @@
-"""Taking a session away. Its id is kept, so that a running client is told; its rows go in the background."""
+"""Delete a session. Its id is kept, so that a client that still writes it gets 410; its rows are purged later."""
 
 from __future__ import annotations
 
 import time
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from ..db.engine import is_sqlite, writing
+from ..db.engine import insert_or_update, writing
 from ..db.models import DeletedSession, Session
 from ..live import changes
 from . import purge
 
 
 def delete_session(session_id: str) -> None:
-    """Delete the session; nothing happens where there is none. Nothing that belongs to it can be reached any more."""
+    """Delete the session, if there is one with this id. From then on nothing that belongs to it can be read."""
     table = Session.__table__
     with writing() as connection:
         row = connection.execute(select(table).where(table.c.id == session_id).with_for_update()).first()
         if row is None:
             return
-        purge.mark(connection, row.key)
+        purge.schedule(connection, row.key)
         connection.execute(delete(table).where(table.c.key == row.key))
-        insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
-        connection.execute(
-            insert(DeletedSession.__table__).values(id=session_id, deleted_at=time.time()).on_conflict_do_nothing()
-        )
+        statement = insert_or_update(connection, DeletedSession.__table__)
+        connection.execute(statement.values(id=session_id, deleted_at=time.time()).on_conflict_do_nothing())
         change = changes.Change(
             session=session_id,
             session_key=row.key,
@@ -36,4 +33,4 @@ def delete_session(session_id: str) -> None:
         )
         changes.notify(connection, change)
     changes.committed(change)
-    purge.freer.nudge()
+    purge.purge_task.wake()

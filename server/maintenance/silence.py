@@ -1,36 +1,37 @@
-"""Silent sessions: any worker writes down, now and then, what a session is that has not been heard from."""
+"""Mark stale sessions: those that are stored as active and have not been heard from for a minute."""
 
 from __future__ import annotations
 
 import time
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
-from ..db.engine import is_sqlite, reading, writing
+from ..db.engine import STALE_LOCK, reading, try_advisory_lock, writing
 from ..db.models import Session
-from ..db.outages import outage
+from ..db.outages import describe_outage
 from ..live import changes as live_changes
 from ..sessions import status
-from .periodic import Chore
+from .periodic import PeriodicTask
 
-EVERY = 5.0
-SWEEP_LOCK = 0x10552
+INTERVAL_S = 5.0
 
 
-def sweep(now: float) -> int:
-    """Write down the status of the sessions that are silent at `now`; returns how many."""
+def mark_stale(now: float) -> int:
+    """Write the status of the sessions that are stale at `now` (unix seconds); returns how many.
+
+    0 also if another worker is doing it.
+    """
     table = Session.__table__
-    silent = status.stale_filter(now)
+    stale = status.stale_filter(now)
     with reading() as connection:
-        if connection.execute(select(table.c.key).where(silent).limit(1)).first() is None:
+        if connection.execute(select(table.c.key).where(stale).limit(1)).first() is None:
             return 0
     changes = []
     with writing() as connection:
-        if not is_sqlite(connection):
-            lock = text("SELECT pg_try_advisory_xact_lock(:lock)")
-            if not connection.execute(lock, {"lock": SWEEP_LOCK}).scalar():
-                return 0  # another worker is at it
-        rows = connection.execute(select(table).where(silent).with_for_update(skip_locked=True)).all()
+        if not try_advisory_lock(connection, STALE_LOCK):
+            return 0
+        # a row that is locked belongs to a batch of its session: it is not stale any more
+        rows = connection.execute(select(table).where(stale).with_for_update(skip_locked=True)).all()
         for row in rows:
             changed = {**status.stale_status(row._asdict()), "eta": None, "version": row.version + 1}
             connection.execute(update(table).where(table.c.key == row.key).values(changed))
@@ -50,13 +51,13 @@ def sweep(now: float) -> int:
     return len(changes)
 
 
-def _sweep() -> None:
+def _mark_stale_now() -> None:
     try:
-        sweep(time.time())
+        mark_stale(time.time())
     except Exception as error:
-        if outage(error) is not None:
+        if describe_outage(error) is not None:
             status.note_outage(time.time())
         raise
 
 
-sweeper = Chore("losswise-sweep", EVERY, _sweep, "silent sessions could not be looked for")
+mark_stale_task = PeriodicTask("losswise-sweep", INTERVAL_S, _mark_stale_now, "stale sessions could not be marked")

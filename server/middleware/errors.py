@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from typing import Any
 
 import psycopg2
@@ -11,7 +10,7 @@ from flask import Flask, Response, g, jsonify, make_response, render_template, r
 from sqlalchemy.exc import DataError, ProgrammingError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from ..db.outages import outage
+from ..db.outages import LogLimit, describe_outage
 from ..exceptions import Refused
 from ..extensions import login_manager
 
@@ -29,8 +28,6 @@ TITLES = {
 RETRY_AFTER = {429: "1", 503: "2"}
 AGAIN_AFTER = 5
 """Seconds after which a page that is not available now is asked for again by itself."""
-SAY_EVERY = 60.0
-"""Seconds between two lines in the log about requests that a database's outage fails."""
 DATABASE_ERRORS: tuple[type[Exception], ...] = (SQLAlchemyError, sqlite3.Error, psycopg2.Error)
 """The drivers' own too: points are written through their cursors."""
 CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 413: "too_large"}
@@ -85,26 +82,23 @@ def _http_error(error: HTTPException) -> Any:
 def _database_error(error: Exception) -> Any:
     from flask import current_app
 
-    passing = outage(error)
+    passing = describe_outage(error)
     if passing is not None:
-        _say_outage(passing)
+        _log_outage(passing)
         return answer(503, "unavailable", passing)
     current_app.logger.error("database error: %s", str(error)[:2_000], exc_info=True)
     return answer(500, "server_error", "The server could not do that; its log says why.")
 
 
-_says_from = -SAY_EVERY
+_outage_log = LogLimit()
 
 
-def _say_outage(passing: str) -> None:
-    """A line now and then: every request may fail for as long as the outage lasts."""
+def _log_outage(message: str) -> None:
+    """Log the outage now and then: every request may fail for as long as it lasts."""
     from flask import current_app
 
-    global _says_from
-    now = time.monotonic()
-    if now - _says_from >= SAY_EVERY:
-        _says_from = now
-        current_app.logger.error("%s %s is answered with 503: %s", request.method, request.path[:200], passing)
+    if _outage_log.is_due():
+        current_app.logger.error("%s %s is answered with 503: %s", request.method, request.path[:200], message)
 
 
 def _out_of_range(error: Exception) -> Any:

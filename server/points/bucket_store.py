@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import text
-from sqlalchemy.dialects import postgresql, sqlite
 
 from losswise.protocol.limits import INT64_MAX, INT64_MIN
 
-from ..db.engine import is_sqlite
+from ..db.engine import insert_or_update
 from ..db.models import summaries
 from . import buckets
 from .buckets import BUCKET, FACTOR
@@ -154,8 +153,7 @@ def _store(place: Place, level: int, pages: Mapping[tuple[int, int], np.ndarray]
         return
     same = {**place.key, "level": level}
     rows = [{**same, "page": page, "name": name, "buckets": part.tobytes()} for (page, name), part in pages.items()]
-    insert = sqlite.insert if is_sqlite(place.connection) else postgresql.insert
-    statement = insert(summaries)
+    statement = insert_or_update(place.connection, summaries)
     place.connection.execute(
         statement.on_conflict_do_update(
             index_elements=["session_key", "graph", "level", "page", "name"],

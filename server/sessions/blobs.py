@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from ..db.engine import is_sqlite
+from ..db.engine import insert_or_update
 from ..db.models import Blob
 from ..db.session_tables import hold_session
 
@@ -19,9 +18,8 @@ _SIGNATURES = (
 def store(connection: Connection, session_key: int, sha256: str, data: bytes) -> None:
     """Keep the bytes; the same bytes twice are kept once. Raises Refused where the session is deleted."""
     hold_session(connection, session_key)
-    insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
     values = {"session_key": session_key, "sha256": sha256, "data": data}
-    connection.execute(insert(Blob.__table__).values(**values).on_conflict_do_nothing())
+    connection.execute(insert_or_update(connection, Blob.__table__).values(**values).on_conflict_do_nothing())
 
 
 def read(connection: Connection, session_key: int, sha256: str) -> bytes | None:

@@ -8,12 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, and_, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from losswise.protocol.limits import STATUSES
+
 from ..db.keyset import write_cursor
 from ..db.models import Graph, Project, Session, SessionMetadata
 from ..exceptions import Refused
 from . import progress, sorting
 from .best import best_values
-from .status import STATUSES
 
 LIMIT = 50
 MAX_LIMIT = 1_000

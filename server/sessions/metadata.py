@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from ..db.engine import is_sqlite
+from ..db.engine import insert_or_update
 from ..db.models import SessionMetadata
 
 FIELDS = ("git", "env", "info", "error")
@@ -21,10 +20,9 @@ def merge_metadata(connection: Connection, session_key: int, fields: Mapping[str
         return
     known = read_metadata(connection, session_key)
     merged = {name: value if name == "error" else {**(known.get(name) or {}), **value} for name, value in given.items()}
-    insert = sqlite.insert if is_sqlite(connection) else postgresql.insert
     values = {"git": {}, "env": {}, "info": {}, **merged}
     connection.execute(
-        insert(SessionMetadata.__table__)
+        insert_or_update(connection, SessionMetadata.__table__)
         .values(session_key=session_key, **values)
         .on_conflict_do_update(index_elements=["session_key"], set_=merged)
     )

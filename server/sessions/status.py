@@ -19,7 +19,6 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from ..db.models import Session
 
-STATUSES = ("active", "complete", "failed", "cancelled")
 STALE_AFTER_S = 60.0
 # A writer that goes silent within this time of the last end is assumed to have stopped with it: two heartbeats.
 STOPPED_TOGETHER_S = 20.0

@@ -14,9 +14,8 @@ from ..accounts.passwords import hash_password
 from ..accounts.permissions import hash_secret
 from ..accounts.projects import insert_project
 from ..accounts.sign_in_links import new_sign_in_token
-from ..db.engine import insert_id, writing
+from ..db.engine import SETUP_LOCK, insert_id, wait_for_advisory_lock, writing
 from ..db.models import ApiKey, Membership, Organization, Project, User
-from .upgrade import lock_setup
 
 ADMIN_EMAIL = "admin@localhost"
 ORGANIZATION = "My team"
@@ -38,7 +37,7 @@ def prepare(environ: Mapping[str, str] = os.environ) -> FirstStart:
     given_key = environ.get("LW_API_KEY")
     password_hash = hash_password(password) if password else None
     with writing() as connection:
-        lock_setup(connection)
+        wait_for_advisory_lock(connection, SETUP_LOCK)
         first = connection.execute(select(User.id).limit(1)).first() is None
         organization_id, project_id = _organization_and_project(connection)
         token = key = None

@@ -29,11 +29,11 @@ from sqlalchemy.exc import DBAPIError
 
 from .. import create_app
 from ..config import CannotStart, Settings
-from ..db.engine import is_sqlite
+from ..db.engine import SETUP_LOCK, is_sqlite, wait_for_advisory_lock
 from ..db.models import points, summaries
 from ..db.urls import shown_url
 from ..extensions import db
-from .upgrade import lock_setup, upgrade_schema
+from .upgrade import upgrade_schema
 
 SMALL_ROWS = (points, summaries)
 """Tables of many small rows, which are fetched by the thousand; a row of another may be 8 MiB."""
@@ -60,7 +60,7 @@ def migrate_database(source: Settings, url: str, say: Say) -> None:
         with old.connect() as reading, new.begin() as writing:
             if not is_sqlite(old):
                 reading = reading.execution_options(isolation_level="REPEATABLE READ")
-            lock_setup(writing)
+            wait_for_advisory_lock(writing, SETUP_LOCK)
             _require_empty(writing)
             for table in db.metadata.sorted_tables:
                 _copy(reading, writing, table, say)

@@ -6,19 +6,16 @@ from alembic import command
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect
 from sqlalchemy.exc import DBAPIError
 
 from ..config import CannotStart
-from ..db.engine import WRITE, is_sqlite
+from ..db.engine import SETUP_LOCK, WRITE, wait_for_advisory_lock
 from ..db.urls import shown_url
 from ..extensions import db
 
 # the migrations of development snapshots before the first release
 SNAPSHOT_REVISIONS = {"0001", "0002", "0003", "0004"}
-SETUP_LOCK = 0x10551
-"""The advisory lock that a process holds while it migrates or makes the first rows. The number means nothing, but
-must not change."""
 
 
 def upgrade_schema(app: Flask) -> None:
@@ -30,7 +27,7 @@ def upgrade_schema(app: Flask) -> None:
             with db.engine.connect() as plain:
                 connection = plain.execution_options(**{WRITE: True})
                 with connection.begin():
-                    lock_setup(connection)
+                    wait_for_advisory_lock(connection, SETUP_LOCK)
                     _refuse_snapshot(connection)
                     _refuse_newer(connection, ScriptDirectory.from_config(config))
                     config.attributes["connection"] = connection
@@ -39,12 +36,6 @@ def upgrade_schema(app: Flask) -> None:
             reason = (str(error.orig).strip() or "it gives no reason").splitlines()[0]
             address = shown_url(db.engine.url)
             raise CannotStart(f"the database {address} cannot be used: {reason}") from None
-
-
-def lock_setup(connection: Connection) -> None:
-    """Wait until no other process is setting the database up; held to the end of the transaction."""
-    if not is_sqlite(connection):
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": SETUP_LOCK})
 
 
 def _refuse_snapshot(connection: Connection) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from losswise_server import create_app
 from losswise_server.config import load_settings
+from losswise_server.db.engine import SETUP_LOCK, STALE_LOCK
 from losswise_server.db.models import Session
 from losswise_server.db.urls import normalize_url
 from losswise_server.extensions import db
 from losswise_server.maintenance import silence
-from losswise_server.setup.upgrade import SETUP_LOCK, upgrade_schema
+from losswise_server.setup.upgrade import upgrade_schema
 from sqlalchemy import create_engine, insert, select, text
 
 from tests.support.balancer import Balancer
@@ -153,11 +154,11 @@ def test_the_sweep_of_a_worker_that_died_is_done_by_another(postgres: Postgres, 
             values = {"id": "0" * 20, "project_id": 1, "created_at": 1.0, "updated_at": 1.0, "last_seen_at": 1.0}
             connection.execute(insert(Session).values(**values))
         with db.engine.connect() as other, db.engine.connect() as looking:
-            other.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": silence.SWEEP_LOCK})
+            other.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": STALE_LOCK})
             pid = other.execute(text("SELECT pg_backend_pid()")).scalar()
-            assert silence.sweep(later) == 0
+            assert silence.mark_stale(later) == 0
             looking.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-            eventually(lambda: silence.sweep(later) == 1)
+            eventually(lambda: silence.mark_stale(later) == 1)
             assert looking.execute(select(Session.status)).scalar() == "cancelled"
             other.invalidate()
         db.engine.dispose()

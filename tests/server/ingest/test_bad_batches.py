@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, get_args
 
 import pytest
-from losswise_server.ingest import decoding, json_body
+from losswise_server.ingest import decoding, json_body, schema
 
-from losswise.protocol import limits, records
+from losswise.protocol import limits, numbers, records
 from tests.support.batches import Writing
 from tests.support.server import Server
 
@@ -127,6 +127,12 @@ def test_what_would_decode_to_too_much_is_not_decoded() -> None:
     body = b'{"records": [' + b"1," * decoding.MAX_COMMAS + b"1, not JSON"
     with pytest.raises(json_body.TooLarge, match="values"):
         decoding.decode_batch(body)
+
+
+def test_the_schema_has_the_words_of_the_protocol() -> None:
+    assert get_args(schema.Status) == limits.STATUSES
+    assert get_args(schema.Kind) == limits.KINDS
+    assert set(get_args(get_args(schema.Value)[1])) == set(numbers.NON_FINITE)
 
 
 def test_all_bad_records_of_a_batch_are_named(server: Server) -> None:

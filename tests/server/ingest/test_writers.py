@@ -17,7 +17,7 @@ from losswise_server.extensions import db
 from losswise_server.ingest import pipeline as ingest
 from losswise_server.ingest.decoding import convert_records
 from losswise_server.ingest.schema import Batch
-from losswise_server.maintenance import silence as sweep
+from losswise_server.maintenance import silence
 from losswise_server.sessions import listing as sessionlist
 from losswise_server.sessions import sorting, status
 from losswise_server.setup.first_start import prepare
@@ -42,8 +42,8 @@ class House:
     def time(self) -> float:
         return START + self.now
 
-    def sweep(self) -> int:
-        return sweep.sweep(self.time())
+    def mark_stale(self) -> int:
+        return silence.mark_stale(self.time())
 
     def row(self) -> dict[str, Any]:
         """The session as it is read; the list must agree, under every filter."""
@@ -59,7 +59,7 @@ class House:
 
     def status(self) -> str:
         """Status and reason, once the background task has looked for stale sessions."""
-        self.sweep()
+        self.mark_stale()
         row = self.row()
         return row["status"] if row["reason"] is None else f"{row['status']} ({row['reason']})"
 
@@ -159,7 +159,7 @@ def test_the_table_sorts_by_the_end_that_it_shows(house: House) -> None:
         other.beat() if seconds == 15 else other.end()
         made.append(house.session)
     house.now = 101  # all are stale, the second without an end
-    assert house.sweep() == 3
+    assert house.mark_stale() == 3
     with reading() as connection:
         page = sessionlist.list_sessions(connection, [house.project], sort="elapsed", limit=1_000)
     listed = [(row["id"], row["ended_at"] - START) for row in page["sessions"] if row["id"] in made]
@@ -172,8 +172,8 @@ def test_a_sweep_tells_what_it_found(house: House, monkeypatch: pytest.MonkeyPat
     house.now = 61
     version = house.row()["version"]
     told: list[Any] = []
-    monkeypatch.setattr(sweep.live_changes, "committed", told.append)
-    assert house.sweep() == 1
+    monkeypatch.setattr(silence.live_changes, "committed", told.append)
+    assert house.mark_stale() == 1
     assert [(change.session, change.before, change.version) for change in told] == [
         (house.session, version, version + 1)
     ]

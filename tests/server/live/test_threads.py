@@ -27,7 +27,7 @@ from losswise_server.live.hub import Hub
 from losswise_server.live.pg_listener import listen
 from losswise_server.live.subscribers import event
 from losswise_server.maintenance import purge, silence
-from losswise_server.maintenance.periodic import Chore
+from losswise_server.maintenance.periodic import PeriodicTask
 
 from tests.server.live.stream_reader import StreamReader
 from tests.support.server import eventually
@@ -53,8 +53,8 @@ def fails_first(times: int, then: Callable[..., Any], error: Exception | None = 
     return call
 
 
-@pytest.mark.parametrize("chore", [silence.sweeper, purge.freer])
-def test_a_chore_survives_whatever_happens(app: Flask, chore: Chore, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("task", [silence.mark_stale_task, purge.purge_task])
+def test_a_task_survives_whatever_happens(app: Flask, task: PeriodicTask, caplog: pytest.LogCaptureFixture) -> None:
     done, never = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -62,11 +62,11 @@ def test_a_chore_survives_whatever_happens(app: Flask, chore: Chore, caplog: pyt
         never.wait()
 
     with caplog.at_level(logging.WARNING):
-        thread = Chore(chore.name, 0.01, fails_first(1, work), chore.failing).start(app)
+        thread = PeriodicTask(task.name, 0.01, fails_first(1, work), task.failing).start(app)
         assert done.wait(10)
     assert thread.is_alive()
     [said] = [record.getMessage() for record in caplog.records]
-    assert said == f"{chore.failing}: ValueError: surprise in two lines"
+    assert said == f"{task.failing}: ValueError: surprise in two lines"
 
 
 class Events:

@@ -12,11 +12,11 @@ import pytest
 from flask import Flask
 from losswise_server import create_app
 from losswise_server.config import load_settings
-from losswise_server.db.engine import writing
+from losswise_server.db.engine import PURGE_LOCK, writing
 from losswise_server.db.models import points
-from losswise_server.db.session_tables import PARTS
+from losswise_server.db.session_tables import SESSION_TABLES
 from losswise_server.extensions import db
-from losswise_server.maintenance import purge as freeing
+from losswise_server.maintenance import purge
 from losswise_server.setup.upgrade import upgrade_schema
 from sqlalchemy import func, insert, select, text
 
@@ -50,7 +50,9 @@ def delete(server: Server, session: str) -> float:
 
 
 def all_gone(server: Server, key: int) -> bool:
-    return not any(has_rows(server, name, key) for name in [*(table.name for table in PARTS), "pending_purges"])
+    return not any(
+        has_rows(server, name, key) for name in [*(table.name for table in SESSION_TABLES), "pending_purges"]
+    )
 
 
 @pytest.mark.parametrize("rows", [400_000, pytest.param(10_000_000, marks=pytest.mark.full)])
@@ -147,14 +149,14 @@ def counted() -> dict[int, int]:
 
 
 class Clock:
-    """Time as freeing.py sees it: pieces take these seconds, then none. `left`: rows of session 1 at each pause."""
+    """Time as purge.py sees it: pieces take these seconds, then none. `left`: rows of session 1 at each pause."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *pieces: float) -> None:
         ends = itertools.chain(pieces, itertools.repeat(0.0))
         self._times = (at for seconds in ends for at in (0.0, seconds))
         self.left: list[int] = []
         self.pauses: list[float] = []
-        monkeypatch.setattr(freeing, "time", self)
+        monkeypatch.setattr(purge, "time", self)
 
     def monotonic(self) -> float:
         return next(self._times)
@@ -167,27 +169,27 @@ class Clock:
 def test_only_what_is_marked_goes_and_in_pieces(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     add_rows([1, 2, 3], 250)
     clock = Clock(monkeypatch)
-    monkeypatch.setattr(freeing, "LARGEST_PIECE", 40)
+    monkeypatch.setattr(purge, "MAX_CHUNK_ROWS", 40)
     with writing() as connection:
-        freeing.mark(connection, 1)
-        freeing.mark(connection, 3)
-        freeing.mark(connection, 3)
-    assert freeing.free() == 500
+        purge.schedule(connection, 1)
+        purge.schedule(connection, 3)
+        purge.schedule(connection, 3)
+    assert purge.purge() == 500
     assert counted() == {2: 250}
     # 10, 20, 40, 40, ... rows in a transaction of their own
     assert clock.left[:7] == [240, 220, 180, 140, 100, 60, 20]
-    assert freeing.free() == 0
+    assert purge.purge() == 0
 
 
 def test_a_piece_that_takes_long_is_followed_by_a_smaller_one(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     add_rows([1], 100)
     clock = Clock(monkeypatch, 0.01, 0.5, 0.5, 0.5)
     with writing() as connection:
-        freeing.mark(connection, 1)
-    assert freeing.free() == 100
+        purge.schedule(connection, 1)
+    assert purge.purge() == 100
     # 10, 20, 10, 10, 10, 20 rows, and what is left of 40
     assert clock.left[:6] == [90, 70, 60, 50, 40, 20]
-    assert clock.pauses[:5] == [0.01, 0.5, 0.5, 0.5, freeing.LEAST_PAUSE]
+    assert clock.pauses[:5] == [0.01, 0.5, 0.5, 0.5, purge.MIN_PAUSE_S]
 
 
 def test_another_worker_is_at_it(postgres: Postgres, tmp_path: Path) -> None:
@@ -196,15 +198,15 @@ def test_another_worker_is_at_it(postgres: Postgres, tmp_path: Path) -> None:
     with app.app_context():
         add_rows([1], 100)
         with writing() as connection:
-            freeing.mark(connection, 1)
+            purge.schedule(connection, 1)
         with db.engine.begin() as other:
-            other.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": freeing.FREEING_LOCK})
-            assert freeing.free() == 0
+            other.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": PURGE_LOCK})
+            assert purge.purge() == 0
             assert counted() == {1: 100}
-        assert freeing.free() == 100
+        assert purge.purge() == 100
         db.engine.dispose()
 
 
 def test_every_table_of_a_session_is_a_part() -> None:
     with_key = {table.name for table in db.metadata.sorted_tables if "session_key" in table.c}
-    assert {table.name for table in PARTS} == with_key - {"pending_purges"}
+    assert {table.name for table in SESSION_TABLES} == with_key - {"pending_purges"}

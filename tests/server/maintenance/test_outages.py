@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from pathlib import Path
 
 import psycopg2
 import pytest
 from losswise_server.db import outages
-from losswise_server.db.outages import outage
+from losswise_server.db.outages import describe_outage
 from losswise_server.db.urls import normalize_url
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,15 +24,15 @@ def test_sqlite_is_full_or_locked(tmp_path: Path) -> None:
     connection.execute("PRAGMA max_page_count = 3")
     with pytest.raises(sqlite3.Error) as full:
         connection.execute("INSERT INTO t VALUES (zeroblob(100000))")
-    assert outage(full.value) == outages.FULL
+    assert describe_outage(full.value) == outages.FULL
     connection.execute("BEGIN IMMEDIATE")
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 0})
     with pytest.raises(SQLAlchemyError) as locked, engine.begin() as other:
         other.execute(text("INSERT INTO t VALUES (1)"))
-    assert outage(locked.value) == outages.BUSY
+    assert describe_outage(locked.value) == outages.BUSY
     with pytest.raises(SQLAlchemyError) as wrong, engine.begin() as other:
         other.execute(text("SELECT * FROM nothing"))
-    assert outage(wrong.value) is None
+    assert describe_outage(wrong.value) is None
     connection.close()
     engine.dispose()
 
@@ -41,24 +42,49 @@ def test_postgresql_ends_a_connection_or_is_away(postgres: Postgres) -> None:
     end = text("SELECT pg_terminate_backend(pg_backend_pid())")
     with pytest.raises(SQLAlchemyError) as ended, engine.begin() as connection:
         connection.execute(end)
-    assert outage(ended.value) in (outages.RESTARTING, outages.UNREACHABLE)
+    assert describe_outage(ended.value) in (outages.RESTARTING, outages.UNREACHABLE)
     with engine.connect() as connection:
         cursor = connection.connection.cursor()
         with pytest.raises(psycopg2.Error) as raw:
             cursor.execute(str(end))
-        assert outage(raw.value) in (outages.RESTARTING, outages.UNREACHABLE)
+        assert describe_outage(raw.value) in (outages.RESTARTING, outages.UNREACHABLE)
         with pytest.raises(psycopg2.Error) as closed:
             connection.connection.cursor()
-        assert outage(closed.value) == outages.UNREACHABLE
+        assert describe_outage(closed.value) == outages.UNREACHABLE
         connection.invalidate()
     with pytest.raises(SQLAlchemyError) as wrong, engine.begin() as connection:
         connection.execute(text("SELECT 1 / 0"))
-    assert outage(wrong.value) is None
+    assert describe_outage(wrong.value) is None
     engine.dispose()
     with pytest.raises(SQLAlchemyError) as away:
         create_engine("postgresql+psycopg2://somebody@127.0.0.1:1/nothing").connect()
-    assert outage(away.value) == outages.UNREACHABLE
+    assert describe_outage(away.value) == outages.UNREACHABLE
 
 
 def test_other_errors_are_faults() -> None:
-    assert outage(ValueError("locked")) is None
+    assert describe_outage(ValueError("locked")) is None
+
+
+def test_an_outage_is_logged_when_it_begins_and_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    logger = logging.getLogger("outages")
+    log = outages.OutageLogger("nothing works")
+    locked, full = sqlite3.OperationalError("database is locked"), sqlite3.OperationalError("database or disk is full")
+    for error in (locked, full, locked, ValueError("a"), ValueError("a"), ValueError("b")):
+        log.failed(logger, error)
+    log.recovered(logger)
+    log.recovered(logger)
+    log.failed(logger, locked)
+    assert caplog.messages == [
+        f"nothing works: {outages.BUSY}",
+        "nothing works: ValueError: a",
+        "nothing works: ValueError: b",
+        "nothing works: no longer",
+        f"nothing works: {outages.BUSY}",
+    ]
+
+
+def test_a_line_that_every_request_would_log_is_due_once_an_interval() -> None:
+    limit = outages.LogLimit(interval_s=3_600.0)
+    assert [limit.is_due() for _ in range(3)] == [True, False, False]
+    limit = outages.LogLimit(interval_s=0.0)
+    assert [limit.is_due() for _ in range(3)] == [True, True, True]

@@ -146,7 +146,7 @@ def call(client: FlaskClient, method: str, path: str, **options: Any) -> Any:
 
 
 def use_everything(client: FlaskClient) -> None:
-    """The calls of both protocols, the read API and the pages, live events, the sweep and a deletion."""
+    """The calls of both protocols, the read API and the pages, live events, stale sessions and a deletion."""
     session, writer, now = records.new_id(), records.new_id(), time.time()
     graph = records.graph_id(session, "loss")
     sha256 = hashlib.sha256(IMAGE).hexdigest()
@@ -196,9 +196,9 @@ def use_everything(client: FlaskClient) -> None:
     change = Change(session, 1, 1, 0, row["version"], 0, 10_000, {"1": [graph, 9_990, 9_999]})
     assert events.session_event(change)
     assert events.points_event(change, None)[0] is not None
-    silence.sweep(time.time() + 1_000)
+    silence.mark_stale(time.time() + 1_000)
     call(client, "DELETE", f"/api/v2/sessions/{session}")
-    assert purge.free() > 10_000
+    assert purge.purge() > 10_000
 
 
 def test_every_statement_names_its_sessions(client: FlaskClient) -> None:

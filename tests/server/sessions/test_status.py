@@ -7,7 +7,7 @@ import time
 
 import pytest
 from losswise_server.db import outages
-from losswise_server.maintenance import silence as sweep
+from losswise_server.maintenance import silence
 from losswise_server.sessions import status
 from losswise_server.sessions.status import WriterState, ending, settled
 
@@ -56,10 +56,10 @@ def test_silence_counts_from_the_end_of_an_outage_at_the_earliest(monkeypatch: p
         raise sqlite3.OperationalError("disk I/O error")
 
     assert status.stale_before(time.time()) > 0
-    monkeypatch.setattr(sweep, "sweep", away)
+    monkeypatch.setattr(silence, "mark_stale", away)
     with pytest.raises(sqlite3.OperationalError) as error:
-        sweep.sweeper.work()
-    assert outages.outage(error.value)
+        silence.mark_stale_task.work()
+    assert outages.describe_outage(error.value)
     assert status.stale_before(time.time()) == float("-inf")
     assert status.stale_before(time.time() + status.STALE_AFTER_S + 1) > 0
 
