@@ -81,8 +81,8 @@ def load(folder: str, url: str | None, sealed: bool, sessions: int, batches: int
     if not _kept:
         _kept.append(application(Path(folder), url))
         _kept[0].__enter__()  # until this process ends
-        _kept.append(summaries.LOOSE_MOST)
-    summaries.LOOSE_MOST = _kept[1] if sealed else NEVER
+        _kept.append(summaries.MAX_UNSEALED_POINTS)
+    summaries.MAX_UNSEALED_POINTS = _kept[1] if sealed else NEVER
     runs = [DirectWriting() for _ in range(sessions)]
     graphs = [run.graph() for run in runs]
     loss = [0.5 + number / 1e3 for number in range(points)]

@@ -19,7 +19,7 @@ from ..db.models import Graph, Project, Session
 from ..exceptions import Refused
 from ..extensions import db
 from ..points import series, store
-from ..points.summaries import Seal
+from ..points.summaries import SummaryState
 from ..sessions import listing
 from ..sessions.details import with_details
 from .requests import asked_projects, json_response, require_access, session_key, whole_number
@@ -76,10 +76,10 @@ def graph_points(graph_id: str) -> Response:
         bound["x"], bound["sequence"] = read_cursor(request.args["cursor"], _PointsCursor)
     db.session.rollback()
     with reading(in_order=True) as connection:
-        place = store.place_of(connection, key, number)
-        limit = min(limit, max(1, MAX_VALUES // max(1, len(place.lines.names))))
+        ref = store.graph_ref(connection, key, number)
+        limit = min(limit, max(1, MAX_VALUES // max(1, len(ref.names))))
         bound["most"] = limit + 1
-        sequence, found = store.read(place, where, "LIMIT :most", **bound)
+        sequence, found = store.read(ref, where, "LIMIT :most", **bound)
     more = len(sequence) > limit
     cursor = write_cursor([int(found.x[limit - 1]), int(sequence[limit - 1])]) if more else None
     return json_response({"series": series.exact(found.where(slice(limit))), "next": cursor})
@@ -101,19 +101,19 @@ def chart_series() -> Response:
         tag = _finished_tag(list(sessions.values()))
         if tag is not None and request.if_none_match.contains_weak(tag):
             return _tagged(Response(status=304), tag)
-        places = store.places_of(connection, [(key, number) for _, key, number in graphs])
-        width = _width_within_bounds(width, sum(len(place.lines.names) for place in places.values()))
+        refs = store.graph_refs(connection, [(key, number) for _, key, number in graphs])
+        width = _width_within_bounds(width, sum(len(ref.names) for ref in refs.values()))
         result = {}
         for graph_id, key, number in graphs:
             if key not in sessions:
                 continue
             state = sessions[key]
-            seal = Seal.load(state.summary_states.get(str(number)))
+            summaries = SummaryState.load(state.summary_states.get(str(number)))
             result[graph_id] = {
                 "session": state.id,
                 "version": state.version,
                 "arrivals": state.next_sequence,
-                **series.series(places[key, number], seal, x0, x1, width),
+                **series.series(refs[key, number], summaries, x0, x1, width),
             }
     return _tagged(json_response({"graphs": result}), tag)
 
@@ -125,7 +125,7 @@ _STATES = select(
 
 def _width_within_bounds(width: int, names: int) -> int:
     """Reduce the width if the response would get too long. Raises Refused (413) if that does not suffice."""
-    most = MAX_VALUES // (series.EXACT_PER_PIXEL * max(1, names))
+    most = MAX_VALUES // (series.EXACT_POINTS_PER_PIXEL * max(1, names))
     if most < series.MIN_WIDTH:
         raise Refused(413, "too_large", f"these graphs have {names} names, too many for one response; ask for fewer")
     return min(width, most)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from ..db.engine import reading
 from ..points import store
-from ..points.store import Place
+from ..points.store import GraphRef
 from ..sessions.listing import read_session_row
 from .changes import Change
 from .subscribers import event
@@ -83,13 +83,13 @@ def _points_body(change: Change, start: int, graphs: dict[str, Any] | None) -> b
 def _new_points(connection: Connection, change: Change, first_arrival: int) -> dict[str, Any]:
     """The change's points from `first_arrival` on, by graph id; None for a graph with too many."""
     assert change.graphs is not None
-    places = store.places_of(connection, [(change.session_key, int(number)) for number in change.graphs])
+    refs = store.graph_refs(connection, [(change.session_key, int(number)) for number in change.graphs])
     graphs: dict[str, Any] = {}
     left = MAX_EVENT_POINTS
     for number, (graph, lowest, highest) in change.graphs.items():
-        place = places[change.session_key, int(number)]
+        ref = refs[change.session_key, int(number)]
         most = min(left, MAX_GRAPH_POINTS)
-        rows = _arrived(place, lowest, highest, first_arrival, change.arrivals, most + 1)
+        rows = _arrived(ref, lowest, highest, first_arrival, change.arrivals, most + 1)
         graphs[graph] = None
         if len(rows) <= most:
             graphs[graph] = {"series": _series(rows)}
@@ -114,14 +114,16 @@ _NEW_OR_CROWDED = """
 """
 
 
-def _arrived(place: Place, lowest: int, highest: int, first_arrival: int, arrivals: int, limit: int) -> list[store.Row]:
+def _arrived(
+    ref: GraphRef, lowest: int, highest: int, first_arrival: int, arrivals: int, limit: int
+) -> list[store.StoredPoint]:
     """A graph's points with first_arrival <= sequence < arrivals in a range of x, by x; at most `limit` of them.
 
     If they are too expensive to find, the result has `limit` rows that mean nothing.
     """
     return list(
         store.select(
-            place,
+            ref,
             where=_NEW_OR_CROWDED,
             tail="LIMIT :limit",
             lowest=lowest,
@@ -134,7 +136,7 @@ def _arrived(place: Place, lowest: int, highest: int, first_arrival: int, arriva
     )
 
 
-def _series(rows: list[store.Row]) -> dict[str, dict[str, list[Any]]]:
+def _series(rows: list[store.StoredPoint]) -> dict[str, dict[str, list[Any]]]:
     """Columns x, y, t and n of each metric name."""
     series: dict[str, dict[str, list[Any]]] = {}
     for x, sequence, t, y in rows:

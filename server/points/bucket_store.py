@@ -1,4 +1,4 @@
-"""Pages of buckets in the database: 64 neighbours of one level and one name of a graph are a row."""
+"""The table of summaries: a row ("page") holds 64 neighbouring buckets of one level and one name of a graph, packed."""
 
 from __future__ import annotations
 
@@ -15,130 +15,130 @@ from ..db.engine import insert_or_update
 from ..db.models import summaries
 from . import buckets
 from .buckets import BUCKET, FACTOR
-from .store import OF_GRAPH, Place
+from .store import OF_GRAPH, GraphRef
 
-PAGE = 64
-PAGES_AT_ONCE = 256
-RUNS_AT_ONCE = 100
+PAGE_BUCKETS = 64
+CHUNK_PAGES = 256
+CHUNK_RUNS = 100
+
+NamedBuckets = dict[int, np.ndarray]
+"""{index of the name in the graph's names: buckets of one level, by number}"""
 
 
-Made = dict[int, np.ndarray]
-"""{place of the name: buckets of one level}"""
-
-
-def read(place: Place, level: int, first: int, last: int) -> Made:
+def read(ref: GraphRef, level: int, first: int, last: int) -> NamedBuckets:
     """The level's buckets with numbers from `first` to `last` inclusive."""
     if first > last:
         return {}
-    rows = place.connection.execute(
+    rows = ref.connection.execute(
         text(
             f"SELECT name, buckets FROM summaries WHERE {OF_GRAPH} AND level = :level "
             "AND page BETWEEN :first AND :last ORDER BY page"
         ),
-        {**place.key, "level": level, "first": first // PAGE, "last": last // PAGE},
+        {**ref.key, "level": level, "first": first // PAGE_BUCKETS, "last": last // PAGE_BUCKETS},
     ).all()
-    return _within(rows, first, last)
+    return _unpacked(rows, first, last)
 
 
-def _within(rows: Iterable[Any], first: int, last: int) -> Made:
-    """(place of the name, packed buckets) by name, with numbers from `first` to `last`."""
+def _unpacked(rows: Iterable[Any], first: int, last: int) -> NamedBuckets:
+    """The buckets with numbers from `first` to `last` of rows (index of the name, packed buckets), by page."""
     parts: dict[int, list[Any]] = {}
     for name, packed in rows:
         parts.setdefault(name, []).append(packed)
-    made: Made = {}
+    found: NamedBuckets = {}
     for name, packed in parts.items():
         part = np.frombuffer(b"".join(packed), dtype=BUCKET)
         part = part[(part["number"] >= first) & (part["number"] <= last)]
         if len(part):
-            made[name] = part
-    return made
+            found[name] = part
+    return found
 
 
-def whole(place: Place, top: int) -> Made:
-    """One bucket of everything that is sealed, for each name; `top` is the highest level."""
-    found = read(place, top, INT64_MIN, INT64_MAX)
+def read_total(ref: GraphRef, coarsest_level: int) -> NamedBuckets:
+    """One bucket per name that summarizes every sealed point."""
+    found = read(ref, coarsest_level, INT64_MIN, INT64_MAX)
     return {name: buckets.join(part, np.zeros(len(part), dtype=np.int64)) for name, part in found.items()}
 
 
-def fill(place: Place, level: int, below: int, first: int, last: int) -> None:
-    """Join into the level's buckets from number `first` to `last` those of the level below."""
+def fill_from_finer(ref: GraphRef, level: int, first: int, last: int) -> None:
+    """Join the buckets of the next finer level into this level's buckets from number `first` to `last`."""
     lowest, highest = max(first * FACTOR, INT64_MIN), min(last * FACTOR + FACTOR - 1, INT64_MAX)
     where = "page BETWEEN :first AND :last"
-    bound = {"level": below, "first": lowest // PAGE, "last": highest // PAGE, "most": PAGES_AT_ONCE}
+    first_page, last_page = lowest // PAGE_BUCKETS, highest // PAGE_BUCKETS
+    bound = {"level": level - 1, "first": first_page, "last": last_page, "limit": CHUNK_PAGES}
     while True:
-        rows = place.connection.execute(
+        rows = ref.connection.execute(
             text(
                 f"SELECT page, name, buckets FROM summaries WHERE {OF_GRAPH} AND level = :level AND {where} "
-                "ORDER BY page, name LIMIT :most"
+                "ORDER BY page, name LIMIT :limit"
             ),
-            {**place.key, **bound},
+            {**ref.key, **bound},
         ).all()
-        made = _within(((name, packed) for _, name, packed in rows), lowest, highest)
-        merge(place, level, {name: buckets.at_level(part) for name, part in made.items()})
-        if len(rows) < PAGES_AT_ONCE:
+        found = _unpacked(((name, packed) for _, name, packed in rows), lowest, highest)
+        merge(ref, level, {name: buckets.coarsen(part) for name, part in found.items()})
+        if len(rows) < CHUNK_PAGES:
             return
         where = "page BETWEEN :first AND :last AND (page > :first OR name > :name)"
         bound |= {"first": rows[-1].page, "name": rows[-1].name}
 
 
-def cut(place: Place, level: int, first: int, last: int) -> None:
+def delete(ref: GraphRef, level: int, first: int, last: int) -> None:
     """Delete the level's buckets from number `first` to `last`."""
-    start, end = first // PAGE, last // PAGE
-    stays = _at_pages(read(place, level, start * PAGE, first - 1))
-    for key, part in _at_pages(read(place, level, last + 1, end * PAGE + PAGE - 1)).items():
-        stays[key] = np.concatenate((stays[key], part)) if key in stays else part
-    place.connection.execute(
+    start, end = first // PAGE_BUCKETS, last // PAGE_BUCKETS
+    kept = _by_page(read(ref, level, start * PAGE_BUCKETS, first - 1))
+    for key, part in _by_page(read(ref, level, last + 1, end * PAGE_BUCKETS + PAGE_BUCKETS - 1)).items():
+        kept[key] = np.concatenate((kept[key], part)) if key in kept else part
+    ref.connection.execute(
         text(f"DELETE FROM summaries WHERE {OF_GRAPH} AND level = :level AND page BETWEEN :start AND :end"),
-        {**place.key, "level": level, "start": start, "end": end},
+        {**ref.key, "level": level, "start": start, "end": end},
     )
-    _store(place, level, stays)
+    _store(ref, level, kept)
 
 
 Pages = dict[tuple[int, int], np.ndarray]
-"""{(page, place of the name): buckets of one level}"""
+"""{(page, index of the name): its buckets}"""
 
 
-def merge(place: Place, level: int, made: Made) -> Iterable[np.ndarray]:
-    """Join buckets with those that are stored; returns the pages' buckets as they are then."""
-    pages = _at_pages(made)
-    for key, stored in _load(place, level, list(pages)):
+def merge(ref: GraphRef, level: int, new: NamedBuckets) -> Iterable[np.ndarray]:
+    """Join new buckets of the level with the stored ones; returns the changed pages' buckets."""
+    pages = _by_page(new)
+    for key, stored in _load(ref, level, list(pages)):
         if key in pages:
             both = np.concatenate((stored, pages[key]))
             pages[key] = buckets.join(both, both["number"])
-    _store(place, level, pages)
+    _store(ref, level, pages)
     return pages.values()
 
 
-def _at_pages(made: Made) -> Pages:
+def _by_page(found: NamedBuckets) -> Pages:
     pages: Pages = {}
-    for name, part in made.items():
-        page_of: np.ndarray = part["number"] // PAGE
+    for name, part in found.items():
+        page_of: np.ndarray = part["number"] // PAGE_BUCKETS
         starts = np.flatnonzero(np.concatenate(([True], page_of[1:] != page_of[:-1])))
         for start, end in zip(starts, [*starts[1:], len(part)], strict=True):
             pages[int(page_of[start]), name] = part[start:end]
     return pages
 
 
-def _load(place: Place, level: int, keys: list[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
-    """What is stored of some pages, and of others between them."""
+def _load(ref: GraphRef, level: int, keys: list[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], np.ndarray]]:
+    """(key, buckets) of the stored ones of these pages, and of some others between them."""
     if not keys:
         return
     names = [name for _, name in keys]
     runs = iter(list(_runs(sorted({page for page, _ in keys}))))
-    # a range a SELECT: with a list of keys PostgreSQL may read every page of the graph
+    # one SELECT per range of pages: given a list of keys, PostgreSQL may read every page of the graph
     select = (
-        f"SELECT page, name, buckets FROM summaries WHERE session_key = {place.session_key:d} "
-        f"AND graph = {place.graph:d} AND level = {level:d} AND page BETWEEN %d AND %d "
+        f"SELECT page, name, buckets FROM summaries WHERE session_key = {ref.session_key:d} "
+        f"AND graph = {ref.graph:d} AND level = {level:d} AND page BETWEEN %d AND %d "
         f"AND name BETWEEN {min(names):d} AND {max(names):d}"
     )
-    while some := list(islice(runs, RUNS_AT_ONCE)):
-        query = " UNION ALL ".join(select % run for run in some)
-        for page, name, packed in place.connection.exec_driver_sql(query).all():
+    while chunk := list(islice(runs, CHUNK_RUNS)):
+        statement = " UNION ALL ".join(select % run for run in chunk)
+        for page, name, packed in ref.connection.exec_driver_sql(statement).all():
             yield (page, name), np.frombuffer(packed, dtype=BUCKET)
 
 
 def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each run of neighbours in a sorted list."""
+    """First and last of each run of consecutive numbers in a sorted list."""
     first = last = numbers[0]
     for number in numbers[1:]:
         if number != last + 1:
@@ -148,13 +148,13 @@ def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
     yield first, last
 
 
-def _store(place: Place, level: int, pages: Mapping[tuple[int, int], np.ndarray]) -> None:
+def _store(ref: GraphRef, level: int, pages: Mapping[tuple[int, int], np.ndarray]) -> None:
     if not pages:
         return
-    same = {**place.key, "level": level}
+    same = {**ref.key, "level": level}
     rows = [{**same, "page": page, "name": name, "buckets": part.tobytes()} for (page, name), part in pages.items()]
-    statement = insert_or_update(place.connection, summaries)
-    place.connection.execute(
+    statement = insert_or_update(ref.connection, summaries)
+    ref.connection.execute(
         statement.on_conflict_do_update(
             index_elements=["session_key", "graph", "level", "page", "name"],
             set_={"buckets": statement.excluded.buckets},

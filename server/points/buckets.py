@@ -1,9 +1,9 @@
-"""Buckets of neighbouring points of one quantity, as NumPy records.
+"""Buckets of neighbouring points of one metric, as NumPy records.
 
-A bucket of level k holds the points with x // 16 ** k == number: how many are finite, the least and the greatest of
-these with their x (where several are equal, the first x), their sum, how many are NaN and infinite, and x and time of
-the first point. `low` is Infinity and `high` -Infinity where no point is finite. Buckets are made, joined and made
-coarser by the same reduction, so it does not matter in which order points come.
+A bucket of level k summarizes the points with x // 16**k == number: how many are finite, their minimum and maximum,
+each with its x (the first where several are equal), their sum, how many are NaN and infinite, and x and time of the
+first point. Without a finite point `low` is Infinity and `high` -Infinity. Buckets are made, joined and coarsened by
+the same reduction, so the order in which points come does not matter.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ BUCKET = np.dtype(
 )
 
 EMPTY: np.ndarray = np.empty(0, dtype=BUCKET)
-NOWHERE = np.iinfo(np.int64).max
-LARGEST = sys.float_info.max  # a sum that overflows stays a number
+NO_X = np.iinfo(np.int64).max  # greater than the x of any extreme
+MAX_FLOAT = sys.float_info.max  # what a sum that overflows becomes
 
 
 def of_points(x: np.ndarray, t: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """A bucket (of level 0) of each point, in the points' order. The values have no missing places."""
+    """One bucket of level 0 per point, in the points' order. No value may be missing."""
     made: np.ndarray = np.zeros(len(x), dtype=BUCKET)
     is_finite = np.isfinite(values)
     made["number"] = made["x"] = x
@@ -46,19 +46,26 @@ def of_points(x: np.ndarray, t: np.ndarray, values: np.ndarray) -> np.ndarray:
     made["inf"] = ~is_finite & (made["nan"] == 0)
     made["low"] = np.where(is_finite, values, np.inf)
     made["high"] = np.where(is_finite, values, -np.inf)
-    made["low_x"] = made["high_x"] = np.where(is_finite, x, NOWHERE)
+    made["low_x"] = made["high_x"] = np.where(is_finite, x, NO_X)
     made["total"] = np.where(is_finite, values, 0.0)
     return made
 
 
-def at_level(made: np.ndarray, factor: int = FACTOR) -> np.ndarray:
-    """The buckets that hold these, `factor` times as wide."""
+def coarsen(made: np.ndarray, factor: int = FACTOR) -> np.ndarray:
+    """Join buckets into ones that are `factor` times as wide."""
     return join(made, made["number"] // factor)
 
 
 def join(parts: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Parts that have the same number joined into one bucket; by number. Of parts with the same first x, the time is
-    that of the part that comes first."""
+    """Join buckets that get the same number.
+
+    Args:
+        parts: buckets of any levels.
+        numbers: the number of the joined bucket that each belongs to.
+
+    Returns:
+        The joined buckets by number. Of parts with the same first x, the first part gives the time.
+    """
     if not len(parts):
         return EMPTY
     if not ((numbers[1:] >= numbers[:-1]).all() and (parts["x"][1:] >= parts["x"][:-1]).all()):
@@ -73,10 +80,10 @@ def join(parts: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         joined[field] = np.add.reduceat(parts[field], starts)
     with np.errstate(over="ignore", invalid="ignore"):
         totals = np.add.reduceat(parts["total"], starts)
-    joined["total"] = np.nan_to_num(totals, nan=0.0, posinf=LARGEST, neginf=-LARGEST)
+    joined["total"] = np.nan_to_num(totals, nan=0.0, posinf=MAX_FLOAT, neginf=-MAX_FLOAT)
     segment: np.ndarray = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(parts)))
     for field, at, reduce in (("low", "low_x", np.minimum), ("high", "high_x", np.maximum)):
         extremes = reduce.reduceat(parts[field], starts)
-        places = np.where(parts[field] == extremes[segment], parts[at], NOWHERE)
-        joined[field], joined[at] = extremes, np.minimum.reduceat(places, starts)
+        xs = np.where(parts[field] == extremes[segment], parts[at], NO_X)
+        joined[field], joined[at] = extremes, np.minimum.reduceat(xs, starts)
     return joined

@@ -1,7 +1,7 @@
 """A graph's points as columns of numbers: what a record holds, what a row packs, what a chart reads.
 
-A column is float64. NaN and the infinities are values; a place without a value holds a NaN of its own, MISSING,
-which survives copying and storing (nothing is computed with it). In JSON a value that is not finite is a text.
+A column is float64. NaN and the infinities are values; an entry without a value holds a NaN of its own, MISSING, which
+survives copying and storing (nothing is computed with it). In JSON, values that are not finite are strings.
 """
 
 from __future__ import annotations
@@ -13,33 +13,32 @@ import numpy as np
 
 from losswise.protocol.numbers import encode_number
 
+# a quiet NaN with a payload that no arithmetic produces
 MISSING_BITS = np.uint64(0x7FF8_0000_10C5_CAFE)
-"""A quiet NaN with a payload that no arithmetic makes."""
 MISSING: np.float64 = MISSING_BITS.view(np.float64)
 
 NUMBER = np.dtype("<f8")
 
 
-class Columns(NamedTuple):
-    """Points of one graph: `x` int64, `t` float64 unix seconds, and a float64 column of each name in `y`, all of
-    one length."""
+class PointColumns(NamedTuple):
+    """Points of one graph: `x` int64, `t` float64 unix seconds, and in `y` a float64 column per metric name, all of
+    the same length."""
 
     x: np.ndarray
     t: np.ndarray
     y: dict[str, np.ndarray]
 
-    def where(self, kept: np.ndarray | slice) -> Columns:
-        """The places that a mask or a slice keeps."""
-        return Columns(self.x[kept], self.t[kept], {name: column[kept] for name, column in self.y.items()})
+    def where(self, kept: np.ndarray | slice) -> PointColumns:
+        """The points that a mask or a slice selects."""
+        return PointColumns(self.x[kept], self.t[kept], {name: column[kept] for name, column in self.y.items()})
 
 
-def of_record(x: Sequence[int], t: Sequence[float], y: Mapping[str, Sequence[Any]]) -> Columns:
-    """The columns of a points record that was checked. Places where no name has a value are left out, and so are
-    names without any."""
+def of_record(x: Sequence[int], t: Sequence[float], y: Mapping[str, Sequence[Any]]) -> PointColumns:
+    """The columns of a points record, which has been checked, without points and names that have no value."""
     columns = {name: column_of(values) for name, values in y.items()}
     found = {name: has_value(column) for name, column in columns.items()}
     columns = {name: column for name, column in columns.items() if found[name].any()}
-    made = Columns(np.array(x, dtype=np.int64), np.array(t, dtype=np.float64), columns)
+    made = PointColumns(np.array(x, dtype=np.int64), np.array(t, dtype=np.float64), columns)
     any_value: np.ndarray = np.zeros(len(made.x), dtype=bool)
     for name in columns:
         any_value |= found[name]
@@ -47,7 +46,7 @@ def of_record(x: Sequence[int], t: Sequence[float], y: Mapping[str, Sequence[Any
 
 
 def column_of(values: Sequence[Any]) -> np.ndarray:
-    """A list of numbers, None, "NaN", "Infinity" and "-Infinity" as a column."""
+    """A column out of numbers, None, "NaN", "Infinity" and "-Infinity"."""
     column = np.array(values, dtype=np.float64)
     if None in values:
         column[[value is None for value in values]] = MISSING
@@ -55,14 +54,14 @@ def column_of(values: Sequence[Any]) -> np.ndarray:
 
 
 def has_value(column: np.ndarray) -> np.ndarray:
-    """Where the column has a value."""
+    """A mask: which entries of the column have a value."""
     present: np.ndarray = column.view(np.uint64) != MISSING_BITS
     return present
 
 
 def json_values(column: np.ndarray) -> list[float | str]:
-    """A column without missing places, as JSON has it."""
+    """A column without missing entries, as the API's JSON has it."""
     values: list[float | str] = column.tolist()
-    for place in np.flatnonzero(~np.isfinite(column)):
-        values[place] = encode_number(values[place])  # type: ignore[arg-type]
+    for index in np.flatnonzero(~np.isfinite(column)):
+        values[index] = encode_number(values[index])  # type: ignore[arg-type]
     return values

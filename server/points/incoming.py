@@ -10,59 +10,65 @@ from losswise.protocol.limits import MAX_NAMES
 
 from ..db.models import Graph
 from ..exceptions import BadRecord
-from . import store as points_store
-from . import summaries
-from .columns import Columns
-from .store import Lines, Place, Points
-from .summaries import Seal
+from . import store, summaries
+from .columns import PointColumns
+from .store import GraphRef, StoredBatch
+from .summaries import SummaryState
 
-FORMS_MOST = 64
-"""A graph's points have at most so many sets of names of their own; other sets are stored as a larger one."""
+# Distinct name sets per graph. Points with further ones are stored padded to a superset: a script that logs the
+# accuracy of the classes that happen to be in a batch has a new set at almost every step.
+MAX_NAME_SETS = 64
 
 
 class NewPoints:
-    """The new points of a session. `graph` is a row of the graphs table; its names and forms grow."""
+    """The new points of a session. Rows of the graphs table that are passed in are changed: their names grow."""
 
     def __init__(self, connection: Connection, session_key: int) -> None:
         self.connection = connection
         self.session_key = session_key
-        self._gathered: list[tuple[Columns, Points]] = []
+        self._gathered: list[tuple[PointColumns, StoredBatch]] = []
         self._graphs: dict[int, dict[str, Any]] = {}
         self._changed: set[int] = set()
 
-    def add(self, graph: dict[str, Any], columns: Columns, first_arrival: int) -> None:
-        """Gather points. Raises BadRecord where the graph would have too many names."""
-        number = graph["number"]
-        self._graphs[number] = graph
-        form = self._form(graph, list(columns.y))
-        values = [columns.y.get(graph["names"][name]) for name in graph["name_sets"][form]]
-        self._gathered.append((columns, Points(number, first_arrival, form, columns.x, columns.t, values)))
+    def add(self, graph: dict[str, Any], columns: PointColumns, first_sequence: int) -> None:
+        """Gather points. Raises BadRecord if the graph would have too many names; nothing is changed then.
 
-    def _form(self, graph: dict[str, Any], names: list[str]) -> int:
-        """The place in the graph's forms of one that has these names."""
-        known = {name: place for place, name in enumerate(graph["names"])}
+        Args:
+            graph: its row.
+            first_sequence: the sequence number of the first point.
+        """
+        number = graph["number"]
+        name_set = self._name_set(graph, list(columns.y))
+        self._graphs[number] = graph
+        values = [columns.y.get(graph["names"][index]) for index in graph["name_sets"][name_set]]
+        batch = StoredBatch(number, first_sequence, name_set, columns.x, columns.t, values)
+        self._gathered.append((columns, batch))
+
+    def _name_set(self, graph: dict[str, Any], names: list[str]) -> int:
+        """The index of the graph's name set that holds these names; it is added if there is none."""
+        known = {name: index for index, name in enumerate(graph["names"])}
         new = [name for name in names if name not in known]
         if len(known) + len(new) > MAX_NAMES:
             raise BadRecord(f"a graph has at most {MAX_NAMES} names; {new[0][:60]!r} is one too many")
         if new:
             graph["names"] = [*graph["names"], *new]
-            known = {name: place for place, name in enumerate(graph["names"])}
+            known = {name: index for index, name in enumerate(graph["names"])}
             self._changed.add(graph["number"])
         wanted = sorted(known[name] for name in names)
-        forms = graph["name_sets"]
-        if wanted in forms:
-            return int(forms.index(wanted))
-        if len(forms) >= FORMS_MOST:
-            for place, form in enumerate(forms):
-                if set(wanted) <= set(form):
-                    return place
+        name_sets = graph["name_sets"]
+        if wanted in name_sets:
+            return int(name_sets.index(wanted))
+        if len(name_sets) >= MAX_NAME_SETS:
+            for index, name_set in enumerate(name_sets):
+                if set(wanted) <= set(name_set):
+                    return index
             wanted = list(range(len(graph["names"])))
-        graph["name_sets"] = [*forms, wanted]
+        graph["name_sets"] = [*name_sets, wanted]
         self._changed.add(graph["number"])
-        return len(forms)
+        return len(name_sets)
 
-    def store(self, seals: dict[str, Any]) -> None:
-        """Write what was gathered; `seals` is changed with it."""
+    def store(self, summary_states: dict[str, Any]) -> None:
+        """Write what was gathered. `summary_states`, by graph number, is updated in place."""
         table = Graph.__table__
         for number in self._changed:
             graph = self._graphs[number]
@@ -71,9 +77,10 @@ class NewPoints:
                 .where(table.c.session_key == self.session_key, table.c.number == number)
                 .values(names=graph["names"], name_sets=graph["name_sets"])
             )
-        points_store.insert(self.connection, self.session_key, [points for _, points in self._gathered])
+        store.insert(self.connection, self.session_key, [batch for _, batch in self._gathered])
         for number, graph in self._graphs.items():
-            place = Place(self.connection, self.session_key, number, Lines(graph["names"], graph["name_sets"]))
-            new = [columns for columns, points in self._gathered if points.graph == number]
-            seals[str(number)] = summaries.keep_up(place, Seal.load(seals.get(str(number))), new).dump()
+            ref = GraphRef(self.connection, self.session_key, number, graph["names"], graph["name_sets"])
+            new = [columns for columns, batch in self._gathered if batch.graph == number]
+            state = SummaryState.load(summary_states.get(str(number)))
+            summary_states[str(number)] = summaries.update(ref, state, new).dump()
         self._gathered, self._graphs, self._changed = [], {}, set()

@@ -1,7 +1,8 @@
-"""Taking points back: those behind a place of x, with what was worked out from them."""
+"""Delete the points of a graph after some x, and correct what was computed from them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import text
@@ -9,100 +10,104 @@ from sqlalchemy import text
 from losswise.protocol.limits import INT64_MAX, INT64_MIN
 
 from . import bucket_store, statistics, summaries
-from .columns import Columns, has_value, json_values
+from .columns import PointColumns, has_value, json_values
 from .statistics import Stat
-from .store import OF_GRAPH, Place
-from .summaries import Seal
+from .store import OF_GRAPH, GraphRef
+from .summaries import SummaryState
 
 
-class Taken(NamedTuple):
-    """How many points are gone, and the graph's statistics and seal without them."""
+class Rewound(NamedTuple):
+    """How many points were deleted, and the graph's statistics and summary state without them."""
 
-    gone: int
+    deleted: int
     stats: dict[str, Stat]
-    seal: Seal
+    state: SummaryState
 
 
-def take_back(place: Place, seal: Seal, stats: dict[str, Stat], after: int, until: float) -> Taken | None:
-    """Delete a graph's points with x > `after` and time <= `until`; None where there are none.
+def rewind(ref: GraphRef, state: SummaryState, stats: dict[str, Stat], after: int, until: float) -> Rewound | None:
+    """Delete a graph's points with x > `after` and time <= `until`; None if there are none.
 
-    seal, stats: what they are now.
+    Args:
+        state, stats: the graph's, as they are before.
+        until: unix seconds.
     """
-    bound = {**place.key, "after": after, "until": until}
-    of_them = f"FROM points WHERE {OF_GRAPH} AND x > :after AND t <= :until"
-    lowest, highest = place.connection.execute(text(f"SELECT min(x), max(x) {of_them}"), bound).one()
+    bound = {**ref.key, "after": after, "until": until}
+    matching = f"FROM points WHERE {OF_GRAPH} AND x > :after AND t <= :until"
+    lowest, highest = ref.connection.execute(text(f"SELECT min(x), max(x) {matching}"), bound).one()
     if lowest is None:
         return None
-    gone = place.connection.execute(text(f"DELETE {of_them}"), bound).rowcount
-    summaries.rebuild(place, seal, lowest, highest)
-    left = _seal_of_the_rest(place, seal)
-    return Taken(gone, _stats_of_the_rest(place, left, stats, after), left)
+    deleted = ref.connection.execute(text(f"DELETE {matching}"), bound).rowcount
+    summaries.rebuild(ref, state, lowest, highest)
+    left = _remaining_state(ref, state)
+    return Rewound(deleted, _remaining_stats(ref, left, stats, after), left)
 
 
-def _seal_of_the_rest(place: Place, seal: Seal) -> Seal:
-    """The frontier goes back to the last point that is left."""
-    bound = {**place.key, "behind": seal.behind()}
-    asked = f"""SELECT (SELECT max(x) FROM points WHERE {OF_GRAPH}),
-                       (SELECT count(*) FROM points WHERE {OF_GRAPH} AND x >= :behind)"""
-    greatest, loose = place.connection.execute(text(asked), bound).one()
-    if greatest is None or seal.frontier is None:
-        return Seal(loose=loose)
-    return Seal(min(seal.frontier, greatest), loose, seal.base, seal.top)
+def _remaining_state(ref: GraphRef, state: SummaryState) -> SummaryState:
+    """The sealed range ends at the last point that is left."""
+    query = f"""SELECT (SELECT max(x) FROM points WHERE {OF_GRAPH}),
+                       (SELECT count(*) FROM points WHERE {OF_GRAPH} AND x > :sealed_through)"""
+    if state.sealed_through is None:
+        query = f"SELECT max(x), count(*) FROM points WHERE {OF_GRAPH}"
+    greatest, unsealed = ref.connection.execute(text(query), {**ref.key, "sealed_through": state.sealed_through}).one()
+    if greatest is None or state.sealed_through is None:
+        return SummaryState(unsealed=unsealed)
+    return replace(state, sealed_through=min(state.sealed_through, greatest), unsealed=unsealed)
 
 
-def _stats_of_the_rest(place: Place, seal: Seal, before: dict[str, Stat], after: int) -> dict[str, Stat]:
+def _remaining_stats(ref: GraphRef, state: SummaryState, before: dict[str, Stat], after: int) -> dict[str, Stat]:
+    """The statistics out of the summaries and the unsealed points: sealed points are not all read again."""
     stats: dict[str, Stat] = {}
-    if seal.frontier is not None:
-        for name, bucket in bucket_store.whole(place, seal.top).items():
-            title = place.lines.names[name]
-            stats[title] = _Quantity(place, seal, name).stat(bucket[0], before[title], after)
-    for points in summaries.stored(place, seal.behind(), INT64_MAX):
-        for title, column in points.y.items():
-            stat = statistics.add_column(stats.get(title), points.x, column)
+    if state.sealed_through is not None:
+        for number, bucket in bucket_store.read_total(ref, state.coarsest_level).items():
+            name = ref.names[number]
+            stats[name] = _Metric(ref, state, number).stat(bucket[0], before[name], after)
+    for points in summaries.stored(ref, state.first_unsealed_x, INT64_MAX):
+        for name, column in points.y.items():
+            stat = statistics.add_column(stats.get(name), points.x, column)
             if stat["count"]:
-                stats[title] = stat
+                stats[name] = stat
     return stats
 
 
-class _Quantity(NamedTuple):
-    """One name of a graph, as far as it is sealed."""
+class _Metric(NamedTuple):
+    """The sealed points of one name of a graph."""
 
-    place: Place
-    seal: Seal
-    name: int
+    ref: GraphRef
+    state: SummaryState
+    number: int
 
-    def stat(self, whole: Any, before: Stat, after: int) -> Stat:
-        """The statistic, out of the bucket of all sealed points. `before` is what it was."""
-        found = int(whole["count"]) > 0
-        others = int(whole["nan"]) + int(whole["inf"])
+    def stat(self, total: Any, before: Stat, after: int) -> Stat:
+        """The statistic out of the bucket of all sealed points and the statistic before the rewind."""
+        is_finite = int(total["count"]) > 0
+        others = int(total["nan"]) + int(total["inf"])
         last = self._values(("count", "nan", "inf"), last=True)[-1]
         nan_x = before["nan_x"]
         if not others:
             nan_x = None
-        elif nan_x > after:  # which came first is not known any more: the first by x
+        elif nan_x > after:  # the first to arrive is deleted, and the next is not known: take the first by x
             nan_x = next(x for x, value in self._values(("nan", "inf"), last=False) if isinstance(value, str))
         return {
-            "min": float(whole["low"]) if found else None,
-            "min_x": int(whole["low_x"]) if found else None,
-            "max": float(whole["high"]) if found else None,
-            "max_x": int(whole["high_x"]) if found else None,
+            "min": float(total["low"]) if is_finite else None,
+            "min_x": int(total["low_x"]) if is_finite else None,
+            "max": float(total["high"]) if is_finite else None,
+            "max_x": int(total["high_x"]) if is_finite else None,
             "last": last[1],
             "last_x": last[0],
-            "count": int(whole["count"]) + others,
+            "count": int(total["count"]) + others,
             "nan": others,
             "nan_x": nan_x,
         }
 
     def _values(self, fields: tuple[str, ...], last: bool) -> list[tuple[int, Any]]:
-        """(x, value) of the points in the first (or last) bucket of the base in which one of the fields counts."""
-        first, end = summaries.edge(self.place, self.seal, self.name, fields, last)
+        """(x, value) of the points in the first (or last) bucket of the finest level that counts in these fields."""
+        first, end = summaries.find_edge(self.ref, self.state, self.number, fields, last)
         found: list[tuple[int, Any]] = []
-        for points in summaries.stored(self.place, max(first, INT64_MIN), min(end, self.seal.behind() - 1)):
-            found += _pairs(points, self.place.lines.names[self.name])
+        for points in summaries.stored(self.ref, max(first, INT64_MIN), min(end, self.state.first_unsealed_x - 1)):
+            found += _pairs(points, self.ref.names[self.number])
         return found
 
 
-def _pairs(points: Columns, name: str) -> list[tuple[int, Any]]:
+def _pairs(points: PointColumns, name: str) -> list[tuple[int, Any]]:
     column = points.y.get(name)
     if column is None:
         return []

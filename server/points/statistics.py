@@ -1,8 +1,8 @@
-"""Statistics of each name of each graph, kept up as points come in, and progress worked out from them.
+"""Statistics of each name of each graph, kept up to date as points come in.
 
-A statistic is {"min", "min_x", "max", "max_x", "last", "last_x", "count", "nan", "nan_x"}: min and max over the
-finite values (None where there is none yet), last the value at the greatest x and of several there the latest
-to arrive, count every value, nan how many are NaN or infinite and nan_x the x of the first of those to arrive.
+A statistic is {"min", "min_x", "max", "max_x", "last", "last_x", "count", "nan", "nan_x"}: min and max over the finite
+values (None if there is none), last the value at the greatest x (of several there the last to arrive), count the number
+of values, nan how many of them are NaN or infinite, and nan_x the x of the first of those to arrive.
 """
 
 from __future__ import annotations
@@ -20,15 +20,12 @@ from .columns import has_value
 
 Stat = dict[str, Any]
 FIELDS = ("min", "min_x", "max", "max_x", "last", "last_x", "count", "nan", "nan_x")
-PUBLIC = ("min", "max", "last", "count")
-
-
-SMALL = 64
-"""Up to so many values a loop is faster than NumPy."""
+PUBLIC_FIELDS = ("min", "max", "last", "count")
+LOOP_MAX_VALUES = 64  # up to so many values a loop is faster than NumPy
 
 
 def add_column(stat: Stat | None, x: np.ndarray, column: np.ndarray) -> Stat:
-    """The statistic with a column's values added, in their order of arrival."""
+    """Add a column's values, in order of arrival, to a statistic; None starts a new one. Changes and returns it."""
     there = has_value(column)
     if not there.all():
         x, column = x[there], column[there]
@@ -36,7 +33,7 @@ def add_column(stat: Stat | None, x: np.ndarray, column: np.ndarray) -> Stat:
         stat = dict.fromkeys(FIELDS)
         stat["count"] = stat["nan"] = 0
     if len(column):
-        (_add_few if len(column) <= SMALL else _add_many)(stat, x, column)
+        (_add_few if len(column) <= LOOP_MAX_VALUES else _add_many)(stat, x, column)
     return stat
 
 
@@ -67,10 +64,10 @@ def _add_many(stat: Stat, x: np.ndarray, column: np.ndarray) -> None:
         stat["last"], stat["last_x"] = _as_json(float(column[last])), int(x[last])
     is_finite = np.isfinite(column)
     if not is_finite.all():
-        places = np.flatnonzero(~is_finite)
-        stat["nan"] += len(places)
+        indices = np.flatnonzero(~is_finite)
+        stat["nan"] += len(indices)
         if stat["nan_x"] is None:
-            stat["nan_x"] = int(x[places[0]])
+            stat["nan_x"] = int(x[indices[0]])
         x, column = x[is_finite], column[is_finite]
     if not len(column):
         return
@@ -88,21 +85,23 @@ def _as_json(value: Any) -> Any:
 def by_name(graph_stats: Mapping[str, Mapping[str, Stat]], titles: Mapping[str, str]) -> dict[str, Stat]:
     """A session's statistics by name, {"min", "max", "last", "count"} each.
 
-    A name that stands in two graphs is `title/name`; so is one that another's `title/name` would hide.
+    A name that two graphs have becomes `title/name`, and so does a name that equals such a `title/name`.
     """
     graphs_of = Counter(name for stats in graph_stats.values() for name in stats)
     shared = {name for name, graphs in graphs_of.items() if graphs > 1}
     made = {
         f"{titles.get(number, '')}/{name}" for number, stats in graph_stats.items() for name in stats if name in shared
     }
-    return {
-        f"{titles.get(number, '')}/{name}" if name in shared | made else name: {field: stat[field] for field in PUBLIC}
-        for number, stats in graph_stats.items()
-        for name, stat in stats.items()
-    }
+    found: dict[str, Stat] = {}
+    for number, stats in graph_stats.items():
+        for name, stat in stats.items():
+            shown = f"{titles.get(number, '')}/{name}" if name in shared | made else name
+            found[shown] = {field: stat[field] for field in PUBLIC_FIELDS}
+    return found
 
 
 def greatest_x(graph_stats: Mapping[str, Mapping[str, Stat]]) -> int | None:
+    """The greatest x of a session's points; None if it has none."""
     return max(
         (stat["last_x"] for stats in graph_stats.values() for stat in stats.values() if stat["count"]),
         default=None,

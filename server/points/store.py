@@ -1,6 +1,15 @@
-"""Points in the database: rows in by COPY on PostgreSQL and by executemany on SQLite, rows out as columns.
+"""The table of points: insert by COPY on PostgreSQL and by executemany on SQLite, read as columns.
 
-A row packs the values of one place; `form` says whose they are (see models.points).
+A row is one point: its x, time and sequence number, and its values, packed as little-endian float64. Which metric each
+value belongs to is said once per graph, not in every row: `name_set` is an index into the graph's `name_sets`, whose
+entries list indices into the graph's `names`:
+
+    graphs: names     = ["train_loss", "val_loss", "lr"]
+            name_sets = [[0, 2], [0, 1, 2]]
+    points: x = 7, name_set = 0, y = <train_loss, lr>
+            x = 8, name_set = 1, y = <train_loss, val_loss, lr>
+
+Packed rows take a third of the space of JSON, and NumPy makes them in bulk.
 """
 
 from __future__ import annotations
@@ -17,32 +26,39 @@ from sqlalchemy import select as query
 
 from ..db.engine import is_sqlite
 from ..db.models import Graph
-from .columns import MISSING, NUMBER, Columns, has_value, json_values
+from .columns import MISSING, NUMBER, PointColumns, has_value, json_values
 
 COLUMNS = "x, sequence, t, session_key, graph, name_set, y"
 INSERT = f"INSERT INTO points ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 COPY = f"COPY points ({COLUMNS}) FROM STDIN WITH (FORMAT binary)"
-COPY_BYTES = 8 * 1024 * 1024
-VALUES_AT_ONCE = 1_000_000
-"""A record's values are packed in pieces of so many."""
+MAX_COPY_BYTES = 8 * 1024 * 1024
+# values of a batch that are packed at once, which bounds the memory for it
+MAX_PACKED_VALUES = 1_000_000
 
 
-class Points(NamedTuple):
-    """Points of one graph to be stored: the first's number of arrival, their form, its columns in its order."""
+class StoredBatch(NamedTuple):
+    """Points of one graph that are to be stored.
+
+    Attributes:
+        graph: its number within the session.
+        first_sequence: the sequence number of the first point; those of the others follow.
+        name_set: which of the graph's name sets the points have.
+        values: a column for each name of the set, in its order; None for one without any value.
+    """
 
     graph: int
-    first_arrival: int
-    form: int
+    first_sequence: int
+    name_set: int
     x: np.ndarray
     t: np.ndarray
     values: Sequence[np.ndarray | None]
 
 
-class Row(NamedTuple):
-    """A stored point: x, number of arrival, time, and {name: value} as JSON has it."""
+class StoredPoint(NamedTuple):
+    """A stored point; `y` is {name: value} as the API's JSON has it."""
 
     x: int
-    arrival: int
+    sequence: int
     t: float
     y: dict[str, float | str]
 
@@ -50,61 +66,63 @@ class Row(NamedTuple):
 # in
 
 
-def insert(connection: Connection, session_key: int, points: Iterable[Points]) -> None:
+def insert(connection: Connection, session_key: int, batches: Iterable[StoredBatch]) -> None:
     """Store points. The connection is in a transaction that writes."""
-    pieces = ((piece, part) for piece in points for part in _parts(piece))
+    parts = ((batch, part) for batch in batches for part in _parts(batch))
     cursor = connection.connection.cursor()
     if is_sqlite(connection):
-        for piece, part in pieces:
-            cursor.executemany(INSERT, sqlite_rows(session_key, piece, part))
+        for batch, part in parts:
+            cursor.executemany(INSERT, sqlite_rows(session_key, batch, part))
     else:
         rows: list[bytes] = []
-        for piece, part in pieces:
-            rows.append(copy_rows(session_key, piece, part))
-            if sum(map(len, rows)) >= COPY_BYTES:
+        for batch, part in parts:
+            rows.append(copy_rows(session_key, batch, part))
+            if sum(map(len, rows)) >= MAX_COPY_BYTES:
                 _copy(cursor, rows)
         _copy(cursor, rows)
     cursor.close()
 
 
-def _parts(piece: Points) -> Iterator[slice]:
-    step = max(1, VALUES_AT_ONCE // max(1, len(piece.values)))
-    for start in range(0, len(piece.x), step):
-        yield slice(start, min(start + step, len(piece.x)))
+def _parts(batch: StoredBatch) -> Iterator[slice]:
+    step = max(1, MAX_PACKED_VALUES // max(1, len(batch.values)))
+    for start in range(0, len(batch.x), step):
+        yield slice(start, min(start + step, len(batch.x)))
 
 
 def _copy(cursor: Any, rows: list[bytes]) -> None:
-    """Copy rows, and forget them: a batch of many graphs is one command."""
+    """Copy the rows in one command, whatever graphs they belong to, and clear the list."""
     if rows:
         cursor.copy_expert(COPY, io.BytesIO(copy_body(rows)))
         rows.clear()
 
 
-def _packed(piece: Points, part: slice) -> np.ndarray:
+def _packed(batch: StoredBatch, part: slice) -> np.ndarray:
     """The values as rows of little-endian float64."""
-    packed = np.empty((part.stop - part.start, len(piece.values)), dtype=NUMBER)
-    for place, column in enumerate(piece.values):
-        packed[:, place] = MISSING if column is None else column[part]
+    packed = np.empty((part.stop - part.start, len(batch.values)), dtype=NUMBER)
+    for index, column in enumerate(batch.values):
+        packed[:, index] = MISSING if column is None else column[part]
     return packed
 
 
-def sqlite_rows(session_key: int, piece: Points, part: slice) -> list[tuple[Any, ...]]:
-    width = len(piece.values) * NUMBER.itemsize
-    packed = _packed(piece, part).tobytes()
+def sqlite_rows(session_key: int, batch: StoredBatch, part: slice) -> list[tuple[Any, ...]]:
+    """Parameters for INSERT."""
+    width = len(batch.values) * NUMBER.itemsize
+    packed = _packed(batch, part).tobytes()
     columns = (
-        piece.x[part].tolist(),
-        range(piece.first_arrival + part.start, piece.first_arrival + part.stop),
-        piece.t[part].tolist(),
+        batch.x[part].tolist(),
+        range(batch.first_sequence + part.start, batch.first_sequence + part.stop),
+        batch.t[part].tolist(),
         repeat(session_key),
-        repeat(piece.graph),
-        repeat(piece.form),
-        [packed[at : at + width] for at in range(0, len(packed), width)],
+        repeat(batch.graph),
+        repeat(batch.name_set),
+        [packed[start : start + width] for start in range(0, len(packed), width)],
     )
     return list(zip(*columns, strict=False))  # the repeats do not end
 
 
 # PostgreSQL's binary COPY: a signature, flags, the length of an extension; each row is the number of its fields, then
 # for each field its length and its bytes, big-endian; -1 ends it. (PostgreSQL's documentation, COPY, Binary Format.)
+# All rows of a batch have the same layout, so a NumPy record array writes them without a loop over points.
 _COPY_HEAD = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_END = b"\xff\xff"
 _FIELDS = (
@@ -118,12 +136,13 @@ _FIELDS = (
 
 
 def copy_body(rows: Iterable[bytes]) -> bytes:
-    """What COPY reads: rows, which may be of several graphs."""
+    """What COPY reads: rows, which may belong to several graphs."""
     return b"".join((_COPY_HEAD, *rows, _COPY_END))
 
 
-def copy_rows(session_key: int, piece: Points, part: slice) -> bytes:
-    packed = _packed(piece, part)
+def copy_rows(session_key: int, batch: StoredBatch, part: slice) -> bytes:
+    """The rows of a part of the batch in the format of binary COPY."""
+    packed = _packed(batch, part)
     width = packed.shape[1] * NUMBER.itemsize
     layout: list[tuple[str, str] | tuple[str, str, int]] = [("fields", ">i2")]
     for name, kind in _FIELDS:
@@ -133,9 +152,9 @@ def copy_rows(session_key: int, piece: Points, part: slice) -> bytes:
     rows["fields"] = len(_FIELDS) + 1
     for name, kind in _FIELDS:
         rows[f"{name}_length"] = np.dtype(kind).itemsize
-    rows["x"], rows["t"] = piece.x[part], piece.t[part]
-    rows["sequence"] = np.arange(piece.first_arrival + part.start, piece.first_arrival + part.stop)
-    rows["session_key"], rows["graph"], rows["name_set"] = session_key, piece.graph, piece.form
+    rows["x"], rows["t"] = batch.x[part], batch.t[part]
+    rows["sequence"] = np.arange(batch.first_sequence + part.start, batch.first_sequence + part.stop)
+    rows["session_key"], rows["graph"], rows["name_set"] = session_key, batch.graph, batch.name_set
     rows["y_length"] = width
     rows["y"] = packed.view(np.uint8).reshape(len(packed), width)
     return rows.tobytes()
@@ -144,77 +163,78 @@ def copy_rows(session_key: int, piece: Points, part: slice) -> bytes:
 # out
 
 
-class Lines(NamedTuple):
-    """A graph's names and forms, as its row has them."""
-
-    names: list[str]
-    forms: list[list[int]]
-
-
 @dataclass(frozen=True)
-class Place:
-    """Where a graph's points and summaries are: the session's key, the graph's number, its names and forms."""
+class GraphRef:
+    """Where a graph's points and summaries are: its session's key and its number, with its names and name sets."""
 
     connection: Connection
     session_key: int
     graph: int
-    lines: Lines
+    names: list[str]
+    name_sets: list[list[int]]
 
     @property
     def key(self) -> dict[str, int]:
-        """What OF_GRAPH compares with."""
+        """The parameters of OF_GRAPH."""
         return {"session_key": self.session_key, "graph": self.graph}
 
 
 OF_GRAPH = "session_key = :session_key AND graph = :graph"
 
 
-def place_of(connection: Connection, session_key: int, graph: int) -> Place:
-    return places_of(connection, [(session_key, graph)])[session_key, graph]
+def graph_ref(connection: Connection, session_key: int, graph: int) -> GraphRef:
+    return graph_refs(connection, [(session_key, graph)])[session_key, graph]
 
 
-def places_of(connection: Connection, graphs: list[tuple[int, int]]) -> dict[tuple[int, int], Place]:
-    """Graphs' places by (session key, number); without names for a graph that is not there."""
-    found = dict.fromkeys(graphs, Lines([], []))
-    for row in connection.execute(_LINES, {"keys": list({key for key, _ in graphs})}):
+def graph_refs(connection: Connection, graphs: list[tuple[int, int]]) -> dict[tuple[int, int], GraphRef]:
+    """References to graphs by (session key, number); without names for a graph that does not exist."""
+    found: dict[tuple[int, int], tuple[list[str], list[list[int]]]] = dict.fromkeys(graphs, ([], []))
+    for row in connection.execute(_NAMES, {"keys": list({key for key, _ in graphs})}):
         if (row.session_key, row.number) in found:
-            found[row.session_key, row.number] = Lines(row.names, row.name_sets)
-    return {(key, number): Place(connection, key, number, lines) for (key, number), lines in found.items()}
+            found[row.session_key, row.number] = row.names, row.name_sets
+    return {(key, number): GraphRef(connection, key, number, *names) for (key, number), names in found.items()}
 
 
-_LINES = query(Graph.session_key, Graph.number, Graph.names, Graph.name_sets).where(
+_NAMES = query(Graph.session_key, Graph.number, Graph.names, Graph.name_sets).where(
     Graph.session_key.in_(bindparam("keys", expanding=True))
 )
 
 
-def read(place: Place, where: str = "", tail: str = "", **bound: Any) -> tuple[np.ndarray, Columns]:
-    """(arrival, columns) of a graph's points, by x and by arrival where x is equal."""
-    rows = _select(place, where, tail, bound).all()
+def read(ref: GraphRef, where: str = "", tail: str = "", **bound: Any) -> tuple[np.ndarray, PointColumns]:
+    """(sequence numbers, columns) of a graph's points, by x and in order of arrival where x is equal.
+
+    Args:
+        where: SQL that is added to the condition, such as "AND x > :x"; its parameters are in `bound`.
+        tail: SQL after ORDER BY, such as "LIMIT 10".
+    """
+    rows = _select(ref, where, tail, bound).all()
     if not rows:
-        return np.empty(0, dtype=np.int64), Columns(np.empty(0, dtype=np.int64), np.empty(0), {})
-    x, arrival, t, forms, packed = zip(*rows, strict=True)
-    form_of = np.array(forms)
+        return np.empty(0, dtype=np.int64), PointColumns(np.empty(0, dtype=np.int64), np.empty(0), {})
+    x, sequence, t, name_sets, packed = zip(*rows, strict=True)
+    set_of = np.array(name_sets)
     columns: dict[str, np.ndarray] = {}
-    for form in np.unique(form_of):
-        places = np.flatnonzero(form_of == form)
-        values = np.frombuffer(b"".join([packed[at] for at in places]), dtype=NUMBER).reshape(len(places), -1)
-        for name, column in zip(place.lines.forms[form], values.T, strict=True):
-            if place.lines.names[name] not in columns:
-                columns[place.lines.names[name]] = np.full(len(rows), MISSING)
-            columns[place.lines.names[name]][places] = column
-    return np.array(arrival, dtype=np.int64), Columns(np.array(x, dtype=np.int64), np.array(t), columns)
+    for name_set in np.unique(set_of):
+        indices = np.flatnonzero(set_of == name_set)
+        values = np.frombuffer(b"".join([packed[index] for index in indices]), dtype=NUMBER)
+        for number, column in zip(ref.name_sets[name_set], values.reshape(len(indices), -1).T, strict=True):
+            name = ref.names[number]
+            if name not in columns:
+                columns[name] = np.full(len(rows), MISSING)
+            columns[name][indices] = column
+    return np.array(sequence, dtype=np.int64), PointColumns(np.array(x, dtype=np.int64), np.array(t), columns)
 
 
-def select(place: Place, where: str = "", tail: str = "", **bound: Any) -> Iterator[Row]:
-    """A graph's points, by x and by arrival where x is equal."""
-    names, forms = place.lines
-    for x, arrival, t, form, packed in _select(place, where, tail, bound):
+def select(ref: GraphRef, where: str = "", tail: str = "", **bound: Any) -> Iterator[StoredPoint]:
+    """A graph's points one by one, in the order of `read` and with its arguments."""
+    for x, sequence, t, name_set, packed in _select(ref, where, tail, bound):
         values = np.frombuffer(packed, dtype=NUMBER)
-        kept = has_value(values)
-        found = (names[name] for name, is_there in zip(forms[form], kept, strict=True) if is_there)
-        yield Row(x, arrival, t, dict(zip(found, json_values(values[kept]), strict=True)))
+        present = has_value(values)
+        names = (
+            ref.names[number] for number, is_there in zip(ref.name_sets[name_set], present, strict=True) if is_there
+        )
+        yield StoredPoint(x, sequence, t, dict(zip(names, json_values(values[present]), strict=True)))
 
 
-def _select(place: Place, where: str, tail: str, bound: dict[str, Any]) -> Any:
-    words = f"SELECT x, sequence, t, name_set, y FROM points WHERE {OF_GRAPH} {where} ORDER BY x, sequence {tail}"
-    return place.connection.execute(text(words), {**place.key, **bound})
+def _select(ref: GraphRef, where: str, tail: str, bound: dict[str, Any]) -> Any:
+    statement = f"SELECT x, sequence, t, name_set, y FROM points WHERE {OF_GRAPH} {where} ORDER BY x, sequence {tail}"
+    return ref.connection.execute(text(statement), {**ref.key, **bound})

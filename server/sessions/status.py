@@ -11,7 +11,7 @@ active until its last record is a minute old.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -116,3 +116,85 @@ def settled(end: Ending | None, last_seen_at: float) -> tuple[str, str | None, f
     if end is None or last_seen_at > end.last_seen_at + STOPPED_TOGETHER_S:
         return "cancelled", "silent", last_seen_at
     return end.status, end.reason, end.ended_at
+
+
+STATUS_COLUMNS = ("status", "reason", "ended_at", "last_seen_at", *ENDING_COLUMNS)
+
+
+@dataclass(frozen=True)
+class BatchEvent:
+    """What a batch says about the status of its session.
+
+    Attributes:
+        writer: its writer, as it is after the batch; None for a v1 client, which has no writers.
+        is_replay: the batch comes from a journal and was recorded some time ago.
+        was_ended: the writer had ended before this batch: it sends its end again, or something after it.
+        has_session: a new session record is in it.
+        is_revived: new points or the status "active" are in it: a writer that had ended goes on.
+        is_end: the batch ended its writer, and nothing after that revived it.
+    """
+
+    writer: WriterState | None
+    is_replay: bool = False
+    was_ended: bool = False
+    has_session: bool = False
+    is_revived: bool = False
+    is_end: bool = False
+
+
+def next_status(
+    row: Mapping[str, Any], writers: Collection[WriterState], event: BatchEvent, now: float
+) -> dict[str, Any]:
+    """The values of STATUS_COLUMNS after a batch, from the session's row and its writers.
+
+        batch                           session stored as         becomes
+        live, any                       cancelled (silent)        active
+        live, of a writer               anything                  active
+        live, again of an ended writer  anything                  unchanged
+        live, ends its writer           active, others live       active
+                                        active, none lives        what the ended writers report
+        replayed, any                   active but stale          what the ended writers report
+                                        cancelled (silent)        active if its own times are fresh, else
+                                                                  what the ended writers report
+        of a v1 client                  as its status record set  unchanged, but for silence
+
+    Args:
+        writers: the writers of the session after the batch; empty for a v1 client.
+        now: unix seconds, by the server's clock.
+    """
+    columns = {name: row[name] for name in STATUS_COLUMNS}
+    active = {"status": "active", "reason": None, "ended_at": None}
+    if event.is_replay:
+        if columns["status"] == "active" and columns["last_seen_at"] < stale_before(now):
+            columns.update(stale_status(columns))
+    else:
+        is_received = event.is_revived or not event.was_ended
+        was_silent = (columns["status"], columns["reason"]) == ("cancelled", "silent")
+        if is_received:
+            columns["last_seen_at"] = now
+        if (is_received or event.has_session) and (event.writer is not None or was_silent):
+            columns.update(active)
+    if event.writer is None:
+        return columns
+
+    end = ending(writers)
+    columns.update(zip(ENDING_COLUMNS, end or (None,) * len(ENDING_COLUMNS), strict=True))
+    running = [writer for writer in writers if writer.status is None]
+    last_seen_at = max((writer.last_seen_at for writer in running), default=columns["last_seen_at"])
+    if event.is_replay:
+        columns["last_seen_at"] = max(columns["last_seen_at"], last_seen_at)
+        is_fresh = any(writer.last_seen_at >= now - STALE_AFTER_S for writer in running)
+        if is_fresh and columns["reason"] == "silent":
+            columns.update(active)
+    if columns["status"] == "active":
+        if not event.is_end:
+            return columns
+        if any(writer.lives(now) for writer in running):
+            # staleness counts from the writers that may still run, not from this one
+            columns["last_seen_at"] = last_seen_at
+            return columns
+    elif not event.is_end and not event.is_replay:
+        return columns
+    if end is not None or columns["reason"] == "silent":  # else a v1 client has reported how it ended
+        columns["status"], columns["reason"], columns["ended_at"] = settled(end, columns["last_seen_at"])
+    return columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from losswise_server.points.incoming import FORMS_MOST
+from losswise_server.points.incoming import MAX_NAME_SETS
 from sqlalchemy import text
 
 from losswise.protocol import limits, records
@@ -36,21 +36,21 @@ def test_any_sets_of_names_are_kept_apart(server: Server) -> None:
         assert min(line["min"]) == min(y for _, y in expected[name])
     with database(server) as connection:
         query = text("SELECT name_sets FROM graphs WHERE session_key = :key")
-        forms = connection.execute(query, {"key": key_of(server, run.session)}).scalar_one()
-    count = len(forms) if isinstance(forms, list) else forms.count("[") - 1
+        name_sets = connection.execute(query, {"key": key_of(server, run.session)}).scalar_one()
+    count = len(name_sets) if isinstance(name_sets, list) else name_sets.count("[") - 1
     # one of all names for each time that a name came after the bound was reached
-    assert FORMS_MOST <= count <= FORMS_MOST + len(names)
+    assert MAX_NAME_SETS <= count <= MAX_NAME_SETS + len(names)
 
 
-def test_forms_are_found_again(server: Server) -> None:
+def test_name_sets_are_found_again(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     for x in range(20):
         run.points(graph, [x], **({"a": [1.0], "b": [2.0]} if x % 2 else {"b": [3.0]}))
     with database(server) as connection:
         query = text("SELECT CAST(names AS TEXT), CAST(name_sets AS TEXT) FROM graphs WHERE session_key = :key")
-        names, forms = connection.execute(query, {"key": key_of(server, run.session)}).one()
-    assert (names.replace(" ", ""), forms.replace(" ", "")) == ('["b","a"]', "[[0],[0,1]]")
+        names, name_sets = connection.execute(query, {"key": key_of(server, run.session)}).one()
+    assert (names.replace(" ", ""), name_sets.replace(" ", "")) == ('["b","a"]', "[[0],[0,1]]")
 
 
 def test_a_graph_has_so_many_names_and_no_more(server: Server) -> None:

@@ -13,11 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from losswise_server.db.engine import reading
 from losswise_server.db.models import Session
-from losswise_server.points import bucket_store as bucketstore
-from losswise_server.points import buckets, series, statistics, store, summaries
+from losswise_server.points import bucket_store, buckets, series, statistics, store, summaries
 from losswise_server.points.columns import column_of
-from losswise_server.points.store import Place
-from losswise_server.points.summaries import Seal
+from losswise_server.points.store import GraphRef
+from losswise_server.points.summaries import SummaryState
 from sqlalchemy import select
 
 from losswise.protocol import numbers as protocol_numbers
@@ -155,17 +154,17 @@ def check_group(bucket: Any, t: np.ndarray, y: np.ndarray, x: np.ndarray) -> Non
         assert math.isclose(bucket["total"], total, rel_tol=1e-9, abs_tol=1e-9 * np.abs(finite).sum())
 
 
-def check_levels(place: Place, seal: Seal) -> None:
+def check_levels(ref: GraphRef, state: SummaryState) -> None:
     """Every level holds every sealed point, and nothing else."""
-    arrival, stored = store.read(place)
-    sealed = stored.x < seal.behind()
-    assert (~sealed).sum() == seal.loose
+    arrival, stored = store.read(ref)
+    sealed = stored.x < state.first_unsealed_x
+    assert (~sealed).sum() == state.unsealed
     for level in range(16):
-        found = bucketstore.read(place, level, -(2**63), INT64_MAX)
-        if level not in seal.levels:
+        found = bucket_store.read(ref, level, -(2**63), INT64_MAX)
+        if level not in state.levels:
             assert not found
             continue
-        for number, name in enumerate(place.lines.names):
+        for number, name in enumerate(ref.names):
             column = stored.y.get(name, column_of([None] * len(arrival)))
             there = sealed & (column.view(np.uint64) != column_of([None]).view(np.uint64)[0])
             x, t, y = stored.x[there], stored.t[there], column[there]
@@ -201,9 +200,9 @@ def check_statistics(row: Any, model: Model) -> None:
             assert stat["nan_x"] in x[~np.isfinite(y)]
 
 
-def check_series(place: Place, seal: Seal, model: Model, x0: int | None, x1: int | None) -> None:
+def check_series(ref: GraphRef, state: SummaryState, model: Model, x0: int | None, x1: int | None) -> None:
     width = 10
-    found = series.series(place, seal, x0, x1, width)
+    found = series.series(ref, state, x0, x1, width)
     low = -(2**63) if x0 is None else x0
     high = INT64_MAX if x1 is None else x1
     inside = [point for point in model.points if low <= point.x <= high]
@@ -241,12 +240,12 @@ def check_series(place: Place, seal: Seal, model: Model, x0: int | None, x1: int
 def check_history(history: list[Batch | Rewind], windows: list[tuple[int, int]]) -> None:
     """Send it, with small bounds, and compare all that is made of it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(summaries, "LOOSE_MOST", 40)
-        patch.setattr(summaries, "DENSE", 6)
-        patch.setattr(summaries, "POINTS_AT_ONCE", 50)
-        patch.setattr(summaries, "NAMES_AT_ONCE", 2)
-        patch.setattr(bucketstore, "PAGES_AT_ONCE", 3)
-        patch.setattr(bucketstore, "RUNS_AT_ONCE", 2)
+        patch.setattr(summaries, "MAX_UNSEALED_POINTS", 40)
+        patch.setattr(summaries, "MAX_BUCKET_POINTS", 6)
+        patch.setattr(summaries, "CHUNK_POINTS", 50)
+        patch.setattr(summaries, "CHUNK_NAMES", 2)
+        patch.setattr(bucket_store, "CHUNK_PAGES", 3)
+        patch.setattr(bucket_store, "CHUNK_RUNS", 2)
         run = DirectWriting()
         graph = run.graph()
         model = Model()
@@ -258,16 +257,17 @@ def check_history(history: list[Batch | Rewind], windows: list[tuple[int, int]])
             model.apply(step)
         with reading() as connection:
             row = connection.execute(select(Session.__table__).where(Session.id == run.session)).one()
-            place, seal = store.place_of(connection, row.key, 1), Seal.load(row.summary_states.get("1"))
+            ref = store.graph_ref(connection, row.key, 1)
+            state = SummaryState.load(row.summary_states.get("1"))
             assert row.points == len(model.points)
-            check_levels(place, seal)
+            check_levels(ref, state)
             check_statistics(row, model)
-            check_series(place, seal, model, None, None)
+            check_series(ref, state, model, None, None)
             known = sorted({point.x for point in model.points}) or [0]
             for at, length in windows:
                 start = known[at % len(known)]
-                check_series(place, seal, model, start, min(start + length, INT64_MAX))
-                check_series(place, seal, model, None, start)
+                check_series(ref, state, model, start, min(start + length, INT64_MAX))
+                check_series(ref, state, model, None, start)
 
 
 def any_history(examples: int) -> Callable[[Any], Any]:
@@ -303,8 +303,8 @@ def spaced(first: int, count: int, stride: int) -> Batch:
 
 
 HISTORIES: dict[str, list[Batch | Rewind]] = {
-    "a rewind into what is loose": [steps(0, 60), steps(60, 70), Rewind(64, 2.0)],
-    "a rewind into what is sealed, with points that stay": [steps(0, 500), steps(400, 430, 9.0), Rewind(100, 5.0)],
+    "a rewind into unsealed points": [steps(0, 60), steps(60, 70), Rewind(64, 2.0)],
+    "a rewind into sealed points, some of which stay": [steps(0, 500), steps(400, 430, 9.0), Rewind(100, 5.0)],
     "a rewind to nothing": [steps(0, 500), Rewind(-1, 5.0), steps(0, 30, 9.0)],
     "levels that are added": [steps(0, 50), steps(5_000, 5_050), steps(10**9, 10**9 + 50), steps(-70_000, -69_950)],
     "points that come closer": [spaced(0, 50, 10**6), steps(0, 60), spaced(10**7, 300, 1), steps(0, 60)],
@@ -312,6 +312,12 @@ HISTORIES: dict[str, list[Batch | Rewind]] = {
     "points far apart": [spaced(n * 10**16, 50, 2 * 10**14) for n in range(4)],
     "one far ahead of all": [spaced(10**12, 1, 1), *(steps(n * 30, n * 30 + 30) for n in range(5))],
     "rewinds among repeated ones": [*(steps(0, 30, n) for n in range(9)), Rewind(10, 4.0), steps(5, 50, 20.0)],
+    "a rewind of the last x that there is": [spaced(INT64_MAX - 99, 100, 1), Rewind(INT64_MAX - 50, 5.0)],
+    "a rewind around the last x that there is": [
+        spaced(INT64_MAX - 99, 100, 1),
+        Batch([Point(INT64_MAX, 9.0, {"a": 1.0})]),
+        Rewind(INT64_MAX - 50, 5.0),
+    ],
     "late ones": [steps(1_000, 2_000), steps(0, 10), steps(500, 510), steps(2_000, 2_010)],
     "two that take turns": [
         step for n in range(8) for step in (steps(n * 30, n * 30 + 30), steps(n * 20, n * 20 + 20))
@@ -339,7 +345,7 @@ def test_statistics_are_the_same_in_one_piece_and_in_many(
     stats = []
     for small in (0, 1_000):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(statistics, "SMALL", small)
+            patch.setattr(statistics, "LOOP_MAX_VALUES", small)
             stats.append(add(None, points))
             stat = add(None, [])
             for start, end in zip([0, *sorted(cuts)], [*sorted(cuts), len(points)], strict=True):
