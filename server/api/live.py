@@ -1,4 +1,4 @@
-"""GET /live: server-sent events of projects and of the sessions that the page shows."""
+"""GET /live: the stream of server-sent events of some projects, with the points of the sessions that a page shows."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ..exceptions import Refused
 from ..extensions import db
 from ..live.hub import hub
 from ..live.subscribers import Subscriber, event
-from .requests import asked_projects, require_access
+from .requests import require_access, selected_projects
 
 bp = Blueprint("live", __name__)
 
 
 @bp.get("/live")
 def live() -> Any:
-    projects = _asked_projects()
-    # a stream lives for hours: it must not keep the connection that looked up who asks
+    projects = _selected_projects()
+    # a stream lives for hours: it must not keep the connection that authenticated it
     db.session.remove()
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    subscriber = hub.subscribe(app, projects, _asked_sessions(), request.environ.get("gunicorn.socket"))
+    subscriber = hub.subscribe(app, projects, _selected_sessions(), request.environ.get("gunicorn.socket"))
     if subscriber is None:
-        raise Refused(503, "full", "as many pages as this server holds are listening; ask every 2 s instead")
+        raise Refused(503, "full", "this server has no room for another stream; poll every 2 s instead")
     return Response(
         _Stream(subscriber, app.config["STATIC_VERSION"]),
         mimetype="text/event-stream",
@@ -34,13 +34,13 @@ def live() -> Any:
     )
 
 
-def _asked_projects() -> frozenset[int]:
-    """The projects named that may be read; those that may not are left out, unless nothing else is asked for."""
+def _selected_projects() -> frozenset[int]:
+    """The readable ones among the projects that the query names. Raises Refused if it names none."""
     access = require_access()
     if len(request.args.getlist("project_id")) < 2:
-        projects = asked_projects(access)
+        projects = selected_projects(access)
         if len(projects) != 1:
-            raise Refused(400, "bad_request", "name a project as project_id=, or several")
+            raise Refused(400, "bad_request", "name one or several projects as project_id=")
         return frozenset(projects)
     wanted = set(request.args.getlist("project_id"))
     found = frozenset(project.id for project in readable_projects(access) if str(project.id) in wanted)
@@ -49,14 +49,14 @@ def _asked_projects() -> frozenset[int]:
     return found
 
 
-def _asked_sessions() -> frozenset[str] | None:
-    """Whose points are asked for: ids, with commas or one a parameter; None for `*`, all of the projects."""
+def _selected_sessions() -> frozenset[str] | None:
+    """The sessions whose points to send: `session=A,B&session=C`. None for `*`, all of the projects."""
     named = {name for part in request.args.getlist("session") for name in part.split(",")}
     return None if "*" in named else frozenset(named)
 
 
 class _Stream:
-    """The events, and the end of the subscription however the connection ends."""
+    """A response body that unsubscribes however the connection ends."""
 
     def __init__(self, subscriber: Subscriber, static_version: str) -> None:
         self._subscriber = subscriber

@@ -22,7 +22,7 @@ from ..points import series, store
 from ..points.summaries import SummaryState
 from ..sessions import listing
 from ..sessions.details import with_details
-from .requests import asked_projects, json_response, require_access, session_key, whole_number
+from .requests import json_response, require_access, selected_projects, session_key, whole_number
 
 bp = Blueprint("read", __name__, url_prefix="/api/v2")
 
@@ -35,7 +35,7 @@ _PointsCursor = tuple[Int64, Int64]  # x and sequence number of the last point
 
 @bp.get("/sessions")
 def list_sessions() -> Response:
-    projects = asked_projects(require_access())
+    projects = selected_projects(require_access())
     db.session.rollback()
     with reading() as connection:
         page = listing.list_sessions(

@@ -60,7 +60,7 @@ def session_key(session_id: str, access: Access, write: bool = False) -> int:
     if row is None or not access.may_read(row[1]):
         raise Refused(404, "unknown_session", f"there is no session {session_id[:40]}")
     if write and not access.may_write(row[1]):
-        raise Refused(403, "forbidden", "you may look at this session, not change it")
+        raise Refused(403, "forbidden", "you may view this session, but not change it")
     return int(row[0])
 
 
@@ -72,7 +72,7 @@ def require_graphs(session_key: int, graph_ids: set[str]) -> None:
         raise Refused(404, "unknown_graph", f"this session has no graph {min(missing)[:40]}")
 
 
-def asked_projects(access: Access) -> list[int]:
+def selected_projects(access: Access) -> list[int]:
     """The ids of the projects that `project=` (a name) or `project_id=` select, otherwise of all readable ones."""
     projects = readable_projects(access)
     name, id_ = request.args.get("project"), request.args.get("project_id")

@@ -59,7 +59,8 @@ def test_what_has_not_changed_is_not_rendered_again(server: Server) -> None:
     def ask(version: str) -> requests.Response:
         return browser.get(address, headers={"If-None-Match": f'"{version}"'}, timeout=30)
 
-    version = ask("none").text.partition('data-version="')[2].partition('"')[0]
+    page = ask("none").text.partition('class="page session"')[2]
+    version = page.partition('data-version="')[2].partition('"')[0]
     assert ask(version).status_code == 304
     writing.send(records.text_record("notes", "new"))
     assert "new" in ask(version).text
