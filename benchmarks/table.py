@@ -46,11 +46,11 @@ PAGES = (50, 200)
 
 
 def run(quick: bool) -> list[Row]:
-    from tests.support.postgres import Postgres
+    from tests.support.postgres import OwnPostgres
 
     rows = _measured("SQLite", None, quick)
     with temporary_folder() as folder:
-        postgres = Postgres(folder / "postgres")
+        postgres = OwnPostgres(folder / "postgres")
         try:
             rows += _measured("PostgreSQL", postgres.new_database(), quick)
         finally:
