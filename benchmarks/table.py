@@ -98,7 +98,7 @@ def _answers(server: Any, name: str, repeats: int, count: int) -> list[Row]:
             return answer
 
         rows = []
-        cases: dict[str, Asked] = {f"sort: {sort}": {"sort": sort} for sort in SORTS} | FILTERS
+        cases: dict[str, Asked] = {**{f"sort: {sort}": {"sort": sort} for sort in SORTS}, **FILTERS}
         for page in PAGES:
             for sort in PAGED:
                 cursor = _cursor(get, sort, min(page, count // LIMIT))
