@@ -19,7 +19,7 @@ help:
 	@echo "make demo       set up, serve, and train a small model whose curves you watch (FRAMEWORK=numpy|keras|lightning)"
 	@echo "make test       set up everything and run the tests"
 	@echo "make test-full  what takes longer, too"
-	@echo "make lint       ruff and mypy"
+	@echo "make lint       check the code, its types, the spelling and the workflow files"
 	@echo "make bench      measure it beside its peers (BENCH='NAME ... --quick' for less; docs/benchmarks.md)"
 
 demo: $(VENV)/.demo-$(FRAMEWORK)
@@ -35,6 +35,8 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .

@@ -175,7 +175,7 @@ def _bodies(points: int, copy: bool) -> list[Any]:
     import numpy as np
     from losswise_server.points import store
 
-    x = np.arange(points, dtype=np.int64)
+    x: Any = np.arange(points, dtype=np.int64)
     values = 0.5 * 0.999999**x
     made = store.StoredBatch(1, 0, 0, x, 1.7e9 + x / 1e4, [values, values * 1.1])
     parts = [slice(start, min(start + COMMIT_EACH, points)) for start in range(0, points, COMMIT_EACH)]

@@ -30,8 +30,8 @@ def fit(how: str, turns: int, length: int) -> Result:
 
     model = _model()
     model.clock = clock = Turns(turns, length)
-    x = np.zeros((clock.steps * BATCH, FEATURES), "float32")
-    y = np.zeros((clock.steps * BATCH, CLASSES), "float32")
+    x: Any = np.zeros((clock.steps * BATCH, FEATURES), "float32")
+    y: Any = np.zeros((clock.steps * BATCH, CLASSES), "float32")
     peer = ""
     if how == slowdown.PEER:
         peer, callback = "tensorboardX", _tensorboard()

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.support.postgres import Postgres
+    from tests.support.postgres import OwnPostgres
     from tests.support.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -162,12 +162,12 @@ def running_server(port: int = 0, database_url: str | None = None, arguments: tu
 
 
 @contextlib.contextmanager
-def running_postgres() -> Iterator[Postgres]:
+def running_postgres() -> Iterator[OwnPostgres]:
     """A PostgreSQL of the benchmark's own."""
-    from tests.support.postgres import Postgres
+    from tests.support.postgres import OwnPostgres
 
     with temporary_folder() as folder:
-        postgres = Postgres(folder / "postgres")
+        postgres = OwnPostgres(folder / "postgres")
         try:
             yield postgres
         finally:

@@ -46,11 +46,11 @@ PAGES = (50, 200)
 
 
 def run(quick: bool) -> list[Row]:
-    from tests.support.postgres import Postgres
+    from tests.support.postgres import OwnPostgres
 
     rows = _measured("SQLite", None, quick)
     with temporary_folder() as folder:
-        postgres = Postgres(folder / "postgres")
+        postgres = OwnPostgres(folder / "postgres")
         try:
             rows += _measured("PostgreSQL", postgres.new_database(), quick)
         finally:
@@ -98,7 +98,7 @@ def _answers(server: Any, name: str, repeats: int, count: int) -> list[Row]:
             return answer
 
         rows = []
-        cases: dict[str, Asked] = {f"sort: {sort}": {"sort": sort} for sort in SORTS} | FILTERS
+        cases: dict[str, Asked] = {**{f"sort: {sort}": {"sort": sort} for sort in SORTS}, **FILTERS}
         for page in PAGES:
             for sort in PAGED:
                 cursor = _cursor(get, sort, min(page, count // LIMIT))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,8 +39,6 @@ def pytest_runtest_teardown() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def clean_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home folder of the test's own, and no LW_ or CI variable: a test never sees the person's login."""
-    import os
-
     home = tmp_path_factory.mktemp("home")
     for name in list(os.environ):
         if name.startswith(("LW_", "BUILDKITE_", "LBR_", "GITHUB_", "XDG_")):
@@ -52,7 +51,9 @@ def clean_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    server = start_postgres(tmp_path_factory.mktemp("postgres"))
+    """The server at TEST_POSTGRES_URL, else one that this test run starts."""
+    url = os.environ.get("TEST_POSTGRES_URL")
+    server = Postgres(url) if url else start_postgres(tmp_path_factory.mktemp("postgres"))
     yield server
     server.stop()
 

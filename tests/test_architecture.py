@@ -225,7 +225,8 @@ def test_no_package_reaches_into_private_attributes_of_another(package: str) -> 
                 used = [alias.name for alias in node.names]
             for attribute in used:
                 if is_private(attribute) and owners[attribute] and here not in owners[attribute]:
-                    wrong.append(f"{name}:{node.lineno} uses {attribute} of {', '.join(sorted(owners[attribute]))}")
+                    line = getattr(node, "lineno", 0)
+                    wrong.append(f"{name}:{line} uses {attribute} of {', '.join(sorted(owners[attribute]))}")
     assert sorted(wrong) == []
 
 

@@ -148,7 +148,7 @@ def test_x_is_a_whole_number_of_64_bits(recorder: Recorder, capsys: pytest.Captu
     for x in (2**63 - 1, -(2**63), 5.0, np.int32(6), torch.tensor(7), True):
         graph.append(x, {"a": 1.0})
     for x in (0.5, 2**63, "8", None, math.nan):
-        graph.append(x, {"a": 2.0})
+        graph.append(x, {"a": 2.0})  # type: ignore[arg-type]
     session.done()
     assert recorder.points("a") == [(x, 1.0) for x in (2**63 - 1, -(2**63), 5, 6, 7, 1)]
     assert len([line for line in capsys.readouterr().err.splitlines() if "whole number" in line]) == 1
@@ -164,7 +164,7 @@ def test_wrong_calls_of_a_graph_are_warned_about_and_never_raise(
     graph.append(1, {})
     session.log(5)  # type: ignore[arg-type]
     session.set_values(5)  # type: ignore[arg-type]
-    session.params.update(5)
+    session.params.update(5)  # type: ignore[call-overload]
     graph.append(2, {3: 1.0})  # type: ignore[dict-item]
     session.done()
     assert recorder.records("graph")[0]["title"] == "5"
@@ -251,7 +251,7 @@ def test_log_finds_or_makes_the_graphs(recorder: Recorder) -> None:
 
 
 def test_params_values_and_texts_after_the_start(recorder: Recorder) -> None:
-    session = losswise.Session(track_git=False, params={"layers": [64, 10], "path": Path("a/b"), 5: np.float32(1)})
+    session = losswise.Session(track_git=False, params={"layers": [64, 10], "path": Path("a/b"), 5: np.float32(1)})  # type: ignore[dict-item]
     session.params.update(rate=0.1, nested={"a": {"b": math.nan}})
     session.params["epochs"] = np.int64(3)
     mutable = {"list": [1]}

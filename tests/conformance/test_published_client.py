@@ -60,7 +60,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     if not (folder / "complete").exists():
         venv.create(folder, with_pip=True, clear=True)
-        words = [python, "-m", "pip", "install", "--quiet", "losswise==4.0", "pillow", "setuptools"]
+        words = [str(python), "-m", "pip", "install", "--quiet", "losswise==4.0", "pillow", "setuptools"]
         subprocess.run(words, check=True, timeout=300)
         (folder / "complete").touch()
     return python

@@ -151,6 +151,6 @@ def acknowledged_is_there(acknowledged: list[Message], found: Series, ids: list[
             for name, values in record["y"].items():
                 place = (*titles.get(record["graph"], (record["graph"], "")), name)
                 wanted.update((place, x, y) for x, y in zip(record["x"], values, strict=True) if y is not None)
-    have = Counter((key, x, y) for key, points in found.items() for x, y in points)
+    have: Counter[tuple[Any, ...]] = Counter((key, x, y) for key, points in found.items() for x, y in points)
     missing = list((Counter(set(wanted)) - have).elements())
     return [f"{len(missing)} acknowledged points are gone: {missing[:5]}"] if missing else []

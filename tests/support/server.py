@@ -117,7 +117,7 @@ class Server:
         body = {"format": 1, "session": session, "records": records, **fields}
         return self.request("POST", "/api/v2/batches", json=body)
 
-    def session(self, session_id: str) -> Any:
+    def session(self, session_id: str | None) -> Any:
         return self.get(f"/api/v2/sessions/{session_id}")
 
     def points(self, graph_id: str) -> dict[str, dict[str, list[Any]]]:

@@ -51,7 +51,7 @@ class Stream:
 
     def wait(self, name: str, check: Callable[[Any], bool] = lambda data: True, timeout: float = 10.0) -> Any:
         deadline = time.monotonic() + timeout
-        seen = []
+        seen: list[Any] = []
         while True:
             try:
                 event = self.events.get(timeout=max(0.01, deadline - time.monotonic()))

@@ -19,7 +19,9 @@ def adding(server: Server) -> Iterator[tuple[Callable[..., Any], Connection]]:
     with engine.begin() as connection:
 
         def add(model: Any, **values: Any) -> Any:
-            return connection.execute(insert(model.__table__).values(**values)).inserted_primary_key[0]
+            key = connection.execute(insert(model.__table__).values(**values)).inserted_primary_key
+            assert key is not None
+            return key[0]
 
         yield add, connection
     engine.dispose()

@@ -12,7 +12,7 @@ from losswise_server.db.outages import FULL
 from tests.conftest import DATABASES
 from tests.support.disks import fill, small_disk
 from tests.support.load import Load
-from tests.support.postgres import Postgres, start_postgres
+from tests.support.postgres import OwnPostgres, start_postgres
 from tests.support.processes import kill_with_workers
 from tests.support.server import Server, eventually
 from tests.support.training import arrived, train
@@ -21,7 +21,7 @@ STEPS = 150
 
 
 @pytest.fixture(scope="module")
-def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgres]:
     """Of this module's own: a tablespace that is gone after the test would be in the way of other tests."""
     postgres = start_postgres(tmp_path_factory.mktemp("postgres"))
     yield postgres
@@ -36,7 +36,7 @@ def on_small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tu
             server.data_dir = disk / "data"
             server.arguments = ("--data-dir", str(server.data_dir))
         else:
-            postgres: Postgres = request.getfixturevalue("own_postgres")
+            postgres: OwnPostgres = request.getfixturevalue("own_postgres")
             space = disk / "space"
             space.mkdir()
             postgres.own(space)

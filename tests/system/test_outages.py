@@ -28,7 +28,7 @@ def servers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def test_the_server_is_away_for_ten_seconds(servers: list[Server], tmp_path: Path) -> None:
     runs = [train(server, tmp_path / f"{n}", 440, 0.05) for n, server in enumerate(servers)]
     for server, (_, session) in zip(servers, runs, strict=True):
-        eventually(lambda server=server, session=session: arrived(server, session))
+        eventually(lambda server=server, session=session: arrived(server, session))  # type: ignore[misc]
     time.sleep(1)
     for server in servers:
         assert server.stop() == 0
@@ -50,7 +50,7 @@ def test_a_killed_script_is_shown_as_silent(servers: list[Server], tmp_path: Pat
     runs = [train(server, tmp_path / f"{n}", 10_000, 0.01) for n, server in enumerate(servers)]
     streams = []
     for server, (_, session) in zip(servers, runs, strict=True):
-        eventually(lambda server=server, session=session: len(arrived(server, session)) > 50)
+        eventually(lambda server=server, session=session: len(arrived(server, session)) > 50)  # type: ignore[misc]
         [project] = server.get("/api/v2/projects")["projects"]
         streams.append(Stream(server, project_id=project["id"]))
     for process, _ in runs:

@@ -11,21 +11,21 @@ import requests
 from losswise_server.db import outages
 
 from tests.support.batches import Writing
-from tests.support.postgres import Postgres, start_postgres
+from tests.support.postgres import OwnPostgres, start_postgres
 from tests.support.processes import kill_with_workers
 from tests.support.server import Server, eventually
 from tests.support.stream import Stream
 
 
 @pytest.fixture
-def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgres]:
     postgres = start_postgres(tmp_path_factory.mktemp("postgres"))
     yield postgres
     postgres.stop()
 
 
 @pytest.fixture
-def own_server(own_postgres: Postgres, tmp_path: Path) -> Iterator[Server]:
+def own_server(own_postgres: OwnPostgres, tmp_path: Path) -> Iterator[Server]:
     server = Server(tmp_path, own_postgres.new_database()).start()
     yield server
     kill_with_workers(server)
@@ -34,7 +34,7 @@ def own_server(own_postgres: Postgres, tmp_path: Path) -> Iterator[Server]:
 PASSING = (outages.RESTARTING, outages.UNREACHABLE)
 
 
-def test_a_signed_in_person_is_told_and_the_page_comes_back(own_postgres: Postgres, own_server: Server) -> None:
+def test_a_signed_in_person_is_told_and_the_page_comes_back(own_postgres: OwnPostgres, own_server: Server) -> None:
     server, browser = own_server, own_server.signed_in()
     home = browser.get(server.url + "/", timeout=30).url
     own_postgres.halt()
@@ -58,7 +58,7 @@ def test_a_signed_in_person_is_told_and_the_page_comes_back(own_postgres: Postgr
     assert "Traceback" not in server.output
 
 
-def test_pages_are_told_and_the_log_says_it_once(own_postgres: Postgres, own_server: Server) -> None:
+def test_pages_are_told_and_the_log_says_it_once(own_postgres: OwnPostgres, own_server: Server) -> None:
     server = own_server
     writing = Writing(server)
     [project] = server.get("/api/v2/projects")["projects"]

@@ -9,7 +9,7 @@ import pytest
 from losswise_server.db import outages
 
 from tests.support.load import Load
-from tests.support.postgres import Postgres, start_postgres
+from tests.support.postgres import OwnPostgres, start_postgres
 from tests.support.processes import kill_with_workers
 from tests.support.server import Server, eventually
 from tests.support.stream import Stream
@@ -19,14 +19,14 @@ STEPS = 200
 
 
 @pytest.fixture
-def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def own_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnPostgres]:
     postgres = start_postgres(tmp_path_factory.mktemp("postgres"))
     yield postgres
     postgres.stop()
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(5, marks=pytest.mark.full)])
-def test_a_restart_loses_nothing(own_postgres: Postgres, tmp_path: Path, times: int) -> None:
+def test_a_restart_loses_nothing(own_postgres: OwnPostgres, tmp_path: Path, times: int) -> None:
     server = Server(tmp_path, own_postgres.new_database(), ("--workers", "2")).start()
     try:
         process, session = train(server, tmp_path / "script", STEPS * times, 0.02)

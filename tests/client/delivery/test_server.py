@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import losswise
 from losswise.protocol.records import graph_id
@@ -11,7 +12,7 @@ from tests.support.server import Server
 
 
 def test_what_is_recorded_is_what_the_read_api_gives(server: Server, journals: Path) -> None:
-    where = {"base_url": server.url, "api_key": server.api_key}
+    where: dict[str, Any] = {"base_url": server.url, "api_key": server.api_key}
     params = {"rate": 0.1, "layers": [64, 10], "name": "🎉 a.b/c"}
     with losswise.Session(
         "tag " + "é" * 50, 200, params, info={"note": "**bold**"}, group="g", tags=["x"], **where
@@ -84,7 +85,7 @@ def test_a_deleted_session_is_not_brought_back(server: Server, journals: Path) -
 
 
 def test_a_resumed_session_goes_on_with_its_graphs(server: Server, journals: Path) -> None:
-    where = {"base_url": server.url, "api_key": server.api_key}
+    where: dict[str, Any] = {"base_url": server.url, "api_key": server.api_key}
     first = losswise.Session("kept", 10, track_git=False, **where)
     first.log({"loss": 1.0}, x=0)
     first.done("failed", "error")

@@ -199,7 +199,7 @@ def test_a_lightning_fit_on_a_gpu(recorder: Recorder, tmp_path: Any) -> None:
     lightning = pytest.importorskip("pytorch_lightning")
     from losswise.integrations import LosswiseLogger
 
-    class Module(lightning.LightningModule):  # type: ignore[misc]
+    class Module(lightning.LightningModule):  # type: ignore[name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.layer = torch.nn.Linear(4, 1)

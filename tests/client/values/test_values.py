@@ -107,7 +107,8 @@ def test_a_variable_is_logged_as_it_was_at_the_call(recorder: Recorder, make: An
 def test_arrays_that_are_written_over_are_logged_as_they_were(recorder: Recorder) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
-    array, tensor, place = np.zeros(()), torch.zeros(1, requires_grad=True), np.zeros((), dtype=np.int64)
+    array, tensor = np.zeros(()), torch.zeros(1, requires_grad=True)
+    place: Any = np.zeros((), dtype=np.int64)
     for x in range(100):
         array[...] = x
         place[...] = x

@@ -24,7 +24,8 @@ def backed_up(*callbacks: Any, error: Any = None, epochs: int = 4, **options: An
 
 def has_failed(server: Server, *callbacks: Any) -> None:
     for callback in callbacks:
-        eventually(lambda of=callback: server.session(of.session.id)["status"] == "failed", 10)
+        session = callback.session.id
+        eventually(lambda id_=session: server.session(id_)["status"] == "failed", 10)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("is_first", [True, False], ids=["before", "behind"])

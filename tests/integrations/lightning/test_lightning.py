@@ -50,7 +50,7 @@ def test_a_fit_arrives_complete(watched: Server, tmp_path: Path) -> None:
     assert "| layer | Linear | 10 |" in next(
         text["text"] for text in session["texts"] if text["name"] == "model summary"
     )
-    assert trainer.checkpoint_callback.best_model_path.startswith(str(tmp_path / "linear" / logger.version))
+    assert trainer.checkpoint_callback.best_model_path.startswith(str(tmp_path / "linear" / str(logger.version)))
 
 
 def test_test_and_a_second_fit_go_on(watched: Server) -> None:

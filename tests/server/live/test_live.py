@@ -124,7 +124,8 @@ def test_a_stream_of_two_projects_says_which_a_session_is_of(server: Server) -> 
         graph = run.graph()
         run.points(graph, [7], a=[1.0])
         found = stream.wait_all(
-            points=lambda data, graph=graph: graph in data["graphs"], session=lambda data: data["last_x"] == 7
+            points=lambda data, graph=graph: graph in data["graphs"],  # type: ignore[misc]
+            session=lambda data: data["last_x"] == 7,
         )
         assert found["points"]["session"] == found["session"]["id"] == run.session
         assert found["session"]["project_id"] == id_

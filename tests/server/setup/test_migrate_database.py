@@ -70,7 +70,7 @@ def everything(server: Server) -> dict[str, Any]:
         session = found[row["id"]] = server.session(row["id"])
         for graph in session["graphs"]:
             found[graph["id"]] = server.points(graph["id"])
-            found["series", graph["id"]] = server.get("/api/v2/series", graph=graph["id"], width=100)
+            found[f"series {graph['id']}"] = server.get("/api/v2/series", graph=graph["id"], width=100)
         for image in session["images"]:
             answer = server.request("GET", f"/api/v2/sessions/{row['id']}/blobs/{image['sha256']}")
             found[image["sha256"]] = answer.content

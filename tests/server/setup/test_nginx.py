@@ -34,7 +34,7 @@ def test_events_pass_nginx_as_they_come(server: Server, nginx: Nginx) -> None:
     for x in range(5):
         run.points(graph, [x], loss=[1.0])
         # each within a moment of its own: a buffer would hold them until there are some thousand bytes
-        stream.wait("points", lambda data, x=x: x in steps(data, graph), timeout=3)
+        stream.wait("points", lambda data, x=x: x in steps(data, graph), timeout=3)  # type: ignore[misc]
     run.end()
     stream.wait("session", lambda data: data["status"] == "complete", timeout=3)
     stream.close()
