@@ -46,7 +46,7 @@ def script(sessions: int) -> Result:
     slowest, begun = 0.0, time.perf_counter()
     for number in range(sessions):
         began = time.perf_counter()
-        session = losswise.Session(f"run {number}", STEPS)
+        session = losswise.Session(f"run {number}", STEPS, track_git=False, command_line=False)
         for step in range(STEPS):
             session.log(dict.fromkeys(NAMES, 1 / (1 + step)), step)
         session.done()
