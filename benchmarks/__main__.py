@@ -16,6 +16,7 @@ NAMES = (
     "memory",
     "keras_fit",
     "lightning_fit",
+    "sessions",
     "outage",
     "ingest",
     "summaries",

@@ -1,4 +1,4 @@
-"""Where a session is sent, and whether: the call, then the environment, then the stored login."""
+"""Settings of the client: from the call, else the environment, else the stored login."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from losswise.util.units import size_text
 
 DEFAULT_BASE_URL = "http://127.0.0.1:3000"
 MODES = ("online", "offline", "disabled")
-JOURNAL_MAX = 2 * 1024**3
-END_TIMEOUT = 10.0
+MAX_JOURNAL_BYTES = 2 * 1024**3
+END_TIMEOUT_S = 10.0
 
 _set: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
 class Target:
-    """A server's address and the key for it (None: no key for it is known)."""
+    """A server's address and the API key for it (None if no key for it is known)."""
 
     base_url: str
     api_key: str | None = field(repr=False)
 
 
 def set_base_url(base_url: str) -> None:
-    """Use this address for the sessions that are made from now on.
+    """Set the server's address for sessions created from now on.
 
     Args:
-        base_url: such as "http://127.0.0.1:3000"; where the dashboard is opened.
+        base_url: the address of the dashboard, such as "http://127.0.0.1:3000".
 
     Raises:
         TypeError, ValueError: it is not an http address.
@@ -43,7 +43,7 @@ def set_base_url(base_url: str) -> None:
 
 
 def set_api_key(api_key: str) -> None:
-    """Use this key for the sessions that are made from now on.
+    """Set the API key for sessions created from now on.
 
     Raises:
         TypeError: it is not text.
@@ -58,7 +58,7 @@ def set_api_key(api_key: str) -> None:
 
 
 def check_base_url(base_url: str) -> str:
-    """The address without spaces around and slashes at its end.
+    """Strip an address of surrounding spaces and trailing slashes.
 
     Raises:
         TypeError, ValueError: it is not an http address.
@@ -72,22 +72,22 @@ def check_base_url(base_url: str) -> str:
 
 
 def mode() -> str:
-    """LW_MODE: online (also where it is not set), offline or disabled."""
+    """LW_MODE: "online" (the default), "offline" or "disabled"."""
     chosen = os.environ.get("LW_MODE", "").strip().lower() or "online"
     if chosen in MODES:
         return chosen
-    say_once(("mode", chosen), f"LW_MODE is {chosen!r}; it can be {', '.join(MODES)}. Taken as online.")
+    say_once(("mode", chosen), f"LW_MODE is {chosen!r}; it must be {', '.join(MODES)}; online is used")
     return "online"
 
 
 def journal_bound() -> int:
-    """Bytes that a session's journal may take on the disk: LW_JOURNAL_MAX, such as 500MB or 2GiB."""
-    return int(_positive("LW_JOURNAL_MAX", _SIZE, JOURNAL_MAX))
+    """The largest size of a session's journal, in bytes: LW_JOURNAL_MAX, such as 500MB or 2GiB."""
+    return int(_positive("LW_JOURNAL_MAX", _SIZE, MAX_JOURNAL_BYTES))
 
 
 def end_timeout() -> float:
-    """Seconds that a session's end waits for a server that acknowledges nothing: LW_END_TIMEOUT."""
-    return _positive("LW_END_TIMEOUT", _SECONDS, END_TIMEOUT)
+    """How long a session's end waits while the server acknowledges nothing, in seconds: LW_END_TIMEOUT."""
+    return _positive("LW_END_TIMEOUT", _SECONDS, END_TIMEOUT_S)
 
 
 def _positive(name: str, pattern: re.Pattern[str], default: float) -> float:
@@ -96,8 +96,8 @@ def _positive(name: str, pattern: re.Pattern[str], default: float) -> float:
         return default
     found = pattern.fullmatch(chosen)
     if found is None:
-        wanted, taken = ("size", size_text(default)) if pattern is _SIZE else ("number of seconds", f"{default:g} s")
-        say_once((name, chosen), f"{name} is {chosen!r}, which is no {wanted}; {taken} is taken")
+        wanted, used = ("size", size_text(default)) if pattern is _SIZE else ("number of seconds", f"{default:g} s")
+        say_once((name, chosen), f"{name} is {chosen!r}, which is not a {wanted}; {used} is used")
         return default
     unit = found[2].lower().removesuffix("b") if pattern is _SIZE else ""
     return float(found[1]) * _UNITS[unit]
@@ -109,12 +109,12 @@ _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**
 
 
 def resolve(base_url: str | None = None, api_key: str | None = None) -> Target:
-    """The address and key in force: of the call, else as set, else LW_BASE_URL and LW_API_KEY, else stored.
+    """Find the address and key to use: arguments, else `set_*`, else LW_BASE_URL and LW_API_KEY, else the stored login.
 
-    A stored key is used for the address that it was stored with only.
+    A stored key is used only with the address it was stored for.
 
     Raises:
-        TypeError, ValueError: an argument is wrong (what the environment holds is warned about instead).
+        TypeError, ValueError: an argument is wrong. A wrong environment variable is a warning instead.
     """
     login = load_login()
     if base_url is not None:
@@ -129,7 +129,7 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Target:
     if not key and login and login.base_url == address:
         key = login.api_key
     if key and not (key.isascii() and key.isprintable()):
-        say_once(("key", address), "the API key holds a character that no key has; taken as none")
+        say_once(("key", address), "the API key contains a character that no key has; no key is used")
         key = ""
     return Target(address, key or None)
 
@@ -141,5 +141,5 @@ def _address_from_environment() -> str | None:
     try:
         return check_base_url(chosen)
     except ValueError as error:
-        say_once(("address", chosen), f"LW_BASE_URL is passed over: {error}")
+        say_once(("address", chosen), f"LW_BASE_URL is ignored: {error}")
         return None

@@ -1,4 +1,4 @@
-"""A progress bar on stderr, where that is a terminal."""
+"""A progress bar on stderr, if that is a terminal."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from losswise.util import messages
 from losswise.util.units import size_text
 
 WIDTH = 30
-EACH = 0.1
-"""Seconds between two drawings."""
+DRAW_INTERVAL_S = 0.1
 CLEAR = "\r\x1b[K"
 
 
 class Progress:
-    """How much of a number of bytes is done. Draws nothing where stderr is no terminal.
+    """A progress bar for a number of bytes. Draws nothing if stderr is not a terminal.
 
     Args:
-        total: bytes.
+        total: in bytes.
 
     Example:
         >>> with Progress(1_000) as progress:
@@ -34,9 +33,9 @@ class Progress:
         self._is_shown = sys.stderr is not None and sys.stderr.isatty()
 
     def advance(self, size: int) -> None:
-        """So many bytes more are done."""
+        """Add `size` bytes to what is done."""
         self._done += size
-        if self._is_shown and time.monotonic() - self._drawn_at > EACH:
+        if self._is_shown and time.monotonic() - self._drawn_at > DRAW_INTERVAL_S:
             self._draw()
 
     def _draw(self) -> None:
@@ -60,6 +59,6 @@ class Progress:
 
 
 def _write(text: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # a terminal that cannot draw a bar does without
+    with contextlib.suppress(OSError, ValueError):  # a terminal whose encoding has no such characters
         sys.stderr.write(text)
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""`losswise status`, and what it shares with `losswise sync`: the journals that stand on this disk."""
+"""`losswise status`: list the journals on this disk. `losswise sync` finds them the same way."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from losswise.delivery.quarantine import set_aside
+from losswise.delivery.quarantine import quarantined_files
 from losswise.journal.format import Header
-from losswise.journal.liveness import lives
+from losswise.journal.liveness import is_alive
 from losswise.journal.paths import Paths, find
-from losswise.journal.reader import Incomplete, Reader
+from losswise.journal.reader import Incomplete, JournalReader
 from losswise.settings import Target, resolve
 from losswise.util.messages import say
 from losswise.util.paths import journal_folder, journal_folders
 from losswise.util.units import size_text
 
-TAIL = 4_096
-"""Bytes at a journal's end that are looked at."""
+TAIL_BYTES = 4_096
+"""How much of a journal's end is read to find its last record."""
 
 
 class State(Enum):
@@ -40,8 +40,8 @@ class Unsent:
     """A journal on this disk.
 
     Attributes:
-        size: bytes; of a writer that lives or was killed, with what may be sent already.
-        is_ended: its writer came to its end, so that what stands there was not sent.
+        size: in bytes. If the writer is running or was killed, a part may be delivered already.
+        is_ended: the writer ended properly, so nothing of it is delivered yet.
     """
 
     paths: Paths
@@ -53,7 +53,7 @@ class Unsent:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A file that is called a journal, and why it cannot be read."""
+    """A file with the name of a journal, and why it cannot be read."""
 
     path: Path
     problem: str
@@ -61,20 +61,20 @@ class Unreadable:
 
 @dataclass(frozen=True)
 class Begun:
-    """A journal in which nothing stands yet, and nothing comes where its writer is dead."""
+    """A journal without a complete header. If its writer is dead, it stays empty."""
 
     paths: Paths
 
 
 def look(folder: Path) -> Iterator[Unsent | Begun | Unreadable]:
-    """The journals in a folder, oldest first."""
+    """Find the journals in a folder, oldest first."""
     for path in find(folder):
         paths = Paths(path)
         try:
-            reader = Reader(path)
+            reader = JournalReader(path)
             reader.close()
             yield Unsent(paths, reader.header, paths.size(), _state(paths, reader.header), _is_ended(paths))
-        except (FileNotFoundError, IndexError):  # just sent
+        except (FileNotFoundError, IndexError):  # just sent and deleted
             continue
         except Incomplete as error:
             yield Begun(paths) if len(paths.segments()) == 1 else Unreadable(path, str(error))
@@ -83,21 +83,21 @@ def look(folder: Path) -> Iterator[Unsent | Begun | Unreadable]:
 
 
 def _is_ended(paths: Paths) -> bool:
-    """Whether the last record is the one that says how the session ended."""
+    """Whether the last record is the end of the session."""
     with open(paths.segments()[-1], "rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+        file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
         return b'\n{"type":"status"' in b"\n" + file.read().rstrip(b"\n").rpartition(b"\n")[2]
 
 
 def _state(paths: Paths, header: Header) -> State:
-    is_alive = lives(paths, header)
+    is_running = is_alive(paths, header)
     if paths.sending.is_held():
-        return State.BY_SCRIPT if is_alive else State.BY_OTHERS
-    return State.RECORDED if is_alive else State.LEFT
+        return State.BY_SCRIPT if is_running else State.BY_OTHERS
+    return State.RECORDED if is_running else State.LEFT
 
 
 def folders_of(folder: str | os.PathLike[str] | None) -> list[Path]:
-    """The folder that a command was given, or where journals of this user lie. None: there is no such folder."""
+    """The given folder, or this user's usual ones; empty, after a message, if there is no such folder."""
     if folder is None:
         return journal_folders()
     if Path(folder).is_dir():
@@ -107,18 +107,18 @@ def folders_of(folder: str | os.PathLike[str] | None) -> list[Path]:
 
 
 def status(folder: str | os.PathLike[str] | None = None) -> int:
-    """Print the sessions that are not sent yet, by the folders where they lie.
+    """Print the sessions that are not sent yet, by folder.
 
     Args:
-        folder: of journals; else those that sessions of this user go to.
+        folder: of journals, by default this user's usual folders.
 
     Returns:
-        The exit status: 0, and 1 where there is no such folder.
+        The exit status: 0, or 1 if there is no such folder.
     """
     folders = folders_of(folder)
     rows: list[Unsent] = []
-    for place in folders:
-        rows += _print_folder(place, folder is None and place != journal_folder())
+    for each in folders:
+        rows += _print_folder(each, folder is None and each != journal_folder())
     states = {row.state for row in rows}
     if folders and not states:
         print(f"nothing is left to send in {folders[0]}")
@@ -129,8 +129,8 @@ def status(folder: str | os.PathLike[str] | None = None) -> int:
             print(f"a killed script's journal may have been delivered already; `losswise sync{words}` makes sure")
     if states & {State.RECORDED, State.BY_SCRIPT}:
         print("the journal of a running script stays on disk until the script ends, what is sent included")
-    if files := [file for place in folders for file in set_aside(place)]:
-        print("set aside, since a server refused it or it is damaged; `losswise sync` does not send it:")
+    if files := [file for each in folders for file in quarantined_files(each)]:
+        print("set aside because a server rejected it or it is damaged; `losswise sync` does not send it:")
         for file in files:
             print(f"  {file}")
     return 0 if folders else 1

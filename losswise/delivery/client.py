@@ -1,46 +1,40 @@
-"""The wire: one keep-alive connection to a server, at most ten requests a second a process."""
+"""HTTP client for one server address and API key."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import logging
 import math
-import os
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from losswise.delivery.network_errors import _is_refused, _problem
-from losswise.delivery.pacing import Pace
+from losswise.delivery.network_errors import describe_network_error, is_refused
 from losswise.util.guard import guarded
 
 if TYPE_CHECKING:
     import requests
 
-CONNECT_TIMEOUT = 5.0
-READ_TIMEOUT = 30.0
-"""Seconds for a whole answer."""
-QUIET = 10.0
-"""Seconds without an answer after which whoever asked is told that it lasts."""
-LONGEST_WISH = 3_600.0
-"""Seconds that a server may ask to wait, at most."""
-GZIP_ABOVE = 2_000
-MAX_ANSWER = 4 * 1024 * 1024
+CONNECT_TIMEOUT_S = 5.0
+RESPONSE_TIMEOUT_S = 30.0
+MAX_RETRY_AFTER_S = 3_600.0
+MIN_GZIP_BYTES = 2_000
+MAX_RESPONSE_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 16
+"""How much of a response is read at once. Small, since the deadline is checked between two pieces only."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a server said, or that it said nothing that is an answer (`status` 0).
+class Response:
+    """What the server answered, or why there is no answer (`status` 0).
 
     Attributes:
-        status: HTTP status; 0 where no whole answer came.
-        body: the JSON object; empty where it is none, which means that it is not our server's.
-        problem: in words, why there is no answer.
-        refused: nobody listens there, so that waiting long has no sense.
+        status: HTTP status, or 0 if no complete response came.
+        body: the JSON object, or {} if the response is none, which means that it is not from a losswise server.
+        problem: a few words on what is wrong.
+        refused: the connection was refused, so waiting does not help.
         retry_after: seconds that the server asks to wait, or None.
     """
 
@@ -52,134 +46,112 @@ class Answer:
 
     @property
     def code(self) -> str:
+        """The server's code for the error, such as "bad_batch", or ""."""
         return str(self.body.get("code", ""))
 
     @property
-    def error(self) -> str:
-        return str(self.body.get("error", ""))
+    def reason(self) -> str:
+        """Why the request failed: the server's own words, if there are any."""
+        return str(self.body.get("error", "")) or self.problem
 
     @property
     def trouble(self) -> str:
-        """What is wrong with a server that answers so, after its address."""
+        """What is wrong with the server, to be read after its address."""
         if self.status == 0:
             return f"cannot be reached ({self.problem})"
         if not self.body:
-            return f"takes nothing (HTTP {self.status}, and not a losswise server's answer)"
-        return f"takes nothing (HTTP {self.status}{': ' if self.error else ''}{self.error})"
+            return f"rejected the request (HTTP {self.status}, and the response is not from a losswise server)"
+        error = self.body.get("error")
+        return f"rejected the request (HTTP {self.status}{f': {error}' if error else ''})"
 
 
-_pace = Pace()
+@guarded("importing requests")
+def preload() -> None:
+    """Import what requests need, on the calling thread.
+
+    A child that is forked while another thread imports a module can never import that module.
+    """
+    for name in ("requests", "encodings.idna", "netrc"):  # the last two are imported by the first request
+        import_module(name)
 
 
-# `requests` would import it on the sender's thread, and it must not set its fork handlers in mid-fork
-assert logging
+class Client:
+    """Requests to one address with one key. For use by one thread at a time.
 
-_importing = threading.Lock()
-"""Held while `requests` is imported. A child forked in the middle of it could never import it."""
-
-
-def _after_fork_in_child() -> None:
-    global _pace
-    _importing.release()
-    _pace = Pace()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_importing.acquire,
-        after_in_parent=_importing.release,
-        after_in_child=guarded("going on in a forked process")(_after_fork_in_child),
-    )
-
-
-class Wire:
-    """Requests to one address with one key. Used by one thread.
+    Requests go through the connection pool of urllib3 that `requests` would use (a `requests.Session` and the methods
+    of its adapter make it, with proxies and certificates from the environment). `requests` itself works all of that
+    out again for each request, which takes twice as long as the request, ten times a second.
 
     Attributes:
-        asked_at: when the request that is under way was sent (time.monotonic); 0 where there is none.
-        on_quiet: called where an answer has not come after QUIET seconds.
+        asked_at: when the current request was sent (`time.monotonic`), or 0 if there is none. For other threads.
     """
 
-    def __init__(self, base_url: str, api_key: str) -> None:
+    def __init__(self, base_url: str, api_key: str, timeout: float = RESPONSE_TIMEOUT_S) -> None:
         self.base_url = base_url
         self.asked_at = 0.0
-        self.on_quiet: Callable[[], None] = lambda: None
+        self._timeout = timeout
         self._api_key = api_key
         self._session: requests.Session | None = None
-        self._has_turn = False
 
-    def get(self, path: str, timeout: float = READ_TIMEOUT) -> Answer:
+    def get(self, path: str, timeout: float | None = None) -> Response:
         """GET `path`, such as "/api/v2/me". Never raises."""
         return self._request("GET", path, None, timeout)
 
-    def post_batch(self, body: bytes, timeout: float = READ_TIMEOUT) -> Answer:
-        """POST a batch, compressed where that pays. Never raises."""
-        return self._request("POST", "/api/v2/batches", body, timeout)
+    def post_batch(self, body: bytes) -> Response:
+        """POST a batch, compressed if it is large. Never raises."""
+        return self._request("POST", "/api/v2/batches", body)
 
-    def put_blob(self, session: str, sha256: str, data: bytes, timeout: float = READ_TIMEOUT) -> Answer:
+    def put_blob(self, session: str, sha256: str, data: bytes) -> Response:
         """PUT the bytes of an image. Never raises."""
-        return self._request("PUT", f"/api/v2/sessions/{session}/blobs/{sha256}", data, timeout)
-
-    def await_turn(self) -> None:
-        """Wait until a request may go, so that the next one goes at once."""
-        if not self._has_turn:
-            _pace.wait()
-            self._has_turn = True
+        return self._request("PUT", f"/api/v2/sessions/{session}/blobs/{sha256}", data)
 
     def close(self) -> None:
+        """Close the connection. The next request opens another."""
         if self._session is not None:
             self._session.close()
             self._session = None
 
-    def _request(self, method: str, path: str, body: bytes | None, timeout: float) -> Answer:
-        self.await_turn()
-        self._has_turn = False
+    def _request(self, method: str, path: str, body: bytes | None, timeout: float | None = None) -> Response:
         headers = {"Content-Type": "application/json" if method != "PUT" else "application/octet-stream"}
-        if method == "POST" and body is not None and len(body) > GZIP_ABOVE:
-            body = gzip.compress(body, compresslevel=1)  # level 3 takes twice as long for 2 % less
+        if method == "POST" and body is not None and len(body) > MIN_GZIP_BYTES:
+            body = gzip.compress(body, compresslevel=1)  # level 3 takes twice as long and saves 2 %
             headers["Content-Encoding"] = "gzip"
+        timeout = self._timeout if timeout is None else timeout
         self.asked_at = time.monotonic()
         try:
             response = self._send(method, path, body, headers, timeout)
-            content = _content(response)
+            content = _read_content(response, self.asked_at + timeout)
         except Exception as error:
             self.close()
-            return Answer(0, {}, _problem(error), refused=_is_refused(error))
+            return Response(0, {}, describe_network_error(error), refused=is_refused(error))
         finally:
             self.asked_at = 0.0
-        return Answer(
+        return Response(
             response.status,
             _json_object(content),
             problem=f"HTTP {response.status}",
-            retry_after=_seconds(response.headers.get("Retry-After")),
+            retry_after=_parse_retry_after(response.headers.get("Retry-After")),
         )
 
     def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float) -> Any:
-        """One request by way of urllib3's pool. What requests works out anew for each request (proxies,
-        certificates, cookies, .netrc) takes longer than all the rest, ten times a second.
-        Nothing is redirected, since a POST that is redirected comes back as a GET."""
         if self._session is None:
             self._connect()
-        self._patience.most, self._patience.tell_after = timeout, QUIET
         return self._pool.urlopen(
             method,
             self._prefix + path,
             body=body,
             headers={**self._headers, **headers},
-            timeout=self._timeout(connect=CONNECT_TIMEOUT, read=timeout),
+            timeout=self._make_timeout(connect=CONNECT_TIMEOUT_S, read=timeout),
             retries=False,
-            redirect=False,
+            redirect=False,  # a redirected POST becomes a GET
             assert_same_host=False,
-            preload_content=False,  # what answers may be no server of ours, and not mean to end
+            preload_content=False,  # the response may be endless
         )
 
     def _connect(self) -> None:
-        """The pool that requests would use for this address, with the environment's proxies and certificates."""
-        with _importing:
-            import requests  # 160 ms: only when something is sent
-            from urllib3 import Timeout
+        import requests  # 70 to 160 ms: only when something is sent
+        from urllib3 import Timeout
 
-            from losswise.delivery.deadline import Patience
         session = requests.Session()
         blank = session.prepare_request(requests.Request("GET", self.base_url, auth=self._authorize))
         url = str(blank.url)
@@ -191,11 +163,9 @@ class Wire:
         manager = adapter.proxy_manager_for(proxy) if proxy else adapter.poolmanager
         self._pool = manager.connection_from_url(url)
         adapter.cert_verify(self._pool, url, settings["verify"], settings["cert"])
-        self._patience = Patience(lambda: self.on_quiet())
-        self._patience.rule(self._pool)
         self._prefix = adapter.request_url(blank, settings["proxies"]).rstrip("/")
         self._headers = dict(blank.headers)
-        self._timeout = Timeout
+        self._make_timeout = Timeout
         self._session = session
 
     def _authorize(self, request: Any) -> Any:
@@ -203,13 +173,21 @@ class Wire:
         return request
 
 
-def _content(response: Any) -> bytes:
-    """The body of an answer. Raises where it is longer than any of ours."""
+def _read_content(response: Any, deadline: float) -> bytes:
+    """Read the body of a response.
+
+    The socket's timeout starts again with each byte, so a total deadline is kept here.
+
+    Raises:
+        OSError: it is longer than any response of a losswise server, or not complete at `deadline`.
+    """
     content = b""
-    for part in response.stream(64 * 1024, decode_content=True):
-        content += part
-        if len(content) > MAX_ANSWER:
-            raise OSError("its answer is too long")
+    for piece in response.stream(PIECE_BYTES, decode_content=True):
+        content += piece
+        if len(content) > MAX_RESPONSE_BYTES:
+            raise OSError("its response is too long")
+        if time.monotonic() > deadline:
+            raise TimeoutError("timed out")
     return content
 
 
@@ -221,8 +199,8 @@ def _json_object(content: bytes) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _seconds(header: str | None) -> float | None:
-    """Retry-After as seconds, an hour at most: a number, or a date."""
+def _parse_retry_after(header: str | None) -> float | None:
+    """Parse Retry-After, a number of seconds or a date. Returns seconds, one hour at most, or None."""
     if not header:
         return None
     try:
@@ -232,4 +210,4 @@ def _seconds(header: str | None) -> float | None:
             seconds = parsedate_to_datetime(header).timestamp() - time.time()
         except (ValueError, TypeError, OverflowError):
             return None
-    return min(max(0.0, seconds), LONGEST_WISH) if math.isfinite(seconds) else None
+    return min(max(0.0, seconds), MAX_RETRY_AFTER_S) if math.isfinite(seconds) else None

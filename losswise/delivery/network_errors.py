@@ -1,71 +1,73 @@
-"""Describe network errors in a sentence the user can act on."""
+"""Describe network errors in a few words the user can act on."""
 
 from __future__ import annotations
 
 import errno
 from typing import Any
 
+NO_HTTPS = "it does not speak https"
+INVALID_KEY = "the API key contains characters that no request can carry"
 
-def _problem(error: BaseException) -> str:
-    """Why there is no answer, in words for a person, without the key."""
+# names of exceptions or their base classes, and what they mean; the first match counts
+_DESCRIPTIONS: tuple[tuple[set[str], str], ...] = (
+    ({"InvalidHeader", "UnicodeEncodeError"}, INVALID_KEY),
+    ({"InvalidURL", "LocationParseError"}, "the address is not a URL"),
+    ({"ProxyError"}, "the proxy from the environment does not let the request through"),
+    ({"ConnectionRefusedError"}, "connection refused"),
+    ({"NameResolutionError", "gaierror"}, "its name cannot be resolved"),
+    ({"RemoteDisconnected"}, "it closed the connection without a response"),
+    ({"ConnectionResetError"}, "the connection was reset"),
+    ({"BrokenPipeError", "ConnectionAbortedError"}, "the connection was closed"),
+    ({"IncompleteRead"}, "its response is incomplete"),
+    ({"BadStatusLine", "HTTPException", "InvalidChunkLength", "DecodeError"}, "its response is not valid HTTP"),
+)
+
+
+def describe_network_error(error: BaseException) -> str:
+    """Say why there is no response. Never contains the API key."""
     causes = _causes(error)
     kinds = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
-    for names, words in _PROBLEMS:
+    for names, description in _DESCRIPTIONS:
         if kinds & names:
-            return words
+            return description
     if "SSLError" in kinds:
-        return _tls_problem(causes)
+        return _describe_tls_error(causes)
     if "OSError" in kinds:
-        return _system_problem(causes, kinds) or str(error)[:200]
-    if "ValueError" in kinds and "header" in str(error):  # whose text may hold the key
-        return "the API key holds what no request can carry"
+        return _describe_system_error(causes, kinds) or str(error)[:200]
+    if "ValueError" in kinds and "header" in str(error):  # the text may contain the key
+        return INVALID_KEY
     return f"{type(error).__name__}: {error}"[:200]
 
 
-_PROBLEMS: tuple[tuple[set[str], str], ...] = (
-    ({"InvalidHeader", "UnicodeEncodeError"}, "the API key holds what no request can carry"),
-    ({"InvalidURL", "LocationParseError"}, "this address is no URL"),
-    ({"ProxyError"}, "the proxy that the environment names does not let it through"),
-    ({"ConnectionRefusedError"}, "connection refused"),
-    ({"NameResolutionError", "gaierror"}, "its name cannot be resolved"),
-    ({"RemoteDisconnected"}, "it closed the connection without an answer"),
-    ({"ConnectionResetError"}, "the connection was reset"),
-    ({"BrokenPipeError", "ConnectionAbortedError"}, "the connection broke off"),
-    ({"IncompleteRead"}, "its answer breaks off"),
-    ({"BadStatusLine", "HTTPException", "InvalidChunkLength", "DecodeError"}, "its answer is no proper HTTP"),
-)
-"""Names of exceptions, their base classes included, and what they mean; the first that is found counts."""
-NO_HTTPS = "it does not speak https"
+def is_refused(error: BaseException) -> bool:
+    """Whether nothing listens at the address."""
+    return any(isinstance(cause, ConnectionRefusedError) for cause in _causes(error))
 
 
-def _tls_problem(causes: list[BaseException]) -> str:
+def _describe_tls_error(causes: list[BaseException]) -> str:
     for cause in causes:
         if message := getattr(cause, "verify_message", ""):
             return f"its certificate is not accepted: {message}"
     reasons = {getattr(cause, "reason", None) for cause in causes}
     if reasons & {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"}:
         return NO_HTTPS
-    reason = next((text for text in reasons if isinstance(text, str)), "it broke off")
-    return f"no https connection comes about: {reason.replace('_', ' ').lower()}"
+    reason = next((text for text in reasons if isinstance(text, str)), "connection closed")
+    return f"the https connection failed: {reason.replace('_', ' ').lower()}"
 
 
-def _system_problem(causes: list[BaseException], kinds: set[str]) -> str:
-    """What the operating system says; empty where it says nothing."""
+def _describe_system_error(causes: list[BaseException], kinds: set[str]) -> str:
+    """The operating system's words for the error, or ""."""
     for cause in causes:
         if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
             return str(cause.strerror).lower()
     if any("Timeout" in kind for kind in kinds):
-        return "no answer in time"
-    said = (cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror)
-    return str(next(said, "")).lower()
-
-
-def _is_refused(error: BaseException) -> bool:
-    return any(isinstance(cause, ConnectionRefusedError) for cause in _causes(error))
+        return "no response in time"
+    words = (cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror)
+    return str(next(words, "")).lower()
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The error and what lies under it: requests wraps what urllib3 wraps around the system's error."""
+    """The error and those below it: `requests` wraps what urllib3 wraps around the system's error."""
     causes: list[BaseException] = []
     waiting: list[Any] = [error]
     while waiting and len(causes) < 20:

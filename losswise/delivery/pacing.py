@@ -1,45 +1,60 @@
-"""How long steps gather before they are sent: fewer and larger requests take less from the training."""
+"""When the next request may start: fewer and larger requests take less from the training."""
 
 from __future__ import annotations
 
-import threading
 import time
 
-PART = 4
-"""What waits gathers up to a fourth of a batch; beyond, time matters more."""
-PAUSES = ((40, 1.0), (5, 0.4))
-"""Points of one graph between two looks at the journal, and from there on, seconds between two requests."""
+from losswise.delivery.timing import Timing
 
-
-def pause(records: list[bytes]) -> float:
-    """Seconds between two requests where these lines of a journal wait, which came in one look; 0: any time will do."""
-    points = [record for record in records if record.startswith(b'{"type":"points"')]
-    graph = points[0][: points[0].find(b',"x"')] if points else b""
-    steps = sum(record[: record.find(b"]")].count(b",") - 1 for record in points if record.startswith(graph))
-    return next((seconds for least, seconds in PAUSES if steps >= least), 0.0)
-
-
-def size(records: list[bytes]) -> int:
-    """Bytes that they take in the journal."""
-    return sum(map(len, records)) + len(records)
-
-
-PAUSE = 0.1
-"""Seconds between the starts of two requests of this process."""
+LOAD_FACTOR = 10
+"""A session's requests take at most one tenth of the time."""
+PROCESS_INTERVAL_S = 0.02
+"""Between the starts of two requests of this process, those of all sessions."""
 
 
 class Pace:
-    """At most one request each PAUSE seconds, by all threads of this process together."""
+    """When the next request of one session may start.
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._last = float("-inf")
+    After a request that took N seconds, the next starts 10 N seconds after its start, with bounds. So fast steps, which
+    make long requests, are sent in batches, and a point after a quiet moment goes at once.
+    """
 
-    def wait(self) -> None:
-        """Wait for the turn of a request; it goes at once after a quiet pause."""
-        with self._lock:
-            now = time.monotonic()
-            turn = max(now, self._last + PAUSE)
-            self._last = turn
-        if turn > now:
-            time.sleep(turn - now)
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._started_at = float("-inf")
+        self._is_running = False
+        self._interval = timing.min_interval
+
+    def next_start(self, max_interval: float) -> float:
+        """When the next request may start (`time.monotonic`), if no interval is longer than `max_interval`."""
+        return self._started_at + min(self._interval, max_interval)
+
+    def request_started(self) -> None:
+        """Note that a request starts now."""
+        self._started_at, self._is_running = time.monotonic(), True
+
+    def request_ended(self) -> None:
+        """Note that the request is over, if there was one."""
+        if self._is_running:
+            self._is_running = False
+            seconds = time.monotonic() - self._started_at
+            self._interval = min(max(self._timing.min_interval, LOAD_FACTOR * seconds), self._timing.max_interval)
+
+
+_next_start = 0.0
+
+
+def reserve_start() -> float:
+    """Reserve the next start of a request in this process (`time.monotonic`), at most 50 a second.
+
+    Two threads that meet here may get the same time. That does no harm, and a lock would have to be handled on fork.
+    """
+    global _next_start
+    start = max(time.monotonic(), _next_start)
+    _next_start = start + PROCESS_INTERVAL_S
+    return start
+
+
+def wait_for_process(_max_interval: float) -> None:
+    """Wait until this process may start a request. Requests of a replay have no other pace."""
+    time.sleep(max(0.0, reserve_start() - time.monotonic()))

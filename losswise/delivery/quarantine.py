@@ -1,94 +1,107 @@
-"""What stands in the way of a delivery, kept in files of its own beside the journal, and told."""
+"""Files of what cannot be delivered: records and images that the server rejects, and damaged segments."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from losswise.delivery.client import Answer
-from losswise.journal.paths import REFUSED, Paths
+from losswise.delivery.client import Response
+from losswise.journal.paths import REFUSED_SUFFIX, Paths
 from losswise.journal.reader import Damaged
 from losswise.util.messages import say
 
-MOST_TOLD = 5
-"""Refused records that are told one by one."""
+MAX_WARNINGS = 5
+"""For rejected records of one journal; further ones are only kept."""
+MAX_NAMED_RECORDS = 5
+"""In one warning."""
 
 
-class Aside:
-    """The files of one journal that are not sent.
+class Quarantine:
+    """The undeliverable data of one journal, in files beside it.
 
     Args:
-        tell: says what is missing; what a server refuses is always said.
+        notify: prints a line about data that is missing or damaged. What the server rejects is always reported.
 
     Attributes:
-        is_used: something stands there: a record or an image that the server refused, a segment that is damaged
-            or not there.
+        is_used: something was set aside or is missing.
     """
 
-    def __init__(self, paths: Paths, session: str, tell: Callable[[str], None]) -> None:
+    def __init__(self, paths: Paths, session: str, notify: Callable[[str], None]) -> None:
         self.is_used = False
-        self._records = 0
-        self._paths, self._session, self._tell = paths, session, tell
-        self._is_told = False
+        self._paths, self._session, self._notify = paths, session, notify
+        self._warnings = 0
+        self._is_gap_reported = False
 
-    def keep_record(self, number: int, record: bytes, answer: Answer) -> None:
-        """Keep a record that the server refused."""
+    def keep_records(self, records: Sequence[tuple[int, bytes, str]]) -> None:
+        """Keep records that the server rejected, and warn.
+
+        Args:
+            records: number, line and reason of each.
+        """
         self.is_used = True
-        self._records += 1
-        path = self._paths.refused
+        self._warnings += 1
+        path, are = self._paths.refused, "it is" if len(records) == 1 else "they are"
         try:
             with open(path, "ab") as file:
-                file.write(record + b"\n")
-            kept = f"; it is kept in {path}"
+                file.writelines(line + b"\n" for _number, line, _reason in records)
+            kept = f"; {are} kept in {path}"
         except OSError as error:
-            kept = f", and it could not be kept ({error})"
-        if self._records <= MOST_TOLD:
-            reason = answer.error or answer.problem
-            say(f"the server refused record {number} ({_describe(record)}): {reason}{kept}")
-        elif self._records == MOST_TOLD + 1:
-            say(f"the server refuses more records; they are in {path}")
+            kept = f", and {are} lost, since the file {path} cannot be written ({error})"
+        if self._warnings <= MAX_WARNINGS:
+            say(f"the server rejected {_list(records)}{kept}")
+        elif self._warnings == MAX_WARNINGS + 1:
+            say(f"the server rejects more records; they are kept in {path}")
 
-    def keep_image(self, path: Path, answer: Answer) -> None:
-        """Keep an image that the server refused. Raises OSError."""
-        kept = self._paths.folder / f"{self._paths.stem}.{path.name[:12]}{REFUSED}"
-        say(f"the server refused an image ({answer.error or answer.problem}); it is kept in {kept}")
+    def keep_image(self, path: Path, response: Response) -> None:
+        """Keep an image that the server rejected. Raises OSError."""
+        kept = self._paths.folder / f"{self._paths.stem}.{path.name[:12]}{REFUSED_SUFFIX}"
+        say(f"the server rejected an image ({response.reason}); it is kept in {kept}")
         path.replace(kept)
         self.is_used = True
 
     def keep_segment(self, damaged: Damaged) -> None:
-        """Keep a damaged segment, so that those that follow it can be sent. Raises OSError."""
-        kept = damaged.path.with_suffix(REFUSED)
+        """Rename a damaged segment, so that those after it can be sent. Raises OSError."""
+        kept = damaged.path.with_suffix(REFUSED_SUFFIX)
         damaged.path.replace(kept)
-        self.is_used = self._is_told = True
-        self._tell(
+        self.is_used = self._is_gap_reported = True
+        self._notify(
             f"session {self._session}: {damaged.path} is damaged ({damaged}); it is kept as {kept}, "
             "and what follows it is sent"
         )
 
-    def note_gap(self, first: int, last: int) -> None:
-        """These records are in no segment."""
-        if not self._is_told:
+    def report_gap(self, first: int, last: int) -> None:
+        """Report that the records with these numbers are in no segment, unless `keep_segment` has said why."""
+        if not self._is_gap_reported:
             self.is_used = True
-            self._tell(
-                f"session {self._session}: records {first} to {last} are not in {self._paths.folder} any more, "
-                "sent by somebody else or lost; what follows them is sent"
+            self._notify(
+                f"session {self._session}: records {first} to {last} are missing from {self._paths.folder}: "
+                "another process has sent them, or they are lost; what follows them is sent"
             )
-        self._is_told = False
+        self._is_gap_reported = False
 
 
-def set_aside(folder: Path) -> list[Path]:
-    """The files in a folder that are not sent, by their names."""
+def quarantined_files(folder: Path) -> list[Path]:
+    """The files in quarantine in a folder, by name."""
     with contextlib.suppress(OSError):
-        return sorted(path for path in folder.iterdir() if path.suffix == REFUSED)
+        return sorted(path for path in folder.iterdir() if path.suffix == REFUSED_SUFFIX)
     return []
 
 
-def _describe(record: bytes) -> str:
-    """A record in a few words, for a person who looks for it."""
+def _list(records: Sequence[tuple[int, bytes, str]]) -> str:
+    """As in "record 7 (text notes): too long", for several records with their number."""
+    named = [f"{number} ({_describe(line)}): {reason}" for number, line, reason in records[:MAX_NAMED_RECORDS]]
+    if len(records) == 1:
+        return f"record {named[0]}"
+    more = len(records) - len(named)
+    return f"{len(records):,} records: {'; '.join(named)}{f'; and {more:,} more' if more else ''}"
+
+
+def _describe(line: bytes) -> str:
+    """A record's type and names."""
     try:
-        fields = json.loads(record)
+        fields = json.loads(line)
         names = ", ".join([*fields.get("y", {}), *fields.get("values", {})][:5])
         title = fields.get("title") or fields.get("name") or fields.get("graph") or ""
         return " ".join(part for part in (str(fields.get("type")), str(title), names) if part)[:200]

@@ -1,4 +1,4 @@
-"""The sender thread: reads a session's journal as it grows and delivers it."""
+"""The sender thread: deliver the journal of a session while it grows."""
 
 from __future__ import annotations
 
@@ -10,28 +10,25 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from losswise.delivery import backfill
-from losswise.delivery.client import Wire
-from losswise.delivery.uploader import Delivery, Outcome, Step
+from losswise.delivery import backfill, pacing
+from losswise.delivery.client import Client, preload
+from losswise.delivery.timing import DEFAULT_TIMING, Timing
+from losswise.delivery.uploader import MAX_BATCH_BYTES, Outcome, Step, Uploader
 from losswise.journal.format import Header
-from losswise.journal.reader import Reader
+from losswise.journal.reader import JournalReader
 from losswise.journal.writer import Journal
 from losswise.protocol.records import is_sha256
 from losswise.settings import Target
 from losswise.util.guard import guarded_thread
 
-HEARTBEAT = 10.0
-"""Seconds of silence after which a heartbeat is sent."""
-READ_AGAIN = 5
-"""Attempts to open the journal, a second apart."""
-LAST_PAUSE = 0.5
-"""Longest pause between attempts while somebody waits for the end."""
-REFUSED = 2.0
-"""Seconds that somebody waits where nobody listens or the key is not accepted, if nothing shorter is asked for."""
+OPEN_ATTEMPTS = 5
+"""To open the journal, one second apart."""
+REFUSED_GRACE_S = 2.0
+"""How long callers wait for a server that refuses connections or rejects the key, if they ask for no shorter time."""
 
 
 class Sender:
-    """Delivers one journal on a thread of its own, until everything in it is acknowledged.
+    """Delivers one journal on its own thread, until everything in it is acknowledged. Made on the caller's thread.
 
     Args:
         target: the server's address and key.
@@ -39,35 +36,41 @@ class Sender:
 
     Attributes:
         acknowledged: number of the last record that the server has.
-        heard_at: when it last took records or an image (time.monotonic), or 0.
-        refused: the last attempt was turned away at once, and no other is under way.
-        finished: everything is acknowledged and the journal is removed.
-        stopped: nothing more will be sent, though not everything was.
+        last_ack_at: when the server last took records or an image (`time.monotonic`), or 0.
+        refused: the last attempt was refused at once, and no other is under way.
+        finished: everything is acknowledged and the journal is deleted.
+        stopped: nothing more will be sent, although not everything was.
         deleted: the session was deleted on the server.
     """
 
-    def __init__(self, target: Target, on_deleted: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, target: Target, on_deleted: Callable[[], None] = lambda: None, timing: Timing = DEFAULT_TIMING
+    ) -> None:
         self.acknowledged = 0
-        self.heard_at = 0.0
+        self.last_ack_at = 0.0
         self.refused = False
         self.finished = False
         self.stopped = False
         self.deleted = False
-        self._waiting: set[object] = set()  # whoever waits; changed in one step, since a signal handler may wait, too
-        self._is_urgent = False
-        self._hurrying: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._ahead = 0
-        self._delivery: Delivery | None = None
+        self._target, self._on_deleted, self._timing = target, on_deleted, timing
+        preload()
+        self._client = Client(target.base_url, target.api_key or "", timing.response_timeout)
+        self._pace = pacing.Pace(timing)
+        self._uploader: Uploader | None = None
         self._journal: Journal | None = None
         self._opened = threading.Event()
-        self._target = target
-        self._on_deleted = on_deleted
-        self._wire = Wire(target.base_url, target.api_key or "")
-        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
+        # a set, since a signal handler may begin to wait while the code it interrupted waits
+        self._waiting: set[object] = set()
+        self._is_urgent = self._is_last_sent = False
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._hurries: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = guarded_thread(self._run, "losswise-sender")
 
+    # called by other threads
+
     def start(self) -> None:
-        """Start the thread. Not later than the scribe's: a process that ends can start none any more.
+        """Start the thread. Must be called while the process is not at its end, since no thread can start then.
 
         Raises:
             RuntimeError: no thread can be started.
@@ -75,87 +78,86 @@ class Sender:
         self._thread.start()
 
     def begin(self, journal: Journal | None) -> None:
-        """Send this journal. None: there is none to send."""
+        """Set the journal to send, or None if it could not be created."""
         self._journal = journal
         self.stopped = journal is None
         self._opened.set()
 
     def is_at_work(self) -> bool:
-        """Something more may still come of it."""
+        """Whether more may be sent."""
         return not (self.finished or self.stopped) and self._thread.is_alive()
 
     @property
     def header(self) -> Header:
-        """Of the journal."""
+        """The journal's header."""
         assert self._journal is not None
         return self._journal.header
 
     @property
     def folder(self) -> Path:
-        """Where the journal lies."""
+        """The journal's folder."""
         assert self._journal is not None
         return self._journal.paths.folder
 
     def has_sent(self, count: int) -> bool:
-        """Whether the server has so many records, and all images."""
-        return self.acknowledged >= count and not self._images()
-
-    def _images(self) -> int:
-        with contextlib.suppress(OSError):
-            return sum(is_sha256(name) for name in os.listdir(self._journal.paths.blobs)) if self._journal else 0
-        return 0
+        """Whether the server has the first `count` records, and all images."""
+        return self.acknowledged >= count and not self._count_images()
 
     def unsent(self) -> int:
-        """Records and images that the server does not have yet."""
+        """Number of records and images that the server does not have yet."""
         if self._journal is None:
             return 0
-        return self._journal.count + len(self._journal.unwritten) - self.acknowledged + self._images()
+        return self._journal.count + len(self._journal.unwritten) - self.acknowledged + self._count_images()
 
     def unsent_size(self) -> int:
-        """Bytes of them, about: the heads of files are counted in."""
+        """About how many bytes the server does not have yet. Headers of segments are included."""
         if self._journal is None:
             return 0
         return max(0, self._journal.size - self._ahead) + sum(map(len, self._journal.unwritten))
 
     def cause(self) -> str:
-        """Why nothing is taken, as a sentence; empty where nothing is known, or it was told."""
-        return self._delivery.cause() if self._delivery is not None else ""
+        """Why nothing is acknowledged, as a sentence; empty if that is unknown or the user has been told."""
+        return self._uploader.outages.cause() if self._uploader is not None else ""
+
+    def check_silence(self) -> None:
+        """Tell the user if the server does not respond. Called each second by the journal writer's thread."""
+        if self._uploader is not None:
+            self._uploader.outages.check_silence()
 
     def is_hopeless(self, since: float) -> bool:
-        """Whether waiting has no sense any more that began then (time.monotonic)."""
-        return self.refused and time.monotonic() - max(since, self.heard_at) > REFUSED
+        """Whether a caller that has waited since `since` (`time.monotonic`) should give up: the server refuses."""
+        return self.refused and time.monotonic() - max(since, self.last_ack_at) > REFUSED_GRACE_S
 
     def nudge(self, at_once: bool = False) -> None:
-        """The journal has grown, or is complete. With `at_once`, by what does not gather."""
+        """Wake the thread: the journal has grown or is complete. With `at_once`, do not wait for more to send."""
         if at_once:
             self._is_urgent = True
-            self._hurrying.put(None)
-        self._wake.put(None)
-
-    @property
-    def hurried(self) -> bool:
-        """Somebody waits for the end: it tries at once, and often."""
-        return bool(self._waiting)
+        if at_once or (self._journal is not None and self._journal.complete):
+            self._hurries.put(None)
+        self._wakes.put(None)
 
     @contextlib.contextmanager
     def waited_for(self) -> Iterator[None]:
-        """While somebody waits."""
+        """While a caller waits for the delivery: do not wait for more to send, and retry often."""
         waiter = object()
         try:
             self._waiting.add(waiter)
-            self._hurrying.put(None)
-            self._wake.put(None)
+            self._hurries.put(None)
+            self._wakes.put(None)
             yield
         finally:
             self._waiting.discard(waiter)
 
-    def _rest(self, seconds: float) -> None:
-        """Let steps gather, unless somebody waits or something else has come."""
-        until = time.monotonic() + seconds
-        while not self._waiting and not self._is_urgent and (left := until - time.monotonic()) > 0:
-            with contextlib.suppress(queue.Empty):
-                self._hurrying.get(timeout=left)
-        self._is_urgent = False
+    @property
+    def is_waited_for(self) -> bool:
+        return bool(self._waiting)
+
+    def _count_images(self) -> int:
+        with contextlib.suppress(OSError):
+            return sum(is_sha256(name) for name in os.listdir(self._journal.paths.blobs)) if self._journal else 0
+        return 0
+
+    # the thread
 
     def _run(self) -> None:
         self._opened.wait()
@@ -169,87 +171,119 @@ class Sender:
             self.stopped = not self.finished
 
     def _send(self, journal: Journal) -> None:
-        reader = self._read(journal)
-        delivery = self._delivery = Delivery(reader, self._wire, rest=self._rest)
+        reader = self._open(journal)
+        uploader = self._uploader = Uploader(reader, self._client, await_turn=self._await_turn, timing=self._timing)
         try:
-            self._deliver(delivery, journal)
+            self._deliver(uploader, journal)
             is_at_end = reader.is_at_end()
         finally:
             reader.close()
-            self._wire.close()
-            self.acknowledged = delivery.acknowledged
-        if delivery.deleted or (is_at_end and not self.stopped):
+            self._client.close()
+            self.acknowledged = uploader.acknowledged
+        if uploader.deleted or (is_at_end and not self.stopped):
             journal.paths.remove()
 
-    def _read(self, journal: Journal) -> Reader:
-        """A network file system may fail for a moment."""
-        for _ in range(READ_AGAIN):
+    def _open(self, journal: Journal) -> JournalReader:
+        """Open the journal. A network file system may fail for a moment."""
+        for _ in range(OPEN_ATTEMPTS):
             with contextlib.suppress(OSError, ValueError):
-                return Reader(journal.paths.segment(1))
+                return JournalReader(journal.paths.segment(1))
             time.sleep(1.0)
-        return Reader(journal.paths.segment(1))
+        return JournalReader(journal.paths.segment(1))
 
-    def _deliver(self, delivery: Delivery, journal: Journal) -> None:
-        spoke_at = time.monotonic()
+    def _deliver(self, uploader: Uploader, journal: Journal) -> None:
+        """Send until everything is acknowledged, or nothing more will be."""
+        last_request_at = time.monotonic()
         while True:
             complete, count = journal.complete, journal.count
-            self.refused = False  # nobody gives up while this attempt is under way
-            outcome = delivery.step()
+            self.refused = False  # callers do not give up during an attempt
+            outcome = uploader.step()
             if outcome.step is Step.IDLE:
-                if complete and delivery.acknowledged >= count:
+                if complete and uploader.acknowledged >= count:
                     if not journal.unwritten:
                         return
-                    delivery.add(journal.unwritten)
+                    uploader.add(journal.unwritten)
                     journal.count += len(journal.unwritten)
                     journal.unwritten = []
                     continue
-                silence = time.monotonic() - spoke_at
-                if not self._pause(HEARTBEAT - silence):
+                quiet = time.monotonic() - last_request_at
+                if self._is_woken(self._timing.heartbeat - quiet):
                     continue
-                outcome = delivery.heartbeat()
-            spoke_at = time.monotonic()
-            if not self._learn(delivery, outcome, journal):
+                outcome = uploader.heartbeat()
+            else:
+                self._pace.request_ended()
+            last_request_at = time.monotonic()
+            if not self._note(uploader, outcome, journal):
                 return
 
-    def _learn(self, delivery: Delivery, outcome: Outcome, journal: Journal) -> bool:
-        """Note what came of a step, and wait as it asks for. False: nothing more is to be sent."""
+    def _await_turn(self, max_interval: float) -> None:
+        """Wait until a request may start. The last one of a session starts at once."""
+        assert self._journal is not None
+        reserved: float | None = None
+        while not self._is_last_request():
+            is_hurried = self.is_waited_for or self._is_urgent
+            longest = min(max_interval, self._timing.min_interval) if is_hurried else max_interval
+            start = self._pace.next_start(longest)
+            if start <= time.monotonic():
+                if reserved is None:
+                    reserved = pacing.reserve_start()
+                start = reserved
+            left = start - time.monotonic()
+            if left <= 0:
+                break
+            with contextlib.suppress(queue.Empty):
+                self._hurries.get(timeout=left)
+        self._is_urgent = False
+        self._pace.request_started()
+
+    def _is_last_request(self) -> bool:
+        """Whether all that is left fits into one request. True once."""
+        assert self._journal is not None
+        if self._is_last_sent or not self._journal.complete or self.unsent_size() > MAX_BATCH_BYTES:
+            return False
+        self._is_last_sent = True
+        return True
+
+    def _note(self, uploader: Uploader, outcome: Outcome, journal: Journal) -> bool:
+        """Note the result of a step, and pause for as long as it asks. False if nothing more is to be sent."""
         self.refused = outcome.refused
         if outcome.step is Step.STOPPED:
-            self.deleted = delivery.deleted
+            self.deleted = uploader.deleted
             self.stopped = True
             if self.deleted:
                 self._on_deleted()
             return False
-        if delivery.acknowledged > self.acknowledged or delivery.freed:
+        if uploader.acknowledged > self.acknowledged or uploader.freed:
             if not self.acknowledged:
                 backfill.send_soon(journal.paths.folder, self._target)
-            self.acknowledged = delivery.acknowledged
-            self.heard_at = time.monotonic()
-            self._ahead = delivery.ahead
-            journal.forgotten(delivery.freed)
-            delivery.freed = 0
+            self.acknowledged = uploader.acknowledged
+            self.last_ack_at = time.monotonic()
+            self._ahead = uploader.ahead
+            journal.forgotten(uploader.freed)
+            uploader.freed = 0
         if outcome.step is Step.RETRY:
             self._back_off(outcome)
         return True
 
     def _back_off(self, outcome: Outcome) -> None:
+        """Pause before the next attempt. It ends when a caller begins to wait, unless the server asked for it."""
         until = time.monotonic() + outcome.pause
-        was_hurried = self.hurried or outcome.wished
+        was_hurried = self.is_waited_for or outcome.requested
         while (left := until - time.monotonic()) > 0:
-            if self.hurried and not outcome.wished:
+            if self.is_waited_for and not outcome.requested:
                 if not was_hurried:
                     return
-                left = min(left, LAST_PAUSE)
+                left = min(left, self._timing.waiting_retry)
                 until = min(until, time.monotonic() + left)
-            self._pause(left)
+            self._is_woken(left)
 
-    def _pause(self, seconds: float) -> bool:
-        """Wait until nudged or for so many seconds. True: nobody nudged."""
+    def _is_woken(self, seconds: float) -> bool:
+        """Sleep for so many seconds at most. True if the thread was woken."""
         try:
-            self._wake.get(timeout=max(0.0, seconds))
+            self._wakes.get(timeout=max(0.0, seconds))
         except queue.Empty:
-            return True
+            return False
         with contextlib.suppress(queue.Empty):
             while True:
-                self._wake.get_nowait()
-        return False
+                self._wakes.get_nowait()
+        return True

@@ -14,7 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from losswise.delivery.client import Wire
+from losswise.delivery.client import Client
 from losswise.util.credentials import load_login, store_login
 from losswise.util.locks import FileLock
 
@@ -141,7 +141,7 @@ def is_free(host: str, port: int) -> bool:
 
 def is_healthy(url: str) -> bool:
     """True where a losswise server answers."""
-    answer = Wire(url, "").get("/healthz", timeout=5.0)
+    answer = Client(url, "").get("/healthz", timeout=5.0)
     return answer.status == 200 and answer.body.get("status") == "ok"
 
 

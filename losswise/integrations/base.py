@@ -8,7 +8,7 @@ from typing import Any
 
 from losswise import settings
 from losswise.arguments import check_params, check_texts, checked_max_iter, checked_places
-from losswise.delivery.client import Wire
+from losswise.delivery.client import Client
 from losswise.lifecycle.outcome import Outcome
 from losswise.protocol.limits import ENDED
 from losswise.session import Session
@@ -47,8 +47,8 @@ def ending_at_server(options: Mapping[str, Any]) -> Outcome | None:
     target = settings.resolve(options.get("base_url"), options.get("api_key"))
     if settings.mode() != "online" or target.api_key is None:
         return None
-    wire = Wire(target.base_url, target.api_key)
-    found = wire.get(f"/api/v2/sessions/{options['resume']}", ASKING).body
-    wire.close()
+    client = Client(target.base_url, target.api_key)
+    found = client.get(f"/api/v2/sessions/{options['resume']}", ASKING).body
+    client.close()
     status = found.get("status")
     return Outcome(str(status), found.get("reason"), found.get("error")) if status in ENDED else None

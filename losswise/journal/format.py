@@ -1,15 +1,11 @@
-"""Lines of a journal: its header, and records as JSON."""
+"""The lines of a journal: segment headers, and records as JSON."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import socket
-import sys
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from losswise.protocol.limits import FORMAT
 from losswise.protocol.records import Record, is_id
@@ -17,25 +13,26 @@ from losswise.values.jsonable import dumps
 
 
 def record_line(record: Record) -> bytes:
+    """Encode a record as a line of a journal."""
     return dumps(record).encode() + b"\n"
 
 
 @dataclass(frozen=True)
 class Header:
-    """Whose journal it is, and which part of it. Never holds a key.
+    """The first line of a segment: which session and writer it belongs to. Never holds the API key.
 
     Attributes:
+        base_url: address of the server that the session was recorded for.
+        host: name of the machine that writes it.
         segment: 1 for the first file of a writer, 2 for the next, ...
         first: number of the first record in this file.
-        preamble: lines after the header that are no records of their own.
+        preamble: number of lines after the header that repeat session and graph records and have no number.
     """
 
     session: str
     writer: str
     base_url: str
     host: str = ""
-    boot: str = ""
-    pid: int = 0
     created_at: float = 0.0
     segment: int = 1
     first: int = 1
@@ -44,18 +41,23 @@ class Header:
 
     @classmethod
     def of_this_process(cls, session: str, writer: str, base_url: str) -> Header:
-        return cls(session, writer, base_url, socket.gethostname(), boot_id(), os.getpid(), time.time())
+        """Make the header of a new journal that this process writes."""
+        return cls(session, writer, base_url, socket.gethostname(), time.time())
 
     @classmethod
     def parse(cls, line: bytes) -> Header:
-        """Raises ValueError for a line that is no header of a format known here."""
+        """Parse a header. Fields that are not known here, such as those of older versions, are ignored.
+
+        Raises:
+            ValueError: the line is not a header of a known format.
+        """
         fields = json.loads(line)
         if not isinstance(fields, dict) or fields.pop("losswise", None) != "journal":
             raise ValueError("not a journal of losswise")
         if fields.get("format") != FORMAT:
             raise ValueError(f"written in format {fields.get('format')}, which this version does not know")
         if not is_id(fields.get("session")) or not is_id(fields.get("writer")):
-            raise ValueError("its header names no session and writer")
+            raise ValueError("its header has no session and writer ids")
         known = cls.__dataclass_fields__
         header = cls(**{name: value for name, value in fields.items() if name in known})
         if not all(type(number) is int for number in (header.first, header.preamble, header.segment)):
@@ -64,11 +66,3 @@ class Header:
 
     def line(self) -> bytes:
         return json.dumps({"losswise": "journal", **asdict(self)}).encode() + b"\n"
-
-
-def boot_id() -> str:
-    """Tells one start of this machine from another, where the system says so; else empty."""
-    if sys.platform.startswith("linux"):
-        with contextlib.suppress(OSError):
-            return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return ""

@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import time
 
-from losswise.journal.format import Header, boot_id
+from losswise.journal.format import Header
 from losswise.journal.paths import Paths
 
-QUIET = 600.0
-"""Seconds after which a writer on another host that has shown no life is taken for dead."""
+HEARTBEAT_TIMEOUT_S = 600.0
+"""Without a usable lock: how long after its last heartbeat a writer counts as dead. A heartbeat comes each minute."""
 
 
-def lives(paths: Paths, header: Header) -> bool:
-    """Whether the writer is still at work."""
+def is_alive(paths: Paths, header: Header) -> bool:
+    """Whether the journal's writer is still running.
+
+    The writer holds the lock `paths.alive`, which decides where it is reliable. On other hosts, and on file systems
+    without locks, the time of the lock file's last change does: the writer touches it (`Journal.heartbeat`).
+    """
     if paths.alive.is_held():
         return True
-    if header.host != socket.gethostname():  # its locks may not reach us
-        with contextlib.suppress(OSError):
-            return time.time() - paths.alive.path.stat().st_mtime < QUIET
+    if paths.alive.is_trusted and header.host == socket.gethostname():
         return False
-    if paths.alive.is_trusted or not paths.alive.path.exists():
-        return False
-    return header.boot in ("", boot_id()) and _runs(header.pid)
-
-
-def _runs(pid: int) -> bool:
-    if os.name == "nt":  # where os.kill sends something, whatever the number
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
+    with contextlib.suppress(OSError):
+        return time.time() - paths.alive.path.stat().st_mtime < HEARTBEAT_TIMEOUT_S
+    return False

@@ -14,20 +14,20 @@ from pathlib import Path
 from losswise.util.locks import FileLock
 
 SUFFIX = ".journal"
-REFUSED = ".refused"
-"""Of what is not sent: the server refuses it, or it is damaged."""
+REFUSED_SUFFIX = ".refused"
+"""Of files in quarantine: what the server rejected, and damaged segments."""
 
 _SEGMENT = re.compile(r"\.(\d{5,})\.journal$")
 
 
 class Paths:
-    """The files that belong to a writer, found from the path of any of its segments.
+    """The files of one writer, found from the path of any of its segments.
 
     Attributes:
-        alive: the lock that says that the writer lives.
-        sending: the lock of whoever sends the journal.
-        refused: records that a server refused.
-        blobs: folder of the bytes of images, by their hash.
+        alive: the lock that the writer holds while it lives.
+        sending: the lock of the process that sends the journal.
+        refused: the file of records that the server rejected.
+        blobs: the folder of image files, each named by its SHA-256.
     """
 
     def __init__(self, segment: Path) -> None:
@@ -36,25 +36,26 @@ class Paths:
         self.stem = stem if stem != segment.name else segment.name.removesuffix(SUFFIX)
         self.alive = FileLock(self.folder / f"{self.stem}.alive")
         self.sending = FileLock(self.folder / f"{self.stem}.sending")
-        self.refused = self.folder / f"{self.stem}{REFUSED}"
+        self.refused = self.folder / f"{self.stem}{REFUSED_SUFFIX}"
         self.blobs = self.folder / f"{self.stem}.blobs"
 
     def segment(self, number: int) -> Path:
+        """The path of a segment, which may not exist."""
         return self.folder / f"{self.stem}.{number:05d}{SUFFIX}"
 
     def segments(self) -> list[Path]:
-        """The files that are there, in order."""
+        """The segments that exist, in order."""
         found = [path for path in self.folder.iterdir() if path.name.startswith(self.stem) and path.suffix == SUFFIX]
-        return sorted(found, key=_place)
+        return sorted(found, key=_segment_number)
 
     def size(self) -> int:
-        """Bytes of all that waits to be sent, images included."""
+        """Total size of segments and images, in bytes."""
         files = [*self.segments(), *(self.blobs.iterdir() if self.blobs.is_dir() else ())]
         return sum(path.stat().st_size for path in files)
 
     def remove(self) -> None:
-        """Take away what is delivered. Records that were refused stay."""
-        shutil.rmtree(self.blobs, ignore_errors=True)  # first: they are found by way of the segments
+        """Delete the journal once it is delivered. Files in quarantine stay."""
+        shutil.rmtree(self.blobs, ignore_errors=True)  # first: images are found by way of the segments
         with contextlib.suppress(OSError):
             for path in self.segments():
                 path.unlink()
@@ -63,32 +64,32 @@ class Paths:
 
 
 def find(folder: Path) -> list[Path]:
-    """The first segment of each journal in a folder, oldest first."""
+    """The first segment of each journal in a folder, oldest journal first."""
     first: dict[str, Path] = {}
     with contextlib.suppress(OSError):
-        for path in sorted((path for path in folder.iterdir() if path.suffix == SUFFIX), key=_place):
+        for path in sorted((path for path in folder.iterdir() if path.suffix == SUFFIX), key=_segment_number):
             first.setdefault(Paths(path).stem, path)
     return [first[stem] for stem in sorted(first)]
 
 
-def _make_private(folder: Path) -> None:
-    """Make the folder, for this user only.
+def make_private_folder(folder: Path) -> None:
+    """Create a folder that only this user can read, and its parent.
 
     Raises:
-        OSError: it cannot be made; or another user was faster, in a place where everybody may make folders.
+        OSError: it cannot be created, or its parent lies in a shared folder such as /tmp and belongs to another user.
     """
-    for place in (folder.parent, folder):
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in (folder.parent, folder):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
     is_shared = folder.parent.parent.stat().st_mode & stat.S_ISVTX
     if is_shared and hasattr(os, "getuid") and folder.parent.stat().st_uid != os.getuid():
         raise PermissionError(errno.EACCES, "it belongs to another user")
 
 
-def _place(path: Path) -> int:
+def create_private_file(path: Path) -> FileIO:
+    """Create a file that only this user can read. It is unbuffered, so that written data survives a kill."""
+    return open(path, "xb", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _segment_number(path: Path) -> int:
     found = _SEGMENT.search(path.name)
     return int(found[1]) if found else 0
-
-
-def _create(path: Path) -> FileIO:
-    """A new file of this user's, unbuffered: what is written is with the system at once."""
-    return open(path, "xb", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o600))

@@ -1,8 +1,8 @@
-"""The journal: the file of a writer, one JSON record a line, only ever appended, in segments.
+"""Write a journal: one JSON record a line, append only, in segments.
 
-The first line of a segment is its header, which names the number of its first record. A few lines may follow
-that are no records of their own: the session and its graphs so far, for a server that must be told again.
-A segment whose records are all acknowledged is removed, so what lies on the disk is what is not delivered.
+The first line of a segment is its header, with the number of its first record. A preamble may follow: the session and
+graph records so far, without numbers, to resend to a server that does not know the session. A segment is deleted once
+all its records are acknowledged, so the disk holds only what is not delivered.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from losswise.journal.format import Header
-from losswise.journal.paths import SUFFIX, Paths, _create, _make_private
+from losswise.journal.paths import SUFFIX, Paths, create_private_file, make_private_folder
 from losswise.protocol.records import Record, merged_session
 from losswise.values.jsonable import dumps
 
 SEGMENT_BYTES = 32 * 1024 * 1024
-"""A segment that has grown beyond this is followed by another."""
-SEGMENTS = 4
-"""So many make up the journal's bound at least: what is delivered is removed by whole segments."""
+"""The size from which on a new segment is begun."""
+MIN_SEGMENTS = 4
+"""A full journal has at least this many segments, since space is freed by whole segments."""
 
 
 class NotWritten(OSError):
-    """The disk did not take all.
+    """The disk did not take all lines.
 
     Attributes:
-        lines: how many it did take, from the front.
+        lines: how many leading lines were written.
     """
 
     def __init__(self, lines: int, error: OSError) -> None:
@@ -39,23 +39,34 @@ class NotWritten(OSError):
 
 
 class Journal:
-    """A journal being written, by the journal thread only; `count`, `size` and `complete` may be read by others.
+    """A journal being written. Only one thread writes; others may read `count`, `size` and `complete`.
 
     Attributes:
-        path: the segment that is written.
-        count: records so far.
-        complete: nothing will be added any more.
-        unwritten: lines that the disk did not take at the very end; the sender may still send them.
+        path: the current segment.
+        count: number of records so far.
+        complete: no more records will follow.
+        unwritten: last lines that the disk did not take. The sender can still send them.
     """
 
-    def __init__(self, folder: Path, header: Header, sends: bool = False, bound: float = math.inf) -> None:
-        """Make the folder and the first segment. With `sends`, nobody else sends it as long as this one lives.
-        `bound` is how many bytes all segments may have; whoever appends keeps to it.
+    def __init__(
+        self,
+        folder: Path,
+        header: Header,
+        sends: bool = False,
+        bound: float = math.inf,
+        segment_bytes: int | None = None,
+    ) -> None:
+        """Create the folder and the first segment.
+
+        Args:
+            sends: this process sends the journal too, so no other may (`Paths.sending`).
+            bound: largest size of all segments, in bytes. The caller of `append` has to respect it.
+            segment_bytes: size from which on a new segment is begun.
 
         Raises:
             OSError: it cannot be written.
         """
-        _make_private(folder)
+        make_private_folder(folder)
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(header.created_at))
         self.path = folder / f"{stamp}-{header.session}-{header.writer}.{header.segment:05d}{SUFFIX}"
         self.paths = Paths(self.path)
@@ -71,12 +82,12 @@ class Journal:
         self.paths.alive.acquire()
         if sends:
             self.paths.sending.acquire()
-        self._bound = bound
-        self._size = self._head = 0  # bytes of this segment, and of what stands in it before its records
+        self._segment_bytes = min(segment_bytes or SEGMENT_BYTES, bound / MIN_SEGMENTS)
+        self._size = self._head = 0  # bytes of this segment, and of its header and preamble
         try:
-            self._file = _create(self.path)
+            self._file = create_private_file(self.path)
             self._write_head(header.line())
-        except OSError:  # no room even for that
+        except OSError:  # no space left even for the header
             self.paths.remove()
             self.paths.sending.release(remove=True)
             self.paths.alive.release(remove=True)
@@ -84,43 +95,43 @@ class Journal:
 
     @property
     def size(self) -> int:
-        """Bytes on the disk that are not yet delivered."""
+        """Size of what is not delivered yet, in bytes: segments and images."""
         return self._written + self._images - self._removed
 
     def added_image(self, size: int) -> None:
-        """An image of so many bytes lies beside the journal now."""
+        """Count an image of `size` bytes that was written beside the journal."""
         self._images += size
 
     def measure(self) -> None:
-        """See how much is there: somebody else may have sent some of it."""
+        """Measure what is on disk, since another process may have delivered some of it."""
         with contextlib.suppress(OSError):
             self._removed = self._written + self._images - self.paths.size()
 
     def forgotten(self, size: int) -> None:
-        """The sender has removed so many bytes."""
+        """Count `size` bytes that the sender has deleted."""
         self._removed += size
 
     def note(self, record: Record) -> None:
-        """Remember what a server that does not know the session must be told again."""
+        """Remember session and graph records for the preamble of later segments."""
         if record["type"] == "session":
             self._session = merged_session(self._session, record)
         elif record["type"] == "graph":
             self._graphs[record["id"]] = record
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Add whole lines.
+        """Append whole lines.
 
         Raises:
-            NotWritten: the disk does not take them, or not all.
+            NotWritten: the disk did not take all of them.
         """
-        if self._size - self._head > min(SEGMENT_BYTES, self._bound / SEGMENTS):
-            with contextlib.suppress(OSError):  # a full disk: the old segment goes on
+        if self._size - self._head > self._segment_bytes:
+            with contextlib.suppress(OSError):  # a full disk: go on with this segment
                 self._rotate()
         data = b"".join(lines)
         try:
             self._write(data)
         except OSError as error:
-            # whole lines stay, since a reader may have seen them
+            # whole lines stay: a reader may have seen them already
             whole = data[: self._partly].count(b"\n")
             self.count += whole
             raise NotWritten(whole, error) from error
@@ -130,7 +141,7 @@ class Journal:
         known = [dumps(record).encode() + b"\n" for record in (self._session, *self._graphs.values()) if record]
         header = replace(self.header, segment=self.header.segment + 1, first=self.count + 1, preamble=len(known))
         path = self.paths.segment(header.segment)
-        file = _create(path)
+        file = create_private_file(path)
         before, self._file, size, self._size = self._file, file, self._size, 0
         try:
             self._write_head(header.line() + b"".join(known))
@@ -161,19 +172,19 @@ class Journal:
             self._size += done
             self._written += done
 
-    def breathe(self) -> None:
-        """Show hosts that our locks do not reach that this writer lives."""
+    def heartbeat(self) -> None:
+        """Touch the lock file, for processes that cannot see the lock itself (see `liveness`)."""
         with contextlib.suppress(OSError):
             os.utime(self.paths.alive.path)
 
     def finish(self) -> None:
-        """Nothing is added from here on. The file stays until everything in it is acknowledged."""
+        """Close the journal. Its files stay until everything in them is acknowledged."""
         self.complete = True
         self._file.close()
         self.paths.alive.release(remove=True)
 
     def abandon(self) -> None:
-        """In a forked child: let the parent's file alone, without a trace."""
+        """Close the parent's journal in a forked child, and change nothing about it."""
         with contextlib.suppress(OSError):
             self._file.close()
         self.paths.alive.release()

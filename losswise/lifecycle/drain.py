@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from losswise.delivery.sender import REFUSED
+from losswise.delivery.sender import REFUSED_GRACE_S
 from losswise.util.messages import say
 from losswise.util.paths import sync_command
 from losswise.util.polling import wait_until
@@ -31,7 +31,7 @@ def wait_delivered(journals: Sequence[EndedJournal], silent: float, most: float 
     Args:
         journals: to which nothing is added any more.
         silent: seconds without an acknowledgement of any journal after which to give up. If the server refuses
-            connections, at most REFUSED.
+            connections, at most REFUSED_GRACE_S.
         most: seconds in all.
     """
     started = time.monotonic()
@@ -51,8 +51,8 @@ def _wait(senders: Sequence[Sender], started: float, silent: float, most: float)
     tell_at, told = started + PROGRESS_AFTER_S, ""
     while left := [sender for sender in senders if sender.is_at_work()]:
         now = time.monotonic()
-        silence = now - max(started, *(sender.heard_at for sender in senders))
-        patience = min(silent, REFUSED) if all(sender.refused for sender in left) else silent
+        silence = now - max(started, *(sender.last_ack_at for sender in senders))
+        patience = min(silent, REFUSED_GRACE_S) if all(sender.refused for sender in left) else silent
         if silence > patience or now - started > most:
             return
         if now > tell_at:

@@ -48,6 +48,7 @@ class JournalWriter:
         on_open: called with the journal once it is open, and with None if there will be none.
         on_write: called after each write; the argument tells whether it should be sent at once.
         bound: size of the journal in bytes beyond which points are dropped.
+        on_round: called after each round, each second at least.
 
     Attributes:
         journal: None until the thread has created it, and if it cannot.
@@ -65,6 +66,7 @@ class JournalWriter:
         on_open: Callable[[Journal | None], None],
         on_write: Callable[[bool], None],
         bound: float,
+        on_round: Callable[[], None] = lambda: None,
     ) -> None:
         self.journal: Journal | None = None
         self.ending: Record | None = None
@@ -75,6 +77,7 @@ class JournalWriter:
         self._open_journal = open_journal
         self._on_open = on_open
         self._on_write = on_write
+        self._on_round = on_round
         self._bound = bound
         self._unwritten: list[bytes] = []
         self._measured_at = self._heartbeat_at = time.monotonic()
@@ -133,7 +136,8 @@ class JournalWriter:
             self._sleep_until_work()
         if self.journal is not None and time.monotonic() > self._heartbeat_at + HEARTBEAT_INTERVAL_S:
             self._heartbeat_at = time.monotonic()
-            self.journal.breathe()
+            self.journal.heartbeat()
+        self._on_round()
         return True
 
     def _pause(self) -> bool:

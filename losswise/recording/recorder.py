@@ -172,8 +172,11 @@ class Recorder:
                 self._writer.join(timeout=5.0)
             queue.records.extendleft(reversed(self._opening()))
             sender = Sender(self._target, on_deleted=queue.close) if self.online else None
-            on_open, on_write = (sender.begin, sender.nudge) if sender is not None else (_ignore, _ignore)
-            writer = JournalWriter(queue, self._create_journal, on_open, on_write, self.bound)
+            if sender is None:
+                writer = JournalWriter(queue, self._create_journal, _ignore, _ignore, self.bound)
+            else:
+                on_open, on_write, on_round = sender.begin, sender.nudge, sender.check_silence
+                writer = JournalWriter(queue, self._create_journal, on_open, on_write, self.bound, on_round)
             self._writer, self._sender, self.open = writer, sender, True
             try:
                 writer.start()

@@ -1,4 +1,4 @@
-"""The stored login: a server's address and a key for it, kept for this user by `losswise login URL`."""
+"""The login that `losswise login URL` stores for this user: a server's address and an API key for it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from losswise.util.paths import config_folder
 
 @dataclass(frozen=True)
 class StoredLogin:
-    """An address and the key that goes to it, and to no other address."""
+    """A server's address, and the API key that may be sent to it and to no other address."""
 
     base_url: str
     api_key: str
 
 
 def login_path() -> Path:
-    """The file that holds the login; its folder may not exist yet."""
+    """The file of the stored login. Its folder may not exist yet."""
     return config_folder() / "login.json"
 
 
 def load_login() -> StoredLogin | None:
-    """The stored login, or None where there is none or it cannot be read."""
+    """The stored login, or None if there is none or it cannot be read."""
     try:
         stored = json.loads(login_path().read_text(encoding="utf-8"))
         base_url, api_key = stored["base_url"], stored["api_key"]
@@ -38,9 +38,9 @@ def load_login() -> StoredLogin | None:
 
 
 def store_login(base_url: str, api_key: str) -> Path:
-    """Keep this address and key for this user, in place of what was stored.
+    """Store an address and a key, replacing the stored login.
 
-    The file has mode 600, its folder 700. It is replaced in one step, so a reader never sees half of it.
+    The file has mode 600, its folder 700. It is replaced atomically.
 
     Returns:
         The file's path.
@@ -52,7 +52,7 @@ def store_login(base_url: str, api_key: str) -> Path:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with contextlib.suppress(OSError):
         os.chmod(path.parent, 0o700)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".login-")  # made with mode 600
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".login-")  # mode 600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump({"base_url": base_url.rstrip("/"), "api_key": api_key}, file)

@@ -1,7 +1,7 @@
-"""Locks between processes: held while a file is open, let go by the system when the process dies.
+"""File locks between processes. The operating system releases them when their process dies.
 
-POSIX record locks are used where there are any: a forked child does not share them, and a network file
-system carries them. They do not keep the same process out, so this module also remembers what it holds.
+On POSIX these are record locks: a forked child does not inherit them, and network file systems support them. They do
+not exclude other users of the file in the same process, so this module also keeps a list of the locks it holds.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class FileLock:
     """A lock that at most one holder has at a time.
 
     Attributes:
-        is_trusted: the file system keeps locks. One that does not must keep nobody from recording, so there
-            everybody gets it.
+        is_trusted: False if the file system does not support locks. Then every caller gets the lock, so that the
+            file system keeps no session from recording.
 
     Example:
         >>> lock = FileLock(Path("run.lock"))
@@ -44,7 +44,10 @@ class FileLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock without waiting. False: somebody else has it.
+        """Take the lock without waiting.
+
+        Returns:
+            False if another holder has it.
 
         Raises:
             OSError: the file cannot be opened.
@@ -61,7 +64,7 @@ class FileLock:
                 return False
             if _is_at(descriptor, self.path):
                 break
-            os.close(descriptor)  # its holder took it away between our two steps
+            os.close(descriptor)  # the holder removed the file between open and lock
         else:
             return False
         _held.add(key)
@@ -69,14 +72,14 @@ class FileLock:
         return True
 
     def release(self, remove: bool = False) -> None:
-        """Let the lock go, and with `remove` take its file away."""
+        """Release the lock. With `remove`, delete its file too."""
         if self._descriptor is None:
             return
-        if remove and os.name != "nt":  # first, so that nobody takes a lock that is about to go
+        if remove and os.name != "nt":  # before closing, so that no other process locks a file about to be deleted
             self._unlink()
         with contextlib.suppress(OSError):
             os.close(self._descriptor)
-        if remove and os.name == "nt":  # Windows removes no file that is open
+        if remove and os.name == "nt":  # Windows cannot delete an open file
             self._unlink()
         self._descriptor = None
         _held.discard(os.path.abspath(self.path))
@@ -86,7 +89,7 @@ class FileLock:
             os.unlink(self.path)
 
     def is_held(self) -> bool:
-        """Whether somebody has it, this process included. Does not create the file."""
+        """Whether any process holds the lock, this one included. Does not create the file."""
         if os.path.abspath(self.path) in _held:
             return True
         if not self.path.exists():
@@ -101,12 +104,12 @@ class FileLock:
 
 
 def forget_held() -> None:
-    """In a forked child: what the parent holds is not ours, and no hindrance that we see ourselves."""
+    """Forget the locks of the parent, in a forked child, which does not hold them."""
     _held.clear()
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether the file that is open is the one that the path names now."""
+    """Whether an open file is the one that `path` names now."""
     try:
         opened, named = os.fstat(descriptor), os.stat(path)
     except OSError:
@@ -115,7 +118,7 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _lock(descriptor: int) -> bool | None:
-    """True: taken. False: somebody else has it. None: this file system knows no locks."""
+    """True if the lock was taken, False if another process has it, None if the file system does not support locks."""
     try:
         if fcntl is not None:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -124,8 +127,8 @@ def _lock(descriptor: int) -> bool | None:
         else:
             return None
     except OSError as error:
-        return False if error.errno in _REFUSED else None
+        return False if error.errno in _LOCKED_ERRNOS else None
     return True
 
 
-_REFUSED = {11, 13, 35, 36}  # EAGAIN and EACCES of Linux, macOS and Windows, EDEADLOCK of Windows
+_LOCKED_ERRNOS = {11, 13, 35, 36}  # EAGAIN and EACCES of Linux, macOS and Windows, EDEADLOCK of Windows

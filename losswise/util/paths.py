@@ -1,4 +1,4 @@
-"""Where losswise keeps its files for this user: XDG on Linux, the platform's own places elsewhere."""
+"""Per-user folders: XDG on Linux, the platform's own conventions elsewhere. Nothing here creates a folder."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from pathlib import Path
 
 
 def config_folder() -> Path:
-    """Settings, such as the stored login. Not created here."""
+    """The folder of settings, such as the stored login."""
     return _folder("XDG_CONFIG_HOME", ".config", "Library/Application Support", "APPDATA", "")
 
 
 def state_folder() -> Path:
-    """What outlives a process but is nobody's document, such as journals. Not created here."""
+    """The folder of state that outlives a process, such as journals."""
     return _folder("XDG_STATE_HOME", ".local/state", "Library/Application Support", "LOCALAPPDATA", "state")
 
 
 def data_folder() -> Path:
-    """A server's data where no other folder is given. Not created here."""
+    """The folder of a server's data if no other is given."""
     return _folder("XDG_DATA_HOME", ".local/share", "Library/Application Support", "LOCALAPPDATA", "data")
 
 
 def journal_folder() -> Path:
-    """Journals of sessions: LW_JOURNAL_DIR, else a folder in the user's state folder. Not created here."""
+    """The folder of journals: LW_JOURNAL_DIR, else one in the user's state folder."""
     chosen = os.environ.get("LW_JOURNAL_DIR")
     # absolute: a script may change its working directory
     return Path(chosen).expanduser().absolute() if chosen else state_folder() / "journals"
 
 
 def journal_folders() -> list[Path]:
-    """Where journals may lie: the folder for them and, where it cannot be written, one of this user's among the
-    temporary files. Not created here."""
+    """The folders that may hold journals: the usual one, and the fallback among the temporary files."""
     return list(dict.fromkeys([journal_folder(), _temporary() / "journals"]))
 
 
 def sync_command(folder: Path) -> str:
-    """What sends the journals of this folder, typed where LW_JOURNAL_DIR is not set: that may be the script's alone."""
+    """The command that sends the journals in `folder`.
+
+    It names the folder unless `losswise sync` finds it without LW_JOURNAL_DIR, which may be set for the script only.
+    """
     usual = (state_folder() / "journals", _temporary() / "journals")
     return "losswise sync" if folder in usual else f"losswise sync {shlex.quote(str(folder))}"
 
@@ -49,7 +51,7 @@ def _temporary() -> Path:
 
 
 def _home() -> Path:
-    """The home folder; a user who has none, as in some containers, gets a folder among the temporary files."""
+    """The home folder. Users without one, as in some containers, get a folder among the temporary files."""
     try:
         return Path.home()
     except RuntimeError:

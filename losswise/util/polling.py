@@ -7,7 +7,13 @@ from collections.abc import Callable
 
 
 def wait_until(done: Callable[[], bool], timeout: float) -> bool:
-    """Poll, since a signal handler that runs in the middle must be able to wait for the same thing."""
+    """Poll until `done` returns true, for at most `timeout` seconds.
+
+    Polling instead of a condition variable lets a signal handler that interrupts this wait do the same wait itself.
+
+    Returns:
+        False if the time ran out first.
+    """
     deadline = time.monotonic() + timeout
     pause = 0.001
     while not done():

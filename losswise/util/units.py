@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 
-def bound_text(bound: float) -> str:
-    """A bound in the unit in which somebody has given it: 500 MB, 2 GiB."""
+def bound_text(size: float) -> str:
+    """A size in decimal units where it is a whole number of them (500 MB), else in binary units (2 GiB)."""
     for factor, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
-        if bound % factor == 0:
-            return f"{bound // factor} {unit}"
-    return size_text(bound)
+        if size % factor == 0:
+            return f"{size // factor:.0f} {unit}"
+    return size_text(size)
 
 
 def size_text(size: float) -> str:
-    """A number of bytes as a person reads it.
+    """A number of bytes in binary units, with three digits.
 
     >>> size_text(900), size_text(2 * 1024**3)
     ('900 bytes', '2 GiB')

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 
 import losswise
 from losswise import settings
+from losswise.delivery import backfill
 from losswise.util import messages
 from tests.client.fake_server import Recorder
 from tests.support.server import API_KEY, clean_environment
@@ -25,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def fresh_client(clean_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "_set", {})
     monkeypatch.setattr(messages, "_said", set())
+    monkeypatch.setattr(backfill, "_started", threading.Event())
 
 
 @pytest.fixture

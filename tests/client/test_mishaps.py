@@ -17,7 +17,7 @@ import losswise
 from losswise.cli import main
 from losswise.journal.format import Header
 from losswise.journal.paths import find
-from losswise.journal.reader import Reader
+from losswise.journal.reader import JournalReader
 from losswise.journal.writer import Journal, NotWritten
 from losswise.protocol.records import new_id
 from losswise.recording import graph_buffer, journal_writer
@@ -182,7 +182,7 @@ def test_a_line_that_the_disk_took_half_of(tmp_path: Path, monkeypatch: pytest.M
         def __getattr__(self, name: str) -> Any:
             return getattr(file, name)
 
-    reader = Reader(find(tmp_path)[0])
+    reader = JournalReader(find(tmp_path)[0])
     journal._file = Full()  # type: ignore[assignment]
     with pytest.raises(NotWritten) as refused:
         journal.append([b'{"n":1}\n', b'{"n":2}\n', b'{"n":3}\n'])
@@ -198,14 +198,14 @@ def test_a_disk_that_fails_for_a_moment(recorder: Recorder, monkeypatch: pytest.
     graph = session.graph("loss")
     graph.append(0, {"a": 0.0})
     session.flush()
-    read, failures = Reader._read, iter([OSError(errno.ESTALE, "Stale file handle")] * 2)
+    read, failures = JournalReader._read, iter([OSError(errno.ESTALE, "Stale file handle")] * 2)
 
-    def fail(self: Reader, most_bytes: int) -> list[bytes]:
+    def fail(self: JournalReader, most_bytes: int) -> list[bytes]:
         for failure in failures:
             raise failure
         return read(self, most_bytes)
 
-    monkeypatch.setattr(Reader, "_read", fail)
+    monkeypatch.setattr(JournalReader, "_read", fail)
     for x in range(1, 50):
         graph.append(x, {"a": float(x)})
     assert session.flush(10.0)

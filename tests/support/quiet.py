@@ -36,7 +36,7 @@ def end_sessions() -> None:
 def _stop(thread: Any) -> None:
     with contextlib.suppress(AttributeError):  # it has just ended
         sender = thread._target.__wrapped__.__self__
-        sender._pause = sender._wire.post_batch = sender._wire.put_blob = _leave
+        sender._is_woken = sender._client.post_batch = sender._client.put_blob = _leave
         sender.nudge()
 
 

@@ -141,6 +141,6 @@ def test_a_setting_that_cannot_be_read_is_told_with_what_is_taken(
     monkeypatch.setenv("LW_END_TIMEOUT", "soon")
     assert (settings.journal_bound(), settings.end_timeout()) == (2 * 1024**3, 10.0)
     assert capsys.readouterr().err.splitlines() == [
-        "losswise: LW_JOURNAL_MAX is 'abc', which is no size; 2 GiB is taken",
-        "losswise: LW_END_TIMEOUT is 'soon', which is no number of seconds; 10 s is taken",
+        "losswise: LW_JOURNAL_MAX is 'abc', which is not a size; 2 GiB is used",
+        "losswise: LW_END_TIMEOUT is 'soon', which is not a number of seconds; 10 s is used",
     ]

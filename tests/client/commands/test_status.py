@@ -143,6 +143,6 @@ def test_what_was_set_aside_is_listed(
     assert main(["status"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"nothing is left to send in {journals}",
-        "set aside, since a server refused it or it is damaged; `losswise sync` does not send it:",
+        "set aside because a server rejected it or it is damaged; `losswise sync` does not send it:",
         f"  {file}",
     ]

@@ -100,8 +100,8 @@ def test_a_script_that_sends_is_left_alone_and_one_that_does_not_can_be_synced(
     assert "its own script is sending it" in capsys.readouterr().err
     assert len(recorder.batches) == before
     assert main(["sync", str(journals / "two")]) == 0
-    assert "is sent up to now" in (said := capsys.readouterr().err)
-    assert "its script goes on" in said
+    assert "is sent so far" in (said := capsys.readouterr().err)
+    assert "its script is still running" in said
     assert len(list((journals / "two").glob("*.journal"))) == 1
     assert len(recorder.points("a")) == 2
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from losswise.cli import main
-from losswise.commands import sync as module
+from losswise.commands.sync import sync
+from losswise.delivery.timing import Timing
 from tests.client.conftest import ROOT, record_offline
 from tests.client.fake_server import Recorder, Reply
 from tests.support.server import API_KEY, clean_environment
@@ -59,9 +60,12 @@ def test_nobody_listening_is_one_sentence(
 @pytest.mark.parametrize(
     ("answer", "trouble"),
     [
-        ("drop", "cannot be reached (it closed the connection without an answer)"),
-        ((500, {"error": "a bug"}, {}), "takes nothing (HTTP 500: a bug)"),
-        ((200, "<html>welcome</html>", {}), "takes nothing (HTTP 200, and not a losswise server's answer)"),
+        ("drop", "cannot be reached (it closed the connection without a response)"),
+        ((500, {"error": "a bug"}, {}), "rejected the request (HTTP 500: a bug)"),
+        (
+            (200, "<html>welcome</html>", {}),
+            "rejected the request (HTTP 200, and the response is not from a losswise server)",
+        ),
     ],
 )
 def test_a_server_that_takes_nothing_is_given_up_in_words(
@@ -109,33 +113,31 @@ def test_a_refused_key_is_told_with_what_is_left(
 def test_a_server_that_never_answers_is_told_of_and_given_up(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(module, "TELL_AFTER", 0.3)
-    monkeypatch.setattr(module, "PATIENCE", 1.9)
-    monkeypatch.setattr("losswise.delivery.client.Wire.post_batch.__defaults__", (1.0,))
     record_offline(monkeypatch)
     recorder.answer = lambda batch: "hang"
     capsys.readouterr()
     begun = time.monotonic()
-    assert main(["sync"]) == 1
+    assert sync(timing=Timing(response_timeout=1.0, silence=0.3, sync_patience=1.9)) == 1
     assert 1.5 < time.monotonic() - begun < 4.0
     waiting, left = capsys.readouterr().err.splitlines()
-    assert waiting == f"losswise: {recorder.url} does not answer yet; trying on, for up to a minute"
-    assert left.startswith(f"losswise: {recorder.url} cannot be reached (no answer in time), so 1 session is left (")
+    assert waiting == f"losswise: {recorder.url} does not answer yet; still trying, for up to a minute"
+    assert left.startswith(f"losswise: {recorder.url} cannot be reached (no response in time), so 1 session is left (")
     assert len(recorder.batches) == 2
 
 
 def test_a_server_that_answers_after_a_while_gets_everything(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(module, "TELL_AFTER", 0.3)
     busy: Reply = (429, {"error": "busy"}, {"Retry-After": "0.5"})
-    recorder.answer = lambda batch: busy if len(recorder.batches) <= 6 else None  # more often than ATTEMPTS
+    recorder.answer = lambda batch: busy if len(recorder.batches) <= 6 else None  # more than MAX_FAILURES
     session = record_offline(monkeypatch)
     capsys.readouterr()
-    assert main(["sync"]) == 0
+    assert sync(timing=Timing(silence=0.3)) == 0
     waiting, again, sent = capsys.readouterr().err.splitlines()
-    assert waiting == f"losswise: {recorder.url} takes nothing (HTTP 429: busy); trying on, for up to a minute"
-    assert again == f"losswise: {recorder.url} answers again"
+    assert (
+        waiting == f"losswise: {recorder.url} rejected the request (HTTP 429: busy); still trying, for up to a minute"
+    )
+    assert again == f"losswise: {recorder.url} answers again; sending what was kept"
     assert sent.startswith(f"losswise: session {session.id} is sent: {recorder.url}/s/{session.id} (")
 
 
@@ -162,7 +164,7 @@ def test_a_terminal_is_told_of_a_silent_server_and_ctrl_c_ends_at_once(
     text = shown.decode()
     assert "░" in text
     lines = text.replace("\r\x1b[K", "\n").replace("\r", "").split("\n")
-    assert f"losswise: {recorder.url} does not answer yet; trying on, for up to a minute" in lines
+    assert f"losswise: {recorder.url} does not answer yet; still trying, for up to a minute" in lines
     assert re.fullmatch(f"losswise: interrupted; 1 session is left {SIZE}. Run this again to send the rest", lines[-3])
     assert "Traceback" not in text
     assert len(list(journals.iterdir())) == 1

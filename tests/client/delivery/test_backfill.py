@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,18 +12,14 @@ from typing import Any
 import pytest
 
 import losswise
-from losswise.delivery import backfill as leftovers
+from losswise.delivery.backfill import Backfill
+from losswise.delivery.timing import Timing
+from losswise.settings import Target
 from losswise.util.credentials import store_login
 from losswise.util.paths import journal_folders
 from tests.client.conftest import Script
 from tests.client.fake_server import Recorder
 from tests.support.server import eventually
-
-
-@pytest.fixture(autouse=True)
-def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leftovers, "PAUSE", 0.02)
-    monkeypatch.setattr(leftovers, "_started", type(leftovers._started)())
 
 
 def leave(monkeypatch: pytest.MonkeyPatch, base_url: str, name: str) -> str:
@@ -166,7 +163,6 @@ def test_a_server_that_hangs_over_it_holds_no_run(
 def test_between_two_requests_it_pauses_and_nowhere_else(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leftovers, "PAUSE", 2.0)
     came: list[float] = []
 
     def note(batch: dict[str, Any]) -> None:
@@ -176,12 +172,13 @@ def test_between_two_requests_it_pauses_and_nowhere_else(
     recorder.answer = note
     for name in ("one", "two"):
         leave(monkeypatch, recorder.url, name)
-    began = time.monotonic()
-    run()
-    eventually(lambda: list(journals.iterdir()) == [], every=0.01)
+    backfill = Backfill(Target(recorder.url, "k"), threading.Event(), Timing(backfill_pause=2.0))
+    begun = time.monotonic()
+    backfill.send_all(journals)
     ended = time.monotonic()
+    assert list(journals.iterdir()) == []
     first, second = came
-    assert first - began < 2.0
+    assert first - begun < 2.0
     assert second - first >= 2.0
     assert ended - second < 1.5
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 import losswise
 from losswise.cli import main
-from losswise.delivery.client import Wire
+from losswise.delivery.client import Client
 from tests.client.conftest import Script
 from tests.client.fake_server import Recorder
 from tests.client.values.imaging import decoded, picture
@@ -35,15 +35,15 @@ def figure() -> Figure:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The hashes of the bytes that a server took, each as often as it did."""
     hashes: list[str] = []
-    put_blob = Wire.put_blob
+    put_blob = Client.put_blob
 
-    def noted(self: Wire, session: str, sha256: str, data: bytes) -> Any:
+    def noted(self: Client, session: str, sha256: str, data: bytes) -> Any:
         answer = put_blob(self, session, sha256, data)
         if answer.status == 200:
             hashes.append(sha256)
         return answer
 
-    monkeypatch.setattr(Wire, "put_blob", noted)
+    monkeypatch.setattr(Client, "put_blob", noted)
     return hashes
 
 

@@ -10,13 +10,14 @@ import pytest
 
 import losswise
 from losswise.cli import main
-from losswise.delivery import client as wire
-from losswise.delivery.sender import Sender
+from losswise.delivery.timing import Timing
+from losswise.delivery.uploader import Outcome, Uploader
 from losswise.journal.paths import find
 from losswise.lifecycle import drain as waiting
 from losswise.util.locks import FileLock
 from losswise.util.paths import journal_folders, state_folder, sync_command
 from tests.client.conftest import record_offline
+from tests.client.delivery.sending import add_points, finish, new_journal, sending
 from tests.client.fake_server import Recorder
 from tests.support.server import API_KEY, eventually
 
@@ -26,33 +27,48 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_it_is_told_while_it_lasts_and_when_it_is_over(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(wire, "QUIET", 0.3)
-    session = losswise.Session(track_git=False, console=False)
-    assert session.flush()
+    journal = new_journal(journals, recorder.url)
+    sender = sending(journal, recorder.url, Timing(silence=0.3))
+    eventually(lambda: sender.has_sent(1))
     recorder.answer = lambda batch: "hang"
-    session.graph("loss").append(0, {"a": 1.0})
-    time.sleep(1.2)
+    add_points(journal, sender, 0, 1)
+    eventually(lambda: len(recorder.batches) == 2, every=0.01)
     capsys.readouterr()
-    session.graph("loss").append(1, {"a": 1.0})
+    sender.check_silence()
+    assert said(capsys) == []
+    time.sleep(0.4)
+    for _ in range(3):
+        sender.check_silence()
+    assert said(capsys) == [f"{recorder.url} does not answer yet; everything is kept and sent later"]
     recorder.answer = lambda batch: None
     recorder.released.set()
-    eventually(lambda: len(recorder.points("a")) == 2)
-    session.done()
+    eventually(lambda: len(recorder.points("a")) == 1)
+    finish(journal, sender)
     assert said(capsys) == [f"{recorder.url} answers again; sending what was kept"]
 
 
-def test_the_line_comes_once_and_names_the_address(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_line_comes_once_however_often_a_request_times_out(
+    recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(wire, "QUIET", 0.3)
-    monkeypatch.setattr("losswise.delivery.client.Wire.post_batch.__defaults__", (0.7,))
+    recorder.answer = lambda batch: "hang"
+    journal = new_journal(journals, recorder.url)
+    sender = sending(journal, recorder.url, Timing(response_timeout=0.7, silence=0.3))
+    while len(recorder.batches) < 3:
+        sender.check_silence()
+        time.sleep(0.01)
+    assert said(capsys) == [f"{recorder.url} does not answer yet; everything is kept and sent later"]
+    recorder.answer = lambda batch: None
+    recorder.released.set()
+    finish(journal, sender)
+
+
+def test_a_session_notices_it_by_itself(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
     recorder.answer = lambda batch: "hang"
     session = losswise.Session(track_git=False, console=False)
     capsys.readouterr()
-    eventually(lambda: len(recorder.batches) >= 3)
-    assert said(capsys) == [f"{recorder.url} does not answer yet; everything is kept and sent later"]
+    eventually(lambda: "does not answer yet" in capsys.readouterr().err, timeout=30.0)
     session.done(timeout=0.0)
 
 
@@ -92,14 +108,15 @@ def test_a_trouble_that_was_told_is_not_told_again_at_the_end(
 def test_a_sender_that_dies_lets_its_journal_go(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def break_(self: Sender, *args: object) -> None:
+    def break_(self: Uploader) -> Outcome:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(Sender, "_deliver", break_)
-    session = losswise.Session(track_git=False, console=False)
-    session.graph("loss").append(0, {"a": 1.0})
-    eventually(lambda: "broken" in capsys.readouterr().err)
-    eventually(lambda: not list(journals.glob("*.sending")))
+    with monkeypatch.context() as broken:
+        broken.setattr(Uploader, "step", break_)
+        session = losswise.Session(track_git=False, console=False)
+        session.graph("loss").append(0, {"a": 1.0})
+        eventually(lambda: "broken" in capsys.readouterr().err)
+        eventually(lambda: not list(journals.glob("*.sending")))
     [path] = find(journals)
     assert not FileLock(path.with_name(path.name.replace(".00001.journal", ".sending"))).is_held()
     session.done(timeout=0.0)

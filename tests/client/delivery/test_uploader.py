@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 import losswise
-from losswise.delivery import client as wire
-from losswise.delivery import pacing as gathering
-from losswise.delivery import sender
-from losswise.delivery.uploader import Delivery, Step
+from losswise.delivery.client import Client
+from losswise.delivery.timing import Timing
+from losswise.delivery.uploader import Step, Uploader
 from losswise.journal.format import Header
-from losswise.journal.reader import Reader
+from losswise.journal.reader import JournalReader
 from losswise.journal.writer import Journal
 from losswise.protocol.records import new_id, points_record, session_record
 from tests.client.conftest import journal_records, points_of
+from tests.client.delivery.sending import finish, new_journal, sending
 from tests.client.fake_server import Recorder, Reply
 from tests.support.server import eventually
 
@@ -26,8 +26,6 @@ from tests.support.server import eventually
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LW_END_TIMEOUT", "4")
-    monkeypatch.setattr(wire, "PAUSE", 0.01)
-    monkeypatch.setattr(gathering, "PAUSES", ())
 
 
 def bad_batch(batch: dict[str, Any]) -> Reply | None:
@@ -53,7 +51,7 @@ def test_a_bad_record_is_found_set_aside_and_the_rest_arrives(
     names = [record["name"] for record in recorder.records("text")]
     assert names == [f"text{number}" for number in range(20) if number != 13]
     assert len(recorder.points("a")) == 20
-    assert len(said(capsys, "refused record")) == 1
+    assert len(said(capsys, "rejected record")) == 1
     assert [path.suffix for path in journals.iterdir()] == [".refused"]
     assert json.loads(next(journals.iterdir()).read_text())["name"] == "bad"
 
@@ -144,7 +142,7 @@ def test_after_a_fault_each_point_is_there_once(
     assert recorder.records("status")
     assert list(journals.iterdir()) == []
     lines = capsys.readouterr().err.splitlines()
-    trouble = f"losswise: {recorder.url} {'cannot be reached' if fault == 'answer lost' else 'takes nothing'} ("
+    trouble = f"losswise: {recorder.url} {'cannot be reached' if fault == 'answer lost' else 'rejected the request'} ("
     assert len([line for line in lines if line.startswith(trouble)]) == 1
     assert len([line for line in lines if "answers again" in line]) == 1
 
@@ -196,17 +194,16 @@ def test_a_server_that_never_answers_keeps_no_point_from_the_disk(recorder: Reco
     assert time.monotonic() - begun < 6.0
 
 
-def test_a_heartbeat_is_sent_in_silence_and_never_journalled(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender, "HEARTBEAT", 0.3)
-    session = losswise.Session(track_git=False)
-    session.flush()
+def test_a_heartbeat_is_sent_in_silence_and_never_journalled(recorder: Recorder, journals: Path) -> None:
+    journal = new_journal(journals, recorder.url)
+    sender = sending(journal, recorder.url, Timing(heartbeat=0.3))
+    eventually(lambda: sender.has_sent(1))
     time.sleep(1.2)
     beats = [batch for batch in recorder.batches if not batch["records"]]
     assert 2 <= len(beats) <= 4
     assert all("seq" not in batch for batch in beats)
-    session.done()
+    assert len(journal_records(journals)) == 1
+    finish(journal, sender)
 
 
 def test_batches_are_compressed_numbered_and_authorized(recorder: Recorder) -> None:
@@ -225,37 +222,6 @@ def test_batches_are_compressed_numbered_and_authorized(recorder: Recorder) -> N
         seq = batch["seq"]
 
 
-def test_at_most_ten_requests_a_second_by_the_whole_process(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wire, "PAUSE", 0.1)
-    several = [losswise.Session(track_git=False) for _ in range(3)]
-    begun = time.monotonic()
-    while time.monotonic() - begun < 2.0:
-        for one in several:
-            one.graph("loss").append({"a": 1.0})
-        time.sleep(0.005)
-    assert 6 <= len(recorder.batches) <= 22
-    for one in several:
-        one.done()
-
-
-def test_a_point_after_quiet_goes_at_once(recorder: Recorder) -> None:
-    session = losswise.Session(track_git=False)
-    graph = session.graph("loss")
-    session.flush()
-    waits = []
-    for x in range(5):
-        time.sleep(0.3)
-        begun = time.monotonic()
-        graph.append(x, {"a": 1.0})
-        while len(recorder.points("a")) <= x and time.monotonic() - begun < 2.0:
-            time.sleep(0.002)
-        waits.append(time.monotonic() - begun)
-    session.done()
-    assert sorted(waits)[2] < 0.15
-
-
 def test_a_server_that_skips_ahead_is_followed(recorder: Recorder, tmp_path: Path) -> None:
     header = Header.of_this_process(new_id(), new_id(), recorder.url)
     journal = Journal(tmp_path, header)
@@ -265,7 +231,7 @@ def test_a_server_that_skips_ahead_is_followed(recorder: Recorder, tmp_path: Pat
     journal.finish()
     recorder.applied[header.session] = []
     recorder.last[header.session, header.writer] = 6
-    delivery = Delivery(Reader(journal.path), wire.Wire(recorder.url, "k"), replay=True)
+    delivery = Uploader(JournalReader(journal.path), Client(recorder.url, "k"), replay=True)
     while delivery.step().step is not Step.IDLE:
         pass
     assert delivery.acknowledged == 11

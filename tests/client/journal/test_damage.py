@@ -13,8 +13,6 @@ import pytest
 
 import losswise
 from losswise.cli import main
-from losswise.delivery import backfill as leftovers
-from losswise.delivery import uploader as delivery_module
 from losswise.journal import reader
 from losswise.journal import writer as journal_module
 from losswise.journal.format import Header
@@ -26,18 +24,10 @@ from tests.support.server import Server, eventually
 POINTS = 100
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery_module, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(leftovers, "PAUSE", 0.01)
-    monkeypatch.setattr(leftovers, "_started", type(leftovers._started)())
-
-
-def left(folder: Path, base_url: str, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+def left(folder: Path, base_url: str) -> list[Path]:
     """The segments of a run that has ended: points of name 'a' on a graph for each half of them."""
-    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 1_500)
     header = Header.of_this_process(new_id(), new_id(), base_url)
-    journal = Journal(folder, header)
+    journal = Journal(folder, header, segment_bytes=1_500)
 
     def append(record: dict[str, Any]) -> None:
         journal.note(record)
@@ -88,8 +78,8 @@ def test_a_damaged_segment_is_set_aside_and_what_follows_it_is_sent(
 ) -> None:
     monkeypatch.setenv("LW_BASE_URL", server.url)
     monkeypatch.setenv("LW_API_KEY", server.api_key)
-    segments = left(journals, server.url, monkeypatch)
-    session = reader.Reader(segments[0]).header.session
+    segments = left(journals, server.url)
+    session = reader.JournalReader(segments[0]).header.session
     hidden = next(path for path in segments if POINTS // 4 in xs(path))
     lost, spoiled = xs(hidden), hidden.read_bytes()
     assert POINTS // 4 in lost  # the second graph was made in it, so the server knows it from elsewhere
@@ -100,7 +90,7 @@ def test_a_damaged_segment_is_set_aside_and_what_follows_it_is_sent(
     assert damage.startswith(f"losswise: session {session}: {hidden} is damaged (")
     assert damage.endswith(f"); it is kept as {kept}, and what follows it is sent")
     assert end.startswith(
-        f"losswise: session {session} is sent, but for what is missing, damaged or refused: {server.url}/s/"
+        f"losswise: session {session} is sent, except what is missing, damaged or rejected: {server.url}/s/"
     )
     assert list(journals.iterdir()) == [kept]
     assert kept.read_bytes()[1:] == spoiled[1:]
@@ -117,7 +107,7 @@ def points(server: Server, session: str, title: str) -> list[int]:
 def test_a_segment_without_a_header_is_no_end_where_another_follows(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    segments = left(journals, recorder.url, monkeypatch)
+    segments = left(journals, recorder.url)
     lost = xs(segments[1])
     segments[1].write_bytes(begun)
     assert main(["sync"]) == 1
@@ -129,7 +119,7 @@ def test_a_segment_without_a_header_is_no_end_where_another_follows(
 def test_a_first_segment_without_a_header_takes_no_other_away(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    segments = left(journals, recorder.url, monkeypatch)
+    segments = left(journals, recorder.url)
     segments[0].write_bytes(begun)
     assert main(["sync"]) == 1
     assert [path for path in segments if path.exists()] == segments
@@ -138,19 +128,19 @@ def test_a_first_segment_without_a_header_takes_no_other_away(
 def test_a_missing_segment_is_no_end(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    segments = left(journals, recorder.url, monkeypatch)
+    segments = left(journals, recorder.url)
     lost = xs(segments[2])
     segments[2].unlink()
     assert main(["sync"]) == 1
     assert arrived(recorder) == [x for x in range(POINTS) if x not in lost]
-    assert "not in" in capsys.readouterr().err.splitlines()[0]
+    assert "are missing from" in capsys.readouterr().err.splitlines()[0]
     assert list(journals.iterdir()) == []
 
 
 def test_a_segment_that_is_gone_when_it_is_opened_is_passed_over(
     journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    segments = left(journals, "http://127.0.0.1:9", monkeypatch)
+    segments = left(journals, "http://127.0.0.1:9")
     follow = reader._head
 
     def gone(path: Path) -> Any:
@@ -159,7 +149,7 @@ def test_a_segment_that_is_gone_when_it_is_opened_is_passed_over(
         return follow(path)
 
     monkeypatch.setattr(reader, "_head", gone)
-    reading = reader.Reader(segments[0])
+    reading = reader.JournalReader(segments[0])
     lines = []
     while read := reading.read(700):
         lines += read
@@ -172,7 +162,7 @@ def test_a_segment_that_is_gone_when_it_is_opened_is_passed_over(
 def test_a_segment_that_cannot_be_opened_for_a_moment_loses_nothing(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, times: int, status: int
 ) -> None:
-    segments = left(journals, recorder.url, monkeypatch)
+    segments = left(journals, recorder.url)
     failing(monkeypatch, segments[1], times)
     assert main(["sync"]) == status
     kept = [x for path in segments if path.exists() for x in xs(path)]
@@ -183,8 +173,8 @@ def test_a_segment_that_cannot_be_opened_for_a_moment_loses_nothing(
 def test_a_journal_that_cannot_be_read_keeps_no_other_back(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    segments = left(journals, recorder.url, monkeypatch)
-    left(journals, recorder.url, monkeypatch)
+    segments = left(journals, recorder.url)
+    left(journals, recorder.url)
     failing(monkeypatch, segments[1], 99)
     assert main(["sync"]) == 1
     lines = capsys.readouterr().err.splitlines()
@@ -196,7 +186,7 @@ def test_a_journal_that_cannot_be_read_keeps_no_other_back(
 def test_a_later_run_takes_nothing_away_that_it_has_not_read(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    segments = left(journals, recorder.url, monkeypatch)
+    segments = left(journals, recorder.url)
     if way == "damaged":
         spoil(segments[1])
     else:
@@ -215,8 +205,8 @@ def xs_before(segments: list[Path]) -> list[int]:
 
 
 def test_the_end_is_where_no_whole_line_is_left(journals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    segments = left(journals, "http://127.0.0.1:9", monkeypatch)
-    reading = reader.Reader(segments[0])
+    segments = left(journals, "http://127.0.0.1:9")
+    reading = reader.JournalReader(segments[0])
     while reading.path != segments[-1]:
         assert not reading.is_at_end()
         reading.read(300)

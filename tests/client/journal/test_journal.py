@@ -15,7 +15,7 @@ from losswise.cli import main
 from losswise.journal import writer as journal_module
 from losswise.journal.format import Header
 from losswise.journal.paths import Paths, find
-from losswise.journal.reader import Reader
+from losswise.journal.reader import JournalReader
 from losswise.journal.writer import Journal
 from losswise.protocol.records import graph_record, merged_session, new_id, points_record, session_record, status_record
 from losswise.settings import end_timeout, journal_bound
@@ -29,11 +29,10 @@ def line(record: object) -> bytes:
     return json.dumps(record, separators=(",", ":")).encode() + b"\n"
 
 
-def written(folder: Path, points: int, segment_bytes: int, monkeypatch: pytest.MonkeyPatch) -> Journal:
+def written(folder: Path, points: int, segment_bytes: int) -> Journal:
     """A finished journal in segments: a session, a graph, points one by one."""
-    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", segment_bytes)
     header = Header.of_this_process(new_id(), new_id(), "http://127.0.0.1:9")
-    journal = Journal(folder, header)
+    journal = Journal(folder, header, segment_bytes=segment_bytes)
     opening = [session_record(tag="a", params={"x": 1}), graph_record("0" * 20, "loss")]
     for record in [*opening, session_record(params={"y": 2})]:
         journal.note(record)
@@ -45,10 +44,10 @@ def written(folder: Path, points: int, segment_bytes: int, monkeypatch: pytest.M
 
 
 def test_a_journal_grows_in_segments_and_is_read_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = written(tmp_path, 500, 2_000, monkeypatch)
+    journal = written(tmp_path, 500, 2_000)
     assert len(journal.paths.segments()) > 10
     assert find(tmp_path) == [journal.paths.segment(1)]
-    reader = Reader(find(tmp_path)[0])
+    reader = JournalReader(find(tmp_path)[0])
     lines: list[bytes] = []
     while read := reader.read(700):
         lines += read
@@ -58,29 +57,29 @@ def test_a_journal_grows_in_segments_and_is_read_as_one(tmp_path: Path, monkeypa
 
 
 def test_delivered_segments_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = written(tmp_path, 500, 2_000, monkeypatch)
+    journal = written(tmp_path, 500, 2_000)
     before = journal.paths.size()
-    reader = Reader(find(tmp_path)[0])
+    reader = JournalReader(find(tmp_path)[0])
     while reader.number < 250:
         reader.read(700)
     freed = reader.forget(200)
     assert before - journal.paths.size() == freed > 5_000
     # what is left can still be sent by somebody who begins at the first segment that is there
-    rest = Reader(find(tmp_path)[0])
+    rest = JournalReader(find(tmp_path)[0])
     assert 0 < rest.number <= 200
-    assert [json.loads(text)["type"] for text in rest.opening()[:2]] == ["session", "graph"]
-    assert json.loads(rest.opening()[0])["params"] == {"x": 1, "y": 2}
+    assert [json.loads(text)["type"] for text in rest.preamble()[:2]] == ["session", "graph"]
+    assert json.loads(rest.preamble()[0])["params"] == {"x": 1, "y": 2}
     assert json.loads(rest.read(100)[0])["x"] == [rest.header.first - 4]
 
 
 def test_a_segment_that_is_just_being_made_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    journal = written(tmp_path, 100, 2_000, monkeypatch)
+    journal = written(tmp_path, 100, 2_000)
     second = journal.paths.segment(2)
     for later in journal.paths.segments()[2:]:
         later.unlink()
     whole = second.read_bytes()
     lines = whole.splitlines(keepends=True)
-    reader = Reader(journal.paths.segment(1))
+    reader = JournalReader(journal.paths.segment(1))
     reader.read(10_000)
     before = reader.number
     for begun in (b"", lines[0][:20], lines[0], lines[0] + lines[1][:10], lines[0] + lines[1]):
@@ -229,7 +228,7 @@ def test_a_lock_that_is_taken_away_is_not_held_twice(tmp_path: Path, script: Cal
     code = """
         import sys
         from pathlib import Path
-        from losswise.locks import FileLock
+        from losswise.util.locks import FileLock
         lock = FileLock(Path(sys.argv[0]).with_name("lock"))
         print("taken" if lock.acquire() else "refused", flush=True)
         input()
