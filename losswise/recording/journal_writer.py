@@ -11,7 +11,7 @@ from collections.abc import Callable
 from losswise.journal.format import record_line
 from losswise.journal.writer import Journal, NotWritten
 from losswise.protocol.records import Record
-from losswise.recording.drops import Losses, bound_reached, not_written
+from losswise.recording.drops import NOT_ENCODED, Cause, DroppedPoints, bound_reached, not_written
 from losswise.recording.encoding import points_lines
 from losswise.recording.graph_buffer import GraphBuffer
 from losswise.recording.point_buffer import SharedPointBuffer
@@ -54,7 +54,7 @@ class JournalWriter:
         ending: the last record, once the writer shall end.
         requested: number of the last request for everything recorded so far to be written.
         written: number of the last such request that is fulfilled.
-        losses: points that were dropped because the disk or the journal's bound was full.
+        dropped: points that are lost, such as those that a full disk did not take.
         writing_since: start of the write in progress (time.monotonic), or 0.
     """
 
@@ -69,7 +69,7 @@ class JournalWriter:
         self.journal: Journal | None = None
         self.ending: Record | None = None
         self.requested = self.written = 0
-        self.losses = Losses()
+        self.dropped = DroppedPoints()
         self.writing_since = 0.0
         self._queue = queue
         self._open_journal = open_journal
@@ -77,6 +77,7 @@ class JournalWriter:
         self._on_write = on_write
         self._bound = bound
         self._unwritten: list[bytes] = []
+        self._disk_problem = Cause("the journal could not be written")  # replaced by the latest error
         self._measured_at = self._heartbeat_at = time.monotonic()
         self._value_reader: threading.Thread | None = None
         self._wake: queues.SimpleQueue[bool] = queues.SimpleQueue()
@@ -248,7 +249,7 @@ class JournalWriter:
                     left -= count
             except Exception as error:
                 say_error("writing down points", error)
-                self.losses.count("they could not be written down", left)
+                self.dropped.add(NOT_ENCODED, left)
             if lines.size > WRITE_BYTES:
                 self._write_points(lines)
             queue.check_memory()
@@ -257,7 +258,7 @@ class JournalWriter:
         if self._is_beyond_bound(0):
             kept = [record for record in records if record["type"] not in BOUNDED_RECORDS]
             if len(kept) < len(records):
-                self.losses.add(bound_reached(self._bound))
+                self.dropped.add(bound_reached(self._bound), 0)
             records = kept
         lines = []
         for record in records:
@@ -284,15 +285,13 @@ class JournalWriter:
         """Write lines of points and empty the list."""
         if not lines.lines:
             return
-        points = sum(lines.points)
         if self._is_beyond_bound(lines.size):
-            self.losses.add(bound_reached(self._bound), points)
-        elif self._unwritten:  # the record of their graph may be among these, and must come first
-            self.losses.add(points=points)
-        elif left := sum(lines.points[self._write(lines.lines) :]):
-            self.losses.add(points=left)
+            self.dropped.add(bound_reached(self._bound), sum(lines.points))
         else:
-            self.losses.over()
+            # behind other lines that the disk did not take nothing is written: their graph's record may be among them
+            written = 0 if self._unwritten else self._write(lines.lines)
+            if left := sum(lines.points[written:]):
+                self.dropped.add(self._disk_problem, left)
         lines.clear()
 
     def _is_beyond_bound(self, more_bytes: int) -> bool:
@@ -315,7 +314,8 @@ class JournalWriter:
             self.journal.append(lines)
             written = len(lines)
         except NotWritten as error:
-            self.losses.add(not_written(self.journal.path, error))
+            self._disk_problem = not_written(self.journal.path, error)
+            self.dropped.add(self._disk_problem, 0)
             written = error.lines
         finally:
             self.writing_since, queue.needs_attention = 0.0, queue.full
@@ -325,14 +325,14 @@ class JournalWriter:
         return written
 
     def _finish(self, ending: Record) -> None:
-        if self.losses.total:
-            ending = {**ending, "dropped": self.losses.total}
+        if self.dropped.total:
+            ending = {**ending, "dropped": self.dropped.total}
         self._write_records([record_line(ending)])
         if self.journal is not None:
             self.journal.unwritten, self._unwritten = self._unwritten, []
             self.journal.finish()
         self._on_write(False)
-        self.losses.tell()
+        self.dropped.report()
 
 
 def _set_final(buffers: list[GraphBuffer | SharedPointBuffer], is_final: bool) -> None:

@@ -269,7 +269,7 @@ class Recorder:
         left = deadline - time.monotonic()
         with sender.waited_for():
             wait_until(lambda: sender.has_sent(count) or not sender.is_at_work() or sender.is_hopeless(begun), left)
-        return sender.has_sent(count) and not writer.losses.total
+        return sender.has_sent(count) and not writer.dropped.total
 
     def end(self, status: Record) -> EndedJournal | None:
         """Have what is left and this status, as the last record, written to the journal.
