@@ -6,7 +6,7 @@ import contextlib
 import queue as queues
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from losswise.journal.format import record_line
 from losswise.journal.writer import Journal, NotWritten
@@ -219,6 +219,7 @@ class JournalWriter:
             if final:
                 _set_final(buffers, False)
             self._write_points(lines)
+        self._write_images()  # last, since a large one may take a while
 
     def _drain_graphs(self, graphs: list[GraphBuffer], limit: int, lines: _PendingLines) -> None:
         """Collect the points below `limit` from all buffers, in order.
@@ -278,7 +279,22 @@ class JournalWriter:
             self._unwritten += lines
         if self._unwritten:
             self._unwritten = self._unwritten[self._write(self._unwritten) :]
-        if any(line.startswith(b'{"type":"image"') for line in lines):
+
+    def _write_images(self) -> None:
+        """Write the bytes of images beside the journal, and then their records."""
+        while self.journal is not None and (image := self._queue.take_image()) is not None:
+            if self._is_beyond_bound(0):
+                self.dropped.add(bound_reached(self._bound), 0)
+                continue
+            try:
+                with self._writing():
+                    self.journal.add_image(image.record["sha256"], image.data)
+            except OSError as error:
+                folder = self.journal.paths.blobs
+                problem = f"images cannot be written in {folder} ({error}); they are dropped until they can"
+                say_once(("images", folder), problem)
+                continue
+            self._write_records(self._encode_records([image.record]))
             self._on_write(True)
 
     def _write_points(self, lines: _PendingLines) -> None:
@@ -305,24 +321,30 @@ class JournalWriter:
 
     def _write(self, lines: list[bytes]) -> int:
         """Append `lines` to the journal. Returns how many leading lines were written (or can be dropped)."""
-        queue = self._queue
-        if self.journal is None or queue.closed:
+        if self.journal is None or self._queue.closed:
             return len(lines)
-        # with the flag set, callers look at the memory while this takes long
-        self.writing_since, queue.needs_attention = time.monotonic(), True
         try:
-            self.journal.append(lines)
+            with self._writing():
+                self.journal.append(lines)
             written = len(lines)
         except NotWritten as error:
             self._disk_problem = not_written(self.journal.path, error)
             self.dropped.add(self._disk_problem, 0)
             written = error.lines
+        self._on_write(False)
+        return written
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Have callers check the memory while the disk takes long: they do so when their attention is needed."""
+        queue = self._queue
+        self.writing_since, queue.needs_attention = time.monotonic(), True
+        try:
+            yield
         finally:
             self.writing_since, queue.needs_attention = 0.0, queue.full
             if self.ending is not None:  # set meanwhile: the next append must open another writer
                 queue.needs_attention = True
-        self._on_write(False)
-        return written
 
     def _finish(self, ending: Record) -> None:
         if self.dropped.total:
