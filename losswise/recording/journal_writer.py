@@ -204,7 +204,6 @@ class JournalWriter:
         queue = self._queue
         graphs = list(queue.graphs)  # before the records: a graph's record is put before its buffer is listed
         limit = queue.next_number()
-        queue.check_memory()
         while records := queue.take_records(WRITE_BYTES):  # the session's own record is the first of all
             self._write_records(self._encode_records(records))
         for source in list(queue.sources):
@@ -253,7 +252,6 @@ class JournalWriter:
                 self.dropped.add(NOT_ENCODED, left)
             if lines.size > WRITE_BYTES:
                 self._write_points(lines)
-            queue.check_memory()
 
     def _encode_records(self, records: list[Record]) -> list[bytes]:
         if self._is_beyond_bound(0):
@@ -298,17 +296,16 @@ class JournalWriter:
             self._on_write(True)
 
     def _write_points(self, lines: _PendingLines) -> None:
-        """Write lines of points and empty the list."""
-        if not lines.lines:
-            return
-        if self._is_beyond_bound(lines.size):
+        """Write lines of points, or count them as dropped; empty the list, and see how much is in memory now."""
+        if lines.lines and self._is_beyond_bound(lines.size):
             self.dropped.add(bound_reached(self._bound), sum(lines.points))
-        else:
+        elif lines.lines:
             # behind other lines that the disk did not take nothing is written: their graph's record may be among them
             written = 0 if self._unwritten else self._write(lines.lines)
             if left := sum(lines.points[written:]):
                 self.dropped.add(self._disk_problem, left)
         lines.clear()
+        self._queue.check_memory()
 
     def _is_beyond_bound(self, more_bytes: int) -> bool:
         journal, bound = self.journal, self._bound
