@@ -178,3 +178,17 @@ def test_both_infinities_in_one_write_are_kept(recorder: Recorder, others: list[
     session.done()
     assert recorder.points("a") == [(x, encode_number(y)) for x, y in enumerate(values) if y is not None]
     assert recorder.points("b") == [(x, -1.0) for x in range(len(values))]
+
+
+def test_at_the_bound_texts_are_dropped_too(
+    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LW_JOURNAL_MAX", "2MB")
+    recorder.answer = lambda batch: (500, {"error": "down"}, {})
+    session = losswise.Session(track_git=False, console=False)
+    for number in range(100):
+        session.text(f"text {number}", "x" * 100_000)
+    session.flush(2.0)
+    assert sum(path.stat().st_size for path in journals.glob("*.journal")) < 2_500_000
+    recorder.answer = lambda batch: None
+    session.done()

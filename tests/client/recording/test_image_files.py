@@ -184,3 +184,16 @@ def test_images_of_a_journal_in_no_folder_are_dropped(script: Any, tmp_path: Pat
     assert "this session is not recorded" in run.errors
     assert "Traceback" not in run.errors
     assert not list(tmp_path.glob("journals/*"))
+
+
+@pytest.mark.full
+def test_an_image_that_a_proxy_does_not_take_is_kept(
+    recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder.takes_images = False
+    session = losswise.Session(track_git=False, console=False)
+    session.image_sequence(0, "images").append(np.zeros((4, 4), "uint8"), "a")
+    session.graph("loss").append(0, {"a": 1.0})
+    session.done()
+    assert recorder.points("a") == [(0, 1.0)]
+    assert len(list(journals.glob("*.blobs/*"))) == 1  # kept, and sent later
