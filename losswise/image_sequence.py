@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from losswise.recording.image_encoder import AppendedImage, ImageThread, report_ignored_image
+from losswise.recording.image_encoder import AppendedImage, ImageEncoder, report_ignored_image
 from losswise.util.guard import guarded
 from losswise.util.messages import say_once
 from losswise.values.errors import safely
@@ -27,7 +27,7 @@ class ImageSequence:
         >>> sequence.append(image, "sample 7", outputs={"class": "cat"}, metrics={"loss": 0.31})
     """
 
-    def __init__(self, images: ImageThread | None, x: Any, name: str) -> None:
+    def __init__(self, images: ImageEncoder | None, x: Any, name: str) -> None:
         self._images = images
         self.name = safely(plain_name, name, "")
         self._x = keep(x)

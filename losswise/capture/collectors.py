@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from losswise.capture.environment import Gathering
-from losswise.protocol.records import Record, session_record
+from losswise.protocol.records import session_record
 from losswise.recording.recorder import Recorder
 from losswise.util.guard import guarded
 
 if TYPE_CHECKING:
     from losswise.capture.console import Console
     from losswise.capture.system import SystemMonitor
-    from losswise.recording.image_encoder import ImageThread
+    from losswise.recording.image_encoder import ImageEncoder
 
-JOURNAL_TIMEOUT_S = 5.0
-"""How long an image waits for the journal to be opened."""
-MAX_COUNTED_IMAGES = 10_000
-"""Images whose size is remembered as counted."""
 ENVIRONMENT_TIMEOUT_S = 2.0
 """How long the end waits for environment and git."""
 IMAGES_TIMEOUT_S = 10.0
@@ -41,11 +35,10 @@ class Collectors:
         self._make_graph = make_graph
         self._recorder = recorder
         self._is_child = False
-        self._counted: dict[str, None] = {}
         self._environment: Gathering | None = None
         self._console: Console | None = None
         self._system: SystemMonitor | None = None
-        self._images: ImageThread | None = None
+        self._images: ImageEncoder | None = None
 
     @guarded("starting to collect console output and environment")
     def start(self, console: bool, system: bool, track_git: bool, command_line: bool) -> None:
@@ -64,12 +57,12 @@ class Collectors:
         self.resume()
 
     @property
-    def images(self) -> ImageThread:
-        """Encodes images on a thread of its own. Created on first use, since few sessions have images."""
+    def images(self) -> ImageEncoder:
+        """The encoder of the session's images, created on first use, since few sessions have images."""
         if self._images is None:
-            from losswise.recording.image_encoder import ImageThread
+            from losswise.recording.image_encoder import ImageEncoder
 
-            self._images = ImageThread(self._put_image, self._blob_folder, self._open)
+            self._images = ImageEncoder(self._recorder.put_image, self._open)
         return self._images
 
     @guarded("collecting console output and system metrics again")
@@ -130,25 +123,3 @@ class Collectors:
     def _put_environment(self, fields: Mapping[str, Any]) -> None:
         if self._recorder.open:
             self._recorder.put(session_record(**fields))
-
-    def _put_image(self, record: Record) -> None:
-        journal, sha256 = self._recorder.journal, record["sha256"]
-        if journal is not None and sha256 not in self._counted:
-            self._counted[sha256] = None
-            if len(self._counted) > MAX_COUNTED_IMAGES:
-                self._counted.pop(next(iter(self._counted)))
-            with contextlib.suppress(OSError):  # it is sent already
-                journal.added_image((journal.paths.blobs / sha256).stat().st_size)
-        self._recorder.put(record)
-
-    def _blob_folder(self) -> Path | None:
-        """Return the folder for images, beside the journal, once that is open; None if there is none, or no room."""
-        recorder, until = self._recorder, time.monotonic() + JOURNAL_TIMEOUT_S
-        while not (recorder.open and recorder.journal) and not recorder.queue.closed and time.monotonic() < until:
-            if not recorder.open:
-                recorder.attend()
-            time.sleep(0.01)
-        journal = recorder.journal
-        if journal is None or recorder.queue.closed or journal.size > recorder.bound:
-            return None
-        return journal.paths.blobs

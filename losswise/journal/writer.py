@@ -24,6 +24,7 @@ SEGMENT_BYTES = 32 * 1024 * 1024
 """The size from which on a new segment is begun."""
 MIN_SEGMENTS = 4
 """A full journal has at least this many segments, since space is freed by whole segments."""
+MAX_REMEMBERED_IMAGES = 10_000
 
 
 class NotWritten(OSError):
@@ -74,9 +75,9 @@ class Journal:
         self.count = 0
         self.complete = False
         self.unwritten: list[bytes] = []
-        self._written = 0  # bytes in all segments
-        self._images = 0  # bytes beside them, counted by the thread that makes them
-        self._removed = 0  # of both, counted by the sender
+        self._written = 0  # bytes in all segments and images
+        self._removed = 0  # bytes of these that are deleted, counted by the sender
+        self._images: dict[str, None] = {}  # hashes of the images written last
         self._session: Record = {}
         self._graphs: dict[str, Record] = {}
         self.paths.alive.acquire()
@@ -96,16 +97,38 @@ class Journal:
     @property
     def size(self) -> int:
         """Size of what is not delivered yet, in bytes: segments and images."""
-        return self._written + self._images - self._removed
+        return self._written - self._removed
 
-    def added_image(self, size: int) -> None:
-        """Count an image of `size` bytes that was written beside the journal."""
-        self._images += size
+    def add_image(self, sha256: str, data: bytes) -> None:
+        """Write an image's bytes beside the journal: the whole file under its name, or none.
+
+        The same bytes are written once, even if the sender has delivered and deleted them meanwhile.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        if sha256 in self._images:
+            return
+        folder = self.paths.blobs
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = folder / f"{sha256}.part"
+        try:
+            with open(part, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+                file.write(data)
+            os.replace(part, folder / sha256)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise
+        self._written += len(data)
+        self._images[sha256] = None
+        if len(self._images) > MAX_REMEMBERED_IMAGES:
+            del self._images[next(iter(self._images))]
 
     def measure(self) -> None:
         """Measure what is on disk, since another process may have delivered some of it."""
         with contextlib.suppress(OSError):
-            self._removed = self._written + self._images - self.paths.size()
+            self._removed = self._written - self.paths.size()
 
     def forgotten(self, size: int) -> None:
         """Count `size` bytes that the sender has deleted."""

@@ -1,7 +1,7 @@
-"""Records as lines of a journal, encoded in slices.
+"""Encode points as lines of a journal, in slices.
 
-The JSON encoder holds the interpreter's lock for a whole call. A call here encodes about a millisecond's
-worth, and between calls the lock is offered to the training.
+The JSON encoder holds the interpreter lock for a whole call. So a call here encodes about a millisecond's worth, and
+between two calls the lock is yielded to the training.
 """
 
 from __future__ import annotations
@@ -15,57 +15,50 @@ from losswise.protocol.numbers import encode_number
 from losswise.recording.point_buffer import PointBatch
 from losswise.values.jsonable import dumps
 
-SLICE = 2_000
-"""Numbers encoded in one call."""
-BREATH = 0.0001
-"""Seconds to sleep between two calls: a sleep of 0 gives the lock away and takes it right back."""
-MAX_CELLS = 50_000
+NUMBERS_PER_SLICE = 2_000
+"""Numbers encoded in one call, which takes about a millisecond."""
+YIELD_S = 0.0001
+"""Sleep between two calls. After a sleep of 0 this thread would take the lock right back."""
+MAX_RECORD_NUMBERS = 50_000
 """Numbers in one record, so that a record stays around a megabyte."""
-MAX_ROWS = 10_000
+MAX_RECORD_ROWS = 10_000
 
 
 def points_lines(graph_id: str, points: PointBatch) -> Iterator[tuple[bytes, int]]:
-    """Points records as lines, each with its number of points. `type` stands first, as readers expect."""
+    """Yield points records as lines, each with its number of points. `type` comes first, as readers expect."""
     total = len(points.x)
-    rows = max(1, min(MAX_ROWS, MAX_CELLS // (len(points.y) + 2)))
+    rows = max(1, min(MAX_RECORD_ROWS, MAX_RECORD_NUMBERS // (len(points.y) + 2)))
     for start in range(0, total, rows):
         part = slice(start, min(total, start + rows))
-        columns = ",".join(f"{dumps(name)}:{_column(column[part])}" for name, column in points.y.items())
-        line = f'{{"type":"points","graph":"{graph_id}",{_places(points, part)},"y":{{{columns}}}}}\n'
+        columns = ",".join(f"{dumps(name)}:{_numbers(column[part])}" for name, column in points.y.items())
+        line = f'{{"type":"points","graph":"{graph_id}",{_x_and_t(points, part)},"y":{{{columns}}}}}\n'
         yield line.encode(), part.stop - start
 
 
-def _places(points: PointBatch, part: slice) -> str:
-    """The x and t of points. Where several graphs have the same, they are encoded once."""
-    known = points.encoded
+def _x_and_t(points: PointBatch, part: slice) -> str:
+    """Encode the x and t columns, once for all graphs that share them."""
+    shared = points.encoded
     key = f"{part.start}:{part.stop}"
-    if known is not None and key in known:
-        return known[key]
-    text = f'"x":{_column(points.x[part])},"t":{_times(points.t[part])}'
-    if known is not None:
-        known[key] = text
+    if shared is not None and key in shared:
+        return shared[key]
+    text = f'"x":{_numbers(points.x[part])},"t":{_times(points.t[part])}'
+    if shared is not None:
+        shared[key] = text
     return text
 
 
 def _times(column: Sequence[float]) -> str:
-    """Unix seconds to the tenth of a millisecond: all digits of a clock take half of the encoder's time."""
+    """Encode unix seconds, to a tenth of a millisecond: all digits of a clock would take half of the encoder's time."""
     parts = []
-    for start in range(0, len(column), SLICE):
-        part = tuple(column[start : start + SLICE])
-        parts.append(",".join(["%.4f"] * len(part)) % part)
-        _breathe(column)
+    for part in _slices(column):
+        parts.append(",".join(["%.4f"] * len(part)) % tuple(part))
     return f"[{','.join(parts)}]"
 
 
-def _breathe(column: Sequence[Any]) -> None:
-    if len(column) > SLICE // 4:
-        time.sleep(BREATH)
-
-
-def _column(column: Sequence[Any]) -> str:
+def _numbers(column: Sequence[Any]) -> str:
+    """Encode numbers and None. NaN and infinities become strings, see `encode_number`."""
     parts = []
-    for start in range(0, len(column), SLICE):
-        part = list(column[start : start + SLICE])
+    for part in _slices(column):
         try:
             finite = math.isfinite(math.fsum(part))
         except (TypeError, OverflowError, ValueError):  # None among them, a sum too large, both infinities
@@ -73,5 +66,13 @@ def _column(column: Sequence[Any]) -> str:
         if not finite:
             part = [encode_number(number) if type(number) is float else number for number in part]
         parts.append(dumps(part)[1:-1])
-        _breathe(column)
     return f"[{','.join(parts)}]"
+
+
+def _slices(column: Sequence[Any]) -> Iterator[list[Any]]:
+    """Yield slices of a column, and after each slice of a long column yield the interpreter lock."""
+    is_long = len(column) > NUMBERS_PER_SLICE // 4
+    for start in range(0, len(column), NUMBERS_PER_SLICE):
+        yield list(column[start : start + NUMBERS_PER_SLICE])
+        if is_long:
+            time.sleep(YIELD_S)

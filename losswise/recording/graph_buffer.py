@@ -97,11 +97,11 @@ class GraphBuffer:
 
     def has_pending(self) -> bool:
         """Return whether points wait whose values an accelerator may still be computing."""
-        return any(point.is_pending for point in list(self._slow))
+        return any(point.is_pending for point in self._slow.copy())
 
     def read_pending(self) -> None:
         """Wait for the values of such points. Called on a thread of its own."""
-        for point in list(self._slow):
+        for point in self._slow.copy():
             if point.is_pending:
                 point.read()
 
@@ -127,10 +127,12 @@ class GraphBuffer:
         A point whose values are pending keeps the points behind it back.
         """
         while True:
+            # how far this round can go without overtaking a point that another round has to take
             slow, below = self._take_slow(limit)
             for buffer in list(self.by_names.values()):
                 buffer_limit = buffer.take_limit()
                 below = below if buffer_limit is None else min(below, buffer_limit)
+            # what lies before that, from all three sources; what was taken too early goes back
             parts = [part for buffer in list(self.by_names.values()) if (part := buffer.take(below))]
             parts.extend(self._take_received(below))
             while slow and slow[-1].number >= below:

@@ -6,12 +6,12 @@ import contextlib
 import queue as queues
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from losswise.journal.format import record_line
 from losswise.journal.writer import Journal, NotWritten
 from losswise.protocol.records import Record
-from losswise.recording.drops import Losses, bound_reached, not_written
+from losswise.recording.drops import NOT_ENCODED, Cause, DroppedPoints, bound_reached, not_written
 from losswise.recording.encoding import points_lines
 from losswise.recording.graph_buffer import GraphBuffer
 from losswise.recording.point_buffer import SharedPointBuffer
@@ -55,7 +55,7 @@ class JournalWriter:
         ending: the last record, once the writer shall end.
         requested: number of the last request for everything recorded so far to be written.
         written: number of the last such request that is fulfilled.
-        losses: points that were dropped because the disk or the journal's bound was full.
+        dropped: points that are lost, such as those that a full disk did not take.
         writing_since: start of the write in progress (time.monotonic), or 0.
     """
 
@@ -71,7 +71,7 @@ class JournalWriter:
         self.journal: Journal | None = None
         self.ending: Record | None = None
         self.requested = self.written = 0
-        self.losses = Losses()
+        self.dropped = DroppedPoints()
         self.writing_since = 0.0
         self._queue = queue
         self._open_journal = open_journal
@@ -80,6 +80,7 @@ class JournalWriter:
         self._on_round = on_round
         self._bound = bound
         self._unwritten: list[bytes] = []
+        self._disk_problem = Cause("the journal could not be written")  # replaced by the latest error
         self._measured_at = self._heartbeat_at = time.monotonic()
         self._value_reader: threading.Thread | None = None
         self._wake: queues.SimpleQueue[bool] = queues.SimpleQueue()
@@ -207,7 +208,6 @@ class JournalWriter:
         queue = self._queue
         graphs = list(queue.graphs)  # before the records: a graph's record is put before its buffer is listed
         limit = queue.next_number()
-        queue.check_memory()
         while records := queue.take_records(WRITE_BYTES):  # the session's own record is the first of all
             self._write_records(self._encode_records(records))
         for source in list(queue.sources):
@@ -222,6 +222,7 @@ class JournalWriter:
             if final:
                 _set_final(buffers, False)
             self._write_points(lines)
+        self._write_images()  # last, since a large one may take a while
 
     def _drain_graphs(self, graphs: list[GraphBuffer], limit: int, lines: _PendingLines) -> None:
         """Collect the points below `limit` from all buffers, in order.
@@ -252,16 +253,15 @@ class JournalWriter:
                     left -= count
             except Exception as error:
                 say_error("writing down points", error)
-                self.losses.count("they could not be written down", left)
+                self.dropped.add(NOT_ENCODED, left)
             if lines.size > WRITE_BYTES:
                 self._write_points(lines)
-            queue.check_memory()
 
     def _encode_records(self, records: list[Record]) -> list[bytes]:
         if self._is_beyond_bound(0):
             kept = [record for record in records if record["type"] not in BOUNDED_RECORDS]
             if len(kept) < len(records):
-                self.losses.add(bound_reached(self._bound))
+                self.dropped.add(bound_reached(self._bound), 0)
             records = kept
         lines = []
         for record in records:
@@ -281,23 +281,35 @@ class JournalWriter:
             self._unwritten += lines
         if self._unwritten:
             self._unwritten = self._unwritten[self._write(self._unwritten) :]
-        if any(line.startswith(b'{"type":"image"') for line in lines):
+
+    def _write_images(self) -> None:
+        """Write the bytes of images beside the journal, and then their records."""
+        while self.journal is not None and (image := self._queue.take_image()) is not None:
+            if self._is_beyond_bound(0):
+                self.dropped.add(bound_reached(self._bound), 0)
+                continue
+            try:
+                with self._writing():
+                    self.journal.add_image(image.record["sha256"], image.data)
+            except OSError as error:
+                folder = self.journal.paths.blobs
+                problem = f"images cannot be written in {folder} ({error}); they are dropped until they can"
+                say_once(("images", folder), problem)
+                continue
+            self._write_records(self._encode_records([image.record]))
             self._on_write(True)
 
     def _write_points(self, lines: _PendingLines) -> None:
-        """Write lines of points and empty the list."""
-        if not lines.lines:
-            return
-        points = sum(lines.points)
-        if self._is_beyond_bound(lines.size):
-            self.losses.add(bound_reached(self._bound), points)
-        elif self._unwritten:  # the record of their graph may be among these, and must come first
-            self.losses.add(points=points)
-        elif left := sum(lines.points[self._write(lines.lines) :]):
-            self.losses.add(points=left)
-        else:
-            self.losses.over()
+        """Write lines of points, or count them as dropped; empty the list, and see how much is in memory now."""
+        if lines.lines and self._is_beyond_bound(lines.size):
+            self.dropped.add(bound_reached(self._bound), sum(lines.points))
+        elif lines.lines:
+            # behind other lines that the disk did not take nothing is written: their graph's record may be among them
+            written = 0 if self._unwritten else self._write(lines.lines)
+            if left := sum(lines.points[written:]):
+                self.dropped.add(self._disk_problem, left)
         lines.clear()
+        self._queue.check_memory()
 
     def _is_beyond_bound(self, more_bytes: int) -> bool:
         journal, bound = self.journal, self._bound
@@ -310,33 +322,40 @@ class JournalWriter:
 
     def _write(self, lines: list[bytes]) -> int:
         """Append `lines` to the journal. Returns how many leading lines were written (or can be dropped)."""
-        queue = self._queue
-        if self.journal is None or queue.closed:
+        if self.journal is None or self._queue.closed:
             return len(lines)
-        # with the flag set, callers look at the memory while this takes long
-        self.writing_since, queue.needs_attention = time.monotonic(), True
         try:
-            self.journal.append(lines)
+            with self._writing():
+                self.journal.append(lines)
             written = len(lines)
         except NotWritten as error:
-            self.losses.add(not_written(self.journal.path, error))
+            self._disk_problem = not_written(self.journal.path, error)
+            self.dropped.add(self._disk_problem, 0)
             written = error.lines
+        self._on_write(False)
+        return written
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Have callers check the memory while the disk takes long: they do so when their attention is needed."""
+        queue = self._queue
+        self.writing_since, queue.needs_attention = time.monotonic(), True
+        try:
+            yield
         finally:
             self.writing_since, queue.needs_attention = 0.0, queue.full
             if self.ending is not None:  # set meanwhile: the next append must open another writer
                 queue.needs_attention = True
-        self._on_write(False)
-        return written
 
     def _finish(self, ending: Record) -> None:
-        if self.losses.total:
-            ending = {**ending, "dropped": self.losses.total}
+        if self.dropped.total:
+            ending = {**ending, "dropped": self.dropped.total}
         self._write_records([record_line(ending)])
         if self.journal is not None:
             self.journal.unwritten, self._unwritten = self._unwritten, []
             self.journal.finish()
         self._on_write(False)
-        self.losses.tell()
+        self.dropped.report()
 
 
 def _set_final(buffers: list[GraphBuffer | SharedPointBuffer], is_final: bool) -> None:

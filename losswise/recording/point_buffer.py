@@ -24,13 +24,25 @@ MAX_ROWS_PER_TAKE = 5_000
 SWAP_BYTES = 1024 * 1024
 """Size from which a buffer is swapped out even while an older one is being read: growing it may copy all of it."""
 
-MAX_NAME_SETS = 200
+
+_getrefcount = getattr(sys, "getrefcount", lambda rows: 0)
+
+
+def _can_swap() -> bool:
+    """Return whether `PointBuffer` is safe: it relies on the interpreter lock and on reference counts.
+
+    Free-threaded builds of Python (3.13t and later) can run without the lock, and PyPy counts no references.
+    """
+    has_lock = getattr(sys, "_is_gil_enabled", lambda: True)()
+    return bool(has_lock) and hasattr(sys, "getrefcount")
+
+
+# 0: no buffer is opened, so all points take the slow path, a deque, which is safe on every interpreter but slower
+MAX_NAME_SETS = 200 if _can_swap() else 0
 """Distinct sets of metric names that get a buffer; points with further sets take the slow path."""
 
 PLAIN_NUMBERS = (float, int)
 """Types whose values are immutable and available at once. NumPy's float64 and bool are subclasses."""
-
-_getrefcount = getattr(sys, "getrefcount", lambda rows: 0)
 
 
 def _unshared_references() -> int:

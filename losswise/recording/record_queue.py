@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from losswise.protocol.records import Record
 from losswise.recording.graph_buffer import GraphBuffer
@@ -14,6 +14,8 @@ from losswise.util.messages import say_once
 
 MAX_HELD_BYTES = 20 * 1024 * 1024
 """Memory for points and records at which `append` waits for the local disk."""
+MAX_IMAGE_BYTES = 8 * 1024 * 1024
+"""Memory for encoded images that wait for the local disk; a larger one is taken alone."""
 
 
 class Source(Protocol):
@@ -27,6 +29,13 @@ class Source(Protocol):
 
     def after_fork(self) -> None:
         """In a forked child: discard what the parent sends."""
+
+
+class EncodedImage(NamedTuple):
+    """An image record and the bytes that its `sha256` names."""
+
+    record: Record
+    data: bytes
 
 
 class PointListener(Protocol):
@@ -48,7 +57,8 @@ class RecordQueue:
         closed: nothing can be recorded any more; everything is dropped.
         graphs: the buffers of all graphs. A graph's record is put before its buffer is listed here.
         shared: buffers of points that belong to several graphs, by their names.
-        records: records other than points.
+        records: records other than points and images.
+        images: records of images, each with the image's bytes.
         numbers: sequence numbers of the points of all graphs.
         listener: sees the points that are written; None without a notebook.
         last_x: greatest x written so far.
@@ -71,6 +81,7 @@ class RecordQueue:
         self.needs_attention = not self.closed
         self.full = False
         self.records: deque[Record] = deque()
+        self.images: deque[EncodedImage] = deque()
         self.numbers = itertools.count()
         self.shared: dict[Any, SharedPointBuffer] = {}
         self._record_bytes = 0
@@ -84,9 +95,21 @@ class RecordQueue:
             source.after_fork()
 
     def put(self, record: Record) -> None:
-        """Add a record that is not a points record."""
+        """Add a record that is neither a points nor an image record."""
         self.records.append(record)
         self._record_bytes += estimate_bytes(record)
+
+    def take_image(self) -> EncodedImage | None:
+        """Remove and return the first image; None if there is none."""
+        try:
+            return self.images.popleft()
+        except IndexError:
+            return None
+
+    def has_room_for_image(self, size: int) -> bool:
+        """Return whether an image of `size` bytes can be added now."""
+        waiting = sum(len(image.data) for image in self.images.copy())
+        return not waiting or waiting + size <= MAX_IMAGE_BYTES
 
     def take_records(self, max_bytes: int) -> list[Record]:
         """Remove and return records from the front, of about `max_bytes`: texts can be large."""
@@ -98,7 +121,7 @@ class RecordQueue:
                 taken.append(record)
                 size += estimate_bytes(record)
         except IndexError:  # empty; another thread may also have closed the queue
-            pass
+            size = self._record_bytes  # callers count without a lock, so start again from zero
         self._record_bytes = max(0, self._record_bytes - size)
         return taken
 
@@ -106,13 +129,14 @@ class RecordQueue:
         """Return whether something waits that can be written now."""
         return bool(
             self.records
+            or self.images
             or any(buffer.waiting() for buffer in list(self.shared.values()))
             or any(graph.waiting() and not graph.has_pending() for graph in list(self.graphs))
             or any(source.waiting() for source in list(self.sources))
         )
 
     def held(self) -> int:
-        """Return about how many bytes are in memory."""
+        """Return about how many bytes are in memory, without images, which wait on a thread of their own."""
         buffers: list[GraphBuffer | SharedPointBuffer] = [*self.graphs, *list(self.shared.values())]
         return self._record_bytes + sum(buffer.held() for buffer in buffers)
 
@@ -135,6 +159,7 @@ class RecordQueue:
         self.closed = True
         self.needs_attention = False
         self.records.clear()
+        self.images.clear()
         self._record_bytes = 0
         self.shared.clear()
         for graph in list(self.graphs):

@@ -18,7 +18,7 @@ from losswise.journal.format import Header
 from losswise.journal.writer import Journal
 from losswise.protocol.records import Record, new_id
 from losswise.recording.journal_writer import JournalUnavailable, JournalWriter
-from losswise.recording.record_queue import MAX_HELD_BYTES, RecordQueue
+from losswise.recording.record_queue import MAX_HELD_BYTES, EncodedImage, RecordQueue
 from losswise.util.guard import guarded
 from losswise.util.messages import say_once
 from losswise.util.polling import wait_until
@@ -144,7 +144,7 @@ class Recorder:
         time.sleep(APPEND_WAIT_S if self.queue.held() < 2 * MAX_HELD_BYTES else 10 * APPEND_WAIT_S)
 
     def put(self, record: Record) -> None:
-        """Add a record that is not a points record."""
+        """Add a record that is neither a points nor an image record."""
         queue = self.queue
         if queue.closed:
             return
@@ -158,6 +158,24 @@ class Recorder:
         until = time.monotonic() + TEXT_WAIT_S
         while queue.holds_much_text() and writer.is_writing() and time.monotonic() < until:
             self._slow_down()
+
+    def put_image(self, image: EncodedImage) -> bool:
+        """Add an image, unless too many images wait for the disk already. Called by the image encoder.
+
+        Returns:
+            False if it was not added and should be offered again later.
+        """
+        queue = self.queue
+        if not self.open and not queue.closed:
+            self._start()
+        writer = self._writer
+        if queue.closed or writer is None or (self.is_exiting and not self.open):
+            return True
+        if not queue.has_room_for_image(len(image.data)):
+            return False
+        queue.images.append(image)
+        writer.wake()
+        return True
 
     def _start(self) -> None:
         """Open a writer: the journal thread and, online, the sender thread."""
@@ -272,7 +290,7 @@ class Recorder:
         left = deadline - time.monotonic()
         with sender.waited_for():
             wait_until(lambda: sender.has_sent(count) or not sender.is_at_work() or sender.is_hopeless(begun), left)
-        return sender.has_sent(count) and not writer.losses.total
+        return sender.has_sent(count) and not writer.dropped.total
 
     def end(self, status: Record) -> EndedJournal | None:
         """Have what is left and this status, as the last record, written to the journal.

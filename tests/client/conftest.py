@@ -98,6 +98,14 @@ def script(tmp_path: Path, clean_home: Path) -> Iterator[Callable[..., Script]]:
             process.communicate()
 
 
+def start_offline(monkeypatch: pytest.MonkeyPatch, **options: Any) -> losswise.Session:
+    """Start a session that is kept on the disk only."""
+    monkeypatch.setenv("LW_MODE", "offline")
+    session = losswise.Session(track_git=False, console=False, **options)
+    monkeypatch.delenv("LW_MODE")
+    return session
+
+
 def record_offline(monkeypatch: pytest.MonkeyPatch, count: int = 100, **options: Any) -> losswise.Session:
     """A session that ended and was only kept: graph 'loss', name 'a', x from 0, y the same."""
     monkeypatch.setenv("LW_MODE", "offline")

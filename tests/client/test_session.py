@@ -361,3 +361,16 @@ def test_the_first_record_is_the_session_s(recorder: Recorder) -> None:
             session.graph("loss").append(0, {"a": 1.0})
     firsts = [batch["records"][0]["type"] for batch in recorder.batches if batch.get("seq") == len(batch["records"])]
     assert firsts == ["session"] * 10
+
+
+@pytest.mark.parametrize("key", ["two\nlines", "a “quote”"])
+def test_a_key_that_cannot_be_one_is_never_shown(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], key: str
+) -> None:
+    monkeypatch.setenv("LW_API_KEY", key)
+    with losswise.Session(track_git=False) as session:
+        session.graph("loss").append(0, {"a": 1.0})
+    said = capsys.readouterr().err
+    assert "no key has" in said
+    assert key not in said
+    assert "lines" not in said

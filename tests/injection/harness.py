@@ -31,9 +31,13 @@ import losswise
 PRELOADED = (PIL.Image, psutil, requests)
 """Imported once, before the forks: each takes longer than a training here."""
 
-LEFT_OUT = ("demo", "integrations", "libs", "cli", "__main__", "sync", "unsent", "progress", "login", "messages")
-"""Not called while a training runs, or how a fault is told; integrations have a harness in their framework."""
-DOORS = (
+LEFT_OUT = tuple(
+    f"losswise.{name}"
+    for name in ("demo", "integrations", "libs", "cli", "__main__", "commands", "util.credentials", "util.messages")
+)
+"""Packages and modules that no training calls, and `util.messages`, which reports the faults. The integrations have a
+harness of their own, in their framework."""
+ENTRY_POINTS = (
     "losswise.session.Session.__init__",
     "losswise.session.Session.__enter__",
     "losswise.session.Session.graph",
@@ -41,8 +45,9 @@ DOORS = (
     "losswise.graph.Graph.append",
     "losswise.util.guard.guarded",
 )
-"""Broken in their first line, nothing of ours stands between them and the script; what they call is broken below."""
-PATIENCE = 60.0
+"""A fault in the first line of these reaches the script, since the script calls them unguarded. Everything that they
+call is broken in turn."""
+TIMEOUT_S = 60.0
 
 
 class InjectedFault(Exception):
@@ -53,7 +58,7 @@ def functions() -> dict[str, FunctionType]:
     """Every function and method of the client's core, by its name with its module's."""
     found: dict[str, FunctionType] = {}
     for info in pkgutil.walk_packages(losswise.__path__, "losswise."):
-        if info.name.removeprefix("losswise.").split(".")[0] in LEFT_OUT:
+        if any(info.name == name or info.name.startswith(f"{name}.") for name in LEFT_OUT):
             continue
         module = importlib.import_module(info.name)
         for value in vars(module).values():
@@ -64,7 +69,10 @@ def functions() -> dict[str, FunctionType]:
                 for function in unwrapped(member):
                     if function.__code__.co_filename == module.__file__ and not function.__code__.co_freevars:
                         found[f"{info.name}.{function.__qualname__}"] = function
-    return {name: function for name, function in found.items() if name not in DOORS}
+    assert all(name in found for name in ENTRY_POINTS), "an entry point was renamed"
+    for name in ENTRY_POINTS:
+        del found[name]
+    return found
 
 
 def unwrapped(member: Any) -> list[FunctionType]:
@@ -169,7 +177,7 @@ def main() -> None:
         time.sleep(0.01)
         for child, (name, begun) in list(running.items()):
             done, status = os.waitpid(child, os.WNOHANG)
-            is_late = time.monotonic() - begun > PATIENCE
+            is_late = time.monotonic() - begun > TIMEOUT_S
             if is_late and not done:
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)

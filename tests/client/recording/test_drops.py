@@ -1,11 +1,10 @@
-"""What is said where points cannot be kept, and that they are kept again once there is room."""
+"""Points that cannot be kept: they are counted, two lines say so, and points are kept again once there is room."""
 
 from __future__ import annotations
 
 import errno
 import math
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from losswise.journal.paths import Paths, find
 from losswise.journal.writer import Journal
 from losswise.protocol.numbers import encode_number
 from losswise.protocol.records import graph_id, new_id
-from losswise.recording import journal_writer as scribe
-from losswise.recording.drops import Losses, bound_reached, not_written
+from losswise.recording import journal_writer
+from losswise.recording.drops import DroppedPoints, bound_reached, not_written
 from tests.client.conftest import Script
 from tests.client.fake_server import Recorder
 from tests.client.journal.test_journal import line
@@ -28,8 +27,8 @@ from tests.support.server import Server
 FILLS = """
     import time
     import losswise
-    from losswise import delivery
-    delivery.LONGEST_PAUSE = 1.0
+    from losswise.delivery import uploader
+    uploader.LONGEST_PAUSE = 1.0
     session = losswise.Session("long outage", track_git=False, console=False)
     print(session.id)
     for x in range(20_000):
@@ -52,11 +51,11 @@ FILLS = """
 
 
 def told(errors: str) -> list[str]:
-    """The messages about what is dropped and kept."""
-    return [line for line in errors.splitlines() if "dropped" in line or "are kept" in line]
+    """The messages about what is dropped."""
+    return [line for line in errors.splitlines() if "dropped" in line]
 
 
-def test_at_the_bound_what_is_dropped_is_said_and_it_ends(
+def test_at_the_bound_points_are_dropped_with_one_line_until_there_is_room_again(
     new_server: Callable[..., Server], script: Callable[..., Script]
 ) -> None:
     server = new_server().start()
@@ -72,13 +71,12 @@ def test_at_the_bound_what_is_dropped_is_said_and_it_ends(
     dropped = server.session(session_id)["dropped"]
     assert arrived == sorted(set(arrived))
     assert set(range(30_000, 30_100)) <= set(arrived)  # there was room again
-    begins, ends, sum_ = told(run.errors)
+    begins, total = told(run.errors)
     assert begins == (
-        "losswise: the journal has reached 200 kB (LW_JOURNAL_MAX): from here on points and texts are dropped, "
+        "losswise: the journal has reached 200 kB (LW_JOURNAL_MAX): from here on points, texts and images are dropped, "
         "until some of it is sent"
     )
-    assert ends == "losswise: the journal has room again: from here on points and texts are kept"
-    assert sum_ == f"losswise: {dropped:,} points were dropped since the journal had reached 200 kB"
+    assert total == f"losswise: {dropped:,} points were dropped since the journal had reached 200 kB"
     assert dropped > 10_000
 
 
@@ -97,46 +95,31 @@ def test_where_all_is_kept_nothing_is_said(recorder: Recorder, capsys: pytest.Ca
     assert told(capsys.readouterr().err) == []
 
 
-def test_one_point_is_one_point(capsys: pytest.CaptureFixture[str]) -> None:
-    losses = Losses()
-    losses.add(bound_reached(1_000), 1)
-    losses.add(points=0)
-    losses.tell()
-    assert told(capsys.readouterr().err)[-1] == "losswise: 1 point was dropped since the journal had reached 1 kB"
-
-
-def test_what_comes_and_goes_is_not_told_each_time(capsys: pytest.CaptureFixture[str]) -> None:
-    losses = Losses()
+def test_what_comes_and_goes_is_counted_and_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    dropped = DroppedPoints()
     for _ in range(100):
-        losses.add(bound_reached(1_000), 1)
-        losses.over()
+        dropped.add(bound_reached(1_000), 1)
     assert len(told(capsys.readouterr().err)) == 1
-    assert losses.total == 100
-    losses.over()
-    time.sleep(0.3)
-    losses.over()
-    assert told(capsys.readouterr().err) == [
-        "losswise: the journal has room again: from here on points and texts are kept"
-    ]
+    assert dropped.total == 100
 
 
-def test_the_last_lines_of_a_full_journal_are_no_room_again(script: Callable[..., Script]) -> None:
-    code = (
-        FILLS.partition("    time.sleep(0.3)")[0]
-        + '    session.graph("other").append(0, {"b": 1.0})\n    session.done()\n'
-    )
-    run = script(code, LW_BASE_URL="http://127.0.0.1:9", LW_API_KEY="k", LW_JOURNAL_MAX="200kB")
-    assert run.wait() == 0
-    assert "has room again" not in run.errors, run.errors
+@pytest.mark.parametrize(("points", "words"), [(1, "1 point was"), (1_200, "1,200 points were")])
+def test_the_end_says_how_many_points_were_dropped(capsys: pytest.CaptureFixture[str], points: int, words: str) -> None:
+    dropped = DroppedPoints()
+    dropped.add(bound_reached(1_000), points)
+    dropped.add(not_written("a.journal", OSError(errno.EIO, "Input/output error")), 0)  # a text, but no point
+    capsys.readouterr()
+    dropped.report()
+    assert told(capsys.readouterr().err) == [f"losswise: {words} dropped since the journal had reached 1 kB"]
 
 
 @pytest.mark.parametrize(("bound", "text"), [(10**6, "1 MB"), (500_000, "500 kB"), (2 * 1024**3, "2 GiB")])
 def test_a_bound_is_told_in_the_unit_in_which_it_is_given(bound: int, text: str) -> None:
-    assert bound_reached(bound).was == f"the journal had reached {text}"
+    assert bound_reached(bound).reason == f"the journal had reached {text}"
 
 
 def test_a_full_disk_is_told_with_what_to_do() -> None:
-    line = not_written("/tmp/a.journal", OSError(errno.ENOSPC, "No space left on device")).begins
+    line = not_written("/tmp/a.journal", OSError(errno.ENOSPC, "No space left on device")).warning
     assert line == (
         "the journal /tmp/a.journal cannot be written (No space left on device): from here on points are dropped, "
         "until it can; free some space (LW_JOURNAL_DIR names another folder for the next run)"
@@ -161,14 +144,14 @@ def test_what_cannot_be_written_down_is_counted_and_the_rest_is_kept(
     session = losswise.Session(track_git=False)
     bad, good = session.graph("bad"), session.graph("good")
     session.flush()
-    real = scribe.points_lines
+    real = journal_writer.points_lines
 
     def fails(graph_id: str, points: Any) -> Any:
         if graph_id == bad.id:
             raise ArithmeticError("no such number")
         return real(graph_id, points)
 
-    monkeypatch.setattr(scribe, "points_lines", fails)
+    monkeypatch.setattr(journal_writer, "points_lines", fails)
     for x in range(10):
         bad.append(x, {"a": 1.0})
         good.append(x, {"b": 2.0})
@@ -195,3 +178,17 @@ def test_both_infinities_in_one_write_are_kept(recorder: Recorder, others: list[
     session.done()
     assert recorder.points("a") == [(x, encode_number(y)) for x, y in enumerate(values) if y is not None]
     assert recorder.points("b") == [(x, -1.0) for x in range(len(values))]
+
+
+def test_at_the_bound_texts_are_dropped_too(
+    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LW_JOURNAL_MAX", "2MB")
+    recorder.answer = lambda batch: (500, {"error": "down"}, {})
+    session = losswise.Session(track_git=False, console=False)
+    for number in range(100):
+        session.text(f"text {number}", "x" * 100_000)
+    session.flush(2.0)
+    assert sum(path.stat().st_size for path in journals.glob("*.journal")) < 2_500_000
+    recorder.answer = lambda batch: None
+    session.done()

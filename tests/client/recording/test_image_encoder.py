@@ -1,14 +1,12 @@
-"""Image sequences: what the caller's thread does, what the thread behind it does, what goes wrong."""
+"""Image sequences: what the caller's thread does, what the encoder does, what goes wrong."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import stat
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,15 +14,15 @@ import pytest
 import torch
 
 from losswise.image_sequence import ImageSequence
-from losswise.recording import image_encoder as images_module
+from losswise.recording import image_encoder
 from losswise.values import pixels
 from tests.client.values.imaging import Kept, OnAccelerator, decoded, picture
 from tests.support.server import eventually
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept(tmp_path / "blobs")
+def kept() -> Kept:
+    return Kept()
 
 
 @pytest.fixture
@@ -44,11 +42,11 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 # what a record says
 
 
-def test_an_image_becomes_a_file_and_a_record(kept: Kept) -> None:
+def test_an_image_becomes_a_png_and_a_record(kept: Kept) -> None:
     outputs, metrics = {"class": "cat", "boxes": [[1, 2]]}, {"loss": 0.5, "iou": float("nan")}
     kept.sequence().append(picture(), "7", outputs, metrics)
-    assert kept.thread.wait(10.0)
-    data = (kept.folder / kept.records[0]["sha256"]).read_bytes()
+    assert kept.encoder.wait(10.0)
+    data = kept.images[0].data
     assert kept.records == [
         {
             "type": "image",
@@ -68,47 +66,9 @@ def test_an_image_becomes_a_file_and_a_record(kept: Kept) -> None:
 def test_names_and_x_as_frameworks_have_them(kept: Kept) -> None:
     kept.sequence(torch.tensor(3), 5).append(picture(), np.int64(2))
     kept.sequence(4.0, "a").append(picture(), image_id="b")
-    assert kept.thread.wait(10.0)
+    assert kept.encoder.wait(10.0)
     told = [(record["sequence"], record["x"], record["image_id"]) for record in kept.records]
     assert told == [("5", 3, "2"), ("a", 4, "b")]
-
-
-def test_the_bytes_are_for_this_user_only_and_nothing_else_is_left(kept: Kept) -> None:
-    kept.sequence().append(picture(), "0")
-    assert kept.thread.wait(10.0)
-    assert [path.name for path in kept.folder.iterdir()] == [kept.records[0]["sha256"]]
-    if os.name == "posix":
-        assert stat.S_IMODE(kept.folder.stat().st_mode) == 0o700
-        assert stat.S_IMODE((kept.folder / kept.records[0]["sha256"]).stat().st_mode) == 0o600
-
-
-def test_the_same_image_is_written_once_even_after_it_was_sent_and_removed(kept: Kept) -> None:
-    kept.sequence(0).append(picture(), "0")
-    assert kept.thread.wait(10.0)
-    file = kept.folder / kept.records[0]["sha256"]
-    before = file.stat().st_mtime_ns, file.stat().st_ino
-    kept.sequence(1).append(picture(), "0")
-    assert kept.thread.wait(10.0)
-    assert (file.stat().st_mtime_ns, file.stat().st_ino) == before
-    kept._put = kept.records.append  # type: ignore[method-assign]
-    kept.thread._put = kept.records.append
-    file.unlink()
-    kept.sequence(2).append(picture(), "0")
-    assert kept.thread.wait(10.0)
-    assert not file.exists()
-    assert [record["x"] for record in kept.records] == [0, 1, 2]
-    kept.folder = kept.folder.parent / "of the next writer"
-    kept.sequence(3).append(picture(), "0")
-    assert kept.thread.wait(10.0)
-    assert (kept.folder / file.name).exists()
-
-
-def test_memory_of_what_was_written_is_bounded(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images_module, "REMEMBERED", 3)
-    for number in range(5):
-        kept.sequence().append(picture(number), number)
-    assert len(kept.shown()) == 5
-    assert len(kept.thread._written) == 3
 
 
 # what the caller's thread does and does not
@@ -129,7 +89,7 @@ def test_the_calling_thread_copies_and_another_encodes(kept: Kept, monkeypatch: 
         kept.sequence(step).append(array, "0")
     array[:] = 99
     assert [shown.max() for shown in kept.shown()] == [0, 1, 2]
-    assert set(on) == kept.asked_on == {"losswise-images"}
+    assert set(on) == kept.put_by == {"losswise-images"}
 
 
 def test_outputs_that_change_later_are_kept_as_they_were(kept: Kept, held: threading.Event) -> None:
@@ -137,7 +97,7 @@ def test_outputs_that_change_later_are_kept_as_they_were(kept: Kept, held: threa
     kept.sequence().append(picture(), "0", outputs)
     outputs["scores"][0] = 0.9
     held.set()
-    assert kept.thread.wait(10.0)
+    assert kept.encoder.wait(10.0)
     assert kept.records[0]["outputs"] == {"scores": [0.5]}
 
 
@@ -149,19 +109,36 @@ def test_an_accelerator_is_not_waited_for(kept: Kept) -> None:
     assert kept.records[0]["x"] == 5
 
 
-def test_a_slow_folder_is_not_waited_for(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = kept.folder
-    monkeypatch.setattr(kept.thread, "_folder", lambda: time.sleep(1.0) or folder)
+def test_a_slow_disk_is_not_waited_for(kept: Kept) -> None:
+    kept.has_room = False
     began = time.monotonic()
-    kept.sequence().append(picture(), "0")
+    for step in range(3):
+        kept.sequence(step).append(picture(step), "0")
     assert time.monotonic() - began < 0.5
-    assert len(kept.shown()) == 1
+    assert not kept.encoder.wait(0.3)
+    kept.has_room = True
+    assert [np.array_equal(shown, picture(step)) for step, shown in enumerate(kept.shown())] == [True] * 3
+
+
+def test_images_for_which_the_disk_has_no_room_are_dropped_at_the_end(
+    kept: Kept, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept.has_room = False
+    for step in range(3):
+        kept.sequence(step).append(picture(step), "0")
+    assert not kept.encoder.wait(0.3)
+    kept.encoder.drop()
+    assert kept.encoder.wait(10.0)
+    kept.has_room = True
+    kept.sequence(9).append(picture(9), "0")
+    assert np.array_equal(kept.shown(), [picture(9)])
+    assert "3 images were not encoded in time" in capsys.readouterr().err
 
 
 def test_where_too_many_wait_append_waits_with_one_warning(
     kept: Kept, held: threading.Event, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(images_module, "FULL", 3 * picture().nbytes)
+    monkeypatch.setattr(image_encoder, "MAX_PIXEL_BYTES", 3 * picture().nbytes)
     added: list[int] = []
 
     def add() -> None:
@@ -173,16 +150,14 @@ def test_where_too_many_wait_append_waits_with_one_warning(
     caller.start()
     time.sleep(0.5)
     assert added == [0, 1, 2]
-    assert kept.thread._waiting <= images_module.FULL
     held.set()
     caller.join(20.0)
     assert [np.array_equal(shown, picture(number)) for number, shown in enumerate(kept.shown())] == [True] * 8
-    assert kept.thread._waiting == 0
     assert capsys.readouterr().err.count("append") == 1
 
 
 def test_an_image_larger_than_the_bound_goes_alone(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images_module, "FULL", 100)
+    monkeypatch.setattr(image_encoder, "MAX_PIXEL_BYTES", 100)
     for number in range(3):
         kept.sequence().append(picture(number), number)
     assert len(kept.shown()) == 3
@@ -196,27 +171,30 @@ def test_wait_says_when_it_was_too_short_and_drop_gives_up_the_rest(
     monkeypatch.setattr(pixels.Copied, "png", lambda self: encoded.append(self) or png(self))
     for number in range(3):
         kept.sequence(number).append(picture(number), "0")
-    assert not kept.thread.wait(0.1)
-    kept.thread.drop()
+    assert not kept.encoder.wait(0.1)
+    kept.encoder.drop()
     assert "3 images" in capsys.readouterr().err
     kept.sequence(9).append(picture(9), "0")
     held.set()
     assert np.array_equal(kept.shown()[0], picture(9))
     assert [record["x"] for record in kept.records] == [9]
     assert len(encoded) == 2  # the one that was being encoded, and the last
-    assert list(kept.folder.iterdir()) == [kept.folder / kept.records[0]["sha256"]]
 
 
 def test_the_thread_starts_with_the_first_image_and_ends_when_none_comes(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(images_module, "IDLE", 0.05)
+    def threads() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name == "losswise-images"]
+
+    eventually(lambda: not threads())  # those of other tests
+    monkeypatch.setattr(image_encoder, "IDLE_TIMEOUT_S", 0.05)
     sequence = kept.sequence()
-    assert kept.thread._thread is None
+    assert not threads()
     for number in range(2):
         sequence.append(picture(number), number)
-        eventually(lambda: kept.thread._thread is None)
-    assert len(kept.shown()) == 2
+        assert len(kept.shown()) == number + 1
+        eventually(lambda: not threads())
 
 
 def test_many_threads_add_to_one_sequence(kept: Kept) -> None:
@@ -232,7 +210,6 @@ def test_many_threads_add_to_one_sequence(kept: Kept) -> None:
     assert len(kept.shown()) == 80
     assert len({record["image_id"] for record in kept.records}) == 80
     assert len({record["sha256"] for record in kept.records}) == 4
-    assert kept.thread._waiting == 0
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
@@ -243,16 +220,16 @@ def test_a_forked_child_records_its_own_images_only(kept: Kept, held: threading.
     if child == 0:
         status = 1
         try:
-            kept.thread.after_fork()
+            kept.encoder.after_fork()
             held.set()
             kept.sequence(1).append(picture(1), "the child's")
-            kept.thread.wait(10.0)
+            kept.encoder.wait(10.0)
             status = 0 if [record["image_id"] for record in kept.records] == ["the child's"] else 2
         finally:
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
     held.set()
-    assert kept.thread.wait(10.0)
+    assert kept.encoder.wait(10.0)
     assert [record["image_id"] for record in kept.records] == ["the parent's"]
 
 
@@ -322,35 +299,11 @@ def test_nothing_that_is_given_makes_append_raise(kept: Kept, capsys: pytest.Cap
     kept.sequence().append(picture(), "4", {hostile: 1})
     kept.sequence().append(np.zeros(3), hostile)
     kept.sequence().append(picture(), "last")
-    assert kept.thread.wait(10.0)
+    assert kept.encoder.wait(10.0)
     assert kept.records[-1]["image_id"] == "last"
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_full_disk_drops_images_with_one_warning_until_there_is_room(
-    kept: Kept, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def full(source: object, target: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", full)
-        for number in range(3):
-            kept.sequence().append(picture(number), number)
-        assert kept.thread.wait(10.0)
-        assert kept.records == []
-        assert list(kept.folder.iterdir()) == []
-    assert capsys.readouterr().err.count("No space left") == 1
-    kept.sequence().append(picture(0), "0")
-    assert len(kept.shown()) == 1
-
-
-def test_where_nothing_can_be_recorded_images_are_dropped_in_silence(
-    kept: Kept, capsys: pytest.CaptureFixture[str]
-) -> None:
-    kept.folder = None
-    kept.sequence().append(picture(), "0")
-    assert kept.thread.wait(10.0)
+def test_a_session_that_records_nothing_takes_images_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
     ImageSequence(None, 0, "disabled").append(picture(), "0")
-    assert kept.records == []
     assert capsys.readouterr().err == ""

@@ -11,8 +11,7 @@ import pytest
 
 import losswise
 from losswise.journal.writer import Journal
-from losswise.recording import encoding as encode
-from losswise.recording import record_queue
+from losswise.recording import encoding, record_queue
 from tests.client.fake_server import Recorder
 from tests.support.server import eventually
 
@@ -92,7 +91,7 @@ def test_a_signal_handler_that_interrupts_an_append_ends_with_all_points(recorde
 
 def test_many_names_in_two_graphs_keep_their_x(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many that a record holds a part of the points, and both graphs share the text of these parts."""
-    monkeypatch.setattr(encode, "MAX_CELLS", 2_000)
+    monkeypatch.setattr(encoding, "MAX_RECORD_NUMBERS", 2_000)
     losses = [f"{letter}/loss" for letter in "abcdefghij"]
     steps = 9_000
     with losswise.Session(track_git=False) as session:

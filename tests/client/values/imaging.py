@@ -1,11 +1,10 @@
-"""What the tests of images share: pictures, a place that keeps what an ImageThread makes, a slow accelerator."""
+"""What the tests of images share: pictures, an encoder whose images are kept, a slow accelerator."""
 
 from __future__ import annotations
 
 import io
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,8 @@ from losswise_server.ingest.schema import ImageRecord
 from PIL import Image
 
 from losswise.image_sequence import ImageSequence
-from losswise.recording.image_encoder import ImageThread
+from losswise.recording.image_encoder import ImageEncoder
+from losswise.recording.record_queue import EncodedImage
 
 
 def picture(seed: int = 0, side: int = 16) -> np.ndarray:
@@ -27,33 +27,37 @@ def decoded(data: bytes) -> np.ndarray:
 
 
 class Kept:
-    """Where an ImageThread puts things in these tests."""
+    """An encoder, and what it makes.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder: Path | None = folder
-        self.records: list[dict[str, Any]] = []
-        self.asked_on: set[str] = set()
-        self.thread = ImageThread(self._put, self._folder)
+    Attributes:
+        has_room: False: no image is taken now.
+    """
 
-    def _put(self, record: dict[str, Any]) -> None:
-        assert self.folder is not None
-        assert (self.folder / record["sha256"]).exists()
-        [checked] = convert_records([record])
+    def __init__(self) -> None:
+        self.images: list[EncodedImage] = []
+        self.put_by: set[str] = set()
+        self.has_room = True
+        self.encoder = ImageEncoder(self._put)
+
+    def _put(self, image: EncodedImage) -> bool:
+        self.put_by.add(threading.current_thread().name)
+        [checked] = convert_records([image.record])
         assert isinstance(checked, ImageRecord)
-        self.records.append(record)
+        if self.has_room:
+            self.images.append(image)
+        return self.has_room
 
-    def _folder(self) -> Path | None:
-        self.asked_on.add(threading.current_thread().name)
-        return self.folder
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [image.record for image in self.images]
 
     def sequence(self, x: Any = 7, name: Any = "predictions") -> ImageSequence:
-        return ImageSequence(self.thread, x, name)
+        return ImageSequence(self.encoder, x, name)
 
     def shown(self) -> list[np.ndarray]:
-        """The pixels of all records, in their order."""
-        assert self.thread.wait(20.0)
-        assert self.folder is not None
-        return [decoded((self.folder / record["sha256"]).read_bytes()) for record in self.records]
+        """The pixels of all images, in their order."""
+        assert self.encoder.wait(20.0)
+        return [decoded(image.data) for image in self.images]
 
 
 class OnAccelerator:

@@ -334,8 +334,8 @@ def test_all_that_encodes_is_imported_before_the_thread_behind_comes(tmp_path: P
     """A fork amid an import of that thread would leave half a module to the child, such as a data loader's worker."""
     code = """
         import sys, threading
-        from losswise.images import ImageSequence, ImageThread
-        from pathlib import Path
+        from losswise.image_sequence import ImageSequence
+        from losswise.recording.image_encoder import ImageEncoder
 
         on_threads = []
 
@@ -346,12 +346,12 @@ def test_all_that_encodes_is_imported_before_the_thread_behind_comes(tmp_path: P
 
         sys.meta_path.insert(0, Finder)
         import numpy, torch
-        thread = ImageThread(lambda record: None, lambda: Path("blobs"))
-        sequence = ImageSequence(thread, 0, "a")
+        images = []
+        encoder = ImageEncoder(lambda image: images.append(image) is None)
+        sequence = ImageSequence(encoder, 0, "a")
         sequence.append(numpy.zeros((4, 5)), "0")
-        assert thread.wait(30.0)
-        encoded = next(Path("blobs").iterdir())
-        sequence.append(encoded, "1")
+        assert encoder.wait(30.0)
+        sequence.append(images[0].data, "1")
         for values in (torch.zeros(3, 4, 5), torch.zeros(4, 5, dtype=torch.bfloat16), [[0.5, 2.0]]):
             sequence.append(values, "2")
         from PIL import Image
@@ -359,7 +359,7 @@ def test_all_that_encodes_is_imported_before_the_thread_behind_comes(tmp_path: P
             sequence.append(Image.new(mode, (4, 5)), "3")
         for name in ("GIF", "WEBP", "JPEG"):
             sequence.append(name, "4")
-        assert thread.wait(30.0)
+        assert encoder.wait(30.0)
         print(on_threads)
     """
     for name in ("GIF", "WEBP", "JPEG"):
