@@ -21,7 +21,7 @@ from losswise import settings
 from losswise.arguments import checked_rewind
 from losswise.integrations.base import session_options
 from losswise.integrations.keras.backup import Backup, find_backup
-from losswise.integrations.keras.fit_watcher import CallWatch
+from losswise.integrations.keras.fit_watcher import FitWatch, wrap_fit_methods
 from losswise.integrations.keras.model import (
     adapter_of,
     batches_seen_by,
@@ -38,7 +38,12 @@ from losswise.util.guard import guarded
 from losswise.util.messages import say_error
 from losswise.values.errors import described_error
 
-LEFT = {"type": "CaughtException", "message": "fit was left by an exception that the script caught", "traceback": ""}
+UNFINISHED = Outcome(
+    "failed",
+    "error",
+    {"type": "UnfinishedFit", "message": "fit did not finish before the script did", "traceback": ""},
+)
+"""How a session ends if the process exits before its `fit` has ended, as in a thread, or in a custom training loop."""
 
 
 class LosswiseKerasCallback(keras.callbacks.Callback):
@@ -81,6 +86,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         **options: Any,
     ) -> None:
         super().__init__()
+        wrap_fit_methods()
         self.session: Session | None = None
         self._options = session_options(tag, params, max_iter, {"track_git": track_git, **options})
         checked_rewind(options.get("resume"), options.get("from_x"))
@@ -105,7 +111,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         self._epochs_seen = 0
         self._fit_start = self._epoch_start = self._x + 1  # x of the first batch
         self._epoch_began = self._batches_ended = 0.0
-        self._watch: CallWatch | None = None  # the last: while it is there, `_leave` waits for what it is just doing
+        self._watch: FitWatch | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy goes on with the same session, at the same x; the model is told to it when it is used."""
@@ -115,6 +121,10 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         if self.session is not None:
             kept._options = {**self._options, "resume": self.session.id}
         return {**kept.__dict__, "session": None, "_model": None, "_logs": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        wrap_fit_methods()
 
     # fit
 
@@ -131,12 +141,9 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         self._terminates = any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in callbacks)
         self._look_for_backup(callbacks)
         session = self._open()
-        self._ending = _ending_by(None)
-        # Keras calls no hook when fit raises. So says a thread that looks at the stack; and, where the script
-        # ends before that, the process's exit
+        self._ending = UNFINISHED
         session.expect(self._ending)
-        if frame is not None:
-            self._watch = CallWatch(frame, self._on_left, self._on_raise)
+        self._watch = FitWatch(self._on_fit_end)
 
     @guarded()
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
@@ -201,9 +208,6 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         """The end of `evaluate`. The results of fit's own validation come with the epoch's."""
         if self._is_of_fit() or not logs:
             return
-        watch = self._watch
-        if watch is not None and not watch.is_running():
-            self._leave()  # by an exception, a moment ago
         if self._x < 0 and self._is_restart:
             self._x = self._known_x() - 1
         self._open()
@@ -233,22 +237,17 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
             self._watch.stop()
         self._forget_fit()
 
-    def _on_raise(self, error: BaseException) -> None:
-        """Ctrl-C or sys.exit is about to leave fit."""
-        self._ending = _ending_by(error)
-        if self.session is not None:
-            self.session.expect(self._ending)
-
     @guarded()
-    def _on_left(self, error: BaseException | None) -> None:
-        """fit is no longer on the stack, and on_train_end was not called: it raised.
+    def _on_fit_end(self, error: BaseException | None) -> None:
+        """End the session of a `fit` that ended without on_train_end, which Keras does not call when it raises.
 
-        In the watching thread. Another fit that begins now waits for this, so this does not wait for the network.
+        The exception goes on to the script after this, so this does not wait for the network.
         """
-        self._ending = _ending_by(error)
+        outcome = outcome_of(error)
+        self._ending = outcome._replace(error=described_error(outcome.error))
+        self._leave()
         if self.session is not None:
             self.session.end_without_waiting(self._ending)
-        self._leave()
 
     def _end(self) -> None:
         if self.session is not None:
@@ -353,14 +352,6 @@ def _batches_between(log_freq: str | int, display_interval: int | None) -> float
     if not isinstance(every, int) or isinstance(every, bool) or every < 1:
         raise ValueError(f"log_freq is 'batch', 'epoch' or a number of batches above 0, not {log_freq!r}")
     return every
-
-
-def _ending_by(error: BaseException | None) -> Outcome:
-    """How a session ends whose fit raised this; None: the script has dealt with it already."""
-    if error is None:
-        return Outcome("failed", "error", LEFT)
-    outcome = outcome_of(error)
-    return outcome._replace(error=described_error(outcome.error))
 
 
 def _is_broken(loss: Any) -> bool:

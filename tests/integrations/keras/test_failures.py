@@ -111,7 +111,7 @@ PARTS = (
     "learning_rate_of",
     "samples_in",
     "Session",
-    "CallWatch",
+    "FitWatch",
 )
 METHODS = [name for name in vars(LosswiseKerasCallback) if name.startswith("_") and "__" not in name]
 
