@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CHANNELS = (1, 3, 4)
 """Gray, RGB, RGBA."""
 ENCODED = ("PNG", "JPEG", "GIF", "WEBP")
+UNSUPPORTED_MODES = ("LAB", "La", "PA", "RGBa")
+"""Modes of Pillow that only image processing uses between two steps; `convert` turns them into others."""
 
 _ON_ACCELERATORS = {"jax", "jaxlib", "tensorflow"}
 """Their arrays never change, and reading one waits until it is computed."""
@@ -65,7 +67,7 @@ def copied(image: Any) -> Copied:
 
     Args:
         image: one of
-            a Pillow image of any mode;
+            a Pillow image, of any mode save LAB, La, PA and RGBa;
             an array or tensor, see below;
             a Matplotlib figure, or axes (their whole figure), which is drawn here;
             a PNG, JPEG, GIF or WebP, as bytes or as the path of a file.
@@ -142,6 +144,8 @@ def _is_encoded(data: bytes) -> bool:
 
 
 def _of_pillow(image: Image) -> Copied:
+    if image.mode in UNSUPPORTED_MODES:
+        raise ImageError(f"Pillow images of mode {image.mode} are not supported: convert it to RGB or RGBA first")
     try:
         copy = image.copy()
     except Exception as error:  # opened, and read only now

@@ -78,26 +78,13 @@ def for_png(image: Image) -> Image:
         image = from_array(numpy.asarray(image), "HW")
     elif mode == "1":
         image = image.convert("L")
-    elif mode == "La":  # there is no straight way
-        image = image.convert("LA").convert("RGBA")
-    elif mode in ("LA", "PA", "RGBa") or (mode in ("L", "P", "RGB") and "transparency" in noted):
+    elif mode == "LA" or (mode in ("L", "P", "RGB") and "transparency" in noted):
         image = image.convert("RGBA")
-    elif mode == "LAB":
-        image = _from_lab(image)
     elif mode not in ("L", "RGB", "RGBA"):
         image = image.convert("RGB")
     fits = "icc_profile" in noted and (image.mode == mode or mode == "P")
     image.info = {"icc_profile": noted["icc_profile"]} if fits else {}
     return image
-
-
-def _from_lab(image: Image) -> Image:
-    from PIL import ImageCms
-
-    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    made = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
-    assert made is not None
-    return made
 
 
 def fitting(image: Image) -> tuple[bytes, int, int]:
