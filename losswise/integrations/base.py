@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from losswise import settings
-from losswise.arguments import check_params, check_texts, checked_max_iter, checked_places
+from losswise.arguments import check_params, check_texts, checked_graphs, checked_max_iter
 from losswise.delivery.client import Wire
 from losswise.lifecycle.outcome import Outcome
 from losswise.protocol.limits import ENDED
@@ -29,7 +29,7 @@ def session_options(
     check_texts(tag=tag)
     check_params(params, "params")
     checked_max_iter(max_iter)
-    checked_places(options.get("graphs"))
+    checked_graphs(options.get("graphs"))
     taken = inspect.signature(Session)
     try:
         taken.bind(tag=tag, params=params, max_iter=max_iter, **options)

@@ -36,7 +36,7 @@ from losswise.lifecycle.outcome import COMPLETE, Outcome, outcome_of
 from losswise.session import Session
 from losswise.util.guard import guarded
 from losswise.util.messages import say_error
-from losswise.values.errors import described_error
+from losswise.values.errors import describe_exception
 
 UNFINISHED = Outcome(
     "failed",
@@ -244,7 +244,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         The exception goes on to the script after this, so this does not wait for the network.
         """
         outcome = outcome_of(error)
-        self._ending = outcome._replace(error=described_error(outcome.error))
+        self._ending = outcome._replace(error=describe_exception(outcome.error))
         self._leave()
         if self.session is not None:
             self.session.end_without_waiting(self._ending)

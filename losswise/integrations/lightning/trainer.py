@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from losswise.lifecycle.outcome import COMPLETE, INTERRUPTED, Outcome
-from losswise.values.errors import described_error
+from losswise.values.errors import describe_exception
 
 
 class Setup(NamedTuple):
@@ -81,7 +81,7 @@ def ending_of_run(status: str) -> Outcome:
         return COMPLETE
     if status == "interrupted" or is_signal:
         return INTERRUPTED
-    return Outcome("failed", "error", described_error(error))
+    return Outcome("failed", "error", describe_exception(error))
 
 
 def total_of_steps(trainer: Any) -> int | None:

@@ -215,7 +215,7 @@ def test_wrong_arguments_are_told_at_once() -> None:
         LosswiseKerasCallback(log_freq="sometimes")
     with pytest.raises(TypeError, match="colour"):
         LosswiseKerasCallback(colour="red")
-    with pytest.raises(ValueError, match="from_x goes with resume"):
+    with pytest.raises(ValueError, match="from_x needs resume"):
         LosswiseKerasCallback(from_x=3)
     with pytest.raises(ValueError, match="session's id"):
         LosswiseKerasCallback(resume="last")
