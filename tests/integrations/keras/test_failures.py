@@ -104,12 +104,12 @@ def breaks(*arguments: Any, **named: Any) -> Any:
 
 
 PARTS = (
-    "fit_frame",
+    "find_fit_frame",
     "find_backup",
-    "found_params",
-    "summary_of",
-    "learning_rate_of",
-    "samples_in",
+    "model_params",
+    "model_summary",
+    "learning_rate",
+    "count_samples",
     "Session",
     "FitWatch",
 )
