@@ -1,4 +1,4 @@
-"""Handwritten digits with Keras, small enough to need no download: one callback, and fit is watched.
+"""Train on handwritten digits with Keras, with one callback that records `fit`. No download is needed.
 
 pip install '.[keras]' torch scikit-learn        from a clone; PyPI has the old client only
 python examples/keras_mnist_like.py
@@ -7,7 +7,7 @@ python examples/keras_mnist_like.py
 import argparse
 import os
 
-os.environ.setdefault("KERAS_BACKEND", "torch")  # jax and tensorflow do as well
+os.environ.setdefault("KERAS_BACKEND", "torch")  # or jax, or tensorflow
 
 import keras
 from sklearn.datasets import load_digits
@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits
 from losswise.integrations import LosswiseKerasCallback
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--epochs", type=int, default=10, help="times through the data (default: %(default)s)")
+parser.add_argument("--epochs", type=int, default=10, help="number of epochs (default: %(default)s)")
 arguments = parser.parse_args()
 
 keras.utils.set_random_seed(0)
@@ -39,8 +39,8 @@ model.compile(
     metrics=["accuracy"],
 )
 
-# optimizer, loss, batch size, number of parameters and the summary are found in the model;
-# max_iter comes from epochs and steps; params are what you want to add
+# The callback finds optimizer, loss, batch size, number of parameters and summary in the model, and computes max_iter
+# from epochs and steps. `params` adds your own.
 model.fit(
     images,
     labels,

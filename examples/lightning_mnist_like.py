@@ -1,4 +1,4 @@
-"""Handwritten digits with Lightning, small enough to need no download: one logger, and the Trainer is watched.
+"""Train on handwritten digits with Lightning, with one logger that records the Trainer. No download is needed.
 
 pip install '.[lightning]' scikit-learn        from a clone; PyPI has the old client only
 python examples/lightning_mnist_like.py
@@ -6,7 +6,7 @@ python examples/lightning_mnist_like.py
 
 import argparse
 
-import pytorch_lightning as pl  # `import lightning.pytorch as pl` does as well
+import pytorch_lightning as pl  # or `import lightning.pytorch as pl`
 import torch
 from sklearn.datasets import load_digits
 from torch import nn
@@ -15,14 +15,14 @@ from torch.utils.data import DataLoader, TensorDataset, random_split
 from losswise.integrations import LosswiseLogger
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--epochs", type=int, default=10, help="times through the data (default: %(default)s)")
+parser.add_argument("--epochs", type=int, default=10, help="number of epochs (default: %(default)s)")
 arguments = parser.parse_args()
 
 
 class Digits(pl.LightningModule):
     def __init__(self, hidden: int = 64, learning_rate: float = 0.05) -> None:
         super().__init__()
-        self.save_hyperparameters()  # become the session's params
+        self.save_hyperparameters()  # recorded as the session's params
         self.net = nn.Sequential(nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, 10))
 
     def training_step(self, batch, index):
@@ -34,7 +34,7 @@ class Digits(pl.LightningModule):
     def validation_step(self, batch, index):
         images, labels = batch
         output = self.net(images)
-        # val_loss is drawn on one graph with train_loss
+        # val_loss and train_loss share a graph
         self.log("val_loss", nn.functional.cross_entropy(output, labels))
         self.log("val_accuracy", (output.argmax(1) == labels).float().mean())
 

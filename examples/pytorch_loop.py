@@ -1,4 +1,4 @@
-"""A training loop in plain PyTorch, on scikit-learn's handwritten digits: `session.log` where you would print.
+"""A training loop in plain PyTorch on scikit-learn's handwritten digits, with `session.log` where you would print.
 
 pip install . torch scikit-learn        from a clone; PyPI has the old client only
 python examples/pytorch_loop.py
@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import losswise
 
 parser = argparse.ArgumentParser(description=__doc__)
-parser.add_argument("--epochs", type=int, default=20, help="times through the data (default: %(default)s)")
+parser.add_argument("--epochs", type=int, default=20, help="number of epochs (default: %(default)s)")
 arguments = parser.parse_args()
 
 params = {"hidden": 64, "learning_rate": 0.05, "batch_size": 32}
@@ -40,7 +40,7 @@ with losswise.Session("pytorch loop", max_iter=arguments.epochs * len(loader), p
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            # a tensor as it is: nothing waits for the GPU here
+            # pass the tensor itself: this does not wait for the GPU
             session.log({"train_loss": loss, "epoch": epoch}, x=step)
             step += 1
 
@@ -49,7 +49,7 @@ with losswise.Session("pytorch loop", max_iter=arguments.epochs * len(loader), p
             output = model(inputs[val])
         session.log(
             {
-                # train_loss and val_loss meet on the graph `loss`; `accuracy` is one where more is better
+                # train_loss and val_loss share the graph `loss`; of `accuracy`, the highest value is the best
                 "val_loss": nn.functional.cross_entropy(output, targets[val]),
                 "val_accuracy": (output.argmax(1) == targets[val]).float().mean(),
             },

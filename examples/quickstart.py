@@ -1,4 +1,4 @@
-"""A session, two graphs, and a loop: all there is to it.
+"""Record a loop: a session and two graphs.
 
 losswise server              in one terminal, or `losswise login URL` for a server elsewhere
 python examples/quickstart.py
@@ -19,12 +19,12 @@ random.seed(0)
 
 session = losswise.Session(
     tag="my first session",
-    max_iter=100,  # what progress and the estimated completion are worked out from; more steps are fine
+    max_iter=100,  # for progress and the estimated completion; there may be more
     params={"learning_rate": 0.01, "batch_size": 64, "layers": [128, 10]},
 )
-# kind says which is better, and so which statistic the table shows: min(train_loss), max(val_acc)
+# kind is the value that is best, which the session table shows: min(train_loss), max(val_acc)
 loss = session.graph("loss", xlabel="step", kind="min")
-acc = session.Graph("acc", xlabel="step", kind="max")  # session.graph and session.Graph are the same
+acc = session.Graph("acc", xlabel="step", kind="max")  # session.Graph is an alias of session.graph
 
 for x in range(arguments.steps):
     train_loss = 2.0 / (1 + x) ** 0.5 + 0.1 * random.random()
@@ -36,5 +36,5 @@ for x in range(arguments.steps):
         acc.append(x, {"val_acc": 1 - val_loss / 2.5})
     time.sleep(arguments.pause)
 
-session.set_values({"note": "as good as it gets"})  # a cell of the table
+session.set_values({"note": "as good as it gets"})  # a cell of the session table
 session.done()

@@ -1,4 +1,8 @@
-"""What a session is given: checked where a person can act on it, and made plain."""
+"""Check the arguments of a session, where the user can still correct them.
+
+Each function raises TypeError or ValueError with a sentence for the user. Those called `checked_...` return the value
+in the form in which it is used.
+"""
 
 from __future__ import annotations
 
@@ -6,26 +10,28 @@ import operator
 from collections.abc import Mapping
 from typing import Any
 
-from losswise.naming import Placement
+from losswise.naming import GraphChoice
 from losswise.protocol.limits import INT64_MAX, INT64_MIN, KINDS
 from losswise.protocol.records import is_id
-from losswise.values.jsonable import name as plain_name
-from losswise.values.jsonable import text as plain_text
+from losswise.values.jsonable import to_name, to_text
 from losswise.values.scalars import to_x
 
 
 def check_texts(**texts: Any) -> None:
+    """Check arguments, by name, that must be a str or None."""
     for name, value in texts.items():
         if value is not None and not isinstance(value, str):
             raise TypeError(f"{name} must be text, not {type(value).__name__}")
 
 
 def check_params(value: Any, name: str) -> None:
+    """Check that the argument called `name` is a mapping or None."""
     if value is not None and not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dictionary, not {type(value).__name__}")
 
 
 def checked_max_iter(value: Any) -> int | None:
+    """Return the expected number of x values as an int above 0, or None."""
     if value is None:
         return None
     if isinstance(value, float) and value.is_integer():
@@ -40,17 +46,19 @@ def checked_max_iter(value: Any) -> int | None:
 
 
 def checked_info(info: Any) -> dict[str, str]:
+    """Return the notes as a dictionary of title to markdown; empty for None."""
     if info is None:
         return {}
     if not isinstance(info, Mapping):
         raise TypeError(f"info must be a dictionary of texts, not {type(info).__name__}")
     for key, value in info.items():
         if not isinstance(key, str) or not isinstance(value, str):
-            raise TypeError(f"info must be text to text; {key!r} holds {type(value).__name__}")
-    return {plain_name(key): plain_text(value) for key, value in info.items()}
+            raise TypeError(f"info must map text to text; {key!r} holds {type(value).__name__}")
+    return {to_name(key): to_text(value) for key, value in info.items()}
 
 
 def checked_tags(tags: Any) -> list[str] | None:
+    """Return the tags as a list; a single str counts as one tag. None: no tags were given."""
     if tags is None:
         return None
     words = [tags] if isinstance(tags, str) else list(tags)
@@ -59,24 +67,34 @@ def checked_tags(tags: Any) -> list[str] | None:
     return words
 
 
-def checked_places(graphs: Any) -> dict[str, Placement]:
-    places: dict[str, Placement] = {}
+def checked_graphs(graphs: Any) -> dict[str, GraphChoice]:
+    """Return the user's choice of graphs by metric name, as `losswise.naming.graph_for` takes it.
+
+    Example:
+        >>> checked_graphs({"my_score": ("quality", "max"), "my_rate": "speed"})
+        {'my_score': GraphChoice(title='quality', kind='max'), 'my_rate': GraphChoice(title='speed', kind=None)}
+    """
+    choices: dict[str, GraphChoice] = {}
     for name, value in dict(graphs or {}).items():
         title, kind = (value, None) if isinstance(value, str) else value
         if not isinstance(title, str) or kind not in (None, *KINDS):
             raise ValueError(f"graphs takes {{name: (title, kind)}}, not {name!r}: {value!r}")
-        places[name] = Placement(title, kind)
-    return places
+        choices[name] = GraphChoice(title, kind)
+    return choices
 
 
 def checked_rewind(resume: Any, from_x: Any) -> int | None:
-    """The last x that stays; None: all of them."""
+    """Check `resume` and `from_x` of a session that continues another run.
+
+    Returns:
+        The last x whose points are kept. None: all points are kept.
+    """
     if resume is not None and not is_id(resume):
         raise ValueError(f"resume takes a session's id, 20 hex digits, not {resume!r}")
     if from_x is None:
         return None
     if resume is None:
-        raise ValueError("from_x goes with resume: it takes back what a session has")
+        raise ValueError("from_x needs resume: it removes points of an existing session")
     x = to_x(from_x)
     if x is None or x <= INT64_MIN:
         raise ValueError(f"from_x must be a whole number of 64 bits, not {from_x!r}")

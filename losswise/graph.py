@@ -15,8 +15,8 @@ from losswise.recording.record_queue import RecordQueue
 from losswise.util.guard import guarded
 from losswise.util.messages import say_once
 from losswise.util.uncopyable import Single
-from losswise.values.errors import safely
-from losswise.values.jsonable import name as plain_name
+from losswise.values.errors import try_text
+from losswise.values.jsonable import to_name
 from losswise.values.scalars import to_x
 
 _now = time.time
@@ -57,8 +57,8 @@ class Graph(Single):
             kind = None
         self.id = graph_id(session_id, title)
         self.title = title
-        self.xlabel = safely(plain_name, xlabel, "")
-        self.ylabel = safely(plain_name, ylabel, "")
+        self.xlabel = try_text(to_name, xlabel, "")
+        self.ylabel = try_text(to_name, ylabel, "")
         self.kind: str | None = kind
         self.display_interval = to_x(display_interval) if display_interval is not None else None
         self.buffer = GraphBuffer(self.id, title)

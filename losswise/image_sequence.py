@@ -8,12 +8,11 @@ from typing import Any
 from losswise.recording.image_encoder import AppendedImage, ImageEncoder, report_ignored_image
 from losswise.util.guard import guarded
 from losswise.util.messages import say_once
-from losswise.values.errors import safely
-from losswise.values.jsonable import name as plain_name
-from losswise.values.jsonable import snapshot
-from losswise.values.pixels import copied
+from losswise.values.errors import try_text
+from losswise.values.jsonable import snapshot, to_name
+from losswise.values.pixels import copy_image
 from losswise.values.png import ImageError
-from losswise.values.scalars import keep
+from losswise.values.scalars import detach
 
 
 class ImageSequence:
@@ -29,8 +28,8 @@ class ImageSequence:
 
     def __init__(self, images: ImageEncoder | None, x: Any, name: str) -> None:
         self._images = images
-        self.name = safely(plain_name, name, "")
-        self._x = keep(x)
+        self.name = try_text(to_name, name, "")
+        self._x = detach(x)
 
     @guarded("adding an image")
     def append(
@@ -49,7 +48,7 @@ class ImageSequence:
         Args:
             image: a Pillow image; an array or tensor of shape (H, W), (H, W, C) or (C, H, W) with 1, 3 or 4
                 channels (Torch's are channels first, others channels last); a Matplotlib figure; or a PNG,
-                JPEG, GIF or WebP as bytes or as the path of a file. See `losswise.values.pixels.copied` for how
+                JPEG, GIF or WebP as bytes or as the path of a file. See `losswise.values.pixels.copy_image` for how
                 numbers become pixels. What is larger than 8 MiB as PNG is scaled down, with one warning;
                 what is no image is skipped, with one warning.
             image_id: what tells this image from the sequence's others, such as the sample's number.
@@ -63,12 +62,12 @@ class ImageSequence:
             return
         told = ""
         try:
-            told = plain_name(image_id)
+            told = to_name(image_id)
             shown = AppendedImage(
                 self.name,
                 self._x,
                 told,
-                copied(image),
+                copy_image(image),
                 self._mapping("outputs", outputs),
                 self._mapping("metrics", metrics),
             )

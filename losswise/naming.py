@@ -1,7 +1,13 @@
-"""The one naming rule: on which graph a metric belongs, and whether less or more of it is better.
+"""Choose the graph of a metric by its name, and whether low or high values are better.
 
-`train_loss`, `val_loss`, `loss_epoch` and `test/loss` are one quantity at different stages, so they are drawn
-on one graph, `loss`. Their names stay what the framework calls them.
+`train_loss`, `val_loss`, `loss_epoch` and `test/loss` are one quantity at different stages of training, so they share
+one graph, `loss`. The metrics keep the names that the framework gives them. docs/integrations.md describes the rule to
+users.
+
+The word lists decide 'min' or 'max' from the name alone, since frameworks attach no such information to a metric. They
+were collected from the metrics of Keras and TorchMetrics, all of which tests/client/test_naming.py goes
+through. A word is matched as a whole, case-insensitive, and so is a pair of neighbouring words written
+together: `cross_entropy` is found as `crossentropy`.
 """
 
 from __future__ import annotations
@@ -20,6 +26,7 @@ def _words(text: str) -> frozenset[str]:
 STAGES = _words("train training val valid validate validation test testing eval evaluation dev")
 ROUNDS = _words("epoch step batch")
 
+# The value of such a metric is best when it is low
 MIN_WORDS = _words(
     """
     loss error errors err mse mae rmse msle rmsle mape smape wape rmsd perplexity ppl wer cer mer wil
@@ -29,6 +36,7 @@ MIN_WORDS = _words(
     editrate ter ctc pathlength infolm patchsimilarity texturesimilarity
     """
 )
+# ... when it is high
 MAX_WORDS = _words(
     """
     accuracy accuracies acc auc auroc auprc roc prauc ap map f1 f2 fbeta fscore fmeasure precision
@@ -41,6 +49,7 @@ MAX_WORDS = _words(
     srmr modulationenergy nisqa intelligibility vmaf assessmentfusion iqa arniqa
     """
 )
+# Settings, sizes, durations and measures of spread: neither is better, whatever the words before say
 NONE_WORDS = _words(
     """
     lr learning time seconds second secs sec ms minutes hours epoch epochs step steps iteration
@@ -50,7 +59,7 @@ NONE_WORDS = _words(
     multiplier alpha beta gamma lambda patience
     """
 )
-# a coefficient is what a loss is multiplied with, save these, which are how well two things agree
+# A coefficient is a factor of a loss (see NONE_WORDS), except for these, which measure how well two things agree
 MAX_WORDS |= {
     first + last
     for first in _words(
@@ -59,8 +68,8 @@ MAX_WORDS |= {
     for last in ("coef", "coeff", "coefficient")
 } | _words("explainedvariance explainedvar")
 
-# several of one thing, on one graph: data loaders, Lightning's parameter groups, the hooks of its DeviceStatsMonitor,
-# the pools of CUDA's memory, and the parameters of Lightning's grad_norm
+# Parts of a name that tell members of one family apart; the family shares a graph: data loaders, Lightning's parameter
+# groups, the hooks of its DeviceStatsMonitor, the pools of CUDA's memory, and the parameters of its grad_norm
 _MEMBERS = (
     (re.compile(r"/?dataloader_idx_\d+$"), ""),
     (re.compile(r"^(lr-[^/]+)/pg\d+"), r"\1"),
@@ -72,55 +81,57 @@ _MEMBERS = (
 _FRONT = re.compile(r"^([A-Za-z]+)[_.\- :]+(?=.)")
 _BACK = re.compile(r"(?<=.)[_.\- :]+([A-Za-z]+)$")
 _WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+\d*|[A-Z]+\d*|\d+")
-# 'best_epoch' and 'steps_per_epoch' are about epochs; 'score_epoch' is about a score
+# Before 'epoch' or 'step', these make a metric about epochs, such as 'best_epoch' and 'steps_per_epoch', while
+# 'score_epoch' is a score
 _ABOUT_ROUNDS = _words("per global best last current num n max min total first final warmup")
 
 
-class Placement(NamedTuple):
-    """Where a metric is drawn.
+class GraphChoice(NamedTuple):
+    """The graph chosen for a metric.
 
     Attributes:
-        title: the graph's title.
-        kind: 'min' (less is better), 'max' (more is better) or None.
+        title: title of the graph.
+        kind: 'min' (low values are better), 'max' (high values are better) or None (neither, or unknown).
     """
 
     title: str
     kind: str | None
 
 
-def place(name: str, graphs: Mapping[str, Any] | None = None) -> Placement:
-    """The graph on which the metric `name` belongs.
+def graph_for(name: str, graphs: Mapping[str, Any] | None = None) -> GraphChoice:
+    """Return the graph for the metric `name`.
 
     Args:
-        name: what a framework or a person calls the metric.
-        graphs: places that a person chose, by the metric's name or by the title it would get:
-            {"my_score": ("quality", "max")} also holds for `val_my_score`.
+        name: the metric's name, as a framework or a script calls it.
+        graphs: the user's own choices, as a title or (title, kind), by the name of the metric or by the title that it
+            would get: {"my_score": ("quality", "max")} also holds for `val_my_score`.
 
     Example:
-        >>> place("val_accuracy")
-        Placement(title='accuracy', kind='max')
-        >>> place("epoch_val_loss")
-        Placement(title='loss', kind='min')
-        >>> place("val_my_score", {"my_score": ("quality", "max")})
-        Placement(title='quality', kind='max')
+        >>> graph_for("val_accuracy")
+        GraphChoice(title='accuracy', kind='max')
+        >>> graph_for("epoch_val_loss")
+        GraphChoice(title='loss', kind='min')
+        >>> graph_for("val_my_score", {"my_score": ("quality", "max")})
+        GraphChoice(title='quality', kind='max')
     """
-    placement = _place(name)
+    choice = _choice_by_name(name)
     if graphs:
-        chosen = graphs.get(name, graphs.get(placement.title))
+        chosen = graphs.get(name, graphs.get(choice.title))
         if chosen is not None:
-            return Placement(chosen, kind_of(chosen)) if isinstance(chosen, str) else Placement(*chosen)
-    return placement
+            return GraphChoice(chosen, kind_of(chosen)) if isinstance(chosen, str) else GraphChoice(*chosen)
+    return choice
 
 
 def prefixed(graphs: Mapping[str, Any] | None, prefix: str) -> dict[str, Any]:
-    """Places that a person chose, for names that a prefix stands in front of: on graphs with that prefix.
+    """Return the user's choices for metrics whose names get a prefix: their graphs get it as well.
 
     Args:
-        graphs: as for `place`; a name that has the prefix already wins.
+        graphs: as in `graph_for`. A choice for a name that already has the prefix is kept and takes precedence.
+        prefix: without the slash; empty: nothing changes.
 
     Example:
-        >>> place("fold1/val_my_score", prefixed({"my_score": ("quality", "max")}, "fold1"))
-        Placement(title='fold1/quality', kind='max')
+        >>> graph_for("fold1/val_my_score", prefixed({"my_score": ("quality", "max")}, "fold1"))
+        GraphChoice(title='fold1/quality', kind='max')
     """
     if not prefix or not graphs:
         return dict(graphs or {})
@@ -128,21 +139,22 @@ def prefixed(graphs: Mapping[str, Any] | None, prefix: str) -> dict[str, Any]:
     front = title_of(f"{prefix}/x")[:-1]  # empty where the prefix is a stage, such as 'val'
     for name, chosen in graphs.items():
         title, kind = (chosen, kind_of(chosen)) if isinstance(chosen, str) else chosen
-        found[front + name] = found[f"{prefix}/{name}"] = Placement(front + title, kind)
+        found[front + name] = found[f"{prefix}/{name}"] = GraphChoice(front + title, kind)
     return {**found, **graphs}
 
 
 @lru_cache(maxsize=10_000)
-def _place(name: str) -> Placement:
+def _choice_by_name(name: str) -> GraphChoice:
     title = title_of(name)
-    return Placement(title, kind_of(title))
+    return GraphChoice(title, kind_of(title))
 
 
 def title_of(name: str) -> str:
-    """The metric's name without its stage (train, val, test, ...) and round (step, epoch).
+    """Return the metric's name without its stage (train, val, test, ...) and its round (step, epoch, batch).
 
-    >>> title_of("train/loss_step"), title_of("out_a/val_loss"), title_of("batch_size")
-    ('loss', 'out_a/loss', 'batch_size')
+    Example:
+        >>> title_of("train/loss_step"), title_of("out_a/val_loss"), title_of("batch_size")
+        ('loss', 'out_a/loss', 'batch_size')
     """
     whole = name
     for pattern, kept_part in _MEMBERS:
@@ -154,17 +166,18 @@ def title_of(name: str) -> str:
 
 
 def kind_of(title: str) -> str | None:
-    """'min', 'max' or None, by the last word of the title that says something about it.
+    """Return 'min', 'max' or None, as the last word of the title that is in one of the word lists says.
 
-    >>> kind_of("mean_absolute_error"), kind_of("MulticlassF1Score"), kind_of("loss_scale")
-    ('min', 'max', None)
+    Example:
+        >>> kind_of("mean_absolute_error"), kind_of("MulticlassF1Score"), kind_of("loss_scale")
+        ('min', 'max', None)
     """
     words = [word.lower() for word in _WORD.findall(title)]
     if any(after == "to" and before in NONE_WORDS for before, after in pairwise(words)):
         return None  # 'time_to_accuracy' is a time
-    for place in range(len(words) - 1, -1, -1):
-        pair = words[place - 1] + words[place] if place else ""  # 'io_u', 'cross_entropy', 'FBeta', 'mAP'
-        for word in (pair, words[place], words[place].rstrip("0123456789")):
+    for index in range(len(words) - 1, -1, -1):
+        pair = words[index - 1] + words[index] if index else ""  # 'io_u', 'cross_entropy', 'FBeta', 'mAP'
+        for word in (pair, words[index], words[index].rstrip("0123456789")):
             if word in MIN_WORDS:
                 return "min"
             if word in MAX_WORDS:
@@ -175,17 +188,20 @@ def kind_of(title: str) -> str | None:
 
 
 def _without_rounds(parts: list[str]) -> list[str]:
-    """'epoch/loss' and 'loss/step' are losses; 'batch/size' is no size, and 'loss/best/epoch' no loss."""
+    """Drop parts of a path that are a round, if what is left has a known kind.
+
+    'epoch/loss' and 'loss/step' are losses. 'batch/size' and 'loss/best/epoch' (which is an epoch) stay as they are.
+    """
     kept = [
         part
-        for place, part in enumerate(parts)
-        if part.lower() not in ROUNDS or (place and parts[place - 1].lower() in _ABOUT_ROUNDS)
+        for index, part in enumerate(parts)
+        if part.lower() not in ROUNDS or (index and parts[index - 1].lower() in _ABOUT_ROUNDS)
     ]
     return kept if kind_of("/".join(kept)) is not None else parts
 
 
 def _bare(part: str) -> str:
-    """One part of a path without stages and rounds at its front and back, if something is left."""
+    """Strip stages and rounds from both ends of one part of a path, as long as something is left."""
     while True:
         shorter = _without_front(_without_back(part))
         if shorter == part:
@@ -198,7 +214,7 @@ def _without_front(part: str) -> str:
     if match is None:
         return part
     word, rest = match[1].lower(), part[match.end() :]
-    # 'epoch_loss' is a loss, but 'batch_size' is no size and 'epoch_time' no time
+    # 'epoch_loss' is a loss, but 'batch_size' is not a metric called 'size'
     if word in STAGES or (word in ROUNDS and kind_of(rest) is not None):
         return rest
     return part
@@ -212,5 +228,5 @@ def _without_back(part: str) -> str:
     before = _WORD.findall(rest)[-1:]
     if word in ("epoch", "step"):
         return part if before and before[0].lower() in _ABOUT_ROUNDS else rest
-    # 'loss_val' is a loss; 't_test' is a test
+    # 'loss_val' is a loss, but 't_test' is not a metric called 't'
     return rest if word in STAGES and kind_of(rest) is not None else part

@@ -1,4 +1,4 @@
-"""A session's params: a dictionary that tells the session what is added or changed after the start."""
+"""The params of a session: a dictionary that records changes made after the start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from losswise.values.jsonable import snapshot
 
 
 class Params(dict[str, Any]):
-    """What the run was started with. Setting an entry or `update` sends it; nothing is taken back.
+    """What a run was started with. Setting an entry records it; removing one does not remove it on the server.
+
+    Args:
+        params: the entries known at the start, which the session records itself.
+        put: called with the session record of each change.
 
     Example:
         >>> session.params["optimizer"] = "adam"
@@ -43,4 +47,5 @@ class Params(dict[str, Any]):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # A copy or pickle is a plain dictionary: it belongs to no session
         return dict, (dict(self),)

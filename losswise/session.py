@@ -29,7 +29,7 @@ from losswise.util.messages import say, say_error, say_once
 from losswise.util.paths import journal_folders
 from losswise.util.uncopyable import Single
 from losswise.values import jsonable
-from losswise.values.errors import safely
+from losswise.values.errors import try_text
 from losswise.values.scalars import to_x
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Session(SessionDisplay, Single):
             self._max_iter = arguments.checked_max_iter(max_iter)
             self._info = arguments.checked_info(info)
             self._tags = arguments.checked_tags(tags)
-            chosen_graphs = arguments.checked_places(graphs)
+            chosen_graphs = arguments.checked_graphs(graphs)
             self._after_x = arguments.checked_rewind(resume, from_x)
             self._project, self._group, self._is_resumed = project, group, resume is not None
             self.tag = tag if tag is not None or resume else git.default_tag(track_git)
@@ -206,7 +206,7 @@ class Session(SessionDisplay, Single):
 
     @guarded("creating a graph")
     def _known_or_new_graph(self, title: Any, *options: Any) -> graph_module.Graph | None:
-        title = safely(jsonable.name, title, "")
+        title = try_text(jsonable.to_name, title, "")
         known = self._graphs.get(title)
         if known is not None:
             return known
@@ -262,7 +262,7 @@ class Session(SessionDisplay, Single):
         """
         if not isinstance(values, Mapping):
             return say_once("values", f"set_values takes a dictionary, not {values!r:.60}; ignored")
-        self._put(values_record({jsonable.name(name): jsonable.snapshot(value) for name, value in values.items()}))
+        self._put(values_record({jsonable.to_name(name): jsonable.snapshot(value) for name, value in values.items()}))
 
     @guarded("recording a text")
     def text(self, name: str, text: str, x: int | None = None) -> None:
@@ -274,7 +274,7 @@ class Session(SessionDisplay, Single):
             x: the step that it belongs to, or None.
         """
         whole = to_x(x) if x is not None else None
-        self._put(text_record(jsonable.name(name), jsonable.text(str(text), MAX_TEXT), whole))
+        self._put(text_record(jsonable.to_name(name), jsonable.to_text(str(text), MAX_TEXT), whole))
 
     @guarded("flushing", default=False)
     def flush(self, timeout: float = 10.0) -> bool:

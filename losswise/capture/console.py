@@ -22,7 +22,7 @@ from losswise.capture.terminal import Terminal
 from losswise.protocol.records import Record, text_record
 from losswise.util import messages
 from losswise.util.messages import say_error
-from losswise.values.jsonable import text as plain_text
+from losswise.values.jsonable import to_text
 
 EVERY = 1.0
 """Seconds between two records of a console."""
@@ -123,7 +123,7 @@ class Console:
         if not final and (not self._pending or now < self._next):
             return []
         try:
-            text = plain_text(self._fold(final), 2 * MAX_SENT)
+            text = to_text(self._fold(final), 2 * MAX_SENT)
         except Exception as error:
             say_error("reading console output", error)
             self._terminal = Terminal()

@@ -13,7 +13,7 @@ from typing import Any
 
 from losswise.capture.git import git_facts
 from losswise.util.guard import guarded_thread
-from losswise.values.jsonable import text as plain_text
+from losswise.values.jsonable import to_text
 
 CI_NAMES = (
     "BUILDKITE_BRANCH",
@@ -56,7 +56,7 @@ def environment(command_line: bool) -> dict[str, str]:
     env.update({name: os.environ[name] for name in CI_NAMES if os.environ.get(name)})
     if command_line:
         env["command"] = _command_line()
-    return {name: plain_text(value, MAX_COMMAND) for name, value in env.items()}
+    return {name: to_text(value, MAX_COMMAND) for name, value in env.items()}
 
 
 def _command_line() -> str:

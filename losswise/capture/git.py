@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from losswise.util.redact import without_user
-from losswise.values.jsonable import text as plain_text
+from losswise.values.jsonable import to_text
 
 MAX_DIFF = 1024 * 1024
 GIT_SECONDS = 10.0
@@ -83,5 +83,5 @@ def _git(*arguments: str) -> str | None:
         process.stdout.close()
     if failed:
         return None
-    text = plain_text(output[:MAX_DIFF].decode("utf-8", "replace"), MAX_DIFF)
+    text = to_text(output[:MAX_DIFF].decode("utf-8", "replace"), MAX_DIFF)
     return text + "\n[cut by losswise at 1 MiB]\n" if cut else text

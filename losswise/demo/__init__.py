@@ -1,4 +1,4 @@
-"""`losswise demo`: a server, a link, and a real small model that is seen learning."""
+"""`losswise demo`: a server of its own, a sign-in link, and a small model that trains while you watch."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ def main(argv: Sequence[str]) -> int:
     """Run the demo until Ctrl-C.
 
     Args:
-        argv: the words after `losswise demo`.
+        argv: the arguments after `losswise demo`.
 
     Returns:
-        The exit status: 0 ended by the person, 130 while it was training, 1 the server failed, 2 something
-        is not installed.
+        The exit status: 0 if Ctrl-C ended it after the training, 130 during the training; 1 if the server failed; 2 if
+        a package is not installed.
     """
     from losswise.demo.command import run
 

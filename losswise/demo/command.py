@@ -1,4 +1,4 @@
-"""The demo from its first line to Ctrl-C."""
+"""Run the demo: start the server, print the sign-in link, train, and serve until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,36 +15,35 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from losswise.demo.server import DemoServer, ServerFailed, is_free, read_link, who_is_at
+from losswise.demo.server import DemoServer, ServerFailed, describe_listener, is_free, read_link
 from losswise.lifecycle import open_sessions
 from losswise.lifecycle.outcome import outcome_of
 from losswise.util.paths import data_folder
 
 FRAMEWORKS = ("numpy", "keras", "lightning")
 KERAS_BACKENDS = ("torch", "jax", "tensorflow")
-AGAIN = 1.0
-"""Seconds after which a signal is another one."""
+SIGNAL_GAP_S = 1.0  # a second signal within this time is a copy of the first
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run the demo; returns the exit status, as `losswise.demo.main` says."""
+    """Run the demo and return its exit status, see `losswise.demo.main`."""
     arguments = _parser().parse_args(argv)
     missing = missing_packages(arguments.framework)
     if missing:
-        _complain(missing)
+        _print_error(missing)
         return 2
     try:
         with Interrupts() as interrupts:
             return _run(arguments, interrupts)
     except ServerFailed as error:
-        _complain(str(error))
+        _print_error(str(error))
         return 1
     except KeyboardInterrupt:
         return 130
 
 
 def missing_packages(framework: str) -> str | None:
-    """A sentence that says what to install, or None where all is there. Chooses Keras' backend."""
+    """Return a sentence that says what to install; None if nothing is missing. Sets KERAS_BACKEND if it is not set."""
     needed = {"flask": "flask", "sklearn": "scikit-learn"}
     extra = "demo"
     if framework == "keras":
@@ -81,28 +80,29 @@ def _parser() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
     data_dir = (arguments.data_dir or _data_dir()).expanduser().absolute()
     port = _chosen_port(arguments.host, arguments.port)
-    _tell(f"Losswise demo: a server with its data in {data_dir}, and a small model that learns to read digits")
+    _print(f"Losswise demo: a server with its data in {data_dir}, and a small model that learns to read digits")
     server = DemoServer(data_dir, arguments.host, port)
     try:
-        interrupts.come()
-        os.environ["LW_JOURNAL_DIR"] = str(data_dir / "journals")  # what is left is the demo's, and no other server's
+        interrupts.allow()
+        # records that are left undelivered belong to the demo's server and must not be sent to another
+        os.environ["LW_JOURNAL_DIR"] = str(data_dir / "journals")
         server.wait_ready()
         asked = server.ask_for_link()
         train, data = _prepared(arguments.framework)
         link = read_link(asked)
         stored = server.store_login()
-        _tell(f"\n  Open {link}\n")
-        _tell(f"  (it signs you in once; for another one: {server.link_command})")
+        _print(f"\n  Open {link}\n")
+        _print(f"  (it signs you in once; for another one: {server.link_command})")
         if stored:
-            _tell("  (scripts on this machine find this server by themselves)")
+            _print("  (scripts on this machine now send to this server)")
         if not arguments.no_browser:
             _open_browser(link)
-        _tell(f"Training with {arguments.framework}, about {arguments.seconds:.0f} s. Ctrl-C ends it.")
+        _print(f"Training with {arguments.framework}, about {arguments.seconds:.0f} s. Ctrl-C stops it.")
         try:
             train(data, {"base_url": server.url, "api_key": server.api_key, "group": "digits"}, arguments.seconds)
-        except SystemExit:  # what Lightning makes of Ctrl-C
+        except SystemExit:  # Lightning turns Ctrl-C into it
             raise KeyboardInterrupt from None
-        _tell(f"The training is complete. The server goes on at {server.url}; Ctrl-C ends it.")
+        _print(f"The training is complete. The server keeps running at {server.url}; Ctrl-C stops it.")
         try:
             server.wait()
         except KeyboardInterrupt:
@@ -110,75 +110,76 @@ def _run(arguments: argparse.Namespace, interrupts: Interrupts) -> int:
         return 0
     except BaseException as error:
         outcome = outcome_of(error)
-        interrupts.wait()
-        open_sessions.end_all(lambda session: outcome)  # while the server is there to hear of it
+        interrupts.block()
+        open_sessions.end_all(lambda session: outcome)  # before the server stops
         raise
     finally:
-        interrupts.wait()
-        _tell("Ending the server.")
+        interrupts.block()
+        _print("Stopping the server.")
         server.stop()
 
 
 def _prepared(framework: str) -> tuple[Callable[..., None], Any]:
-    """The function that trains, and its data; while the sign-in link is being made."""
+    """Return the function that trains, and its data. Importing them takes as long as the sign-in link does."""
     from losswise.demo.digits import load_digits
 
     return import_module(f"losswise.demo.with_{framework}").train, load_digits()
 
 
 def _chosen_port(host: str, port: int) -> int:
-    """The port where it is free, else 0, which finds one."""
+    """Return the port if it is free, else 0, which lets the system choose one."""
     if port == 0 or is_free(host, port):
         return port
-    _tell(f"Port {port} is taken by {who_is_at(host, port)}, so the demo's own server takes a free one.")
+    _print(f"Port {port} is taken by {describe_listener(host, port)}, so the demo uses a free one.")
     return 0
 
 
 class Interrupts:
-    """Ctrl-C, SIGTERM and a closed terminal, which all end the demo as Ctrl-C does: once, by a KeyboardInterrupt.
+    """Turn Ctrl-C, SIGTERM and a closed terminal into one KeyboardInterrupt, at a time when it does no harm.
 
-    Nothing interrupts the start of the server, so that it never stays behind, nor the end of the demo, in which the
-    sessions are delivered before the server ends. A second signal soon after the first, such as that of a program
-    which passes Ctrl-C on to a process that has had it, is passed over.
+    The start of the server cannot be interrupted, so that no server process is left behind, nor can the end of the
+    demo, which delivers the sessions before it stops the server. A second signal soon after the first is ignored: some
+    programs pass Ctrl-C on to a process that has received it from the terminal already.
 
     Example:
         >>> with Interrupts() as interrupts:
-        ...     interrupts.come()
-        ...     interrupts.wait()
+        ...     interrupts.allow()
+        ...     interrupts.block()
     """
 
     def __init__(self) -> None:
-        self._may_come = False
+        self._is_allowed = False
         self._is_due = False
-        self._came_at = -AGAIN
+        self._came_at = -SIGNAL_GAP_S
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Interrupts:
-        # SIGINT too: a shell that starts the demo in the background has it ignored, and then Python leaves it so
+        # A shell that starts the demo in the background makes it ignore SIGINT, which Python leaves so: handle it
+        # An ignored SIGHUP stays ignored: it means `nohup`
         numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
         ignored = [number for number in numbers if signal.getsignal(number) is signal.SIG_IGN]
         taken = [number for number in numbers if number not in ignored or number != getattr(signal, "SIGHUP", None)]
-        self._before = {number: signal.signal(number, self._on_signal) for number in taken}  # SIGHUP: nohup
+        self._before = {number: signal.signal(number, self._on_signal) for number in taken}
         return self
 
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def come(self) -> None:
-        """From here on a signal interrupts, as does one that has come before."""
-        self._may_come = True
+    def allow(self) -> None:
+        """From now on a signal raises KeyboardInterrupt. One that came before does so at once."""
+        self._is_allowed = True
         if self._is_due:
             self._interrupt()
 
-    def wait(self) -> None:
-        """From here on no signal interrupts."""
-        self._may_come = False
+    def block(self) -> None:
+        """From now on signals raise nothing."""
+        self._is_allowed = False
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._is_due = True
-        # a later one counts: Python drops an exception that comes in a callback of the garbage collector
-        if self._may_come and time.monotonic() - self._came_at > AGAIN:
+        # later signals count as well: Python drops an exception raised in a callback of the garbage collector
+        if self._is_allowed and time.monotonic() - self._came_at > SIGNAL_GAP_S:
             self._interrupt()
 
     def _interrupt(self) -> None:
@@ -202,9 +203,9 @@ def _is_installed(module: str) -> bool:
     return find_spec(module) is not None
 
 
-def _tell(line: str) -> None:
+def _print(line: str) -> None:
     print(line, flush=True)
 
 
-def _complain(sentence: str) -> None:
+def _print_error(sentence: str) -> None:
     print(f"losswise demo: {sentence}", file=sys.stderr)

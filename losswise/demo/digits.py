@@ -1,4 +1,4 @@
-"""What the demo trains on, scikit-learn's handwritten digits, and what it tries."""
+"""The data of the demo, scikit-learn's handwritten digits, and the runs that it trains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ CLASSES = 10
 
 @dataclass(frozen=True)
 class Digits:
-    """1,797 images of 8 by 8 pixels, as rows of 64 numbers from 0 to 1, and which digit each shows."""
+    """1,797 images of 8 by 8 pixels and their labels.
+
+    Attributes:
+        train, val: images, shape (N, 64), values from 0 to 1.
+        train_labels, val_labels: shape (N,), 0 to 9.
+    """
 
     train: Floats
     train_labels: Labels
@@ -27,7 +32,7 @@ class Digits:
 
 @dataclass(frozen=True)
 class Run:
-    """One try: a tag, and the params by which it differs from the others."""
+    """One training run: its tag and hyperparameters."""
 
     tag: str
     hidden: int
@@ -52,7 +57,7 @@ RUNS = (
 
 
 def load_digits() -> Digits:
-    """The digits, every fifth of them kept for validation."""
+    """Load the digits. Every fifth is used for validation."""
     from sklearn import datasets
 
     images, labels = datasets.load_digits(return_X_y=True)
@@ -62,12 +67,12 @@ def load_digits() -> Digits:
     return Digits(images[~is_val], labels[~is_val], images[is_val], labels[is_val])
 
 
-class Pace:
-    """Make a training slow enough to be watched.
+class DemoPace:
+    """Slow a training down so that one can watch it.
 
     Args:
-        seconds: that all ticks together should take.
-        ticks: how many there will be.
+        seconds: duration of all ticks together.
+        ticks: number of ticks.
     """
 
     def __init__(self, seconds: float, ticks: int) -> None:
@@ -75,9 +80,9 @@ class Pace:
         self._next = time.monotonic()
 
     def tick(self) -> None:
-        """Wait for the next tick's time."""
+        """Sleep until the next tick is due."""
         now = time.monotonic()
-        # what was late stays late: no burst of steps after a pause
+        # a delay is not made up for: no burst of steps after a pause
         self._next = max(self._next, now - self._interval) + self._interval
         if self._next > now:
             time.sleep(self._next - now)

@@ -1,4 +1,4 @@
-"""The demo's server: `losswise server` as a child process."""
+"""The server of the demo: `losswise server` in a child process."""
 
 from __future__ import annotations
 
@@ -18,24 +18,27 @@ from losswise.delivery.client import Client
 from losswise.util.credentials import load_login, store_login
 from losswise.util.locks import FileLock
 
-STARTING = 60.0
-"""Seconds that the server has to start in."""
-ENDING = 15.0
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 15.0
 
 
 class ServerFailed(Exception):
-    """The server did not start or is no longer there; the message is a sentence."""
+    """The server did not start, or has ended. The message is a sentence for the user."""
 
 
 class DemoServer:
-    """A `losswise server` that lives as long as the demo, with data of its own.
+    """A `losswise server` process that runs as long as the demo, with a database of its own.
 
     Args:
-        data_dir: folder of its database; a key for the demo's sessions is kept there.
-        host, port: where it listens; port 0 is a free one.
+        data_dir: folder of the database and of the demo's API key.
+        host, port: address to listen on; port 0: a free one.
 
     Raises:
         ServerFailed: the folder cannot be written, or another demo uses it.
+
+    Attributes:
+        url: base URL, once `wait_ready` has returned.
+        api_key: the demo's API key.
     """
 
     def __init__(self, data_dir: Path, host: str, port: int) -> None:
@@ -44,7 +47,7 @@ class DemoServer:
         self._lock = _locked(data_dir)
         self.api_key = _demo_key(data_dir)
         self._ready = threading.Event()
-        # a group of its own: Ctrl-C in the terminal reaches the demo alone, which ends its sessions first
+        # in a process group of its own: Ctrl-C in the terminal must reach only the demo, which ends its sessions first
         self._process = subprocess.Popen(
             [*_losswise(), "server", "--host", host, "--port", str(port), "--data-dir", str(data_dir)],
             env=_environment(LW_API_KEY=self.api_key),
@@ -56,23 +59,27 @@ class DemoServer:
         threading.Thread(target=self._read, daemon=True).start()
 
     def wait_ready(self) -> None:
-        """Wait until /healthz answers. Raises ServerFailed where it does not."""
-        deadline = time.monotonic() + STARTING
+        """Wait until /healthz answers.
+
+        Raises:
+            ServerFailed: the process ended, or did not answer in time.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_S
         while not self._ready.wait(0.05) or not is_healthy(self.url):
             if self._process.poll() is not None:
-                raise ServerFailed("the server did not start (it says above why)")
+                raise ServerFailed("the server did not start (see its message above)")
             if time.monotonic() > deadline:
-                raise ServerFailed(f"the server did not start within {STARTING:.0f} s")
+                raise ServerFailed(f"the server did not start within {START_TIMEOUT_S:.0f} s")
 
     def wait(self) -> None:
-        """Wait while it serves. Raises ServerFailed when it ends."""
+        """Wait until the process ends, which raises ServerFailed."""
         raise ServerFailed(f"the server ended with status {self._process.wait()}")
 
     def stop(self) -> None:
-        """End it, by SIGTERM and, where that does not help, by force."""
+        """Stop the process with SIGTERM, and kill it if that takes too long."""
         self._process.terminate()
         try:
-            self._process.wait(ENDING)
+            self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             pass
         finally:
@@ -82,7 +89,7 @@ class DemoServer:
 
     @property
     def link_command(self) -> str:
-        """What prints a sign-in link of this server."""
+        """The command that prints a sign-in link of this server."""
         return shlex.join(["losswise", *self._ask])
 
     @property
@@ -90,7 +97,7 @@ class DemoServer:
         return ["server-admin", "sign-in-link", "--url", self.url, "--data-dir", str(self.data_dir)]
 
     def ask_for_link(self) -> subprocess.Popen[str]:
-        """Start asking for a sign-in link that works once; `read_link` waits for it."""
+        """Start a process that creates a sign-in link, valid once, for `read_link`."""
         return subprocess.Popen(
             [*_losswise(), *self._ask],
             env=_environment(),
@@ -100,7 +107,11 @@ class DemoServer:
         )
 
     def store_login(self) -> bool:
-        """Let this user's scripts find the server, unless they know one already."""
+        """Store the login, for scripts of this user, unless there is one of another server.
+
+        Returns:
+            Whether it is stored.
+        """
         known = load_login()
         if known is not None and known.api_key != self.api_key:
             return False
@@ -119,34 +130,38 @@ class DemoServer:
 
 
 def read_link(asked: subprocess.Popen[str]) -> str:
-    """The sign-in link. Raises ServerFailed."""
-    link = asked.communicate(timeout=STARTING)[0].strip()
+    """Wait for the process of `ask_for_link` and return the link.
+
+    Raises:
+        ServerFailed: no link was created.
+    """
+    link = asked.communicate(timeout=START_TIMEOUT_S)[0].strip()
     if asked.returncode != 0 or not link:
-        raise ServerFailed("no sign-in link could be made (it says above why)")
+        raise ServerFailed("no sign-in link could be created (see the message above)")
     return link
 
 
 def is_free(host: str, port: int) -> bool:
-    """True where a server could listen."""
+    """Whether a server could listen on this address."""
     try:
-        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             if os.name != "nt":
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
+            probe.bind(address)
     except (OSError, OverflowError):
         return False
     return True
 
 
 def is_healthy(url: str) -> bool:
-    """True where a losswise server answers."""
+    """Whether a losswise server answers at this base URL."""
     answer = Client(url, "").get("/healthz", timeout=5.0)
     return answer.status == 200 and answer.body.get("status") == "ok"
 
 
-def who_is_at(host: str, port: int) -> str:
-    """What has taken a port, as words of a sentence."""
+def describe_listener(host: str, port: int) -> str:
+    """Return what listens on a port, as part of a sentence."""
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     if not is_healthy(url):
         return "another program"
@@ -159,13 +174,13 @@ def _losswise() -> list[str]:
 
 
 def _environment(**more: str) -> dict[str, str]:
-    """This process's environment, save what would lead the demo's server to another database."""
+    """Return this process's environment without variables that would point the demo's server to another database."""
     drop = ("LW_DATABASE_URL", "LW_DATA_DIR", "LW_API_KEY", "LW_BASE_URL")
     return {**{name: value for name, value in os.environ.items() if name not in drop}, **more}
 
 
 def _locked(data_dir: Path) -> FileLock:
-    """SQLite is written by one server, so one demo at a time has the folder."""
+    """Lock the folder: only one server may write to a SQLite database."""
     lock = FileLock(data_dir / "demo.lock")
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -177,7 +192,7 @@ def _locked(data_dir: Path) -> FileLock:
 
 
 def _demo_key(data_dir: Path) -> str:
-    """The key of the demo's sessions: made once, kept beside the database, read by this user only."""
+    """Return the API key of the demo, created on the first call in a file that only this user can read."""
     path = data_dir / "demo_key"
     try:
         with contextlib.suppress(FileExistsError):

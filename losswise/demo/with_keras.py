@@ -1,4 +1,4 @@
-"""The demo's training by Keras: `fit` with one callback more."""
+"""Train the demo's runs with Keras: `fit` and LosswiseKerasCallback."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import keras
 
-from losswise.demo.digits import CLASSES, RUNS, Digits, Pace, Run
+from losswise.demo.digits import CLASSES, RUNS, DemoPace, Digits, Run
 from losswise.integrations.keras.callback import LosswiseKerasCallback
 
 EPOCHS = 6
 
 
 class Paced(keras.callbacks.Callback):
-    """A pause after each batch."""
+    """Sleep after each batch."""
 
-    def __init__(self, pace: Pace) -> None:
+    def __init__(self, pace: DemoPace) -> None:
         super().__init__()
         self._pace = pace
 
@@ -25,9 +25,9 @@ class Paced(keras.callbacks.Callback):
 
 
 def train(data: Digits, options: Mapping[str, Any], seconds: float) -> None:
-    """Train all runs, one after another; arguments as those of `losswise.demo.with_numpy.train`."""
+    """Train all runs, one after another. The arguments are those of `losswise.demo.with_numpy.train`."""
     batches = sum(-(-len(data.train) // run.batch_size) for run in RUNS) * EPOCHS
-    pace = Pace(seconds, batches)
+    pace = DemoPace(seconds, batches)
     for run in RUNS:
         keras.utils.set_random_seed(run.seed)
         network(run).fit(

@@ -1,4 +1,4 @@
-"""The demo's training by Lightning: a Trainer with one logger more."""
+"""Train the demo's runs with Lightning: a Trainer and LosswiseLogger."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from losswise.demo.digits import CLASSES, RUNS, Digits, Pace, Run
+from losswise.demo.digits import CLASSES, RUNS, DemoPace, Digits, Run
 from losswise.integrations.lightning.logger import LosswiseLogger
 
 EPOCHS = 6
 
 
 class Classifier(pl.LightningModule):  # type: ignore[misc,unused-ignore]
-    """A network with one hidden layer, as a person would write it for Lightning."""
+    """A network with one hidden layer, written as usual for Lightning."""
 
-    def __init__(self, run: Run, pace: Pace) -> None:
+    def __init__(self, run: Run, pace: DemoPace) -> None:
         super().__init__()
         self.learning_rate, self.momentum, self.pace = run.learning_rate, run.momentum, pace
         self.net = nn.Sequential(nn.Linear(64, run.hidden), nn.ReLU(), nn.Linear(run.hidden, CLASSES))
@@ -51,13 +51,13 @@ class Classifier(pl.LightningModule):  # type: ignore[misc,unused-ignore]
 
 
 def train(data: Digits, options: Mapping[str, Any], seconds: float) -> None:
-    """Train all runs, one after another; arguments as those of `losswise.demo.with_numpy.train`."""
-    # what Lightning says of devices and worker processes hides what the demo says
+    """Train all runs, one after another. The arguments are those of `losswise.demo.with_numpy.train`."""
+    # messages about devices and worker processes would hide those of the demo
     for name in ("pytorch_lightning", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module=r"(pytorch_lightning|lightning)\.")
     batches = sum(-(-len(data.train) // run.batch_size) for run in RUNS) * EPOCHS
-    pace = Pace(seconds, batches)
+    pace = DemoPace(seconds, batches)
     train_set = TensorDataset(torch.from_numpy(data.train), torch.from_numpy(data.train_labels))
     val_set = TensorDataset(torch.from_numpy(data.val), torch.from_numpy(data.val_labels))
     for run in RUNS:

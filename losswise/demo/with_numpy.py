@@ -1,4 +1,4 @@
-"""The demo's training in plain NumPy: a network with one hidden layer, by stochastic gradient descent."""
+"""Train the demo's runs in plain NumPy: a network with one hidden layer, stochastic gradient descent."""
 
 from __future__ import annotations
 
@@ -9,43 +9,42 @@ from typing import Any
 
 import numpy as np
 
-from losswise.demo.digits import CLASSES, RUNS, Digits, Floats, Labels, Pace, Run
+from losswise.demo.digits import CLASSES, RUNS, DemoPace, Digits, Floats, Labels, Run
 from losswise.session import Session
 
 STEPS = 300
-VALIDATE_EACH = 10
-WARM_UP = 30
-STARTS = (0, 100, 400, 700, 1000)
-"""The tick at which each run begins: the first two overlap."""
+VALIDATION_INTERVAL = 10  # steps
+WARM_UP_STEPS = 30
+START_TICKS = (0, 100, 400, 700, 1000)  # of each run; the first two overlap
 
 
 def train(data: Digits, options: Mapping[str, Any], seconds: float) -> None:
-    """Train all runs, each in a session of its own.
+    """Train all runs, each with a session of its own.
 
     Args:
         data: the digits.
-        options: what `losswise.Session` needs to reach the demo's server.
-        seconds: that the whole should take.
+        options: arguments of `losswise.Session` that point it to the demo's server.
+        seconds: duration of the whole training.
     """
-    ticks = STARTS[-1] + STEPS
-    pace = Pace(seconds, ticks)
+    ticks = START_TICKS[-1] + STEPS
+    pace = DemoPace(seconds, ticks)
     active: list[Iterator[None]] = []
     try:
         for tick in range(ticks):
-            active += [steps(run, data, options) for run, start in zip(RUNS, STARTS, strict=True) if start == tick]
+            active += [steps(run, data, options) for run, start in zip(RUNS, START_TICKS, strict=True) if start == tick]
             active = [running for running in active if next(running, "ended") is None]
             pace.tick()
         for running in active:
             next(running, None)
     except BaseException as error:
-        for running in active:  # so that each session ends as what happened
+        for running in active:  # the `with` of each session sees the exception
             with contextlib.suppress(type(error)):
                 running.throw(error)  # type: ignore[attr-defined]
         raise
 
 
 def steps(run: Run, data: Digits, options: Mapping[str, Any]) -> Iterator[None]:
-    """Train one run in a session, pausing after each step."""
+    """Train one run, yielding after each step."""
     network = Network(data.train.shape[1], run.hidden, run.seed)
     batches = shuffled_batches(data, run)
     with Session(run.tag, max_iter=STEPS, params=run.params(), **options) as session:
@@ -62,7 +61,7 @@ def steps(run: Run, data: Digits, options: Mapping[str, Any]) -> Iterator[None]:
             accuracy.append(step, {"train_accuracy": train_accuracy})
             rate.append(step, {"learning_rate": learning_rate})
             norm.append(step, {"gradient_norm": math.sqrt(sum(float((part**2).sum()) for part in gradients))})
-            if step % VALIDATE_EACH == VALIDATE_EACH - 1:
+            if step % VALIDATION_INTERVAL == VALIDATION_INTERVAL - 1:
                 val_loss, val_accuracy, _ = network.gradients(data.val, data.val_labels)
                 loss.append(step, {"val_loss": val_loss})
                 accuracy.append(step, {"val_accuracy": val_accuracy})
@@ -71,14 +70,14 @@ def steps(run: Run, data: Digits, options: Mapping[str, Any]) -> Iterator[None]:
 
 
 def scheduled(step: int, peak: float) -> float:
-    """A short warm-up, then half a cosine down to nothing."""
-    if step < WARM_UP:
-        return peak * (step + 1) / WARM_UP
-    return peak * (1 + math.cos(math.pi * (step - WARM_UP) / (STEPS - WARM_UP))) / 2
+    """Return the learning rate at a step: a short linear warm-up, then half a cosine down to zero."""
+    if step < WARM_UP_STEPS:
+        return peak * (step + 1) / WARM_UP_STEPS
+    return peak * (1 + math.cos(math.pi * (step - WARM_UP_STEPS) / (STEPS - WARM_UP_STEPS))) / 2
 
 
 def shuffled_batches(data: Digits, run: Run) -> Iterator[tuple[Floats, Labels]]:
-    """Batches without end, in a new order each time through the data."""
+    """Yield batches without end, in a new order in each epoch."""
     random = np.random.default_rng(run.seed)
     while True:
         order = random.permutation(len(data.train))
@@ -88,11 +87,11 @@ def shuffled_batches(data: Digits, run: Run) -> Iterator[tuple[Floats, Labels]]:
 
 
 class Network:
-    """inputs -> hidden (ReLU) -> ten classes (softmax), with momentum.
+    """A classifier: inputs, a hidden layer with ReLU, softmax over ten classes. Trained with momentum.
 
     Args:
         inputs, hidden: sizes of the layers.
-        seed: of the first weights.
+        seed: seed of the initial weights.
     """
 
     def __init__(self, inputs: int, hidden: int, seed: int) -> None:
@@ -103,31 +102,31 @@ class Network:
             random.normal(0, math.sqrt(2 / hidden), (hidden, CLASSES)).astype(np.float32),
             np.zeros(CLASSES, np.float32),
         ]
-        self.speeds = [np.zeros_like(part) for part in self.weights]
+        self.velocities = [np.zeros_like(part) for part in self.weights]
 
     @property
     def size(self) -> int:
         return sum(part.size for part in self.weights)
 
     def gradients(self, images: Floats, labels: Labels) -> tuple[float, float, list[Floats]]:
-        """Mean cross-entropy, accuracy, and the gradients of the weights in their order."""
+        """Return the mean cross-entropy, the accuracy, and the gradients of `weights`, in their order."""
         first, first_bias, second, second_bias = self.weights
         hidden = np.maximum(images @ first + first_bias, 0)
         scores = hidden @ second + second_bias
         scores -= scores.max(axis=1, keepdims=True)
-        chances = np.exp(scores)
-        chances /= chances.sum(axis=1, keepdims=True)
+        probabilities = np.exp(scores)
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
         rows = np.arange(len(labels))
-        loss = -float(np.log(chances[rows, labels] + 1e-12).mean())
+        loss = -float(np.log(probabilities[rows, labels] + 1e-12).mean())
         accuracy = float((scores.argmax(axis=1) == labels).mean())
 
-        chances[rows, labels] -= 1  # the derivative of cross-entropy after softmax
-        chances /= len(labels)
-        back = (chances @ second.T) * (hidden > 0)
-        return loss, accuracy, [images.T @ back, back.sum(axis=0), hidden.T @ chances, chances.sum(axis=0)]
+        probabilities[rows, labels] -= 1  # the derivative of cross-entropy after softmax
+        probabilities /= len(labels)
+        back = (probabilities @ second.T) * (hidden > 0)
+        return loss, accuracy, [images.T @ back, back.sum(axis=0), hidden.T @ probabilities, probabilities.sum(axis=0)]
 
     def descend(self, gradients: list[Floats], learning_rate: float, momentum: float) -> None:
-        for part, speed, gradient in zip(self.weights, self.speeds, gradients, strict=True):
-            speed *= momentum
-            speed -= learning_rate * gradient
-            part += speed
+        for part, velocity, gradient in zip(self.weights, self.velocities, gradients, strict=True):
+            velocity *= momentum
+            velocity -= learning_rate * gradient
+            part += velocity

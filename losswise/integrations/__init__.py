@@ -1,9 +1,10 @@
-"""Integrations: one file a framework, imported when it is first used.
+"""Integrations with training frameworks, each imported when it is first used.
 
     from losswise.integrations import LosswiseKerasCallback
     from losswise.integrations import LosswiseLogger
 
-A file here imports its framework; nothing outside imports a file here.
+A package here imports its framework, and nothing else in losswise imports a package here. To add one, see
+docs/developing/add-an-integration.md.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 __all__ = ["LosswiseKerasCallback", "LosswiseLogger"]
 
-_HOMES = {"LosswiseKerasCallback": "keras", "LosswiseLogger": "lightning"}
+_PACKAGES = {"LosswiseKerasCallback": "keras", "LosswiseLogger": "lightning"}
 
 if TYPE_CHECKING:
-    from losswise.integrations.keras.callback import LosswiseKerasCallback
-    from losswise.integrations.lightning.logger import LosswiseLogger
+    from losswise.integrations.keras import LosswiseKerasCallback
+    from losswise.integrations.lightning import LosswiseLogger
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _PACKAGES:
         raise AttributeError(f"module 'losswise.integrations' has no attribute {name!r}")
-    return getattr(import_module(f"losswise.integrations.{_HOMES[name]}"), name)
+    return getattr(import_module(f"losswise.integrations.{_PACKAGES[name]}"), name)
 
 
 def __dir__() -> list[str]:

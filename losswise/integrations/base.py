@@ -1,54 +1,102 @@
-"""What every integration needs: arguments checked early, points taken back, and how a session ended before."""
+"""What every integration needs: checked arguments of a session to be created later, and the outcome of an earlier run.
+
+For the methods of Session that integrations call, see docs/developing/add-an-integration.md.
+"""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+import typing
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Optional, TypedDict
 
 from losswise import settings
-from losswise.arguments import check_params, check_texts, checked_max_iter, checked_places
+from losswise.arguments import check_params, check_texts, checked_graphs, checked_max_iter
 from losswise.delivery.client import Client
 from losswise.lifecycle.outcome import Outcome
 from losswise.protocol.limits import ENDED
 from losswise.session import Session
 from losswise.util.guard import guarded
 
-ASKING = 2.0
-"""Seconds for an answer of the server's."""
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+else:  # Python 3.10 lacks it, and only tools that evaluate annotations look at it at run time
+    Unpack = getattr(typing, "Unpack", Optional)
+
+ANSWER_TIMEOUT_S = 2.0
+
+
+class SessionOptions(TypedDict, total=False):
+    """Arguments of `losswise.Session` that every integration passes on."""
+
+    info: Mapping[str, str] | None
+    project: str | None
+    group: str | None
+    tags: Iterable[str] | None
+    api_key: str | None
+    base_url: str | None
+    graphs: Mapping[str, tuple[str, str | None]] | None
+    command_line: bool
+    console: bool
+    system: bool
+    from_x: int | None
+    data: Mapping[str, Any] | None
+
+
+class CallbackOptions(SessionOptions, total=False):
+    """Those of `LosswiseKerasCallback`, which has arguments of its own for the others."""
+
+    resume: str | None
+
+
+class LoggerOptions(SessionOptions, total=False):
+    """Those of `LosswiseLogger`, which has arguments of its own for the others."""
+
+    track_git: bool
 
 
 def session_options(
     tag: str | None, params: Mapping[str, Any] | None, max_iter: int | None, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Arguments of a session that is made later, checked now.
+    """Check the arguments of a session that is created later, when an error could only be a warning.
+
+    Args:
+        tag, params, max_iter: as `Session` takes them.
+        options: its other arguments by name.
+
+    Returns:
+        All of them by name.
 
     Raises:
-        TypeError, ValueError: `Session` would not take them.
+        TypeError, ValueError: `Session` would raise it.
     """
     check_texts(tag=tag)
     check_params(params, "params")
     checked_max_iter(max_iter)
-    checked_places(options.get("graphs"))
-    taken = inspect.signature(Session)
+    checked_graphs(options.get("graphs"))
+    signature = inspect.signature(Session)
     try:
-        taken.bind(tag=tag, params=params, max_iter=max_iter, **options)
+        signature.bind(tag=tag, params=params, max_iter=max_iter, **options)
     except TypeError as error:
-        raise TypeError(f"{error}; losswise.Session takes {', '.join(taken.parameters)}") from None
+        raise TypeError(f"{error}; losswise.Session takes {', '.join(signature.parameters)}") from None
     return {"tag": tag, "params": params, "max_iter": max_iter, **options}
 
 
 @guarded("asking how the session ended")
-def ending_at_server(options: Mapping[str, Any]) -> Outcome | None:
-    """How the session that these options resume has ended; None: it has not, or the server does not say.
+def outcome_at_server(options: Mapping[str, Any]) -> Outcome | None:
+    """Ask the server how the session to be resumed has ended. Waits for the answer, a few seconds at most.
 
-    This waits for the server, for a few seconds at most.
+    Args:
+        options: as `session_options` returns them, with `resume`.
+
+    Returns:
+        None if it has not ended, or if the server does not answer.
     """
     target = settings.resolve(options.get("base_url"), options.get("api_key"))
     if settings.mode() != "online" or target.api_key is None:
         return None
     client = Client(target.base_url, target.api_key)
-    found = client.get(f"/api/v2/sessions/{options['resume']}", ASKING).body
+    found = client.get(f"/api/v2/sessions/{options['resume']}", ANSWER_TIMEOUT_S).body
     client.close()
     status = found.get("status")
     return Outcome(str(status), found.get("reason"), found.get("error")) if status in ENDED else None

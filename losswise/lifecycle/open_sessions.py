@@ -16,7 +16,7 @@ from losswise.util.guard import guarded
 from losswise.util.locks import forget_held
 from losswise.util.messages import say, say_error
 from losswise.util.paths import journal_folder, sync_command
-from losswise.values.errors import described_error
+from losswise.values.errors import describe_exception
 
 if TYPE_CHECKING:
     from losswise.recording.recorder import EndedJournal, Recorder
@@ -67,7 +67,7 @@ class OpenSession:
         if not self.recorder.open:
             return None
         self._finish(time.monotonic() if begun is None else begun, budget)
-        error = described_error(outcome.error)
+        error = describe_exception(outcome.error)
         self.expected = outcome._replace(error=error)
         self._on_end(self.expected)
         return self.recorder.end(status_record(outcome.status, time.time(), outcome.reason, error))

@@ -1,4 +1,4 @@
-"""Encode floats for JSON, which has no NaN and no infinities."""
+"""Encode and decode floats for JSON, which has no NaN and no infinities."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def encode_number(value: float) -> float | str:
-    """A float as it stands in JSON: itself if finite, else "NaN", "Infinity" or "-Infinity".
+    """Return the JSON form of a float: itself if it is finite, else "NaN", "Infinity" or "-Infinity".
 
-    >>> encode_number(0.5), encode_number(float("nan"))
-    (0.5, 'NaN')
+    Example:
+        >>> encode_number(0.5), encode_number(float("nan"))
+        (0.5, 'NaN')
     """
     if math.isfinite(value):
         return value
@@ -21,5 +22,13 @@ def encode_number(value: float) -> float | str:
 
 
 def decode_number(value: float | str) -> float:
-    """The float that encode_number was given. Raises KeyError for another string."""
+    """Return the float that `encode_number` was given.
+
+    Raises:
+        KeyError: for a string other than "NaN", "Infinity" and "-Infinity".
+
+    Example:
+        >>> decode_number(0.5), decode_number("-Infinity")
+        (0.5, -inf)
+    """
     return NON_FINITE[value] if isinstance(value, str) else float(value)

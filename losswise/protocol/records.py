@@ -1,9 +1,11 @@
-"""The one format: what a client records, a journal holds, a batch carries and a server stores.
+"""Records: what a client writes, a journal holds, a batch carries and a server stores.
 
-A record is a JSON object with a `type`. The functions here make records (client), check them (server), and
-are the only place that knows their fields. Nothing but the standard library is imported.
+A record is a JSON object with a `type`. The constructors below are the only place in the client that knows the fields
+of each type. Everywhere:
 
-Numbers: JSON has no NaN, so NaN and the infinities are the strings "NaN", "Infinity" and "-Infinity".
+- an id is 20 hex digits; a time `t` is in unix seconds; an `x` (usually the training step) is a 64-bit integer;
+- a number that JSON lacks is a string, "NaN", "Infinity" or "-Infinity": see `losswise.protocol.numbers`;
+- a record merges into what the server has: a later session, graph or values record changes the fields it contains.
 """
 
 from __future__ import annotations
@@ -18,34 +20,40 @@ Record = dict[str, Any]
 _ID = re.compile(r"[0-9a-f]{20}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
+# Ids
+
 
 def new_id() -> str:
-    """A new random id of a session or a writer: 20 hex digits."""
+    """Return a new random id for a session or a writer: 20 hex digits."""
     return secrets.token_hex(10)
 
 
 def is_id(value: object) -> bool:
+    """Whether `value` is a text of 20 lower-case hex digits."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def is_sha256(value: object) -> bool:
+    """Whether `value` is a SHA-256 digest as 64 lower-case hex digits."""
     return isinstance(value, str) and _SHA256.fullmatch(value) is not None
 
 
 def graph_id(session_id: str, title: str) -> str:
-    """The id of the graph with this title in this session, the same in every process.
+    """Return the id of the graph with this title in this session.
 
-    The first 20 hex digits of BLAKE2b over the session's id, a zero byte, and the title.
+    It is derived, so that several processes that write to one session draw on the same graph without asking the
+    server: the first 20 hex digits of BLAKE2b over the session's id, a zero byte and the title.
 
-    >>> graph_id("0123456789abcdef0123", "loss") == graph_id("0123456789abcdef0123", "loss")
-    True
+    Example:
+        >>> graph_id("0123456789abcdef0123", "loss") == graph_id("0123456789abcdef0123", "loss")
+        True
     """
     text = session_id.encode() + b"\0" + storable_text(title).encode()
     return hashlib.blake2b(text).hexdigest()[:20]
 
 
 def storable_text(text: str) -> str:
-    """The text with what no database stores replaced by U+FFFD: NUL and lone surrogates."""
+    """Return the text with every character that a database cannot store (NUL, lone surrogates) replaced by U+FFFD."""
     if "\0" in text:
         text = text.replace("\0", "\ufffd")
     try:
@@ -55,20 +63,33 @@ def storable_text(text: str) -> str:
     return text
 
 
-# Making records: what a client calls. Absent fields stay absent, since a record merges into what is there.
+# Record constructors
 
 
 def session_record(**fields: Any) -> Record:
-    """A session made or merged. Fields: project, tag, group, tags, params, max_iter, created_at (unix
-    seconds), git {branch, url, commit, diff}, env {name: text}, info {name: markdown}."""
+    """Create or change the session. The first record of every writer.
+
+    Args:
+        fields: any of
+            project (str): name of the project, where the API key may write to several;
+            tag (str), group (str), tags (list of str);
+            params: mapping of parameter names to JSON values;
+            max_iter (int): expected number of x values;
+            created_at (float): unix seconds;
+            git: mapping with branch, url, commit and diff;
+            env: mapping of names to str, such as the host and the Python version;
+            info: mapping of titles to markdown.
+            A field that is None is left out, and leaves what the server has unchanged.
+    """
     return {"type": "session", **{name: value for name, value in fields.items() if value is not None}}
 
 
 def merged_session(known: Record, record: Record) -> Record:
-    """What the second session record makes of the first: absent fields stay, maps merge by key.
+    """Merge a session record into an earlier one, as the server does: mappings by key, other fields as a whole.
 
-    >>> merged_session({"type": "session", "tag": "a", "params": {"x": 1}}, {"type": "session", "params": {"y": 2}})
-    {'type': 'session', 'tag': 'a', 'params': {'x': 1, 'y': 2}}
+    Example:
+        >>> merged_session({"type": "session", "tag": "a", "params": {"x": 1}}, {"type": "session", "params": {"y": 2}})
+        {'type': 'session', 'tag': 'a', 'params': {'x': 1, 'y': 2}}
     """
     maps = {
         name: {**known[name], **value}
@@ -79,22 +100,52 @@ def merged_session(known: Record, record: Record) -> Record:
 
 
 def graph_record(id: str, title: str, xlabel: str = "", ylabel: str = "", kind: str | None = None) -> Record:
+    """Create or change a graph.
+
+    Args:
+        id: as `graph_id` returns it.
+        title: shown above the graph; unique within the session.
+        xlabel, ylabel: axis labels.
+        kind: 'min' or 'max': which value of its metrics is the best, for the session table. None: neither.
+    """
     return {"type": "graph", "id": id, "title": title, "xlabel": xlabel, "ylabel": ylabel, "kind": kind}
 
 
 def points_record(
     graph: str, x: Sequence[int], t: Sequence[float], y: Mapping[str, Sequence[float | str | None]]
 ) -> Record:
-    """Points of one graph as columns of equal length. `y` holds numbers as encode_number gives them; None
-    means that the name has no value at that place."""
+    """Add points to a graph, as columns of equal length N.
+
+    Args:
+        graph: id of the graph.
+        x: N integers.
+        t: N times, unix seconds.
+        y: for each metric name N numbers as `encode_number` returns them; None where the metric has no value.
+
+    Example:
+        >>> points_record(graph_id(session, "loss"), [0, 1], times, {"loss": [0.9, 0.8], "val_loss": [None, 1]})
+    """
     return {"type": "points", "graph": graph, "x": x, "t": t, "y": y}
 
 
 def values_record(values: Mapping[str, Any]) -> Record:
+    """Set cells of the session table.
+
+    Args:
+        values: mapping of column names to JSON values.
+    """
     return {"type": "values", "values": values}
 
 
 def text_record(name: str, text: str, x: int | None = None, append: bool = False) -> Record:
+    """Store a text.
+
+    Args:
+        name: its title; with `x`, the key under which it is stored.
+        text: markdown, or plain text for the console.
+        x: the step that it belongs to; None: the whole session.
+        append: add to the text stored so far instead of replacing it. The last `MAX_TEXT` characters are kept.
+    """
     return {"type": "text", "name": name, "x": x, "text": text, "append": append}
 
 
@@ -108,6 +159,17 @@ def image_record(
     outputs: Mapping[str, Any] | None = None,
     metrics: Mapping[str, Any] | None = None,
 ) -> Record:
+    """Add an image to a sequence. Its file is uploaded separately, as a blob.
+
+    Args:
+        sequence: name of the sequence.
+        x: the step that the image belongs to.
+        image_id: name of the image, unique among the images of this sequence and x.
+        sha256: digest of the file, 64 hex digits.
+        width, height: pixels.
+        outputs: what the model made of it; mapping of names to JSON values.
+        metrics: numbers about it; mapping of names to JSON values.
+    """
     return {
         "type": "image",
         "sequence": sequence,
@@ -122,7 +184,13 @@ def image_record(
 
 
 def rewind_record(after: int, t: float, graph: str | None = None) -> Record:
-    """Take back every point with x > `after` and time <= `t`, of one graph or (None) of all."""
+    """Remove points, because training continues from an earlier step.
+
+    Args:
+        after: points with x > `after` are removed,
+        t: if their time is at most this one (unix seconds): points added later than the rewind stay.
+        graph: id of the only graph concerned; None: all graphs of the session.
+    """
     return {"type": "rewind", "after": after, "t": t, "graph": graph}
 
 
@@ -133,5 +201,13 @@ def status_record(
     error: Mapping[str, str] | None = None,
     dropped: int = 0,
 ) -> Record:
-    """How a writer ended (or 'active'). `error` has type, message and traceback; `dropped` counts points."""
+    """Record how the writer ended. The last record of every writer.
+
+    Args:
+        status: one of `STATUSES`.
+        t: when, unix seconds.
+        reason: a word such as 'error' or 'interrupted'; None: it ended well.
+        error: mapping with `type`, `message` and `traceback`; None: there was no exception.
+        dropped: number of points that the writer lost, for example because the disk was full.
+    """
     return {"type": "status", "status": status, "reason": reason, "error": error, "dropped": dropped, "t": t}

@@ -15,8 +15,8 @@ from losswise.recording.point_buffer import (
     merge,
 )
 from losswise.util.messages import say_once
-from losswise.values.jsonable import name as plain_name
-from losswise.values.scalars import is_slow, keep, to_float, to_x
+from losswise.values.jsonable import to_name
+from losswise.values.scalars import detach, is_pending, to_float, to_x
 
 PENDING_POINT_BYTES = 500
 """Estimate of the memory of a point on the slow path."""
@@ -33,7 +33,7 @@ class PendingPoint:
 
     def __init__(self, number: int, x: Any, t: float, y: Any) -> None:
         self.number, self.x, self.t, self.y = number, x, t, y
-        self.is_pending = is_slow(x) or (isinstance(y, dict) and any(map(is_slow, y.values())))
+        self.is_pending = is_pending(x) or (isinstance(y, dict) and any(map(is_pending, y.values())))
 
     def read(self) -> None:
         """Wait for the values and convert them. What is not a number is left as it is, for the warning."""
@@ -66,14 +66,14 @@ class GraphBuffer:
 
     def add_slow(self, number: int, x: Any, t: float, y: Any) -> None:
         """Add a point of any values, and open a buffer for its set of names if it has none."""
-        values = {key: keep(value) for key, value in y.items()} if hasattr(y, "items") else y
-        self._slow.append(PendingPoint(number, keep(x), t, values))
+        values = {key: detach(value) for key, value in y.items()} if hasattr(y, "items") else y
+        self._slow.append(PendingPoint(number, detach(x), t, values))
         if isinstance(values, dict):
             self._open_buffer(tuple(values))
 
     def _open_buffer(self, names: tuple[Any, ...]) -> None:
         is_new = names and names not in self.by_names and len(self.by_names) < MAX_NAME_SETS
-        if is_new and all(type(name) is str and plain_name(name) == name for name in names):
+        if is_new and all(type(name) is str and to_name(name) == name for name in names):
             self.by_names.setdefault(names, PointBuffer(names))  # another thread may have been faster
 
     # the journal writer's thread, unless noted
@@ -208,7 +208,7 @@ class GraphBuffer:
                     f"{where}: the value of {_short(name)} is not a number ({_short(value)}); ignored",
                 )
                 continue
-            values[plain_name(name)] = number
+            values[to_name(name)] = number
         return (x, values) if values else None
 
 

@@ -18,7 +18,7 @@ from losswise.protocol.records import image_record
 from losswise.recording.record_queue import EncodedImage
 from losswise.util.guard import guarded_thread
 from losswise.util.messages import say, say_error, say_once
-from losswise.values.pixels import Copied
+from losswise.values.pixels import ImageCopy
 from losswise.values.png import ImageError
 from losswise.values.scalars import to_x
 
@@ -36,7 +36,7 @@ class AppendedImage:
     sequence: str
     x: Any
     image_id: str
-    pixels: Copied
+    pixels: ImageCopy
     outputs: dict[str, Any]
     metrics: dict[str, Any]
 

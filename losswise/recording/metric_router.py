@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from losswise.naming import Placement, place
+from losswise.naming import GraphChoice, graph_for
 from losswise.recording.point_buffer import MAX_NAME_SETS, PLAIN_NUMBERS, PointBatch, SharedPointBuffer
 from losswise.recording.record_queue import RecordQueue
 from losswise.util.guard import guarded
-from losswise.values.jsonable import name as plain_name
-from losswise.values.scalars import is_slow, to_x
+from losswise.values.jsonable import to_name
+from losswise.values.scalars import is_pending, to_x
 
 MAX_REMEMBERED_NAME_SETS = 1_000
 
@@ -46,7 +46,7 @@ class MetricRouter:
     """
 
     def __init__(
-        self, queue: RecordQueue, make_graph: Callable[..., GraphLike], graphs: Mapping[str, Placement]
+        self, queue: RecordQueue, make_graph: Callable[..., GraphLike], graphs: Mapping[str, GraphChoice]
     ) -> None:
         self.labels: Callable[[str], tuple[str, str]] = lambda name: ("", "")
         self.next_x = 0
@@ -88,7 +88,7 @@ class MetricRouter:
         """Slow path: the first time of a set of names, and values that are not int or float."""
         if x is None:
             x = self.next_x
-        whole = None if is_slow(x) else to_x(x)
+        whole = None if is_pending(x) else to_x(x)
         if whole is not None:
             self.next_x = whole + 1
         names = tuple(metrics)
@@ -101,7 +101,7 @@ class MetricRouter:
         queue = self._queue
         if queue.closed or len(queue.shared) >= MAX_NAME_SETS:
             return
-        is_plain = names and all(type(name) is str and plain_name(name) == name for name in names)
+        is_plain = names and all(type(name) is str and to_name(name) == name for name in names)
         if is_plain and not any(graph.display_interval for graph, _members in routes):
             buffer = SharedPointBuffer(names, [(graph.receive, members) for graph, members in routes])
             queue.shared.setdefault(names, buffer)  # another thread may have been faster
@@ -113,8 +113,8 @@ class MetricRouter:
         titles: dict[str, list[Any]] = {}
         options: dict[str, tuple[str, str, str | None]] = {}
         for name in names:
-            plain = plain_name(name)
-            chosen = place(plain, self._graphs)
+            plain = to_name(name)
+            chosen = graph_for(plain, self._graphs)
             titles.setdefault(chosen.title, []).append(name)
             options.setdefault(chosen.title, (*self.labels(plain), chosen.kind))
         routes = [(self._make_graph(title, *options[title]), tuple(members)) for title, members in titles.items()]

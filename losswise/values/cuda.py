@@ -1,4 +1,4 @@
-"""Wait for a CUDA tensor's stream before its value is read."""
+"""Wait for the CUDA stream that computes a tensor before reading the tensor's value."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import sys
 from typing import Any
 
 
-def stream_mark(tensor: Any) -> Any:
-    """What tells that all is done which is queued now for a tensor of Torch; None where nothing needs to be waited for.
+def record_event(tensor: Any) -> Any:
+    """Return a CUDA event that completes once the work queued so far for a tensor is done.
 
-    Whoever reads a tensor waits for the stream of his own thread, which is not the one in which it is computed
-    where a script trains in a stream of its own. The mark's `synchronize` waits for that one.
+    Reading a tensor waits for the current stream of the reading thread only. A script that trains in a stream of its
+    own (`torch.cuda.stream`) computes the value in another one, so the journal thread would read memory that is not
+    written yet. It waits for this event first. Recording an event does not wait for the GPU.
+
+    Returns:
+        A `torch.cuda.Event`. None if the tensor is not on a CUDA device or is computed in the default stream, for
+        which every reader waits.
     """
     if not getattr(tensor, "is_cuda", False):
         return None
@@ -22,20 +27,26 @@ def stream_mark(tensor: Any) -> Any:
     return None if stream == cuda.default_stream(tensor.device) else stream.record_event()
 
 
-class _Marked:
-    """A tensor that is ready once its mark is reached."""
+class PendingTensor:
+    """A tensor that may be read once an event has completed. Reading it waits for that.
 
-    __slots__ = ("_mark", "_tensor")
+    Args:
+        tensor: a Torch tensor.
+        event: as `record_event` returns it.
+    """
 
-    def __init__(self, tensor: Any, mark: Any) -> None:
-        self._tensor, self._mark = tensor, mark
+    __slots__ = ("_event", "_tensor")
+
+    def __init__(self, tensor: Any, event: Any) -> None:
+        self._tensor, self._event = tensor, event
 
     @property
     def shape(self) -> Any:
         return self._tensor.shape
 
     def read(self) -> Any:
-        self._mark.synchronize()
+        """Return the tensor, after the event."""
+        self._event.synchronize()
         return self._tensor
 
     def item(self) -> Any:
@@ -54,9 +65,10 @@ class _Marked:
         return repr(self.read())
 
 
-def _ready(tensor: Any) -> Any:
+def until_computed(tensor: Any) -> Any:
+    """Return the tensor, wrapped in a `PendingTensor` if reading it has to wait for a stream."""
     try:
-        mark = stream_mark(tensor)
-    except Exception:  # the copy is kept, come what may
-        mark = None
-    return tensor if mark is None else _Marked(tensor, mark)
+        event = record_event(tensor)
+    except Exception:  # without an event the value may be stale, with an exception it would be lost
+        event = None
+    return tensor if event is None else PendingTensor(tensor, event)

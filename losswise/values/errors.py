@@ -1,4 +1,4 @@
-"""Describe exceptions, and call user code that may raise."""
+"""Describe exceptions, and turn objects into text although their code may raise."""
 
 from __future__ import annotations
 
@@ -7,36 +7,47 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from losswise.util.guard import guarded
-from losswise.values.jsonable import name as plain_name
-from losswise.values.jsonable import text as plain_text
+from losswise.values.jsonable import to_name, to_text
 
 
 @guarded("describing an error")
-def described_error(error: BaseException | Mapping[str, Any] | None) -> dict[str, str] | None:
-    """Type, message and traceback. What an error cannot say of itself is left empty."""
+def describe_exception(error: BaseException | Mapping[str, Any] | None) -> dict[str, str] | None:
+    """Return an exception as the error of a status record.
+
+    Args:
+        error: the exception, or a mapping that describes it already.
+
+    Returns:
+        A dictionary with `type`, `message` and `traceback`, empty where the exception's own code raises. None for None.
+
+    Example:
+        >>> describe_exception(KeyError("batch"))
+        {'type': 'KeyError', 'message': "'batch'", 'traceback': "KeyError: 'batch'\\n"}
+    """
     if error is None:
         return None
     if isinstance(error, Mapping):
-        return {plain_name(key): safely(_said, value, "") for key, value in error.items()}
+        return {to_name(key): try_text(_message, value, "") for key, value in error.items()}
     if not isinstance(error, BaseException):
-        return {"type": "", "message": safely(_said, error, ""), "traceback": ""}
+        return {"type": "", "message": try_text(_message, error, ""), "traceback": ""}
     return {
         "type": type(error).__name__,
-        "message": safely(_said, error, ""),
-        "traceback": safely(_trace, error, ""),
+        "message": try_text(_message, error, ""),
+        "traceback": try_text(_traceback, error, ""),
     }
 
 
-def _said(value: Any) -> str:
-    return plain_text(str(value))
+def _message(value: Any) -> str:
+    return to_text(str(value))
 
 
-def _trace(error: BaseException) -> str:
-    return plain_text("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+def _traceback(error: BaseException) -> str:
+    return to_text("".join(traceback.format_exception(type(error), error, error.__traceback__)))
 
 
-def safely(convert: Callable[[Any], str], value: Any, otherwise: str) -> str:
+def try_text(convert: Callable[[Any], str], value: Any, default: str) -> str:
+    """Return `convert(value)`, or `default` if that raises, as a user's `__str__` may."""
     try:
         return convert(value)
     except Exception:
-        return otherwise
+        return default

@@ -1,8 +1,8 @@
-"""Whatever a framework calls an image, as the bytes of a PNG.
+"""Encode the images of any framework as PNG.
 
-`copied` runs on the caller's thread: it copies the pixels where they are, so that they cannot change
-afterwards, and never waits for an accelerator. `Copied.png` runs behind it, and may wait. Frameworks are
-recognised by what they have loaded already; Pillow and NumPy are imported with the first image.
+`copy_image` runs on the caller's thread: it copies the pixels on the device where they are, so that they cannot change
+afterwards, and never waits for an accelerator. `ImageCopy.png` runs on the encoder's thread and may wait. An object is
+recognised by the modules that are loaded already; Pillow and NumPy are imported with the first image.
 """
 
 from __future__ import annotations
@@ -15,25 +15,27 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from losswise.protocol.limits import MAX_BLOB_BYTES
-from losswise.values.cuda import stream_mark
-from losswise.values.png import ImageError, fitting, for_png, from_array
+from losswise.values.cuda import record_event
+from losswise.values.png import ImageError, encode_to_fit, for_png, from_array
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-CHANNELS = (1, 3, 4)
-"""Gray, RGB, RGBA."""
-ENCODED = ("PNG", "JPEG", "GIF", "WEBP")
+CHANNELS = (1, 3, 4)  # gray, RGB, RGBA
+FILE_FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
+# Modes of Pillow that are intermediate results of image processing rather than images to show
+UNSUPPORTED_MODES = ("LAB", "La", "PA", "RGBa")
 
-_ON_ACCELERATORS = {"jax", "jaxlib", "tensorflow"}
-"""Their arrays never change, and reading one waits until it is computed."""
+# Packages whose arrays are immutable: they need no copy, and reading one waits until it is computed
+_IMMUTABLE_ARRAYS = {"jax", "jaxlib", "tensorflow"}
 
 
-class Copied:
-    """An image that nobody changes any more.
+class ImageCopy:
+    """An image that can no longer change, not encoded yet.
 
-    Attributes:
-        size: about how many bytes its pixels take.
+    Args:
+        size: approximate bytes of its pixels, for the bound on memory.
+        read: returns the Pillow image, or the bytes of a file; called on the encoder's thread.
     """
 
     def __init__(self, size: int, read: Callable[[], Image | bytes]) -> None:
@@ -41,44 +43,44 @@ class Copied:
         self._read = read
 
     def png(self) -> tuple[bytes, int, int]:
-        """The file's bytes, its width and its height.
+        """Return the bytes of the file, its width and its height in pixels.
 
-        What came as a file stays what it is. Larger than the server takes: scaled down until it fits.
+        A file is returned unchanged, in its own format. An image of more than `MAX_BLOB_BYTES` is scaled down.
 
         Raises:
-            ImageError: it is no image.
+            ImageError: it is not an image.
         """
         from PIL import Image
 
         read = self._read()
         try:
             if not isinstance(read, bytes):
-                return fitting(for_png(read))
-            image = Image.open(io.BytesIO(read), formats=ENCODED)
-            return (read, *image.size) if len(read) <= MAX_BLOB_BYTES else fitting(for_png(image))
+                return encode_to_fit(for_png(read))
+            image = Image.open(io.BytesIO(read), formats=FILE_FORMATS)
+            return (read, *image.size) if len(read) <= MAX_BLOB_BYTES else encode_to_fit(for_png(image))
         except OSError as error:
             raise ImageError(f"Pillow cannot read it ({error})") from error
 
 
-def copied(image: Any) -> Copied:
-    """Copy an image's pixels, and nothing else.
+def copy_image(image: Any) -> ImageCopy:
+    """Copy the pixels of an image, without encoding them.
 
     Args:
         image: one of
-            a Pillow image of any mode;
+            a Pillow image, of any mode except LAB, La, PA and RGBa;
             an array or tensor, see below;
-            a Matplotlib figure, or axes (their whole figure), which is drawn here;
-            a PNG, JPEG, GIF or WebP, as bytes or as the path of a file.
+            a Matplotlib figure, or axes (meaning their whole figure), which is drawn now;
+            a PNG, JPEG, GIF or WebP file, as bytes or as a path.
 
-            Shapes are (H, W), (H, W, C) and (C, H, W), C being 1, 3 or 4, with or without a batch axis of 1 in
-            front. Where both ends could be C, a Torch tensor is (C, H, W), and anything else (H, W, C).
+            Shapes are (H, W), (H, W, C) and (C, H, W) with C = 1, 3 or 4, optionally with batch axes of length 1 in
+            front. If both ends could be C, a Torch tensor is (C, H, W) and any other array (H, W, C).
 
-            uint8 is taken as it is, bool is black and white, uint16 is divided by 256. Other numbers are
-            taken as 0 to 1 if all of them lie there, else as 0 to 255 if all lie there, else what is
-            smallest becomes black and what is largest white. NaN is black.
+            uint8 is used unchanged, bool is black and white, uint16 is divided by 256. Other numbers are taken as 0
+            to 1 if all of them are in that range, else as 0 to 255 if all are in that one; otherwise the smallest
+            becomes black and the largest white. NaN is black.
 
     Raises:
-        ImageError: it is none of these, or Pillow or NumPy is missing.
+        ImageError: it is none of these, or Pillow or NumPy is not installed.
     """
     _import_encoders()
     if isinstance(image, (bytes, bytearray, memoryview)):
@@ -88,7 +90,7 @@ def copied(image: Any) -> Copied:
     if _is_a(image, "PIL.Image", "Image"):
         return _of_pillow(image)
     if hasattr(image, "figure"):
-        # of axes and of a part of a figure that is the figure around, of a figure itself
+        # `figure` of axes or a subfigure is the figure around them, of a figure it is the figure itself
         figure = getattr(image.figure, "figure", None)
         if _is_a(figure, "matplotlib.figure", "Figure"):
             return _of_figure(figure)
@@ -101,7 +103,8 @@ def copied(image: Any) -> Copied:
 
 
 def _import_encoders() -> None:
-    """Not in the thread behind: a process that forks amid the import of a thread has a child with half a module."""
+    # Not on the encoder's thread: a process that forks while another thread imports a module, such as the workers of
+    # a data loader, leaves the child with half of that module, and its import lock held
     try:
         import numpy  # noqa: F401
         from PIL import Image, WebPImagePlugin  # noqa: F401
@@ -112,14 +115,14 @@ def _import_encoders() -> None:
 
 
 def _is_a(value: Any, module: str, name: str) -> bool:
-    """Whether it is of this class, without an import. Another thread may be half way through that import."""
+    """Whether `value` is an instance of a class whose module may not be loaded, or not completely so."""
     kind = getattr(sys.modules.get(module), name, None)
     return kind is not None and isinstance(value, kind)
 
 
-def _of_path(path: str | os.PathLike[str]) -> Copied:
-    """Read now: a script that draws into the same file again and again would overwrite it."""
-    if not os.path.isfile(path):  # a pipe would be waited for
+def _of_path(path: str | os.PathLike[str]) -> ImageCopy:
+    # Read at once: the script may overwrite the file with its next image
+    if not os.path.isfile(path):  # reading from a pipe could block
         raise ImageError(f"there is no file {os.fspath(path)!r:.200}")
     try:
         with open(path, "rb") as file:
@@ -129,10 +132,10 @@ def _of_path(path: str | os.PathLike[str]) -> Copied:
         raise ImageError(f"the file cannot be read ({error})") from error
 
 
-def _of_file(data: bytes, words: str) -> Copied:
+def _of_file(data: bytes, what: str) -> ImageCopy:
     if not _is_encoded(data):
-        raise ImageError(f"{words} are none of {', '.join(ENCODED)}")
-    return Copied(len(data), lambda: data)
+        raise ImageError(f"{what} are none of {', '.join(FILE_FORMATS)}")
+    return ImageCopy(len(data), lambda: data)
 
 
 def _is_encoded(data: bytes) -> bool:
@@ -141,20 +144,22 @@ def _is_encoded(data: bytes) -> bool:
     )
 
 
-def _of_pillow(image: Image) -> Copied:
+def _of_pillow(image: Image) -> ImageCopy:
+    if image.mode in UNSUPPORTED_MODES:
+        raise ImageError(f"Pillow images of mode {image.mode} are not supported: convert it to RGB or RGBA first")
     try:
         copy = image.copy()
-    except Exception as error:  # opened, and read only now
+    except Exception as error:  # Image.open reads the file only now
         raise ImageError(f"Pillow cannot read it ({error})") from error
-    return Copied(copy.width * copy.height * (1 if copy.mode in ("1", "L", "P") else 4), lambda: copy)
+    return ImageCopy(copy.width * copy.height * (1 if copy.mode in ("1", "L", "P") else 4), lambda: copy)
 
 
-def _of_figure(figure: Any) -> Copied:
-    """Drawn here, since Matplotlib is not made for two threads; by a canvas that the figure keeps nothing of."""
+def _of_figure(figure: Any) -> ImageCopy:
+    # On this thread, since Matplotlib is not thread-safe; with a canvas of our own, since the figure has one already
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     before, stale, callback = figure.canvas, figure.stale, figure.stale_callback
-    figure.stale_callback = None  # pyplot's, which draws once more where it is interactive
+    figure.stale_callback = None  # in interactive mode pyplot's would draw the figure again
     try:
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
@@ -171,36 +176,36 @@ def _of_figure(figure: Any) -> Copied:
 
         return Image.frombytes("RGBA", size, pixels)
 
-    return Copied(len(pixels), read)
+    return ImageCopy(len(pixels), read)
 
 
-def _of_tensor(tensor: Any) -> Copied:
-    """A copy on the tensor's own device, which only queues it there."""
+def _of_tensor(tensor: Any) -> ImageCopy:
+    """Copy a Torch tensor on its own device, which only queues the copy there."""
     shape = tuple(tensor.shape)
     layout = _layout(shape, channels_first=True)
     copy = tensor.detach().clone()
-    mark = stream_mark(copy)
+    event = record_event(copy)
 
     def read() -> Image:
-        if mark is not None:
-            mark.synchronize()
+        if event is not None:
+            event.synchronize()
         values = copy.cpu()
         try:
             return from_array(values.numpy(), layout)
-        except TypeError:  # bfloat16 and smaller floats, which NumPy has not
+        except TypeError:  # bfloat16 and smaller floats, which NumPy lacks
             return from_array(values.float().numpy(), layout)
 
-    return Copied(_size(copy, shape), read)
+    return ImageCopy(_size(copy, shape), read)
 
 
-def _of_array(array: Any) -> Copied:
+def _of_array(array: Any) -> ImageCopy:
     known = hasattr(array, "__array__") or hasattr(array, "__array_interface__") or isinstance(array, (list, tuple))
     if not known:
-        raise ImageError(f"a {type(array).__name__} is no image that losswise knows")
+        raise ImageError(f"a {type(array).__name__} is not an image that losswise can read")
     if hasattr(array, "shape"):
-        _layout(tuple(array.shape), channels_first=False)  # before a whole data set is copied
+        _layout(tuple(array.shape), channels_first=False)  # raises before a whole data set is copied
     root = type(array).__module__.partition(".")[0]
-    held = array if root in _ON_ACCELERATORS and not hasattr(array, "assign") else _read_now(array)
+    held = array if root in _IMMUTABLE_ARRAYS and not hasattr(array, "assign") else _read_now(array)
     shape = tuple(held.shape)
     layout = _layout(shape, channels_first=False)
 
@@ -209,7 +214,7 @@ def _of_array(array: Any) -> Copied:
 
         return from_array(numpy.asarray(held), layout)
 
-    return Copied(_size(held, shape), read)
+    return ImageCopy(_size(held, shape), read)
 
 
 def _read_now(array: Any) -> Any:
@@ -227,7 +232,7 @@ def _size(array: Any, shape: tuple[int, ...]) -> int:
 
 
 def _layout(shape: tuple[int, ...], channels_first: bool) -> str:
-    """HW, HWC or CHW: what the last axes are. Those in front of them have length 1."""
+    """Return what the last two or three axes are: HW, HWC or CHW. The axes in front of them have length 1."""
     axes = shape
     while len(axes) > 3 and axes[0] == 1:
         axes = axes[1:]

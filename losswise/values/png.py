@@ -1,4 +1,4 @@
-"""A PNG of an array or a Pillow image, not larger than a server takes."""
+"""Turn arrays and Pillow images into PNG files that are not larger than the server accepts."""
 
 from __future__ import annotations
 
@@ -12,16 +12,24 @@ from losswise.util.messages import say_once
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-NEARLY = 1e-3
-"""How far a float may be out of 0 to 1 and still be meant so: what interpolation and rounding make of it."""
+# How far outside of 0 to 1 a float may be and still count as in that range, after interpolation and rounding
+UNIT_RANGE_TOLERANCE = 1e-3
 
 
 class ImageError(Exception):
-    """This cannot be made an image; the message says why."""
+    """The object cannot be turned into an image. The message says why, as part of a sentence."""
 
 
 def from_array(array: Any, layout: str) -> Image:
-    """The image of a NumPy array whose last axes are `layout`: HW, HWC or CHW, with 1, 3 or 4 channels."""
+    """Return the image of a NumPy array.
+
+    Args:
+        array: of any number type; the axes in front of those of `layout` have length 1.
+        layout: HW, HWC or CHW, with 1, 3 or 4 channels.
+
+    Raises:
+        ImageError: its values are not numbers.
+    """
     from PIL import Image
 
     array = array.reshape(array.shape[-len(layout) :])
@@ -35,7 +43,7 @@ def from_array(array: Any, layout: str) -> Image:
 
 
 def _as_bytes(array: Any) -> Any:
-    """The array as uint8, by the rules that `copied` tells."""
+    """Return the array as uint8, by the rules in the docstring of `copy_image`."""
     import numpy
 
     if array.dtype == numpy.uint8:
@@ -46,11 +54,11 @@ def _as_bytes(array: Any) -> Any:
     if kind == "u" and width == 2:
         return (array >> 8).astype(numpy.uint8)
     if kind not in "iufV":  # V: bfloat16 and the like
-        raise ImageError(f"values of type {array.dtype} are no pixels")
+        raise ImageError(f"values of type {array.dtype} are not pixels")
     try:
         values = array.astype(numpy.float32 if kind in "fV" and width <= 4 else numpy.float64)
     except (TypeError, ValueError) as error:
-        raise ImageError(f"values of type {array.dtype} are no pixels") from error
+        raise ImageError(f"values of type {array.dtype} are not pixels") from error
     return _scaled(values)
 
 
@@ -61,47 +69,41 @@ def _scaled(values: Any) -> Any:
     low = float(values.min(where=finite, initial=numpy.inf))
     high = float(values.max(where=finite, initial=-numpy.inf))
     with numpy.errstate(all="ignore"):
-        if low >= -NEARLY and high <= 1 + NEARLY:
+        if low >= -UNIT_RANGE_TOLERANCE and high <= 1 + UNIT_RANGE_TOLERANCE:
             values *= 255
         elif (low < 0 or high > 255) and low < high < math.inf:
-            values = (values / 2 - low / 2) / (high / 2 - low / 2) * 255  # halves, as the range may overflow
+            values = (values / 2 - low / 2) / (high / 2 - low / 2) * 255  # halved, since `high - low` may overflow
         values = numpy.nan_to_num(values, nan=0.0, posinf=255.0, neginf=0.0)
         return numpy.rint(values).clip(0, 255).astype(numpy.uint8)
 
 
 def for_png(image: Image) -> Image:
-    """The image as L, RGB or RGBA, whichever holds it, without what a camera or an editor noted in it."""
-    mode, noted = image.mode, image.info
+    """Return the image in mode L, RGB or RGBA, without metadata of a camera or editor, such as its location.
+
+    Only a colour profile is kept, if the pixels are still those that it describes.
+    """
+    mode, metadata = image.mode, image.info
     if mode in ("I", "F") or mode.startswith("I;16"):
         import numpy
 
         image = from_array(numpy.asarray(image), "HW")
     elif mode == "1":
         image = image.convert("L")
-    elif mode == "La":  # there is no straight way
-        image = image.convert("LA").convert("RGBA")
-    elif mode in ("LA", "PA", "RGBa") or (mode in ("L", "P", "RGB") and "transparency" in noted):
+    elif mode == "LA" or (mode in ("L", "P", "RGB") and "transparency" in metadata):
         image = image.convert("RGBA")
-    elif mode == "LAB":
-        image = _from_lab(image)
     elif mode not in ("L", "RGB", "RGBA"):
         image = image.convert("RGB")
-    fits = "icc_profile" in noted and (image.mode == mode or mode == "P")
-    image.info = {"icc_profile": noted["icc_profile"]} if fits else {}
+    fits = "icc_profile" in metadata and (image.mode == mode or mode == "P")
+    image.info = {"icc_profile": metadata["icc_profile"]} if fits else {}
     return image
 
 
-def _from_lab(image: Image) -> Image:
-    from PIL import ImageCms
+def encode_to_fit(image: Image) -> tuple[bytes, int, int]:
+    """Encode as PNG, scaling the image down until the file has at most `MAX_BLOB_BYTES`.
 
-    lab, rgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    made = ImageCms.profileToProfile(image, lab, rgb, outputMode="RGB")
-    assert made is not None
-    return made
-
-
-def fitting(image: Image) -> tuple[bytes, int, int]:
-    """Encoded as PNG, scaled down as often as it is larger than a server takes."""
+    Returns:
+        The bytes of the file, its width and its height in pixels.
+    """
     from PIL import Image
 
     shown = image
@@ -110,8 +112,8 @@ def fitting(image: Image) -> tuple[bytes, int, int]:
         size = max(1, int(shown.width * factor)), max(1, int(shown.height * factor))
         say_once(
             "image size",
-            f"an image of {image.width} x {image.height} pixels has more than {MAX_BLOB_BYTES >> 20} MiB as PNG; "
-            "it is scaled down, as are others of that size",
+            f"an image of {image.width} x {image.height} pixels is larger than {MAX_BLOB_BYTES >> 20} MiB as PNG; "
+            "images of that size are scaled down",
         )
         shown = image.resize(size, Image.Resampling.LANCZOS)
     return data, shown.width, shown.height

@@ -1,7 +1,7 @@
-"""Whatever a framework calls a number, as a Python number.
+"""Read the numbers of any framework as Python numbers.
 
-`keep` runs on the caller's thread: it makes sure that a value cannot change afterwards, and never waits for
-an accelerator. `to_float` and `to_x` run on the journal thread, and may wait.
+`detach` runs on the caller's thread: it makes sure that the value cannot change afterwards, and never waits for an
+accelerator. `to_float` and `to_x` run on the journal thread and may wait.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ import math
 from typing import Any
 
 from losswise.protocol.limits import INT64_MAX, INT64_MIN
-from losswise.values.cuda import _Marked, _ready
+from losswise.values.cuda import PendingTensor, until_computed
 
-_BACKGROUND = frozenset(("torch", "jax", "jaxlib", "tensorflow", "mlx", "cupy"))
-_OF_DEVICES = ("detach", "block_until_ready", "__cuda_array_interface__")
+# Packages, and attributes, of values that an accelerator may still be computing
+_ASYNCHRONOUS = frozenset(("torch", "jax", "jaxlib", "tensorflow", "mlx", "cupy"))
+_DEVICE_ATTRIBUTES = ("detach", "block_until_ready", "__cuda_array_interface__")
 _IMMUTABLE = frozenset((bool, int, float, str, bytes, complex, type(None)))
 
 
-def keep(value: Any) -> Any:
-    """The value, or a copy of what it is now, where it could be written to later.
+def detach(value: Any) -> Any:
+    """Return the value, or a copy of it if it could be modified later.
 
-    A tensor is detached and copied on its own device, which only queues the copy there: nothing is waited for.
-    What no framework is known to compute in the background is read at once.
+    A tensor is detached from its graph and copied on its own device, which only queues the copy there. A variable of
+    Keras or TensorFlow gives its current value. A number of an unknown type is read at once.
     """
     if type(value) in _IMMUTABLE:
         return value
@@ -29,10 +30,10 @@ def keep(value: Any) -> Any:
         if hasattr(value, "assign") and hasattr(value, "value"):  # a variable of Keras or TensorFlow
             value = value.value() if callable(value.value) else value.value
         if hasattr(value, "detach") and hasattr(value, "clone"):  # torch
-            return _ready(value.detach().clone())
+            return until_computed(value.detach().clone())
         if hasattr(value, "__cuda_array_interface__") or type(value).__module__ == "numpy":
             return value.copy() if hasattr(value, "copy") else value
-        if is_slow(value):
+        if is_pending(value):
             return value
         number = to_float(value) if hasattr(value, "__float__") or hasattr(value, "item") else None
     except Exception:
@@ -40,21 +41,22 @@ def keep(value: Any) -> Any:
     return value if number is None else number
 
 
-def is_slow(value: Any) -> bool:
-    """Whether an accelerator may still be computing it, so that to read it is to wait."""
+def is_pending(value: Any) -> bool:
+    """Whether an accelerator may still be computing the value, so that reading it may block."""
     if type(value) in _IMMUTABLE:
         return False
-    if type(value) is _Marked:
+    if type(value) is PendingTensor:
         return True
     package = type(value).__module__.partition(".")[0]
-    return package in _BACKGROUND or any(hasattr(value, name) for name in _OF_DEVICES)
+    return package in _ASYNCHRONOUS or any(hasattr(value, name) for name in _DEVICE_ATTRIBUTES)
 
 
 def to_float(value: Any) -> float | None:
-    """A float, NaN and infinities too; None where the value is not one number.
+    """Return the value as a float, NaN and infinities included; None if it is not a single number.
 
-    Takes int, bool, Decimal, Fraction, and scalars (or arrays of one element) of NumPy, Torch, JAX,
-    TensorFlow and Keras.
+    Args:
+        value: int, bool, Decimal, Fraction, or a scalar (or an array of one element) of NumPy, Torch, JAX, TensorFlow
+            or Keras. Text and complex numbers are not numbers here.
     """
     if isinstance(value, (str, bytes, bytearray, complex)):
         return None
@@ -63,7 +65,7 @@ def to_float(value: Any) -> float | None:
     except OverflowError:
         return (math.inf if value > 0 else -math.inf) if isinstance(value, int) else None
     except Exception:
-        item = getattr(value, "item", None)  # an array of shape (1, 1), which float() refuses
+        item = getattr(value, "item", None)  # an array of shape (1, 1), for which float() raises
     if item is None:
         return None
     try:
@@ -74,16 +76,21 @@ def to_float(value: Any) -> float | None:
 
 
 def to_x(value: Any) -> int | None:
-    """A 64-bit whole number; None where the value is none. A float that is one is taken."""
+    """Return the value as an int of 64 bits; None if it is not a whole number or too large.
+
+    Example:
+        >>> to_x(3.0), to_x(3.5), to_x(2**63)
+        (3, None, None)
+    """
     if type(value) is not int:
-        number = _whole(value)
+        number = _to_int(value)
         if number is None:
             return None
         value = number
     return value if INT64_MIN <= value <= INT64_MAX else None
 
 
-def _whole(value: Any) -> int | None:
+def _to_int(value: Any) -> int | None:
     try:
         return int(value.__index__())
     except Exception:

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from losswise.naming import Placement, place, prefixed
+from losswise.naming import GraphChoice, graph_for, prefixed
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
@@ -245,14 +245,14 @@ def by_name(table: dict[str | None, str]) -> dict[str, str | None]:
 @pytest.mark.parametrize("stage", ["", "val_", "train/"])
 @pytest.mark.parametrize(("name", "kind"), by_name(TORCHMETRICS).items())
 def test_a_metric_of_torchmetrics(name: str, kind: str | None, stage: str) -> None:
-    title, found = place(stage + name)
+    title, found = graph_for(stage + name)
     assert (title.lower(), found) == (name.lower(), kind)
 
 
 @pytest.mark.parametrize("stage", ["", "val_", "val_out_a_"])
 @pytest.mark.parametrize(("name", "kind"), by_name(KERAS).items())
 def test_a_metric_of_keras(name: str, kind: str | None, stage: str) -> None:
-    assert place(stage + name).kind == kind
+    assert graph_for(stage + name).kind == kind
 
 
 def test_the_table_has_what_torchmetrics_has() -> None:
@@ -287,7 +287,7 @@ def test_the_table_has_what_keras_has() -> None:
         for name, kind in vars(module).items()
         if isinstance(kind, type) and issubclass(kind, base)
     }
-    assert {name for name in found - known if place(name).kind is None} == set()
+    assert {name for name in found - known if graph_for(name).kind is None} == set()
     if keras.__version__.startswith(KERAS_LOOKED_AT):
         assert found == known
     else:
@@ -297,34 +297,34 @@ def test_the_table_has_what_keras_has() -> None:
 @pytest.mark.parametrize("line", CASES.strip().splitlines(), ids=lambda line: line.split()[0])
 def test_a_metric_belongs_on_one_graph(line: str) -> None:
     name, title, kind = line.split()
-    assert place(name) == (title, None if kind == "-" else kind)
+    assert graph_for(name) == (title, None if kind == "-" else kind)
 
 
 @pytest.mark.parametrize("name", ["", "/", "val/", "val_", "_", "🎉", "a" * 10_000])
 def test_any_text_is_a_name(name: str) -> None:
-    assert place(name).title == name
+    assert graph_for(name).title == name
 
 
 def test_a_person_chooses_by_the_metrics_name_or_its_title() -> None:
     graphs = {"my_score": ("quality", "max"), "val_loss": ("validation", "min")}
-    assert place("my_score", graphs) == Placement("quality", "max")
-    assert place("val_my_score", graphs) == Placement("quality", "max")
-    assert place("val_loss", graphs) == Placement("validation", "min")
-    assert place("train_loss", graphs) == Placement("loss", "min")
+    assert graph_for("my_score", graphs) == GraphChoice("quality", "max")
+    assert graph_for("val_my_score", graphs) == GraphChoice("quality", "max")
+    assert graph_for("val_loss", graphs) == GraphChoice("validation", "min")
+    assert graph_for("train_loss", graphs) == GraphChoice("loss", "min")
 
 
 def test_a_title_alone_keeps_the_rule_for_its_kind() -> None:
-    assert place("x", {"x": "dev accuracy"}) == Placement("dev accuracy", "max")
+    assert graph_for("x", {"x": "dev accuracy"}) == GraphChoice("dev accuracy", "max")
 
 
 def test_a_persons_places_hold_with_a_prefix() -> None:
     graphs = prefixed({"my_score": ("quality", "max"), "val_loss": ("validation", "min"), "x": "accuracy"}, "fold1")
-    assert place("fold1/my_score", graphs) == Placement("fold1/quality", "max")
-    assert place("fold1/val_my_score", graphs) == Placement("fold1/quality", "max")
-    assert place("fold1/my_score_epoch", graphs) == Placement("fold1/quality", "max")
-    assert place("fold1/val_loss", graphs) == Placement("fold1/validation", "min")
-    assert place("fold1/train_loss", graphs) == Placement("fold1/loss", "min")
-    assert place("fold1/x", graphs) == Placement("fold1/accuracy", "max")
-    assert place("val/my_score", prefixed({"my_score": ("quality", "max")}, "val")) == Placement("quality", "max")
-    assert place("a/b", prefixed({"b": ("c", None), "a/b": ("d", None)}, "a")) == Placement("d", None)
+    assert graph_for("fold1/my_score", graphs) == GraphChoice("fold1/quality", "max")
+    assert graph_for("fold1/val_my_score", graphs) == GraphChoice("fold1/quality", "max")
+    assert graph_for("fold1/my_score_epoch", graphs) == GraphChoice("fold1/quality", "max")
+    assert graph_for("fold1/val_loss", graphs) == GraphChoice("fold1/validation", "min")
+    assert graph_for("fold1/train_loss", graphs) == GraphChoice("fold1/loss", "min")
+    assert graph_for("fold1/x", graphs) == GraphChoice("fold1/accuracy", "max")
+    assert graph_for("val/my_score", prefixed({"my_score": ("quality", "max")}, "val")) == GraphChoice("quality", "max")
+    assert graph_for("a/b", prefixed({"b": ("c", None), "a/b": ("d", None)}, "a")) == GraphChoice("d", None)
     assert (prefixed(None, "a"), prefixed({"b": ("c", None)}, "")) == ({}, {"b": ("c", None)})

@@ -1,4 +1,4 @@
-"""Keras: `LosswiseKerasCallback`."""
+"""Integration with Keras 3: `LosswiseKerasCallback`."""
 
 from losswise.integrations.keras.callback import LosswiseKerasCallback
 

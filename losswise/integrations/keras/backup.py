@@ -1,7 +1,7 @@
-"""Going on where keras.callbacks.BackupAndRestore has restored a training: the session, and its x.
+"""Continue the session of a training that keras.callbacks.BackupAndRestore restores.
 
-Keras keeps the weights and the number of the epoch, and ends the backup with the fit. Beside them stands a file of
-ours, which says which session that was and at which x its epochs began.
+The backup of Keras contains the weights and the number of the epoch, and is deleted at the end of fit. Beside it we
+keep a file with the session's id and the x at which its last epochs started.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ import keras
 from losswise.protocol.records import is_id
 from losswise.util.guard import guarded
 
-KEPT = 5
-"""Epochs whose x is kept: a backup is of the last, or with `double_checkpoint` of the one before."""
+# Number of epochs whose first x is kept. A backup is that of the last epoch, or, with `double_checkpoint`, of the one
+# before it.
+KEPT_EPOCHS = 5
 
 
 class Backup:
-    """What belongs to the backup of one fit.
+    """Our file beside the backup of one fit.
 
     Args:
         restorer: the fit's keras.callbacks.BackupAndRestore.
-        number: of our callback, where a fit has several.
+        number: index of our callback among those of its kind in the fit.
 
     Attributes:
-        session, server: id and address of the session that the restored training was watched with; empty where
-            nothing is restored.
+        session, server: id of the restored training's session, and base URL of its server; empty if nothing is
+            restored.
     """
 
     def __init__(self, restorer: Any, number: int) -> None:
@@ -46,24 +47,30 @@ class Backup:
         self._starts = {int(epoch): int(x) for epoch, x in starts.items()} if isinstance(starts, dict) else {}
 
     def x_at(self, epoch: int, steps: int | None) -> int | None:
-        """x of the next batch, after Keras has restored the state before this epoch; None: nothing is restored.
+        """Return x of the next batch, after Keras has restored the state for an epoch.
 
-        With `save_freq=N` the state is that after some batch of the epoch, and Keras begins the epoch anew with it.
+        Args:
+            epoch: the epoch that starts now.
+            steps: batches per epoch; None: unknown.
+
+        Returns:
+            None if nothing is restored, or if x cannot be known.
         """
         before = max((known for known in self._starts if known <= epoch), default=None)
         if before is None or (before != epoch and not steps):
             return None
         x = self._starts[before] + (epoch - before) * (steps or 0)
         batch = self._restored.get("batch")
+        # with `save_freq=N` the state is that after some batch of the epoch, which Keras starts again
         if self._saves_batches and self._restored.get("epoch") == epoch and isinstance(batch, int):
             x += batch + 1
         return x
 
     @guarded("keeping the session beside Keras' backup")
     def note(self, session: str, server: str, epoch: int, x: int) -> None:
-        """This epoch of the session begins at x."""
+        """Write down that an epoch of the session starts at x."""
         earlier = sorted(item for item in self._starts.items() if item[0] < epoch)
-        self._starts = dict([*earlier, (epoch, x)][-KEPT:])
+        self._starts = dict([*earlier, (epoch, x)][-KEPT_EPOCHS:])
         self._path.parent.mkdir(parents=True, exist_ok=True)
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps({"session": session, "server": server, "starts": self._starts}))
@@ -72,11 +79,11 @@ class Backup:
 
 @guarded("looking for a backup")
 def find_backup(callbacks: Sequence[Any], own: Any) -> Backup | None:
-    """The backup of a fit with these callbacks; None where it has none, or not on a disk.
+    """Return the backup of a fit; None if it has none, or not in a local folder.
 
     Args:
-        callbacks: all of the fit's.
-        own: which of them asks.
+        callbacks: all callbacks of the fit.
+        own: the one of them that asks.
     """
     ours = [callback for callback in callbacks if isinstance(callback, type(own))]
     for callback in callbacks:

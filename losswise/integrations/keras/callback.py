@@ -1,4 +1,4 @@
-"""Keras 3, on any of its backends: LosswiseKerasCallback."""
+"""LosswiseKerasCallback, for Keras 3 on any of its backends."""
 
 from __future__ import annotations
 
@@ -19,52 +19,57 @@ except ImportError as error:
 
 from losswise import settings
 from losswise.arguments import checked_rewind
-from losswise.integrations.base import session_options
+from losswise.integrations.base import CallbackOptions, Unpack, session_options
 from losswise.integrations.keras.backup import Backup, find_backup
-from losswise.integrations.keras.fit_watcher import CallWatch
+from losswise.integrations.keras.fit_watcher import FitWatch, wrap_fit_methods
 from losswise.integrations.keras.model import (
-    adapter_of,
-    batches_seen_by,
-    callbacks_of,
-    fit_frame,
-    found_params,
-    learning_rate_of,
-    samples_in,
-    summary_of,
+    count_samples,
+    data_adapter,
+    find_fit_frame,
+    fit_callbacks,
+    learning_rate,
+    model_params,
+    model_summary,
+    trained_batches,
 )
 from losswise.lifecycle.outcome import COMPLETE, Outcome, outcome_of
 from losswise.session import Session
 from losswise.util.guard import guarded
 from losswise.util.messages import say_error
-from losswise.values.errors import described_error
+from losswise.values.errors import describe_exception
 
-LEFT = {"type": "CaughtException", "message": "fit was left by an exception that the script caught", "traceback": ""}
+# The outcome if the process exits while `fit` is running, in a thread or in a custom loop
+UNFINISHED = Outcome(
+    "failed",
+    "error",
+    {"type": "UnfinishedFit", "message": "fit did not finish before the script did", "traceback": ""},
+)
 
 
 class LosswiseKerasCallback(keras.callbacks.Callback):
-    """Watch `fit`: every batch's and epoch's metrics, validation, learning rate, speed, progress, and how it ended.
+    """Record `fit`: metrics of batches and epochs, validation, learning rate, speed, progress, and the outcome.
 
-    What Keras reports for a batch is its running mean since the epoch's start, and that is what is drawn.
-    x is the number of the batch, counted on over epochs and over a second `fit`. Epoch metrics and `val_*`
-    stand at the x of the epoch's last batch.
+    What Keras reports after a batch is the running mean since the epoch's start, so this is what is drawn. x is the
+    number of the batch, counted on over epochs and over a second `fit`. Metrics of an epoch and `val_*` have the x of
+    the epoch's last batch.
 
-    A training that keras.callbacks.BackupAndRestore restores goes on in the session that it was watched with,
-    and what came after the backup is taken back. So does one with `resume` at its `initial_epoch`.
+    A training that keras.callbacks.BackupAndRestore restores continues its session, and points after the backup are
+    removed. So does one with `resume`, at its `initial_epoch`.
 
     Args:
-        tag: what the session is called.
-        params: your own params; they win over those that are found in the model.
-        track_git: record branch, remote, commit and diff of the git repository around.
-        display_interval: the older spelling of log_freq=N.
-        max_iter: number of batches expected; else worked out from epochs and steps.
+        tag: name of the session.
+        params: your own params; they take precedence over those found in the model.
+        track_git: record branch, remote, commit and diff of the git repository.
+        display_interval: older spelling of `log_freq=N`.
+        max_iter: expected number of batches; None: computed from epochs and steps.
         log_freq: 'batch', 'epoch', or N for every Nth batch.
-        options: what `losswise.Session` takes besides: project, group, tags, resume, from_x, graphs, ...
+        options: further arguments of `losswise.Session`: project, group, tags, resume, from_x, graphs, ...
 
     Raises:
         TypeError, ValueError: an argument is wrong.
 
     Attributes:
-        session: the losswise.Session, from the start of `fit` on; None before.
+        session: the `losswise.Session`, from the start of `fit` on; None before.
 
     Example:
         >>> model.fit(x, y, validation_split=0.2, epochs=5, callbacks=[LosswiseKerasCallback("small net")])
@@ -78,37 +83,38 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         display_interval: int | None = None,
         max_iter: int | None = None,
         log_freq: str | int = "batch",
-        **options: Any,
+        **options: Unpack[CallbackOptions],
     ) -> None:
         super().__init__()
+        wrap_fit_methods()
         self.session: Session | None = None
         self._options = session_options(tag, params, max_iter, {"track_git": track_git, **options})
         checked_rewind(options.get("resume"), options.get("from_x"))
         self._from_x: int | None = self._options.pop("from_x", None)
         self._every = _batches_between(log_freq, display_interval)
-        self._due: float = 0 if self._every < math.inf else math.inf  # x from which on a batch's point is wanted
-        self._is_restart = options.get("resume") is not None  # and x is not yet where the earlier run was
-        self._is_described = False
+        self._due: float = 0 if self._every < math.inf else math.inf  # x of the next batch that gets a point
+        self._is_restart = options.get("resume") is not None  # until x continues that of the earlier run
+        self._has_summary = False
         self._x = -1  # of the last batch
-        self._logs: Mapping[str, Any] = {}  # the last that came
-        self._logged: tuple[int, Mapping[str, Any]] = (-1, {})
-        self._ending = COMPLETE  # of the last fit
+        self._logs: Mapping[str, Any] = {}  # the last logs of Keras
+        self._logged: tuple[int, Mapping[str, Any]] = (-1, {})  # x and values of the last point
+        self._outcome = COMPLETE  # of the last fit
         self._forget_fit()
 
     def _forget_fit(self) -> None:
         self._in_fit = False
-        self._told: dict[str, Any] = {}  # what Keras tells of the fit: epochs, steps
-        self._trained: Any = None
+        self._fit_params: dict[str, Any] = {}  # `params` of Keras for this fit: epochs, steps
+        self._trained: Any = None  # the model
         self._adapter: Any = None
         self._backup: Backup | None = None
-        self._terminates = False  # where the loss is no number
+        self._has_terminate_on_nan = False
         self._epochs_seen = 0
         self._fit_start = self._epoch_start = self._x + 1  # x of the first batch
         self._epoch_began = self._batches_ended = 0.0
-        self._watch: CallWatch | None = None  # the last: while it is there, `_leave` waits for what it is just doing
+        self._watch: FitWatch | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """A copy goes on with the same session, at the same x; the model is told to it when it is used."""
+        # A copy continues the same session at the same x. It gets its model with its own fit.
         kept = object.__new__(type(self))
         kept.__dict__.update(self.__dict__)
         kept._forget_fit()
@@ -116,39 +122,40 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
             kept._options = {**self._options, "resume": self.session.id}
         return {**kept.__dict__, "session": None, "_model": None, "_logs": {}}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        wrap_fit_methods()
+
     # fit
 
     @guarded()
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         self._leave()
-        frame = fit_frame()
-        self._told = self.params or {}
-        self.set_params(self._told)
+        frame = find_fit_frame()
+        self._fit_params = self.params or {}
+        self.set_params(self._fit_params)
         self._in_fit, self._trained = True, self.model
         self._logs = {}
-        self._adapter = adapter_of(frame)
-        callbacks = callbacks_of(frame)
-        self._terminates = any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in callbacks)
+        self._adapter = data_adapter(frame)
+        callbacks = fit_callbacks(frame)
+        self._has_terminate_on_nan = any(isinstance(callback, keras.callbacks.TerminateOnNaN) for callback in callbacks)
         self._look_for_backup(callbacks)
         session = self._open()
-        self._ending = _ending_by(None)
-        # Keras calls no hook when fit raises. So says a thread that looks at the stack; and, where the script
-        # ends before that, the process's exit
-        session.expect(self._ending)
-        if frame is not None:
-            self._watch = CallWatch(frame, self._on_left, self._on_raise)
+        self._outcome = UNFINISHED
+        session.expect(self._outcome)
+        self._watch = FitWatch(self._on_fit_end)
 
     @guarded()
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         if self._epochs_seen == 0:
-            self._go_on_from(epoch)
-            self._expect(epoch, self._told.get("steps"))
+            self._resume_at(epoch)
+            self._set_max_iter(epoch, self._fit_params.get("steps"))
         self._epoch_start = self._x + 1
         self._note_epoch(epoch)
         self._epoch_began, self._batches_ended = time.perf_counter(), 0.0
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
-        try:  # what `guarded` does, without its call: this runs at each step
+        try:  # as `guarded`, without the cost of its call: this runs at each step
             self._x = x = self._epoch_start + batch
             if logs:
                 self._logs = logs
@@ -171,39 +178,36 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         batches = self._x + 1 - self._epoch_start
         self._epochs_seen += 1
         self._note_epoch(epoch + 1)
-        if batches < 1:  # the data had run out before
+        if batches < 1:  # the data ended with the epoch before
             return
         values = dict(logs or {})
-        values.setdefault("learning_rate", learning_rate_of(self._trained))
+        values.setdefault("learning_rate", learning_rate(self._trained))
         values["epoch_seconds"] = now - self._epoch_began
         values["samples_per_second"] = self._speed(batches, (self._batches_ended or now) - self._epoch_began)
         self._log({name: y for name, y in values.items() if y is not None}, self._x)
         self._logs = {**self._logs, **values}
-        if self._epochs_seen == 1 and self._told.get("steps") is None:
-            self._expect(epoch, batches)
+        if self._epochs_seen == 1 and self._fit_params.get("steps") is None:
+            self._set_max_iter(epoch, batches)
         self._describe()
 
     @guarded()
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        terminates = self._terminates and getattr(self.model, "stop_training", False)
+        may_be_terminated = self._has_terminate_on_nan and getattr(self.model, "stop_training", False)
         self._leave()
-        self._ending = COMPLETE
+        self._outcome = COMPLETE
         loss: Any = self._logs.get("loss")
-        if terminates and _is_broken(loss):  # keras.callbacks.TerminateOnNaN ends fit as if all were well
+        if may_be_terminated and _is_not_finite(loss):  # TerminateOnNaN ends fit without an exception
             message = f"fit was stopped because the loss became {float(loss)} at batch {self._x}"
-            self._ending = Outcome("failed", "error", {"type": "NonFiniteLoss", "message": message, "traceback": ""})
+            self._outcome = Outcome("failed", "error", {"type": "NonFiniteLoss", "message": message, "traceback": ""})
         self._end()
 
     # evaluate and predict
 
     @guarded()
     def on_test_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        """The end of `evaluate`. The results of fit's own validation come with the epoch's."""
+        """Record the results of `evaluate`. Those of the validation in `fit` are in the logs of the epoch."""
         if self._is_of_fit() or not logs:
             return
-        watch = self._watch
-        if watch is not None and not watch.is_running():
-            self._leave()  # by an exception, a moment ago
         if self._x < 0 and self._is_restart:
             self._x = self._known_x() - 1
         self._open()
@@ -219,40 +223,35 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
             self._back_to_fit()
 
     def _is_of_fit(self) -> bool:
-        """Whether what runs is fit itself, not an evaluate that a callback calls within it: that tells anew."""
-        return self._in_fit and self.params is self._told
+        """Whether fit itself is running, not an `evaluate` called by a callback in it, which sets new `params`."""
+        return self._in_fit and self.params is self._fit_params
 
     def _back_to_fit(self) -> None:
-        self.set_params(self._told)
+        self.set_params(self._fit_params)
         self.set_model(self._trained)
 
-    # how fit is left
+    # the end of fit
 
     def _leave(self) -> None:
         if self._watch is not None:
             self._watch.stop()
         self._forget_fit()
 
-    def _on_raise(self, error: BaseException) -> None:
-        """Ctrl-C or sys.exit is about to leave fit."""
-        self._ending = _ending_by(error)
-        if self.session is not None:
-            self.session.expect(self._ending)
-
     @guarded()
-    def _on_left(self, error: BaseException | None) -> None:
-        """fit is no longer on the stack, and on_train_end was not called: it raised.
+    def _on_fit_end(self, error: BaseException | None) -> None:
+        """End the session of a `fit` that ended without on_train_end, which Keras does not call when it raises.
 
-        In the watching thread. Another fit that begins now waits for this, so this does not wait for the network.
+        The exception goes on to the script after this, so this does not wait for the network.
         """
-        self._ending = _ending_by(error)
-        if self.session is not None:
-            self.session.end_without_waiting(self._ending)
+        outcome = outcome_of(error)
+        self._outcome = outcome._replace(error=describe_exception(outcome.error))
         self._leave()
+        if self.session is not None:
+            self.session.end_without_waiting(self._outcome)
 
     def _end(self) -> None:
         if self.session is not None:
-            self.session.done(*self._ending)
+            self.session.done(*self._outcome)
 
     # where a restored or restarted training goes on
 
@@ -265,12 +264,12 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
             self._options["resume"] = backup.session
             self._is_restart = True
 
-    def _go_on_from(self, epoch: int) -> None:
-        """Before a fit's first epoch: x as it was when the earlier run came here, and what came after taken back."""
+    def _resume_at(self, epoch: int) -> None:
+        """Before the first epoch of a resumed fit: set x to that of the earlier run, and remove its later points."""
         session, backup = self.session, self._backup
         if session is None:
             return
-        x = backup.x_at(epoch, self._told.get("steps")) if backup and backup.session == session.id else None
+        x = backup.x_at(epoch, self._fit_params.get("steps")) if backup and backup.session == session.id else None
         if x is None and self._is_restart:
             x = self._known_x(epoch) or self._from_x
         self._is_restart = False
@@ -283,21 +282,21 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
             session.rewind(x)
 
     def _known_x(self, epoch: int = 0) -> int:
-        """x of the next batch of a run that was restarted with `resume`; 0: nothing tells."""
+        """Return x of the next batch of a run restarted with `resume`; 0 if unknown."""
         if self._from_x is not None:
             return self._from_x
-        return epoch * (self._told.get("steps") or 0) or batches_seen_by(self.model)
+        return epoch * (self._fit_params.get("steps") or 0) or trained_batches(self.model)
 
     def _note_epoch(self, epoch: int) -> None:
         if self._backup is not None and self.session is not None and self.session.url:
             self._backup.note(self.session.id, self.session.base_url, epoch, self._x + 1)
 
-    # what is sent
+    # what is recorded
 
     def _open(self) -> Session:
-        """The session, with the params of this fit."""
+        """Return the session, created if needed, after recording the params of this fit."""
         own = self._options["params"] or {}
-        found = found_params(self.model, self._told, self._adapter)
+        found = model_params(self.model, self._fit_params, self._adapter)
         found = {name: value for name, value in found.items() if name not in own}
         if self.session is None:
             self.session = Session(**{**self._options, "params": {**found, **own}})
@@ -308,31 +307,31 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         return self.session
 
     def _describe(self) -> None:
-        """The summary, once the model is built."""
-        if self.session is None or self._is_described:
+        """Record the model's summary as soon as the model is built."""
+        if self.session is None or self._has_summary:
             return
-        summary = summary_of(self._trained or self.model)
+        summary = model_summary(self._trained or self.model)
         if summary:
-            self._is_described = True
+            self._has_summary = True
             self.session.text("model summary", f"```\n{summary}\n```")
 
-    def _expect(self, epoch: int, steps: int | None) -> None:
-        """Tell how many batches there will be, once the steps of an epoch are known."""
-        epochs = self._told.get("epochs")
+    def _set_max_iter(self, epoch: int, steps: int | None) -> None:
+        """Set max_iter, once the number of steps per epoch is known."""
+        epochs = self._fit_params.get("epochs")
         if self.session is None or self._options["max_iter"] is not None or not epochs or not steps:
             return
-        together = getattr(self._trained, "steps_per_execution", None) or 1
-        self.session.max_iter = self._fit_start + (epochs - epoch) * -(-steps // together) * together
+        execution = getattr(self._trained, "steps_per_execution", None) or 1
+        self.session.max_iter = self._fit_start + (epochs - epoch) * -(-steps // execution) * execution
 
     def _speed(self, batches: int, seconds: float) -> float | None:
-        samples = samples_in(self._adapter, batches)
+        samples = count_samples(self._adapter, batches)
         return samples / seconds if samples and seconds > 0 else None
 
     def _log(self, values: Mapping[str, Any], x: int, is_new: bool = False) -> None:
-        """Log what is not there already at this x.
+        """Record those values that have no point at this x yet.
 
         Args:
-            is_new: all of it, whatever is there.
+            is_new: record all of them.
         """
         at, known = self._logged
         known = known if at == x else {}
@@ -346,24 +345,16 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
 
 
 def _batches_between(log_freq: str | int, display_interval: int | None) -> float:
-    """Every how many batches a point is wanted; infinite: at the end of an epoch only."""
+    """Return the number of batches from one point to the next; infinite: only epochs have points."""
     if log_freq == "epoch":
         return math.inf
     every = (display_interval or 1) if log_freq == "batch" else log_freq
     if not isinstance(every, int) or isinstance(every, bool) or every < 1:
-        raise ValueError(f"log_freq is 'batch', 'epoch' or a number of batches above 0, not {log_freq!r}")
+        raise ValueError(f"log_freq must be 'batch', 'epoch' or a number of batches above 0, not {log_freq!r}")
     return every
 
 
-def _ending_by(error: BaseException | None) -> Outcome:
-    """How a session ends whose fit raised this; None: the script has dealt with it already."""
-    if error is None:
-        return Outcome("failed", "error", LEFT)
-    outcome = outcome_of(error)
-    return outcome._replace(error=described_error(outcome.error))
-
-
-def _is_broken(loss: Any) -> bool:
+def _is_not_finite(loss: Any) -> bool:
     with contextlib.suppress(TypeError, ValueError):
         return not math.isfinite(float(loss))
     return False

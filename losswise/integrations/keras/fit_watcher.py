@@ -1,170 +1,97 @@
-"""Notice that a call has been left, where its framework calls no hook for that (Keras, when fit raises)."""
+"""Report how a call of `fit` ended: Keras calls no hook of a callback when `fit` raises.
+
+`fit` is wrapped, once per model class. The wrapper runs on the thread that trains and sees the exception itself, also
+one that the script catches: Ctrl-C, sys.exit, an error in the data. It changes neither arguments, result nor exception.
+"""
 
 from __future__ import annotations
 
 import functools
-import signal
-import sys
 import threading
-import time
-from _sitebuiltins import Quitter
-from collections.abc import Callable
-from types import FrameType
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from losswise.util.guard import guarded, guarded_thread
+import keras
 
-EACH = 0.5
-"""Seconds between two looks at the stack."""
+from losswise.util.guard import guarded
 
-_in_main_thread: list[CallWatch] = []
-"""Those whose call Ctrl-C or sys.exit would leave."""
-_notes_exits = False
+Listener = Callable[["BaseException | None"], None]
+
+_running = threading.local()  # `calls`: the listeners of each `fit` running in this thread, the innermost last
+_MARK = "_losswise_reports_end"
 
 
-class CallWatch:
-    """Look, in a thread, whether a frame is still on the stack of the thread that runs it.
+class FitWatch:
+    """Wait for the end of the `fit` that is running in this thread.
 
     Args:
-        frame: of the call, running in the calling thread.
-        on_left: called once in the watching thread when the frame is gone before `stop` was called, with
-            the exception that the thread is handling then, or that a notebook or prompt has shown; None where
-            it has been dealt with already. `stop` waits for it.
-        on_raise: called in the main thread by Ctrl-C and by sys.exit with the KeyboardInterrupt or SystemExit that
-            is about to be raised in the call.
+        on_end: called once, on the same thread, with the exception that `fit` raised, or None if it returned. Where
+            no wrapped `fit` is running (a custom loop drives the callbacks), it is never called.
+
+    Example:
+        >>> watch = FitWatch(lambda error: print("fit ended by", error))  # in on_train_begin
+        >>> watch.stop()  # in on_train_end
     """
 
-    def __init__(
-        self,
-        frame: FrameType,
-        on_left: Callable[[BaseException | None], None],
-        on_raise: Callable[[BaseException], None] = lambda error: None,
-    ) -> None:
-        self._frame: FrameType | None = frame
-        self._outer = _callers(frame)
-        self._on_left = on_left
-        self._on_raise = on_raise
-        self._raised: BaseException | None = None
-        self._raised_at = -1.0
-        self._ident = threading.get_ident()
-        self._around = sys.exc_info()[1]  # the call itself may stand in an except block
-        self._stopped = threading.Event()
-        self._ending = threading.RLock()
-        self._thread = guarded_thread(self._run, "losswise-callwatch")
-        self._thread.start()
-        if threading.current_thread() is threading.main_thread():
-            _in_main_thread.append(self)
-            _note_interrupts()
-            _note_exits()
+    def __init__(self, on_end: Listener) -> None:
+        calls: list[list[FitWatch]] = getattr(_running, "calls", [])
+        self._call = calls[-1] if calls else []
+        self._call.append(self)
+        self.on_end = on_end
 
     def stop(self) -> None:
-        """The call came to its end. From now on nothing is called."""
-        with self._ending:
-            self._stopped.set()
-            self._let_go()
-        _forget_interrupts()
-
-    def is_running(self) -> bool:
-        frame = sys._current_frames().get(self._ident)
-        while frame is not None and frame is not self._frame:
-            frame = frame.f_back
-        return frame is not None
-
-    def _run(self) -> None:
-        seen = time.monotonic()
-        while not self._stopped.wait(EACH):
-            now = time.monotonic()
-            if self.is_running():
-                seen = now
-                continue
-            error = self._handled() or self._shown()
-            if error is None and self._raised_at >= seen:
-                error = self._raised
-            with self._ending:
-                if not self._stopped.is_set():
-                    self.stop()
-                    self._on_left(error)
-            return
-
-    def _let_go(self) -> None:
-        self._frame = None  # it holds all that is local to the call
-        self._outer = []
-        if self in _in_main_thread:
-            _in_main_thread.remove(self)
-
-    @guarded("noting Ctrl-C or sys.exit")
-    def note(self, error: BaseException) -> None:
-        """This is about to be raised in the main thread."""
-        if self.is_running():
-            self._raised, self._raised_at = error, time.monotonic()
-            self._on_raise(error)
-
-    def _handled(self) -> BaseException | None:
-        found = sys._current_exceptions().get(self._ident)
-        error = found[1] if isinstance(found, tuple) else found  # a tuple before Python 3.12
-        return error if isinstance(error, BaseException) and error is not self._around else None
-
-    def _shown(self) -> BaseException | None:
-        """The last that was shown at a prompt, if it came through a caller of the call."""
-        error, trace = getattr(sys, "last_value", None), getattr(sys, "last_traceback", None)
-        while trace is not None:
-            if trace.tb_frame in self._outer:
-                return error if isinstance(error, BaseException) else None
-            trace = trace.tb_next
-        return None
+        """Stop waiting: `on_end` is not called from now on."""
+        if self in self._call:
+            self._call.remove(self)
 
 
-def _callers(frame: FrameType) -> list[FrameType]:
-    found: list[FrameType] = []
-    outer = frame.f_back
-    while outer is not None:
-        found.append(outer)
-        outer = outer.f_back
-    return found
+@guarded("wrapping fit")
+def wrap_fit_methods() -> None:
+    """Wrap `keras.Model.fit`, and the `fit` of every model class known by now that overrides it.
+
+    An override usually calls `super().fit`, but it may as well be a loop of its own.
+    """
+    for model_class in _with_subclasses(keras.Model):
+        if not hasattr(model_class.fit, _MARK):
+            model_class.fit = _wrapped(model_class.fit)
 
 
-def _note_interrupts() -> None:
-    """Where Ctrl-C raises KeyboardInterrupt, which a script may catch, have it noted, too."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _on_interrupt)
+def _with_subclasses(model_class: Any) -> Iterator[Any]:
+    yield model_class  # before its subclasses, which then inherit the wrapped method
+    for subclass in model_class.__subclasses__():
+        yield from _with_subclasses(subclass)
 
 
-def _forget_interrupts() -> None:
-    if _in_main_thread or threading.current_thread() is not threading.main_thread():
-        return
-    if signal.getsignal(signal.SIGINT) is _on_interrupt:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+def _wrapped(fit: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(fit)
+    def losswise_fit(*args: Any, **kwargs: Any) -> Any:
+        # a call of a global, since cloudpickle copies this function together with a model class of __main__, and
+        # threading.local cannot be pickled
+        return run_watched(fit, args, kwargs)
+
+    setattr(losswise_fit, _MARK, True)
+    return losswise_fit
 
 
-def _note_exits() -> None:
-    """Have SystemExit noted, which leaves no trace where it ends the script."""
-    global _notes_exits
-    if _notes_exits:
-        return
-    _notes_exits = True
-    before: Callable[..., Any] = sys.exit
-    typed: Callable[..., Any] = Quitter.__call__
-
-    @functools.wraps(before)
-    def exit(status: Any = None, /) -> Any:
-        _tell(SystemExit(status))
-        before(status)
-
-    def call(self: Quitter, code: Any = None) -> Any:
-        _tell(SystemExit(code))
-        typed(self, code)
-
-    sys.exit = exit
-    Quitter.__call__ = call  # type: ignore[method-assign]  # exit(3) and quit(3)
+def run_watched(fit: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Call `fit`, then tell the watches that started in it how it ended."""
+    calls: list[list[FitWatch]] = _running.__dict__.setdefault("calls", [])
+    depth, watches = len(calls), list[FitWatch]()
+    calls.append(watches)
+    error: BaseException | None = None
+    try:
+        return fit(*args, **kwargs)
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        del calls[depth:]
+        _report(watches, error)
+        del error  # else exception and frame would refer to each other
 
 
-def _tell(error: BaseException) -> None:
-    if threading.current_thread() is threading.main_thread():
-        for watch in list(_in_main_thread):
-            watch.note(error)
-
-
-def _on_interrupt(number: int, frame: Any) -> None:
-    _tell(KeyboardInterrupt())
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.default_int_handler(number, frame)
+@guarded("noting the end of fit")
+def _report(watches: list[FitWatch], error: BaseException | None) -> None:
+    for watch in list(watches):
+        watch.stop()
+        watch.on_end(error)

@@ -1,4 +1,4 @@
-"""Lightning: `LosswiseLogger`."""
+"""Integration with Lightning: `LosswiseLogger`."""
 
 from losswise.integrations.lightning.logger import LosswiseLogger
 

@@ -1,8 +1,7 @@
-"""The session in Lightning's checkpoints: a script that is restarted with `ckpt_path` goes on in it.
+"""Keep the session's id in Lightning's checkpoints, so that a script restarted with `ckpt_path` continues its session.
 
-Each checkpoint of a Trainer carries the ids of its loggers' sessions. A logger reads them before the Trainer
-restores anything, since the session's id is part of the path of the next checkpoints. Only the small part of the
-file that describes it is read, and nothing in it is executed.
+Each checkpoint of a Trainer contains the ids of the sessions of its loggers. A logger reads them before the Trainer
+restores anything, since the session's id is part of the path of the next checkpoints.
 """
 
 from __future__ import annotations
@@ -21,52 +20,56 @@ from losswise.util.guard import guarded
 from losswise.values.jsonable import dumps, snapshot
 
 KEY = "losswise_sessions"
-"""Where a checkpoint has them: a list of {'id': ..., 'logger': ...}."""
-_TELLING = ("tag", "params", "project", "group", "tags")
-_NEEDED = ("on_save_checkpoint", "on_load_checkpoint")
+"""The key in a checkpoint of the list of {'id': session id, 'logger': fingerprint}."""
+
+_FINGERPRINT_OPTIONS = ("tag", "params", "project", "group", "tags")
+_HOOKS = ("on_save_checkpoint", "on_load_checkpoint")
 
 
 class Checkpoint(NamedTuple):
-    """What a checkpoint tells.
+    """What a checkpoint says about sessions.
 
     Attributes:
-        sessions: ids of the sessions, and what their loggers were, in the order of the loggers.
-        next_x: the step at which a fit goes on; None where it does not tell.
+        sessions: id and logger's fingerprint of each session, in the order of the loggers.
+        next_x: the step at which a fit continues; None if unknown.
     """
 
     sessions: list[dict[str, str]]
     next_x: int | None
 
 
-def mark_of(options: Mapping[str, Any], prefix: str) -> str:
-    """A short text that is the same for loggers with the same arguments."""
-    told = [{name: options.get(name) for name in _TELLING}, prefix]
-    return hashlib.sha256(dumps(snapshot(told)).encode()).hexdigest()[:16]
+def fingerprint_of(options: Mapping[str, Any], prefix: str) -> str:
+    """Return a short text that is the same for two loggers with the same arguments."""
+    compared = [{name: options.get(name) for name in _FINGERPRINT_OPTIONS}, prefix]
+    return hashlib.sha256(dumps(snapshot(compared)).encode()).hexdigest()[:16]
 
 
 @guarded("reading a checkpoint")
 def read_checkpoint(path: Any) -> Checkpoint | None:
-    """What the checkpoint at a path, or at an address that Lightning can load, tells of sessions.
+    """Read what a checkpoint says about sessions: only its small metadata part, without executing code of it.
+
+    Args:
+        path: path or URL, as Lightning takes it, or None.
 
     Returns:
-        None where there is no path, or no checkpoint of Lightning, or one that keeps its description elsewhere.
+        None if there is no file, or if it is not a checkpoint in the format of `torch.save`.
     """
     if not path:
         return None
-    filesystem, place = import_module("fsspec.core").url_to_fs(str(path))
-    if filesystem.isdir(place):
-        place = f"{place}/meta.pt"  # what a sharded one keeps beside the shards
-    if not filesystem.exists(place):
-        return None  # Lightning says so itself
-    with filesystem.open(place, "rb") as file:
+    filesystem, file_path = import_module("fsspec.core").url_to_fs(str(path))
+    if filesystem.isdir(file_path):
+        file_path = f"{file_path}/meta.pt"  # beside the shards of a sharded checkpoint
+    if not filesystem.exists(file_path):
+        return None  # Lightning reports that itself
+    with filesystem.open(file_path, "rb") as file:
         if not zipfile.is_zipfile(file):
             return None
-        with zipfile.ZipFile(file) as parts:
-            names = [name for name in parts.namelist() if name.rpartition("/")[2] == "data.pkl"]
+        with zipfile.ZipFile(file) as archive:
+            names = [name for name in archive.namelist() if name.rpartition("/")[2] == "data.pkl"]
             if not names:
                 return None
-            with parts.open(names[0]) as described:
-                found = _Reader(described).load()
+            with archive.open(names[0]) as data:
+                found = _SafeUnpickler(data).load()
     if not isinstance(found, dict):
         return None
     sessions = found.get(KEY)
@@ -79,7 +82,7 @@ def _is_session(one: Any) -> bool:
 
 
 def _next_x(checkpoint: dict[str, Any]) -> int | None:
-    """The next step: that of the optimizer, or where there are several the next batch, which is what x counts then."""
+    """Return the next step. With several optimizers x counts batches, as Lightning does for its loggers."""
     step = checkpoint.get("global_step")
     try:
         loop = checkpoint["loops"]["fit_loop"]
@@ -87,14 +90,14 @@ def _next_x(checkpoint: dict[str, Any]) -> int | None:
         batches = loop["epoch_loop.batch_progress"]["total"]["processed"]
     except (KeyError, TypeError):
         return step if type(step) is int else None
-    # one that is written in the middle of a step does not count it there yet
+    # a checkpoint written during a step does not count that step in `stepped` yet
     return int(step) if step in (stepped, stepped + 1) else int(batches)
 
 
-class _Unread:
-    """Stands for whatever a checkpoint has beside plain values."""
+class _Placeholder:
+    """What an object in a checkpoint becomes that is not a plain value."""
 
-    def __new__(cls, *args: Any, **options: Any) -> _Unread:
+    def __new__(cls, *args: Any, **options: Any) -> _Placeholder:
         return object.__new__(cls)
 
     def __init__(self, *args: Any, **options: Any) -> None: ...
@@ -103,64 +106,72 @@ class _Unread:
 
     __setstate__ = __setitem__ = append = extend = add = update = _ignore
 
-    def __call__(self, *args: Any, **options: Any) -> _Unread:
+    def __call__(self, *args: Any, **options: Any) -> _Placeholder:
         return self
 
 
-class _Reader(pickle.Unpickler):
-    """Reads plain values only: no tensor, and no code of anybody's."""
+class _SafeUnpickler(pickle.Unpickler):
+    """Read plain values only.
+
+    A pickle may name any class or function to be called. Here each of them is a placeholder, so that nothing of a
+    checkpoint from an untrusted source is executed by us, before the user has decided how to load it. Tensors
+    (persistent ids) are not loaded at all: a checkpoint may be larger than memory.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
-        return OrderedDict if (module, name) == ("collections", "OrderedDict") else _Unread
+        return OrderedDict if (module, name) == ("collections", "OrderedDict") else _Placeholder
 
     def persistent_load(self, identity: Any) -> Any:
         return None
 
 
-def carry(trainer: Any) -> None:
-    """Have each checkpoint of this Trainer carry its loggers' sessions."""
+def add_to_checkpoints(trainer: Any) -> None:
+    """Have every checkpoint of this Trainer contain the sessions of its loggers, through a callback."""
     package = type(trainer).__module__.partition(".trainer")[0]
-    for base in type(trainer).__mro__:  # a Trainer of the person's own is in another package
+    for base in type(trainer).__mro__:  # a subclass of Trainer is in a module of the user's
         if base.__name__ == "Trainer" and ".trainer" in base.__module__:
             package = base.__module__.partition(".trainer")[0]
-    if not any(isinstance(callback, _carrier_class(package)) for callback in trainer.callbacks):
-        trainer.callbacks.insert(0, _carrier(package))
+    if not any(isinstance(callback, _callback_class(package)) for callback in trainer.callbacks):
+        trainer.callbacks.insert(0, _make_callback(package))
 
 
-def _carrier(package: str) -> Any:
-    return _carrier_class(package)()
+def _make_callback(package: str) -> Any:
+    return _callback_class(package)()
 
 
 @lru_cache(maxsize=4)
-def _carrier_class(package: str) -> type:
-    """A Callback of that package of Lightning's. Of its hooks only that of a saved checkpoint costs anything."""
+def _callback_class(package: str) -> type:
+    """Return a subclass of that package's Callback. All hooks but two are None, which Lightning does not call."""
     callback = import_module(f"{package}.callbacks").Callback
-    hooks = {name: None for name in dir(callback) if name.startswith("on_") and name not in _NEEDED}
-    own = {"on_save_checkpoint": _on_save_checkpoint, "__reduce__": lambda self: (_carrier, (package,))}
+    hooks = {name: None for name in dir(callback) if name.startswith("on_") and name not in _HOOKS}
+    own = {"on_save_checkpoint": _on_save_checkpoint, "__reduce__": lambda self: (_make_callback, (package,))}
     return type("LosswiseSessionInCheckpoint", (callback,), {**hooks, **own, "__module__": __name__})
 
 
 def _on_save_checkpoint(callback: Any, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:
-    _put_sessions(trainer, checkpoint)
+    _add_sessions(trainer, checkpoint)
 
 
 @guarded("keeping the session's id in a checkpoint")
-def _put_sessions(trainer: Any, checkpoint: dict[str, Any]) -> None:
-    described = [(logger.version, logger.mark) for logger in trainer.loggers if is_ours(logger)]
-    sessions = [{"id": version, "logger": mark} for version, mark in described if version]
+def _add_sessions(trainer: Any, checkpoint: dict[str, Any]) -> None:
+    loggers = [(logger.version, logger.fingerprint) for logger in trainer.loggers if _is_ours(logger)]
+    sessions = [{"id": version, "logger": fingerprint} for version, fingerprint in loggers if version]
     if sessions:
         checkpoint[KEY] = sessions
 
 
-def is_ours(logger: Any) -> bool:
+def _is_ours(logger: Any) -> bool:
     return any(base.__name__ == "LosswiseLogger" for base in type(logger).__mro__)
 
 
-def session_of(logger: Any, trainer: Any, checkpoint: Checkpoint | None) -> str | None:
-    """The id of the session that a logger with the same arguments had; of several, that of the same place."""
+def find_session(logger: Any, trainer: Any, checkpoint: Checkpoint | None) -> str | None:
+    """Return the id of the session in a checkpoint whose logger had the same arguments; None if there is none.
+
+    If several loggers have the same arguments, their order decides.
+    """
     if checkpoint is None:
         return None
-    alike = [one for one in trainer.loggers if is_ours(one) and one.mark == logger.mark]
-    ids = [one["id"] for one in checkpoint.sessions if one["logger"] == logger.mark]
-    place = next((number for number, one in enumerate(alike) if one is logger), 0)
-    return ids[place] if place < len(ids) else None
+    alike = [one for one in trainer.loggers if _is_ours(one) and one.fingerprint == logger.fingerprint]
+    ids = [one["id"] for one in checkpoint.sessions if one["logger"] == logger.fingerprint]
+    index = next((number for number, one in enumerate(alike) if one is logger), 0)
+    return ids[index] if index < len(ids) else None

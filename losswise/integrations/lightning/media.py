@@ -1,4 +1,4 @@
-"""Images and texts in the shapes in which Lightning's own loggers take them."""
+"""Convert images and texts from the forms in which Lightning's own loggers take them."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from typing import Any
 from losswise.util.messages import say_once
 
 
-def images_of(key: str, images: Any, lists: Mapping[str, Any]) -> list[tuple[Any, str, Any, Any]]:
-    """Each image with its number as text, its outputs and its metrics.
+def to_images(key: str, images: Any, lists: Mapping[str, Any]) -> list[tuple[Any, str, Any, Any]]:
+    """Return the arguments of `ImageSequence.append` for each image: image, id, outputs and metrics.
 
     Args:
-        key: what the images are called, for messages.
-        images: a list of images, a batch of four dimensions, or a single one.
-        lists: `caption`, `outputs`, `metrics`: an entry an image. Others are left out, with one line.
+        key: name of the images, for messages.
+        images: a list of images, a batch with four dimensions, or a single image.
+        lists: `caption`, `outputs` and `metrics`, each a list with one entry per image. Other names are ignored, with
+            one message.
     """
     if not isinstance(images, (list, tuple)):
         images = list(images) if getattr(images, "ndim", 0) == 4 else [images]
     unknown = sorted(lists.keys() - {"caption", "outputs", "metrics"})
     if unknown:
-        say_once(("images", tuple(unknown)), f"images {key!r}: {', '.join(unknown)} left out; nothing is made of them")
+        say_once(("images", tuple(unknown)), f"images {key!r}: {', '.join(unknown)} ignored")
     found = []
     for number, image in enumerate(images):
         caption, outputs, metrics = (_entry(lists.get(name), number) for name in ("caption", "outputs", "metrics"))
-        said = {"caption": caption} if caption is not None else {}
-        found.append((image, str(number), {**said, **(outputs or {})}, metrics))
+        captions = {"caption": caption} if caption is not None else {}
+        found.append((image, str(number), {**captions, **(outputs or {})}, metrics))
     return found
 
 
@@ -35,16 +36,16 @@ def _entry(entries: Any, number: int) -> Any:
     return entries
 
 
-def text_of(text: Any, columns: Any = None, data: Any = None, dataframe: Any = None) -> str:
-    """A text as it is, or a table as markdown.
+def to_markdown(text: Any, columns: Any = None, data: Any = None, dataframe: Any = None) -> str:
+    """Return a text unchanged, or a table as markdown.
 
     Args:
         text: the text; or the names of the columns, as in Lightning's WandbLogger.
-        columns, data: names of columns, and rows.
-        dataframe: a data frame of pandas.
+        columns, data: names of the columns, and rows.
+        dataframe: a pandas data frame, instead of columns and data.
 
     Example:
-        >>> print(text_of(["input", "output"], data=[["2 + 2", 4]]))
+        >>> print(to_markdown(["input", "output"], data=[["2 + 2", 4]]))
         | input | output |
         |---|---|
         | 2 + 2 | 4 |

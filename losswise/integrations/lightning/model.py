@@ -1,4 +1,4 @@
-"""A model and its hyperparameters, as what a session keeps."""
+"""Describe a Lightning model and its hyperparameters."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ from typing import Any
 
 from losswise.values.jsonable import MAX_DEPTH, snapshot
 
-_LEFT = ("__float__", "__index__", "tolist", "__qualname__", "__dataclass_fields__")
-"""Who has one of these is known to `snapshot`, or to the session: numbers, arrays, functions, classes, dataclasses."""
+# Values with one of these attributes (numbers, arrays, functions, classes, dataclasses) are left to `snapshot`
+_KNOWN_ATTRIBUTES = ("__float__", "__index__", "tolist", "__qualname__", "__dataclass_fields__")
 
 
-def plain_params(params: Any) -> dict[str, Any]:
-    """Hyperparameters by name.
+def to_params(params: Any) -> dict[str, Any]:
+    """Return hyperparameters as params of a session.
 
     Args:
-        params: a mapping such as a dictionary or OmegaConf's, a Namespace, a dataclass, or None. What is in it
-            may be anything: what is no number, text or container becomes its text.
+        params: a mapping (a dictionary, or one of OmegaConf), a Namespace, a dataclass, or None. Its values may be of
+            any type: those that are not numbers, text or containers become their text.
 
     Example:
         >>> from argparse import Namespace
-        >>> plain_params(Namespace(rate=0.1, layers=(64, 10)))
+        >>> to_params(Namespace(rate=0.1, layers=(64, 10)))
         {'rate': 0.1, 'layers': [64, 10]}
     """
-    plain = snapshot(_known(params if params is not None else {}))
+    plain = snapshot(_plain(params if params is not None else {}))
     return plain if isinstance(plain, dict) else {"hyperparameters": plain}
 
 
-def _known(value: Any, depth: int = 0) -> Any:
-    """The value, with what `snapshot` does not know as what it knows."""
+def _plain(value: Any, depth: int = 0) -> Any:
+    """Replace containers and objects that `snapshot` does not know by ones that it does."""
     if value is None or isinstance(value, (bool, int, float, str)) or depth >= MAX_DEPTH:
         return value
     if isinstance(value, Mapping):
-        return {name: _known(_item(value, name), depth + 1) for name in value}
+        return {name: _plain(_item(value, name), depth + 1) for name in value}
     if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, memoryview)):
-        return [_known(_item(value, number), depth + 1) for number in range(len(value))]
+        return [_plain(_item(value, number), depth + 1) for number in range(len(value))]
     if isinstance(value, Set):
         return frozenset(value)
     if type(value).__name__ == "Namespace" or (depth == 0 and hasattr(value, "__dict__")):
-        return {name: _known(item, depth + 1) for name, item in vars(value).items()}
-    return value if any(hasattr(value, name) for name in _LEFT) else _text(value)
+        return {name: _plain(item, depth + 1) for name, item in vars(value).items()}
+    return value if any(hasattr(value, name) for name in _KNOWN_ATTRIBUTES) else _text(value)
 
 
 def _item(container: Any, key: Any) -> Any:
     try:
         return container[key]
-    except Exception as error:  # OmegaConf's values may be missing, or refer to what is not there
+    except Exception as error:  # a value of OmegaConf may be missing, or refer to one that is
         return f"<{type(error).__name__}>"
 
 
@@ -56,8 +56,8 @@ def _text(value: Any) -> str:
         return f"<{type(value).__name__}: {type(error).__name__}>"
 
 
-def described(model: Any) -> tuple[str, int, int]:
-    """A table of the model's parts as markdown, and the numbers of its parameters, all and trainable."""
+def describe_model(model: Any) -> tuple[str, int, int]:
+    """Return a markdown table of the model's parts, its number of parameters, and that of the trainable ones."""
 
     def count(parameters: Any) -> tuple[int, int]:
         sizes = [(_size(parameter), parameter.requires_grad) for parameter in parameters]
@@ -74,5 +74,5 @@ def described(model: Any) -> tuple[str, int, int]:
 def _size(parameter: Any) -> int:
     try:
         return int(parameter.numel())
-    except (RuntimeError, ValueError):  # a lazy layer that has seen no data
+    except (RuntimeError, ValueError):  # a lazy layer before its first batch
         return 0

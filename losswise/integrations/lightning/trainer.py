@@ -1,8 +1,9 @@
-"""What a Trainer of Lightning is doing when it touches a logger: Lightning tells loggers nothing of it.
+"""Find out what Lightning's Trainer is doing when it uses a logger.
 
-A logger is given neither the Trainer nor the checkpoint that it starts from. Both are read off the stack, at the
-one place where a Trainer first asks each logger for its experiment. Where a later Lightning does that elsewhere,
-nothing is found, and a logger works as by hand.
+Lightning gives a logger neither the Trainer nor the path of the checkpoint that training resumes from, and the session
+has to be chosen before the first call that would tell. So both are read from the stack, in the one function of
+Lightning that first asks every logger for its experiment. If another version of Lightning does that elsewhere, nothing
+is found, and the logger works as in a script without a Trainer.
 """
 
 from __future__ import annotations
@@ -13,23 +14,26 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from losswise.lifecycle.outcome import COMPLETE, INTERRUPTED, Outcome
-from losswise.values.errors import described_error
+from losswise.values.errors import describe_exception
 
 
-class Setup(NamedTuple):
-    """A run of a Trainer that begins.
+class Run(NamedTuple):
+    """A run that a Trainer starts: fit, validate, test or predict.
 
     Attributes:
         trainer: the Trainer.
-        ckpt_path: the checkpoint that it starts from, or None.
+        ckpt_path: path of the checkpoint that it loads, or None.
     """
 
     trainer: Any
     ckpt_path: Any
 
 
-def setup_under_way() -> Setup | None:
-    """The run for whose setup Lightning itself, and nobody else, reads the property `experiment` now."""
+def find_setup() -> Run | None:
+    """Return the run that a Trainer is setting up, if the caller is a property `experiment` read for that.
+
+    None: it is read by a script or a callback.
+    """
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_name == "experiment":
         frame = frame.f_back
@@ -38,13 +42,13 @@ def setup_under_way() -> Setup | None:
     trainer = frame.f_locals.get("trainer")
     while frame is not None:
         if frame.f_code.co_name == "_run" and frame.f_locals.get("self") is trainer:
-            return Setup(trainer, frame.f_locals.get("ckpt_path"))
+            return Run(trainer, frame.f_locals.get("ckpt_path"))
         frame = frame.f_back
-    return Setup(trainer, None) if trainer is not None else None
+    return Run(trainer, None) if trainer is not None else None
 
 
-def launch_under_way(logger: Any) -> Setup | None:
-    """The run for which a Trainer with this logger starts processes now; what they do, this one is to know."""
+def find_launch(logger: Any) -> Run | None:
+    """Return the run for which a Trainer with this logger is starting worker processes; None if it is not."""
     frame: FrameType | None = sys._getframe(1)
     trainer: Any = None
     while frame is not None:
@@ -52,40 +56,45 @@ def launch_under_way(logger: Any) -> Setup | None:
             candidate = frame.f_locals.get("trainer")
             trainer = candidate if any(one is logger for one in getattr(candidate, "loggers", ())) else None
         elif trainer is not None and frame.f_locals.get("self") is trainer and "ckpt_path" in frame.f_locals:
-            return Setup(trainer, frame.f_locals["ckpt_path"])
+            return Run(trainer, frame.f_locals["ckpt_path"])
         frame = frame.f_back
-    return Setup(trainer, None) if trainer is not None else None
+    return Run(trainer, None) if trainer is not None else None
 
 
-def is_idle(trainer: Any) -> bool:
-    """Whether this run records nothing: a prediction, or a search for a learning rate or a batch size."""
+def is_unrecorded(trainer: Any) -> bool:
+    """Whether nothing of this run is recorded: a prediction, or a search for a learning rate or batch size."""
     searches = any(getattr(callback, "_early_exit", False) for callback in trainer.callbacks)
     return searches or trainer.state.fn == "predict"
 
 
 def is_testing(trainer: Any) -> bool:
-    """Whether this run is a test or a validation of its own, not that of a fit."""
+    """Whether this run is a test, or a validation that is not part of a fit."""
     return trainer.state.fn in ("test", "validate")
 
 
-def decides(trainer: Any) -> bool:
-    """Whether this run is what a session's status is about: a fit. None, where a script ends it by hand, is so, too."""
-    return trainer is None or not (is_idle(trainer) or is_testing(trainer))
+def decides_status(trainer: Any) -> bool:
+    """Whether the outcome of this run is that of the session: a fit, or, for None, what a script reports itself."""
+    return trainer is None or not (is_unrecorded(trainer) or is_testing(trainer))
 
 
-def ending_of_run(status: str) -> Outcome:
-    """What Lightning's status, and the error that it is just handling, say of how a run ended."""
+def outcome_of_run(status: str) -> Outcome:
+    """Return the outcome of a run.
+
+    Args:
+        status: as Lightning passes it to `finalize`: 'success', 'finished', 'interrupted' or 'failed'. The exception
+            is not passed, but it is being handled at that time.
+    """
     error = sys.exc_info()[1]
     is_signal = isinstance(error, KeyboardInterrupt) or type(error).__name__ == "SIGTERMException"
     if status in ("success", "finished"):
         return COMPLETE
     if status == "interrupted" or is_signal:
         return INTERRUPTED
-    return Outcome("failed", "error", described_error(error))
+    return Outcome("failed", "error", describe_exception(error))
 
 
-def total_of_steps(trainer: Any) -> int | None:
-    """How many x a fit will have; None where nobody can know."""
+def total_steps(trainer: Any) -> int | None:
+    """Return how many x values a fit will have; None if that is unknown or unlimited."""
     total = trainer.estimated_stepping_batches
     if not math.isfinite(total) or total <= 0:
         return None
@@ -94,15 +103,20 @@ def total_of_steps(trainer: Any) -> int | None:
     return int(total)
 
 
-def is_fitting(trainer: Any) -> bool:
-    """Whether a fit is so far that its total of steps can be asked for without loading its data too early."""
+def has_loaded_data(trainer: Any) -> bool:
+    """Whether a fit has loaded its data. Before that, asking for its total of steps would load it too early."""
     return (
         (trainer.training or trainer.validating) and trainer.state.fn == "fit" and trainer.train_dataloader is not None
     )
 
 
 def checkpoint_values(callback: Any) -> dict[str, Any]:
-    """What a ModelCheckpoint has as the best, score and path, by the name of what it monitors; or its only path."""
+    """Return the cells of the session table for a ModelCheckpoint.
+
+    Returns:
+        The best score and the path of its checkpoint, under the name of the monitored metric; only `checkpoint`, the
+        path, if nothing is monitored; nothing before the first checkpoint.
+    """
     monitor, path = callback.monitor, callback.best_model_path or getattr(callback, "last_model_path", "")
     if not path:
         return {}
@@ -112,6 +126,6 @@ def checkpoint_values(callback: Any) -> dict[str, Any]:
     return {**score, f"best {monitor} checkpoint": str(path)}
 
 
-def step_of(trainer: Any) -> int:
-    """The x that Lightning gives to what is logged now."""
+def current_step(trainer: Any) -> int:
+    """Return the x that Lightning gives to metrics logged now."""
     return int(trainer.fit_loop.epoch_loop._batches_that_stepped)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import losswise
-from losswise.values.errors import described_error
+from losswise.values.errors import describe_exception
 from tests.client.conftest import Script, journal_records, points_of
 from tests.client.fake_server import Recorder
 from tests.client.lifecycle.test_endings import START, environ, told
@@ -153,13 +153,13 @@ def test_as_much_as_an_error_says_is_kept() -> None:
     try:
         raise Mute
     except Mute as error:
-        described = described_error(error)
+        described = describe_exception(error)
     assert described is not None
     assert (described["type"], described["message"]) == ("Mute", "")
     assert "raise Mute" in described["traceback"]
 
 
-@pytest.mark.parametrize("broken", ["status_record", "described_error"])
+@pytest.mark.parametrize("broken", ["status_record", "describe_exception"])
 def test_what_fails_on_the_way_to_the_end_costs_no_point(script: Start, tmp_path: Path, broken: str) -> None:
     code = (
         START
@@ -183,8 +183,8 @@ def test_what_fails_on_the_way_to_the_end_costs_no_point(script: Start, tmp_path
 IMAGES = """
     import os, signal, sys, time
     import losswise, losswise.pixels, PIL.Image
-    png = losswise.values.pixels.Copied.png
-    losswise.values.pixels.Copied.png = lambda self: (time.sleep(1.0), png(self))[1]  # a slow machine
+    png = losswise.values.pixels.ImageCopy.png
+    losswise.values.pixels.ImageCopy.png = lambda self: (time.sleep(1.0), png(self))[1]  # a slow machine
     sessions = [losswise.Session(f"n{n}", track_git=False, command_line=False) for n in range(3)]
     for session in sessions:
         session.graph("loss").append(0, {"a": 0.0})

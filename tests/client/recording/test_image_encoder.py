@@ -28,13 +28,13 @@ def kept() -> Kept:
 @pytest.fixture
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Encoding stands still until this event is set."""
-    event, png = threading.Event(), pixels.Copied.png
+    event, png = threading.Event(), pixels.ImageCopy.png
 
-    def wait(self: pixels.Copied) -> tuple[bytes, int, int]:
+    def wait(self: pixels.ImageCopy) -> tuple[bytes, int, int]:
         assert event.wait(20.0)
         return png(self)
 
-    monkeypatch.setattr(pixels.Copied, "png", wait)
+    monkeypatch.setattr(pixels.ImageCopy, "png", wait)
     yield event
     event.set()
 
@@ -76,13 +76,13 @@ def test_names_and_x_as_frameworks_have_them(kept: Kept) -> None:
 
 def test_the_calling_thread_copies_and_another_encodes(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     on: list[str] = []
-    png = pixels.Copied.png
+    png = pixels.ImageCopy.png
 
-    def noted(self: pixels.Copied) -> tuple[bytes, int, int]:
+    def noted(self: pixels.ImageCopy) -> tuple[bytes, int, int]:
         on.append(threading.current_thread().name)
         return png(self)
 
-    monkeypatch.setattr(pixels.Copied, "png", noted)
+    monkeypatch.setattr(pixels.ImageCopy, "png", noted)
     array = picture()
     for step in range(3):
         array[:] = step
@@ -166,9 +166,9 @@ def test_an_image_larger_than_the_bound_goes_alone(kept: Kept, monkeypatch: pyte
 def test_wait_says_when_it_was_too_short_and_drop_gives_up_the_rest(
     kept: Kept, held: threading.Event, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    encoded: list[pixels.Copied] = []
-    png = pixels.Copied.png
-    monkeypatch.setattr(pixels.Copied, "png", lambda self: encoded.append(self) or png(self))
+    encoded: list[pixels.ImageCopy] = []
+    png = pixels.ImageCopy.png
+    monkeypatch.setattr(pixels.ImageCopy, "png", lambda self: encoded.append(self) or png(self))
     for number in range(3):
         kept.sequence(number).append(picture(number), "0")
     assert not kept.encoder.wait(0.1)
@@ -240,7 +240,7 @@ def test_a_forked_child_records_its_own_images_only(kept: Kept, held: threading.
     ("image", "words"),
     [
         (np.zeros((2, 3, 4, 5)), "shape (2, 3, 4, 5)"),
-        (np.full((2, 2), "a"), "no pixels"),
+        (np.full((2, 2), "a"), "not pixels"),
         (None, "NoneType"),
         ("nowhere.png", "no file"),
         (b"\x89PNG\r\n\x1a\n and no more", "cannot read"),

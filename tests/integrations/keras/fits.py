@@ -71,7 +71,7 @@ def xs(column: list[tuple[int, float]]) -> list[int]:
 def run_script(server: Server, home: Path, code: str, **options: Any) -> tuple[Any, subprocess.CompletedProcess[str]]:
     """Run a script that has the names of this module as `t`; its session as the read API gives it, and how it ended."""
     top = f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n"
-    top += "from losswise.integrations import LosswiseKerasCallback\nfrom tests.integrations import keras_fits as t\n"
+    top += "from losswise.integrations import LosswiseKerasCallback\nfrom tests.integrations.keras import fits as t\n"
     environment = clean_environment(home, LW_BASE_URL=server.url, LW_API_KEY=server.api_key)
     words = [sys.executable, "-c", top + code]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120, **options)

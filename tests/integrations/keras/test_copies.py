@@ -53,7 +53,7 @@ def test_a_copy_of_one_that_trained_goes_on(watched: Server, duplicate: object) 
 GOES_ON = """
 import pickle, sys
 sys.path.insert(0, sys.argv[1])
-from tests.integrations import keras_fits as t
+from tests.integrations.keras import fits as t
 callback = pickle.load(open("callback.pickle", "rb"))
 t.fit(t.network(), callback, epochs=1)
 print(callback.session.id)

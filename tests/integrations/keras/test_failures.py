@@ -104,14 +104,14 @@ def breaks(*arguments: Any, **named: Any) -> Any:
 
 
 PARTS = (
-    "fit_frame",
+    "find_fit_frame",
     "find_backup",
-    "found_params",
-    "summary_of",
-    "learning_rate_of",
-    "samples_in",
+    "model_params",
+    "model_summary",
+    "learning_rate",
+    "count_samples",
     "Session",
-    "CallWatch",
+    "FitWatch",
 )
 METHODS = [name for name in vars(LosswiseKerasCallback) if name.startswith("_") and "__" not in name]
 

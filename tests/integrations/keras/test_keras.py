@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from losswise.integrations import LosswiseKerasCallback
-from losswise.integrations.keras.model import adapter_of, fit_frame, samples_in
+from losswise.integrations.keras.model import count_samples, data_adapter, find_fit_frame
 from tests.integrations.keras.fits import BATCH, IMAGES, LABELS, Batches, at, fit, network, xs
 from tests.integrations.reading import columns
 from tests.support.server import Server
@@ -215,7 +215,7 @@ def test_wrong_arguments_are_told_at_once() -> None:
         LosswiseKerasCallback(log_freq="sometimes")
     with pytest.raises(TypeError, match="colour"):
         LosswiseKerasCallback(colour="red")
-    with pytest.raises(ValueError, match="from_x goes with resume"):
+    with pytest.raises(ValueError, match="from_x needs resume"):
         LosswiseKerasCallback(from_x=3)
     with pytest.raises(ValueError, match="session's id"):
         LosswiseKerasCallback(resume="last")
@@ -348,7 +348,7 @@ def test_samples_of_more_batches_than_there_are() -> None:
 
     class Counts(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            counted.extend(samples_in(adapter_of(fit_frame()), batches) for batches in (4, 5, 6))
+            counted.extend(count_samples(data_adapter(find_fit_frame()), batches) for batches in (4, 5, 6))
 
     network().fit(IMAGES[:450], LABELS[:450], batch_size=BATCH, verbose=0, callbacks=[Counts()])
     assert counted == [400, 450, 450]

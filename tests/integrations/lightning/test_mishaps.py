@@ -103,11 +103,19 @@ class Unlucky(Exception):
 
 
 PARTS = (
-    *("setup_under_way", "is_idle", "is_fitting", "total_of_steps", "carry", "read_checkpoint", "session_of"),
-    *("described", "plain_params", "label_axes", "Session", "_Settled", "new_id", "launch_under_way"),
-    *("is_testing", "ending_of_run", "decides", "checkpoint_values"),
+    *(
+        "find_setup",
+        "is_unrecorded",
+        "has_loaded_data",
+        "total_steps",
+        "add_to_checkpoints",
+        "read_checkpoint",
+        "find_session",
+    ),
+    *("describe_model", "to_params", "Session", "_SessionWithId", "new_id", "find_launch"),
+    *("is_testing", "outcome_of_run", "decides_status", "checkpoint_values"),
 )
-OF_A_NEW_SESSION = ("new_id", "_Settled")
+OF_A_NEW_SESSION = ("new_id", "_SessionWithId")
 
 
 @pytest.mark.parametrize("name", PARTS)
