@@ -150,7 +150,7 @@ class Session(SessionDisplay, Single):
             return
         if fork.is_reimport():
             # the parent has made the real session; one of each worker would be an empty row in the table
-            self._queue = refusing_queue("reimported", fork.REIMPORTED)
+            self._queue = refusing_queue("reimported", fork.REIMPORTED, fork.is_reimport)
             return
         recorder = Recorder(
             self.id, target, journal_folders(), mode == "online", settings.journal_bound(), self._opening_records
@@ -230,6 +230,8 @@ class Session(SessionDisplay, Single):
         from losswise.image_sequence import ImageSequence
 
         try:
+            if self._queue.needs_attention and self._collectors is None:
+                self._queue.attend()
             return ImageSequence(self._collectors.images if self._collectors is not None else None, x, name)
         except Exception as error:
             say_error("creating an image sequence", error)
@@ -398,3 +400,5 @@ class Session(SessionDisplay, Single):
     def _put(self, record: Record) -> None:
         if self._recorder is not None:
             self._recorder.put(record)
+        elif self._queue.needs_attention:
+            self._queue.attend()  # says why nothing is recorded

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from losswise.capture.environment import Gathering
+from losswise.capture.environment import EnvironmentCollector
 from losswise.protocol.records import session_record
 from losswise.recording.recorder import Recorder
 from losswise.util.guard import guarded
@@ -35,7 +35,7 @@ class Collectors:
         self._make_graph = make_graph
         self._recorder = recorder
         self._is_child = False
-        self._environment: Gathering | None = None
+        self._environment: EnvironmentCollector | None = None
         self._console: Console | None = None
         self._system: SystemMonitor | None = None
         self._images: ImageEncoder | None = None
@@ -43,7 +43,7 @@ class Collectors:
     @guarded("starting to collect console output and environment")
     def start(self, console: bool, system: bool, track_git: bool, command_line: bool) -> None:
         """Start what is wanted. Never raises."""
-        self._environment = Gathering(self._put_environment, track_git, command_line)
+        self._environment = EnvironmentCollector(self._put_environment, track_git, command_line)
         self._environment.start()
         if console:
             from losswise.capture.console import Console

@@ -1,15 +1,24 @@
-"""The console output of this process, for the sessions that keep it.
+"""Capture what this process prints, for the sessions that record it.
 
-Python's `sys.stdout` and `sys.stderr` are listened to by an attribute on the stream objects, so they stay the
-objects that they are, and whoever holds one (logging, progress bars) is heard. What C code or a child process
-writes to the file descriptors is not, nor are bytes written to `sys.stdout.buffer`.
+What is patched: the attribute `write` of the objects that sys.stdout and sys.stderr are when a session starts. The
+objects themselves stay in place, so code that already holds one (logging handlers, progress bars) is captured too. The
+original `write` is called first; what it raises or returns is passed on. The patch is removed when the last session
+that records its console ends, unless other code has replaced it meanwhile.
+
+What is not captured:
+- output of C code and of child processes, which write to the file descriptors;
+- bytes written to `sys.stdout.buffer`;
+- what is written to a stream that replaces sys.stdout while the session runs, such as `contextlib.redirect_stdout`;
+- streams that allow no attribute `write`.
+
+The thread that prints appends the text to a deque. The journal writer takes it from there about once a second, folds
+progress bars to their last state (see terminal.py), and records the finished lines. A session records at most 1 MiB.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import math
 import re
 import sys
 import threading
@@ -24,28 +33,27 @@ from losswise.util import messages
 from losswise.util.messages import say_error
 from losswise.values.jsonable import to_text
 
-EVERY = 1.0
-"""Seconds between two records of a console."""
-LOOK = 0.1
-"""Seconds until the next look where no line was finished: `print` writes a line and its end apart."""
-MAX_SENT = 100_000
-"""Characters in a record: of more, head and tail are kept."""
-MAX_FOLDED = 400_000
-"""Characters that are folded for a record; more than MAX_SENT, since progress bars fold to little."""
-MAX_PENDING = 4 * 1024 * 1024
-"""Bytes that wait for the journal thread; of more, the oldest go."""
-TAIL = 64
-"""Characters of the last text that are looked at for whether it ended its line."""
+RECORD_INTERVAL_S = 1.0
+# `print` writes a line and its end separately, so an unfinished line is looked at again soon
+UNFINISHED_INTERVAL_S = 0.1
+# of more, head and tail are kept
+MAX_RECORD_CHARS = 100_000
+# folded at once; more than MAX_RECORD_CHARS, since progress bars fold to little
+MAX_FOLDED_CHARS = 400_000
+# of more, the oldest are dropped
+MAX_PENDING_BYTES = 4 * 1024 * 1024
+# remembered of the last text, to see whether its line is finished
+TAIL_CHARS = 64
 
-_ENDED = re.compile(r"\n(?:\x1b\[[0-9;]*m)*\Z")
-_MOVED_UP = re.compile(r"\x1b\[\d*[AF]\Z")
+# a line counts as finished if only colour sequences follow its newline
+_FINISHED = re.compile(r"\n(?:\x1b\[[0-9;]*m)*\Z")
 
 
 class Console:
     """What this process prints to stdout and stderr, in the order of writing, as the session's text 'console'.
 
     Args:
-        wake: called on the writing thread when something is pending that was not announced yet.
+        wake: called on the thread that prints when there is output that was not announced yet.
 
     Example:
         >>> console = Console(wake=lambda: None)
@@ -64,134 +72,137 @@ class Console:
     def _forget(self) -> None:
         self._pending: deque[str] = deque()
         self._size = 0
-        self._lost = 0
-        self._told = False
-        self._next = 0.0
+        self._dropped_chars = 0
+        self._is_announced = False
+        self._next_record_at = 0.0
         self._terminal = Terminal()
 
     def start(self) -> None:
-        """Listen to what sys.stdout and sys.stderr are now."""
+        """Patch what sys.stdout and sys.stderr are now."""
         _hook.add(self)
 
     def stop(self) -> None:
-        """Listen no longer. What was heard can still be taken."""
+        """Capture nothing from here on. What was captured can still be taken."""
         _hook.remove(self)
 
     def after_fork(self) -> None:
-        """In a forked child: the parent sends what it heard; what the child writes is heard for the child."""
+        """In a forked child: discard what the parent sends, and capture the child's output."""
         _hook.after_fork()
         self._forget()
 
-    # the writing thread
+    # the thread that prints
 
-    def hear(self, text: str) -> None:
-        """Keep a text for the journal thread. Costs half a microsecond and never waits."""
-        if len(text) > MAX_FOLDED:
-            self._lost += len(text) - MAX_FOLDED
-            text = text[-MAX_FOLDED:]
+    def add(self, text: str) -> None:
+        """Keep a text for the journal writer. Takes half a microsecond and never waits."""
+        if len(text) > MAX_FOLDED_CHARS:
+            self._dropped_chars += len(text) - MAX_FOLDED_CHARS
+            text = text[-MAX_FOLDED_CHARS:]
         self._pending.append(text)
-        self._size += sys.getsizeof(text)  # not exact where threads meet: counted again before anything goes
-        if self._size > MAX_PENDING:
-            self._shed()
-        if not self._told:
-            self._told = True
+        self._size += sys.getsizeof(text)  # inexact if threads meet: counted again before anything is dropped
+        if self._size > MAX_PENDING_BYTES:
+            self._drop_oldest()
+        if not self._is_announced:
+            self._is_announced = True
             self._wake()
 
-    def _shed(self) -> None:
+    def _drop_oldest(self) -> None:
         self._size = sum(map(sys.getsizeof, list(self._pending)))
-        if self._size <= MAX_PENDING:
+        if self._size <= MAX_PENDING_BYTES:
             return
-        with contextlib.suppress(IndexError):  # the journal thread takes them, too
-            while self._size > MAX_PENDING * 3 // 4:
+        with contextlib.suppress(IndexError):  # the journal writer takes them, too
+            while self._size > MAX_PENDING_BYTES * 3 // 4:
                 text = self._pending.popleft()
                 self._size -= sys.getsizeof(text)
-                self._lost += len(text)
+                self._dropped_chars += len(text)
 
-    # the journal thread
+    # the journal writer
 
     def waiting(self) -> int:
-        """Bytes that were heard and not taken. An unfinished line that was taken is not among them."""
+        """Return how many bytes are captured and not taken. An unfinished line that was taken is not among them."""
         return max(1, self._size) if self._pending else 0
 
     def take(self, final: bool) -> list[Record]:
-        """At most one record with the lines that are finished, at most once a second.
+        """Return the finished lines as at most one record, at most once a second.
 
         Args:
             final: the session ends: take what there is now, unfinished lines as well.
         """
         now = time.monotonic()
-        if not final and (not self._pending or now < self._next):
+        if not final and (not self._pending or now < self._next_record_at):
             return []
         try:
-            text = to_text(self._fold(final), 2 * MAX_SENT)
+            text = to_text(self._fold(final), 2 * MAX_RECORD_CHARS)
         except Exception as error:
             say_error("reading console output", error)
             self._terminal = Terminal()
             text = ""
-        self._next = now + (EVERY if text else LOOK)
+        self._next_record_at = now + (RECORD_INTERVAL_S if text else UNFINISHED_INTERVAL_S)
         return [text_record("console", text, append=True)] if text else []
 
     def _fold(self, final: bool) -> str:
-        text, lost = self._drain()
+        text, dropped = self._drain()
         head = tail = ""
-        if lost:
-            tail = self._terminal.feed(text[-MAX_FOLDED:])
-            lost += max(0, len(text) - MAX_FOLDED)
-        elif len(text) > MAX_FOLDED:
-            head = self._terminal.feed(text[: MAX_FOLDED // 2])
-            tail = self._terminal.feed(text[-MAX_FOLDED // 2 :])
-            lost = len(text) - MAX_FOLDED
+        if dropped:
+            tail = self._terminal.feed(text[-MAX_FOLDED_CHARS:])
+            dropped += max(0, len(text) - MAX_FOLDED_CHARS)
+        elif len(text) > MAX_FOLDED_CHARS:
+            head = self._terminal.feed(text[: MAX_FOLDED_CHARS // 2])
+            tail = self._terminal.feed(text[-MAX_FOLDED_CHARS // 2 :])
+            dropped = len(text) - MAX_FOLDED_CHARS
         else:
             tail = self._terminal.feed(text)
         if final:
             tail += self._terminal.close()
-            # what comes after it, from this process or another one, begins a line of its own
+            # what follows, from this process or another one, begins on a line of its own
             tail += "\n" if tail and not tail.endswith("\n") else ""
-        return _shortened(head, tail, lost)
+        return _shortened(head, tail, dropped)
 
     def _drain(self) -> tuple[str, int]:
-        """What was heard, and how many characters were lost before it."""
-        self._told = False  # from here on the next text wakes this thread
+        """Remove and return what was captured, and how many characters were dropped before it."""
+        self._is_announced = False  # from here on the next text wakes the journal writer
         self._size = 0
-        lost, self._lost = self._lost, 0
+        dropped, self._dropped_chars = self._dropped_chars, 0
         texts = []
         with contextlib.suppress(IndexError):
             while True:
                 texts.append(self._pending.popleft())
-        return "".join(texts), lost
+        return "".join(texts), dropped
 
 
-def _shortened(head: str, tail: str, lost: int) -> str:
-    """Head and tail in MAX_SENT characters, with a note between them of what was lost there."""
-    if not lost and len(head) + len(tail) <= MAX_SENT:
+def _shortened(head: str, tail: str, dropped: int) -> str:
+    """Return head and tail in MAX_RECORD_CHARS, with a note between them that says how many characters are left out."""
+    if not dropped and len(head) + len(tail) <= MAX_RECORD_CHARS:
         return head + tail
-    half = MAX_SENT // 2
+    half = MAX_RECORD_CHARS // 2
     if not head:
-        head, tail = ("", tail) if lost else (tail[:half], tail[half:])
-    lost += max(0, len(head) - half) + max(0, len(tail) - half)
+        head, tail = ("", tail) if dropped else (tail[:half], tail[half:])
+    dropped += max(0, len(head) - half) + max(0, len(tail) - half)
     head, tail = head[:half], tail[-half:]
     if head and not head.endswith("\n"):
         head += "\n"
-    return f"{head}… [left out by losswise: {lost} characters]\n{tail}"
+    return f"{head}… [left out by losswise: {dropped} characters]\n{tail}"
 
 
 class _Hook:
-    """Listens to the streams of this process for all consoles that have started.
+    """The patched streams of this process, and the consoles that have started.
 
     Attributes:
-        tail: the end of what was last written to any of them; empty where nothing was.
+        writes: number of texts captured so far.
+        tail: the end of the text that was last written to any of the streams; "" before the first.
     """
 
     def __init__(self) -> None:
         self.consoles: tuple[Console, ...] = ()
+        self.writes = 0
         self.tail = ""
-        self._streams: list[_Stream] = []
-        self._left: tuple[Any, str] = (None, "")  # stderr, and what ends its line, when nobody listened any more
+        self._streams: list[_PatchedStream] = []
+        # stderr and what ended its last line, when the last console stopped
+        self._left: tuple[Any, str] = (None, "")
         self.after_fork()
 
     def after_fork(self) -> None:
-        """In a forked child the lock may be held by a thread that is not there."""
-        self._lock = threading.RLock()  # a signal handler may end a session while one is starting
+        """In a forked child: replace the lock, which a thread that does not exist there may hold."""
+        self._lock = threading.RLock()  # reentrant: a signal handler may end a session while another starts
 
     def add(self, console: Console) -> None:
         with self._lock:
@@ -199,82 +210,84 @@ class _Hook:
                 self.consoles = (*self.consoles, console)
             for stream in (getattr(sys, "stdout", None), getattr(sys, "stderr", None)):
                 if not any(known.stream is stream and known.is_in_place() for known in self._streams):
-                    listened = _Stream(stream)
-                    if listened.is_in_place():
-                        self._streams.append(listened)
+                    patched = _PatchedStream(stream)
+                    if patched.is_in_place():
+                        self._streams.append(patched)
 
     def remove(self, console: Console) -> None:
         with self._lock:
             self.consoles = tuple(other for other in self.consoles if other is not console)
             if not self.consoles:
-                self._leave()
+                self._left = sys.stderr, self.finish_line(sys.stderr)
+                while self._streams:
+                    self._streams.pop().restore()
+                self.tail = ""
 
-    def _leave(self) -> None:
-        end = messages.line_end(sys.stderr)
-        if end:
-            self._left = (sys.stderr, end)
-        else:
-            messages.ended_at = time.time()
-        while self._streams:
-            self._streams.pop().restore()
-        self.tail = ""
-
-    def hear(self, stream: _Stream, text: Any) -> None:
+    def on_write(self, stream: _PatchedStream, text: Any) -> None:
         if isinstance(text, str) and text:
-            stream.tail = self.tail = text[-TAIL:]
+            self.writes += 1
+            stream.tail = self.tail = text[-TAIL_CHARS:]
             for console in self.consoles:
-                console.hear(text)
+                console.add(text)
 
-    def last_line(self, stream: Any) -> tuple[str, float]:
-        """Called before a message: what ends the last line on this stream, and since when it is listened to. The
-        line that is last in the consoles is ended here, should it be another."""
+    def finish_line(self, stream: Any) -> str:
+        """Return what finishes the last line on a stream before a message: a newline, or "" if nothing does.
+
+        Where that line is finished, but the last one in the consoles is not, as when the other stream goes to another
+        place, it is finished in the consoles alone.
+        """
         known = next((known for known in list(self._streams) if known.stream is stream and known.is_in_place()), None)
         if known is None:
             (left, end), self._left = self._left, (None, "")
-            return end if left is stream else "", math.inf
-        tail = self.tail if messages.is_one_place(sys.stdout, stream) else known.tail
-        end, end_of_all = _end_of(tail), _end_of(self.tail)
+            return end if left is stream else ""
+        end_of_all = _line_end(self.tail)
+        end = end_of_all if _share_a_terminal(sys.stdout, sys.stderr) else _line_end(known.tail)
         if end_of_all and not end:
             for console in self.consoles:
-                console.hear(end_of_all)
-        return end, known.since
+                console.add(end_of_all)
+        return end
 
 
-def _end_of(tail: str) -> str:
-    """What ends the line that ends so. Bars below the one that the cursor went up to are drawn anew."""
-    return "" if not tail or _ENDED.search(tail) else "\n\x1b[J" if _MOVED_UP.search(tail) else "\n"
+def _line_end(tail: str) -> str:
+    return "" if not tail or _FINISHED.search(tail) else "\n"
+
+
+def _share_a_terminal(*streams: Any) -> bool:
+    """Return whether all streams go to a terminal, which is the same one but for odd redirections."""
+    with contextlib.suppress(Exception):
+        return all(stream.isatty() for stream in streams)
+    return False
 
 
 class _Inside(threading.local):
-    """Whether this thread is inside a stream's write: a stream that writes to another one is heard once."""
+    """Whether this thread is inside a patched write: a stream that writes to another one is captured once."""
 
     now = False
 
 
 _hook = _Hook()
-messages.last_line = _hook.last_line
+messages.output = _hook
 _inside = _Inside()
 
 
-class _Stream:
+class _PatchedStream:
     """A stream object whose `write` is ours until it is restored."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
         self.tail = ""
-        self.since = time.time()
         self._write: Any = None
-        with contextlib.suppress(Exception):  # None, or an object that does not allow it: it is not heard
+        with contextlib.suppress(Exception):  # None, or an object that does not allow it: it is not captured
             # not setattr: a stream that stands for another one may pass that on, and its write would call itself
-            own = vars(stream)
-            self._before = own.get("write")
-            self._write = own["write"] = self._listening(stream.write)
+            attributes = vars(stream)
+            self._before = attributes.get("write")
+            self._write = attributes["write"] = self._capturing(stream.write)
 
     def is_in_place(self) -> bool:
         return self._write is not None and vars(self.stream).get("write") is self._write
 
     def restore(self) -> None:
-        """Put back what was there, unless somebody has put his own in our place."""
+        """Put back what was there, unless other code has replaced our `write`."""
         with contextlib.suppress(Exception):
             if not self.is_in_place():
                 return
@@ -283,9 +296,9 @@ class _Stream:
             else:
                 vars(self.stream)["write"] = self._before
 
-    def _listening(self, write: Callable[..., Any]) -> Callable[..., Any]:
+    def _capturing(self, write: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(write)
-        def listening_write(*arguments: Any, **named: Any) -> Any:
+        def capturing_write(*arguments: Any, **named: Any) -> Any:
             if _inside.now or not _hook.consoles:
                 return write(*arguments, **named)
             _inside.now = True
@@ -295,9 +308,9 @@ class _Stream:
                 _inside.now = False
             try:
                 if arguments:
-                    _hook.hear(self, arguments[0])
+                    _hook.on_write(self, arguments[0])
             except Exception as error:
                 say_error("keeping console output", error)
             return result
 
-        return listening_write
+        return capturing_write

@@ -1,4 +1,4 @@
-"""Facts of the surroundings: git, the CI's build, host, Python, command line."""
+"""Collect host, Python, CI build and command line, and git, in the background."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from losswise.capture.git import git_facts
+from losswise.capture.git import collect_git
 from losswise.util.guard import guarded_thread
 from losswise.values.jsonable import to_text
 
-CI_NAMES = (
+# exact names, never a prefix: there is a GITHUB_TOKEN, too
+CI_VARIABLES = (
     "BUILDKITE_BRANCH",
     "BUILDKITE_BUILD_NUMBER",
     "BUILDKITE_BUILD_URL",
@@ -37,15 +38,14 @@ CI_NAMES = (
     "LBR_AGENT_ID",
     "LBR_BUILD_UUID",
 )
-"""Exact names, never a prefix: GITHUB_TOKEN lives beside GITHUB_SHA."""
-MAX_COMMAND = 10_000
+MAX_VALUE_CHARS = 10_000
 
 _SECRET_OPTION = re.compile(r"(?i)^--?[\w-]*(key|token|secret|password|passwd)[\w-]*")
 _OUR_KEY = re.compile(r"lw_[0-9a-f]{16,}")
 
 
-def environment(command_line: bool) -> dict[str, str]:
-    """Host, process, Python, platform, the CI's build, and the command line if it is asked for."""
+def collect_environment(command_line: bool) -> dict[str, str]:
+    """Return host, process id, Python, platform, folder and CI build, and with `command_line` the command line."""
     env = {
         "host": socket.gethostname(),
         "pid": str(os.getpid()),
@@ -53,14 +53,14 @@ def environment(command_line: bool) -> dict[str, str]:
         "platform": platform.platform(),
         "folder": os.getcwd(),
     }
-    env.update({name: os.environ[name] for name in CI_NAMES if os.environ.get(name)})
+    env.update({name: os.environ[name] for name in CI_VARIABLES if os.environ.get(name)})
     if command_line:
         env["command"] = _command_line()
-    return {name: to_text(value, MAX_COMMAND) for name, value in env.items()}
+    return {name: to_text(value, MAX_VALUE_CHARS) for name, value in env.items()}
 
 
 def _command_line() -> str:
-    """The script and its arguments. The values of options that sound like secrets, and our keys, are left out."""
+    """Return the script and its arguments, without the values of options that sound like secrets and API keys."""
     words: list[str] = []
     hide = False
     for word in sys.argv:
@@ -74,11 +74,17 @@ def _command_line() -> str:
     return _OUR_KEY.sub("***", " ".join(words))
 
 
-class Gathering:
-    """Gathers the facts on a thread of its own, since git takes its time in a large repository."""
+class EnvironmentCollector:
+    """Collects environment and git on a thread of its own, since git is slow in a large repository.
 
-    def __init__(self, send: Callable[[Mapping[str, Any]], None], track_git: bool, command_line: bool) -> None:
-        self._send = send
+    Args:
+        record: called on the thread with fields of the session record: `env`, then `git` if there is a repository.
+        track_git: collect git.
+        command_line: include the command line.
+    """
+
+    def __init__(self, record: Callable[[Mapping[str, Any]], None], track_git: bool, command_line: bool) -> None:
+        self._record = record
         self._track_git = track_git
         self._command_line = command_line
         self._thread = guarded_thread(self._run, "losswise-facts")
@@ -87,11 +93,12 @@ class Gathering:
         self._thread.start()
 
     def wait(self, timeout: float) -> None:
+        """Wait until everything is recorded, at most `timeout` seconds."""
         if self._thread is not threading.current_thread() and self._thread.ident is not None:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        self._send({"env": environment(self._command_line)})
-        git = git_facts() if self._track_git else {}
+        self._record({"env": collect_environment(self._command_line)})
+        git = collect_git() if self._track_git else {}
         if git:
-            self._send({"git": git})
+            self._record({"git": git})

@@ -10,25 +10,27 @@ from pathlib import Path
 from losswise.util.redact import without_user
 from losswise.values.jsonable import to_text
 
-MAX_DIFF = 1024 * 1024
-GIT_SECONDS = 10.0
+MAX_DIFF_BYTES = 1024 * 1024
+COMMAND_TIMEOUT_S = 10.0
 
 
 def default_tag(track_git: bool) -> str:
-    """BUILDKITE_BRANCH, else the git branch of the working directory, else 'default'."""
+    """Return BUILDKITE_BRANCH, else the git branch of the working directory, else 'default'."""
     branch = os.environ.get("BUILDKITE_BRANCH")
     return branch or (git_branch() if track_git else None) or "default"
 
 
 def git_branch() -> str | None:
-    """The branch checked out around the working directory, read from git's files (starting git takes
-    milliseconds)."""
+    """Return the branch that is checked out in the working directory; None if there is none.
+
+    Reads git's files, because starting git takes milliseconds and the constructor of a session waits for this.
+    """
     try:
         folder = Path.cwd()
-        for place in (folder, *folder.parents):
-            git = place / ".git"
-            if git.is_file():  # a worktree or a submodule names its folder in here
-                git = place / git.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
+        for parent in (folder, *folder.parents):
+            git = parent / ".git"
+            if git.is_file():  # of a worktree or a submodule: it names the folder
+                git = parent / git.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
             if git.is_dir():
                 head = (git / "HEAD").read_text(encoding="utf-8").strip()
                 return head.removeprefix("ref: refs/heads/") if head.startswith("ref: refs/heads/") else None
@@ -37,26 +39,29 @@ def git_branch() -> str | None:
     return None
 
 
-def git_facts() -> dict[str, str]:
-    """Branch, remote's address without user and password, commit, diff to it; empty outside a repository."""
+def collect_git() -> dict[str, str]:
+    """Return commit, branch, address of the remote without user and password, and the diff to the commit.
+
+    What is unknown is left out; outside a repository the dictionary is empty.
+    """
     commit = _git("rev-parse", "HEAD")
     if commit is None:
         return {}
-    facts = {"commit": commit.strip()}
+    found = {"commit": commit.strip()}
     branch = git_branch() or _git("rev-parse", "--abbrev-ref", "HEAD")
     if branch and branch.strip() != "HEAD":
-        facts["branch"] = branch.strip()
+        found["branch"] = branch.strip()
     remote = _git("config", "--get", "remote.origin.url")
     if remote and remote.strip():
-        facts["url"] = without_user(remote.strip())
+        found["url"] = without_user(remote.strip())
     diff = _git("diff", "--no-color", "--no-ext-diff", "--no-textconv", "HEAD")
     if diff:
-        facts["diff"] = diff
-    return facts
+        found["diff"] = diff
+    return found
 
 
 def _git(*arguments: str) -> str | None:
-    """What a git command prints, at most MAX_DIFF bytes with a note; None where it fails."""
+    """Return what a git command prints, at most MAX_DIFF_BYTES with a note; None if it fails."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
         process = subprocess.Popen(
@@ -69,12 +74,12 @@ def _git(*arguments: str) -> str | None:
     except OSError:
         return None
     assert process.stdout is not None
-    timer = threading.Timer(GIT_SECONDS, process.kill)
+    timer = threading.Timer(COMMAND_TIMEOUT_S, process.kill)
     timer.daemon = True
     timer.start()
     try:
-        output = process.stdout.read(MAX_DIFF + 1)
-        cut = len(output) > MAX_DIFF
+        output = process.stdout.read(MAX_DIFF_BYTES + 1)
+        cut = len(output) > MAX_DIFF_BYTES
         if cut:
             process.kill()
         failed = process.wait() != 0 and not cut
@@ -83,5 +88,5 @@ def _git(*arguments: str) -> str | None:
         process.stdout.close()
     if failed:
         return None
-    text = to_text(output[:MAX_DIFF].decode("utf-8", "replace"), MAX_DIFF)
+    text = to_text(output[:MAX_DIFF_BYTES].decode("utf-8", "replace"), MAX_DIFF_BYTES)
     return text + "\n[cut by losswise at 1 MiB]\n" if cut else text

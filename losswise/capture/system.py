@@ -1,4 +1,4 @@
-"""How busy the machine is while it trains: processor, memory and NVIDIA GPUs, as graphs of the session."""
+"""Sample CPU, memory and NVIDIA GPUs, as graphs of the session."""
 
 from __future__ import annotations
 
@@ -16,16 +16,12 @@ from losswise.util.messages import say_error, say_once
 if TYPE_CHECKING:
     from losswise.graph import Graph
 
-FIRST = 1.0
-"""Seconds until the first sample."""
-EVERY = 10.0
-"""Seconds between two samples."""
+FIRST_SAMPLE_S = 1.0
+SAMPLE_INTERVAL_S = 10.0
 GIB = 2**30
 
-Sample = dict[str, float]
-"""Values by name, of one graph."""
-Samples = dict[str, Sample]
-"""What was measured, by the graph's title."""
+Samples = dict[str, dict[str, float]]
+"""Values by name, by the title of their graph."""
 
 UNITS = {
     "system/cpu": "percent",
@@ -39,16 +35,22 @@ UNITS = {
 class SystemMonitor:
     """Appends to a session's 'system/...' graphs every ten seconds, on a thread of its own.
 
-    'system/cpu' has `cpu`, of the whole machine in percent, and `process_cpu`, of this process and its children
-    in percent of one core. 'system/memory' has `memory`, what is in use on the machine, and `process_memory`, of
-    this process and its children (what they share counts for each), in GiB. 'system/gpu', 'system/gpu_memory'
-    and 'system/gpu_temperature' have percent, GiB and °C of each GPU that this process may use: `gpu0` is the
-    one to which nvidia-smi gives the number 0.
+    Graphs and their values:
+
+        system/cpu              cpu             percent, of the whole machine
+                                process_cpu     percent of one core, of this process and its children
+        system/memory           memory          GiB in use on the machine
+                                process_memory  GiB of this process and its children; shared memory counts for each
+        system/gpu              gpu0, gpu1 ...  percent, of each GPU that this process may use
+        system/gpu_memory       the same        GiB
+        system/gpu_temperature  the same        °C
+
+    `gpu0` is the GPU to which nvidia-smi gives the number 0.
 
     Args:
-        graph: makes a graph of a title, such as `Session.graph`.
-        last_x: the latest x of the training, at which a sample is drawn.
-        every: seconds between two samples.
+        make_graph: returns the graph with a title, such as `Session.graph`.
+        last_x: returns the latest x of the training, at which a sample is drawn.
+        interval, first: seconds between two samples, and until the first one.
 
     Example:
         >>> monitor = SystemMonitor(session.graph, lambda: step)
@@ -57,13 +59,17 @@ class SystemMonitor:
     """
 
     def __init__(
-        self, graph: Callable[..., Graph], last_x: Callable[[], int], every: float = EVERY, first: float = FIRST
+        self,
+        make_graph: Callable[..., Graph],
+        last_x: Callable[[], int],
+        interval: float = SAMPLE_INTERVAL_S,
+        first: float = FIRST_SAMPLE_S,
     ) -> None:
-        self._graph = graph
+        self._make_graph = make_graph
         self._last_x = last_x
-        self._every = every
+        self._interval = interval
         self._first = first
-        self._forked = False
+        self._is_child = False
         self._reset()
 
     def _reset(self) -> None:
@@ -72,22 +78,22 @@ class SystemMonitor:
         self._appending = threading.Lock()
 
     def start(self) -> None:
-        """Start, unless it is at work. In a forked child it has no effect: there the parent's samples go on."""
-        if self._forked or (self._thread is not None and not self._stopped.is_set()):
+        """Start, unless it is running. Has no effect in a forked child: the parent goes on sampling."""
+        if self._is_child or (self._thread is not None and not self._stopped.is_set()):
             return
         self._reset()
         self._thread = guarded_thread(self._run, "losswise-system", self._stopped, self._appending)
         self._thread.start()
 
     def stop(self) -> None:
-        """End. Nothing is appended after this call; a measurement that is under way is not waited for."""
+        """Stop. Nothing is appended after this call; it does not wait for a measurement that is under way."""
         self._stopped.set()
         if self._appending.acquire(timeout=1.0):
             self._appending.release()
 
     def after_fork(self) -> None:
-        """In a forked child: the thread is not there, and its lock may never be let go."""
-        self._forked = True
+        """In a forked child: forget the thread, which does not exist there, and its lock, which may stay locked."""
+        self._is_child = True
         self._reset()
 
     def _run(self, stopped: threading.Event, appending: threading.Lock) -> None:
@@ -96,10 +102,10 @@ class SystemMonitor:
             for source in (_machine(), _gpus()):
                 sources += [source] if source is not None else []
         except Exception as error:
-            say_error("looking for what to measure of the system", error)
+            say_error("looking for CPU, memory and GPUs to sample", error)
         pause = self._first
         while sources and not stopped.wait(pause):
-            pause = self._every
+            pause = self._interval
             for source in sources:
                 try:
                     self._append(source(), stopped, appending)
@@ -111,22 +117,20 @@ class SystemMonitor:
             # a point after the session's end would open it again
             with appending:
                 if sample and not stopped.is_set():
-                    self._graph(title, ylabel=UNITS[title]).append(self._last_x(), sample)
+                    self._make_graph(title, ylabel=UNITS[title]).append(self._last_x(), sample)
 
 
 def _machine() -> Callable[[], Samples] | None:
     try:
         psutil = import_module("psutil")
     except ImportError:
-        say_once(
-            ("system", "psutil"), "processor and memory are measured with psutil: `pip install 'losswise[system]'`"
-        )
+        say_once(("system", "psutil"), "CPU and memory are sampled with psutil: `pip install 'losswise[system]'`")
         return None
     return _Machine(psutil).measure
 
 
 def _gpus() -> Callable[[], Samples] | None:
-    """None where there is no NVIDIA library, no driver, or no device for this process."""
+    """Return what samples the GPUs; None without an NVIDIA library, a driver, or a device for this process."""
     try:
         nvml = import_module("pynvml")
         nvml.nvmlInit()
@@ -137,7 +141,7 @@ def _gpus() -> Callable[[], Samples] | None:
 
 
 class _Machine:
-    """Processor and memory by psutil. Shares of the processor are those since the measurement before."""
+    """Samples CPU and memory with psutil. CPU usage is that since the previous sample."""
 
     def __init__(self, psutil: Any) -> None:
         self._psutil = psutil
@@ -162,11 +166,11 @@ class _Machine:
         }
 
     def _processes(self) -> tuple[dict[Any, float], int]:
-        """Seconds of processor that this process and each child has used so far, and bytes of all together."""
+        """Return CPU seconds of this process and each child so far, and the bytes of all together."""
         used: dict[Any, float] = {}
         memory = 0
         for process in [self._own, *self._children()]:
-            with contextlib.suppress(self._psutil.Error):  # it has just ended, or is not ours to look at
+            with contextlib.suppress(self._psutil.Error):  # it has just ended, or belongs to another user
                 times = process.cpu_times()
                 used[process] = times.user + times.system
                 memory += process.memory_info().rss
@@ -189,18 +193,18 @@ def _measure_gpus(nvml: Any, devices: dict[str, Any]) -> Samples:
     for title, read in readings.items():
         sample = samples[title] = {}
         for name, device in devices.items():
-            with contextlib.suppress(nvml.NVMLError):  # not every device tells everything
+            with contextlib.suppress(nvml.NVMLError):  # not every device reports everything
                 sample[name] = read(device)
     return samples
 
 
 def visible_devices(nvml: Any, visible: str | None) -> dict[str, Any]:
-    """NVML's handles, by name, of the GPUs that CUDA shows this process.
+    """Return NVML's handles, by name, of the GPUs that CUDA shows this process.
 
     Args:
         nvml: the module pynvml, initialized.
-        visible: CUDA_VISIBLE_DEVICES: numbers, or beginnings of UUIDs; the first that is none ends the list.
-            None: all. CUDA's own numbers may have another order; here they are taken as nvidia-smi's.
+        visible: CUDA_VISIBLE_DEVICES, or None for all: numbers or prefixes of UUIDs; an invalid one ends the list, as
+            in CUDA. Numbers are taken as nvidia-smi's, although CUDA may number the devices in another order.
     """
     handles = [nvml.nvmlDeviceGetHandleByIndex(number) for number in range(nvml.nvmlDeviceGetCount())]
     if visible is None:
@@ -221,8 +225,8 @@ def visible_devices(nvml: Any, visible: str | None) -> dict[str, Any]:
     return devices
 
 
-def _has_uuid(nvml: Any, handle: Any, beginning: str) -> bool:
-    if not beginning:
+def _has_uuid(nvml: Any, handle: Any, prefix: str) -> bool:
+    if not prefix:
         return False
     uuid = nvml.nvmlDeviceGetUUID(handle)
-    return bool((uuid.decode() if isinstance(uuid, bytes) else uuid).startswith(beginning))
+    return bool((uuid.decode() if isinstance(uuid, bytes) else uuid).startswith(prefix))

@@ -1,43 +1,63 @@
-"""What a program writes to a terminal, folded into the lines of plain text that a person saw in the end."""
+"""Fold terminal output, such as progress bars, into the lines of plain text that were visible in the end."""
 
 from __future__ import annotations
 
 import re
+from enum import Enum
 
-MAX_LINE = 4_096
-"""Characters of a line that can still be rewritten; the beginning of a longer one is final."""
+# of a line that can still be rewritten; the beginning of a longer one is final
+MAX_LINE_CHARS = 4_096
+# lines that the cursor can come back to
 MAX_ROWS = 200
-"""Lines that cursor movements can come back to."""
-WIDTH = 250
-"""The cursor moves at most so far beyond the end of a line, as at a terminal's right edge."""
-MAX_SEQUENCE = 4_000
-FEEDS = 3
-"""Feeds with cursor movements after which an earlier one is forgotten."""
+# the cursor moves at most so far beyond the end of a line, as at a terminal's right edge
+MAX_COLUMN = 250
+MAX_SEQUENCE_CHARS = 4_000
+# Of nested bars the inner one moves the cursor up less far than the outer one, and more often. So that the lines of the
+# outer one are kept meanwhile, the reaches of the last three feeds that moved it count.
+MAX_REACHES = 3
+# A feed may end between bars that are drawn for the first time, so they may take two feeds.
+DRAWING_FEEDS = 2
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _TOKEN = re.compile(
     r"(?P<text>[^\x00-\x08\x0a-\x1f\x7f-\x9f]+)"
     r"|(?P<back>\x08+)"
     r"|\x1b\[(?P<numbers>[0-?]{0,60})[ -/]{0,8}(?P<command>[@-~])"
-    rf"|\x1b[\]PX^_][^\x07\x1b]{{0,{MAX_SEQUENCE}}}(?:\x07|\x1b\\)"  # titles, links and the like
+    rf"|\x1b[\]PX^_][^\x07\x1b]{{0,{MAX_SEQUENCE_CHARS}}}(?:\x07|\x1b\\)"  # titles, links and the like
     r"|\x1b[ -/]{0,8}(?P<escape>[0-~])"
     r"|(?P<control>[\x00-\x1f\x7f-\x9f])"
 )
 _UNFINISHED = re.compile(
-    rf"\x1b(?:\[[0-?]{{0,60}}[ -/]{{0,8}}|[\]PX^_][^\x07\x1b]{{0,{MAX_SEQUENCE}}}\x1b?|[ -/]{{0,8}})?\Z"
+    rf"\x1b(?:\[[0-?]{{0,60}}[ -/]{{0,8}}|[\]PX^_][^\x07\x1b]{{0,{MAX_SEQUENCE_CHARS}}}\x1b?|[ -/]{{0,8}})?\Z"
 )
 
 
-class _Added(list[str]):
-    """A line that was not there when the cursor moved up to it: no line of the text unless it is written to."""
+class _EmptyRow(list[str]):
+    """A row above the known ones, to which the cursor moved up. It becomes a line only if it is written to."""
+
+
+class _State(Enum):
+    """Whether lines above the cursor may still change, see `Terminal`."""
+
+    PLAIN = 0
+    DRAWING = 1
+    REDRAWN = 2
 
 
 class Terminal:
-    """Folds what is fed into lines: a progress bar keeps its last state, colours go, `\\r`, `\\b` and moves act.
+    """Folds what is fed into lines: a progress bar keeps its last state, colours are removed, the cursor is followed.
 
-    A line is final at its newline, and no longer kept. Where the cursor has lately moved up, as with nested
-    progress bars, the lines within its reach are kept until the program has gone on without moving up. Memory
-    is bounded and the time linear, whatever is fed. Blanks at the end of a line are not kept.
+    Nested bars are drawn by moving the cursor up, so a newline does not always make a line final. How many lines above
+    the cursor are kept depends on the state, which is set by what the latest feed did:
+
+        state     entered when                                lines kept
+        PLAIN     at the start, and when another state ends   none: a line is final at its newline
+        DRAWING   the cursor was hidden, as before several    all since then, for two feeds with newlines
+                  bars are drawn for the first time
+        REDRAWN   the cursor moved up                         as many as it moved up in the last three feeds in which it
+                                                              did, until more newlines came without it moving up
+
+    Memory is bounded and the time linear, whatever is fed. Blanks at the end of a line are removed.
 
     Example:
         >>> terminal = Terminal()
@@ -57,76 +77,78 @@ class Terminal:
     def _reset(self) -> None:
         self._rows: list[list[str]] = [[]]
         self._row = self._column = 0
-        self._reaches: list[int] = []  # how far up from the last row the cursor moved, in the last feeds where it did
-        self._reach = 0  # the same in this feed
-        self._landed: int | None = None  # the row to which it last moved up in this feed
-        self._newlines = 0  # in this feed
-        self._gone_on = 0  # newlines in feeds since the cursor last moved up
-        self._drawing = 0  # feeds in which lines may turn out to be progress bars
+        self._state = _State.PLAIN
+        self._reaches: list[int] = []  # rows from the last one up to the cursor, in the latest feeds that moved it up
+        self._newlines_since = 0  # newlines in feeds since the cursor moved up or was hidden
+        self._drawing_feeds = 0  # feeds with newlines that DRAWING still lasts
+        # in this feed
+        self._reach = 0
+        self._landed: int | None = None  # the row to which the cursor last moved up
+        self._newlines = 0
 
     def feed(self, text: str) -> str:
-        """Take what was written; returns the text that is now final: whole lines, save in a very long one."""
+        """Add output. Returns the text that is now final: whole lines, except parts of a very long one."""
         text = self._partial + text
         self._partial = ""
-        if "\x1b" in text[-MAX_SEQUENCE - 100 :]:
-            unfinished = _UNFINISHED.search(text, max(0, len(text) - MAX_SEQUENCE - 100))
+        if "\x1b" in text[-MAX_SEQUENCE_CHARS - 100 :]:
+            unfinished = _UNFINISHED.search(text, max(0, len(text) - MAX_SEQUENCE_CHARS - 100))
             if unfinished:
                 self._partial, text = unfinished[0], text[: unfinished.start()]
         is_one_line = len(self._rows) == 1 and self._column == len(self._rows[0])
-        if is_one_line and not (self._reaches or self._drawing or _CONTROL.search(text)):
+        if is_one_line and self._state is _State.PLAIN and not _CONTROL.search(text):
             self._add_plain(text)
         else:
-            self._act(text)
+            self._interpret(text)
         self._settle()
-        return self._taken()
+        return self._take_output()
 
     def close(self) -> str:
-        """The rest: unfinished lines and those that could have been rewritten. The terminal is as new then."""
+        """Return the rest: unfinished lines, and those that could have been rewritten. Resets the terminal."""
         while len(self._rows) > self._row + 1 and not self._rows[-1]:
             self._rows.pop()
-        self._let_go(len(self._rows) - 1)
+        self._release(len(self._rows) - 1)
         self._out.append(_line(self._rows[0]))
         self._reset()
         self._partial = ""
-        return self._taken()
+        return self._take_output()
 
-    def _taken(self) -> str:
+    def _take_output(self) -> str:
         taken = "".join(self._out)
         self._out.clear()
         return taken
 
     # lines that are final
 
-    def _let_go(self, count: int) -> None:
-        """The first rows, so many of them, are final."""
+    def _release(self, count: int) -> None:
+        """Make the first `count` rows final."""
         for row in self._rows[:count]:
-            if row or not isinstance(row, _Added):
+            if row or not isinstance(row, _EmptyRow):
                 self._out.append(_line(row) + "\n")
         del self._rows[:count]
         self._row = max(0, self._row - count)
 
     def _settle(self) -> None:
-        """Let go what this feed has made final."""
+        """Set the state after a feed, and release the rows that it does not keep."""
         bottom = len(self._rows) - 1
+        self._newlines_since += self._newlines
         if self._landed is not None:
             # what was written from there on may be more bars than before, or a message above them
-            self._reaches = [*self._reaches[1 - FEEDS :], max(self._reach, bottom - self._landed)]
-            self._gone_on = 0
-        elif self._drawing:
-            self._drawing -= self._newlines > 0
-            self._reaches = [self._gone_on + self._newlines] if self._drawing else []
-            self._gone_on += self._newlines
-        else:
-            # bars of N lines are drawn again with N - 1 newlines: more of them, and the program went on
-            self._gone_on += self._newlines
-            if self._gone_on > max(self._reaches, default=0):
-                self._reaches = []
+            self._reaches = [*self._reaches[1 - MAX_REACHES :], max(self._reach, bottom - self._landed)]
+            self._newlines_since = 0
+        elif self._state is _State.DRAWING:
+            self._reaches = [self._newlines_since]
+            self._drawing_feeds -= self._newlines > 0
+            if not self._drawing_feeds:
+                self._state, self._reaches = _State.PLAIN, []
+        elif self._state is _State.REDRAWN and self._newlines_since > max(self._reaches):
+            # bars of N lines are drawn again with N - 1 newlines: with more of them, the program went on
+            self._state, self._reaches = _State.PLAIN, []
         self._landed = None
         self._reach = self._newlines = 0
-        self._let_go(max(0, min(self._row, bottom - max(self._reaches, default=0))))
+        self._release(max(0, min(self._row, bottom - max(self._reaches, default=0))))
 
     def _add_plain(self, text: str) -> None:
-        """The usual case, made quick: plain lines after what stands in the only row."""
+        """Fast path for the usual case: plain lines behind the text of the only row."""
         lines, newline, text = text.rpartition("\n")
         if newline:
             first, *others = lines.split("\n")
@@ -137,7 +159,7 @@ class Terminal:
 
     # what the program wrote, piece by piece
 
-    def _act(self, text: str) -> None:
+    def _interpret(self, text: str) -> None:
         for token in _TOKEN.finditer(text):
             kind = token.lastgroup
             if kind == "text":
@@ -152,19 +174,19 @@ class Terminal:
             elif kind == "back":
                 self._column = max(0, self._column - len(token[0]))
             elif kind == "escape" and token["escape"] in "cM":
-                self._fresh() if token["escape"] == "c" else self._up(1)
+                self._start_anew() if token["escape"] == "c" else self._up(1)
 
     def _write(self, text: str) -> None:
         row, column = self._rows[self._row], self._column
         if column > len(row):
             row.extend(" " * (column - len(row)))
         end = column + len(text)
-        if end <= MAX_LINE:
+        if end <= MAX_LINE_CHARS:
             row[column:end] = text
             self._column = end
             return
-        # too long to be kept until its end: nobody rewrites its beginning
-        self._let_go(self._row)
+        # too long to be kept until its end
+        self._release(self._row)
         self._out.append("".join(row[:column]) + text)
         self._rows[0] = []
         self._column = 0
@@ -176,20 +198,20 @@ class Terminal:
         if self._row == len(self._rows):
             self._rows.append([])
             if len(self._rows) > MAX_ROWS:
-                self._let_go(1)
+                self._release(1)
 
     def _up(self, count: int) -> None:
         self._row -= count
-        if self._row < 0:  # to lines that are final already: what is written there are new ones
+        if self._row < 0:  # above the rows that are kept: what is written there becomes new lines
             added = min(-self._row, MAX_ROWS - len(self._rows))
-            self._rows[:0] = [_Added() for _ in range(added)]
+            self._rows[:0] = [_EmptyRow() for _ in range(added)]
             self._row = 0
         self._reach = max(self._reach, len(self._rows) - 1 - self._row)
         self._landed = self._row
-        self._drawing = 0
+        self._state = _State.REDRAWN
 
     def _command(self, command: str, numbers: str) -> None:
-        """A control sequence; those that are not known here have no effect on the text, such as colours."""
+        """Execute a control sequence. Others than these, such as colours, have no effect on the text."""
         if command == "m":
             return
         first = numbers.partition(";")[0]
@@ -211,18 +233,18 @@ class Terminal:
             self._erase(0)
             del self._rows[self._row + 1 :]
         elif command in "HfJ":
-            self._fresh()
+            self._start_anew()
         elif command == "l" and numbers == "?25":
-            self._newlines = self._gone_on = 0
-            self._drawing = 2  # the cursor is hidden, as before several bars are drawn for the first time
+            self._newlines = self._newlines_since = 0
+            self._state, self._drawing_feeds = _State.DRAWING, DRAWING_FEEDS
         if command in "EF":
             self._column = 0
 
     def _go(self, column: int) -> None:
-        self._column = min(column, max(WIDTH, len(self._rows[self._row])))
+        self._column = min(column, max(MAX_COLUMN, len(self._rows[self._row])))
 
     def _erase(self, what: int) -> None:
-        """Erase in the line: 0 what is right of the cursor, 1 what is left of it, 2 all."""
+        """Erase in the line: 0 right of the cursor, 1 left of it, 2 all."""
         row = self._rows[self._row]
         if what == 0:
             del row[self._column :]
@@ -232,10 +254,12 @@ class Terminal:
         elif what == 2:
             row.clear()
 
-    def _fresh(self) -> None:
-        """The screen is drawn anew: what stood on it is final, and the text goes on below."""
+    def _start_anew(self) -> None:
+        """Clear the screen: the text so far is final, and what follows begins below it."""
         self._row = len(self._rows) - 1
         self._reach, self._landed, self._reaches = 0, None, []
+        if self._state is _State.REDRAWN:
+            self._state = _State.PLAIN
         if self._rows[-1]:
             self._newline()
         self._column = 0

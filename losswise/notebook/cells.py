@@ -7,16 +7,32 @@ goes on and the next cell may continue it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from losswise.util.guard import guarded, guarded_thread
 from losswise.util.ipython import running_shell
 
+END_THREAD = "losswise-cells"
+
+
+class _Cell(NamedTuple):
+    """One run of a cell.
+
+    Attributes:
+        key: what the cell is known by, the same each time it runs.
+        run: what tells this run from the cell's others.
+    """
+
+    key: tuple[str, str]
+    run: object
+
 
 class _Made(NamedTuple):
-    cell: object
-    run: int
+    """A session, and the cell that made it."""
+
+    cell: _Cell
     is_active: Callable[[], bool]
     done: Callable[[], None]
 
@@ -32,23 +48,27 @@ def track(is_active: Callable[[], bool], done: Callable[[], None]) -> None:
         is_active: returns whether the session has not ended.
         done: ends it and waits for its delivery.
     """
-    shell = running_shell()
-    if shell is None:
+    cell = _running_cell(running_shell())
+    if cell is None:
         return
-    cell, run = _current_cell(shell), shell.execution_count
     _made[:] = [made for made in _made if made.is_active()]
-    for made in [made for made in _made if made.cell == cell and made.run != run]:
+    for made in [made for made in _made if made.cell.key == cell.key and made.cell.run != cell.run]:
         _made.remove(made)
         # on a thread, because it waits for the delivery; an append to the old session opens it again
-        guarded_thread(made.done, "losswise-cell-end").start()
-    _made.append(_Made(cell, run, is_active, done))
+        guarded_thread(made.done, END_THREAD).start()
+    _made.append(_Made(cell, is_active, done))
 
 
-def _current_cell(shell: Any) -> object:
-    """Return what identifies the cell that runs: the front end's id of it, else its text."""
-    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
-    cell_id = (parent or {}).get("metadata", {}).get("cellId")
-    if cell_id:
-        return "id", cell_id
-    history = getattr(shell.history_manager, "input_hist_raw", None)
-    return "text", history[-1] if history else ""
+def _running_cell(shell: Any) -> _Cell | None:
+    """Return the cell that runs, or None if the caller is not a cell, such as a thread or a widget's callback."""
+    if shell is None or threading.current_thread() is not threading.main_thread():
+        return None
+    if hasattr(shell, "get_parent"):
+        # a kernel: the front end's request. JupyterLab and VS Code send an id, which stays when the cell is edited
+        request = shell.get_parent() or {}
+        cell_id = request.get("metadata", {}).get("cellId")
+        code = request.get("content", {}).get("code")
+        key = ("id", cell_id) if cell_id else ("text", code)
+        return _Cell(key, request.get("header", {}).get("msg_id")) if code else None
+    # IPython in a terminal, which stores a cell's text before it runs it
+    return _Cell(("text", shell.history_manager.input_hist_raw[-1]), shell.execution_count)

@@ -168,16 +168,22 @@ class RecordQueue:
         self.sources.clear()
 
 
-def refusing_queue(key: str, message: str) -> RecordQueue:
-    """Return a queue that records nothing, and says so once when the first point is added.
+def refusing_queue(key: str, message: str, is_silent: Callable[[], bool]) -> RecordQueue:
+    """Return a queue that records nothing, and says so once when something is recorded.
 
     Args:
         key: tells the message from others, so that it is said once in the process.
         message: a sentence.
+        is_silent: returns whether to drop what is being recorded without a message.
     """
     queue = RecordQueue()
 
     def refuse() -> None:
+        if is_silent():
+            for graph in queue.graphs:
+                graph.clear()
+            queue.shared.clear()
+            return
         queue.close()
         say_once(key, message)
 

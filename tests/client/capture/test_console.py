@@ -116,7 +116,7 @@ def test_an_error_of_ours_does_not_reach_the_caller(
     console = made(wake)
     for _ in range(3):
         assert sys.stdout.write("text\n") == 5
-        console._told = False
+        console._is_announced = False
     output, errors = capsys.readouterr()
     assert output == "text\n" * 3
     assert len(errors.splitlines()) == 1

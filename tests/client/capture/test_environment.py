@@ -1,4 +1,4 @@
-"""Facts of the surroundings, from a real git repository and a made-up CI."""
+"""Environment and git, from a real git repository and a made-up CI."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_git_facts_arrive_with_the_session(recorder: Recorder, repository: Path) -> None:
+def test_git_arrives_with_the_session(recorder: Recorder, repository: Path) -> None:
     losswise.Session(command_line=False).done()
     git = next(record["git"] for record in recorder.records("session") if "git" in record)
     assert recorder.records("session")[0]["tag"] == "topic/one"
@@ -53,17 +53,17 @@ def test_git_is_left_out_where_it_is_not_wanted_or_not_there(
 
 def test_a_large_diff_is_cut_with_a_note(repository: Path) -> None:
     (repository / "train.py").write_text("x" * 3_000_000)
-    diff = capture_git.git_facts()["diff"]
-    assert len(diff) < capture_git.MAX_DIFF + 100
+    diff = capture_git.collect_git()["diff"]
+    assert len(diff) < capture_git.MAX_DIFF_BYTES + 100
     assert "cut by losswise" in diff[-100:]
 
 
-def test_ci_facts_are_taken_by_exact_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ci_variables_are_taken_by_exact_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_SHA", "abc")
     monkeypatch.setenv("GITHUB_TOKEN", "secret")
     monkeypatch.setenv("BUILDKITE_BUILD_URL", "https://ci.example.com/1")
     monkeypatch.setenv("BUILDKITE_AGENT_ACCESS_TOKEN", "secret")
-    env = environment.environment(command_line=False)
+    env = environment.collect_environment(command_line=False)
     assert env["GITHUB_SHA"] == "abc"
     assert env["BUILDKITE_BUILD_URL"] == "https://ci.example.com/1"
     assert "secret" not in env.values()
@@ -74,7 +74,7 @@ def test_ci_facts_are_taken_by_exact_names(monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_command_line_goes_without_what_sounds_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["train.py", "--rate", "0.1", "--api-key", "s1", "--db-password=s2", "--epochs=3", f"to=lw_{'0f' * 20}"]
     monkeypatch.setattr(sys, "argv", words)
-    command = environment.environment(command_line=True)["command"]
+    command = environment.collect_environment(command_line=True)["command"]
     assert command == "train.py --rate 0.1 --api-key *** --db-password=*** --epochs=3 to=***"
 
 

@@ -14,7 +14,7 @@ from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, TextColumn
 from tqdm import tqdm
 
-from losswise.capture.terminal import MAX_LINE, MAX_ROWS, WIDTH, Terminal
+from losswise.capture.terminal import MAX_COLUMN, MAX_LINE_CHARS, MAX_ROWS, Terminal
 
 
 def fold(*pieces: str) -> str:
@@ -77,7 +77,7 @@ FOLDED = [
     ("clear the screen", "one\ntwo\x1b[2J\x1b[Hthree\n", "one\ntwo\nthree\n"),
     ("up at the beginning", "\x1b[2Aone\n", "one\n"),
     ("up to lines that are not written", "\x1b[3A\x1b[2Bone\n", "one\n"),
-    ("far to the right", "a\x1b[99999999Cx\n", f"a{' ' * (WIDTH - 1)}x\n"),
+    ("far to the right", "a\x1b[99999999Cx\n", f"a{' ' * (MAX_COLUMN - 1)}x\n"),
     ("a broken sequence", "a\x1b[\nb\x1b\n", "a\nb\n"),
     ("an absurd number", f"a\x1b[{'9' * 50}Bb\x1b[{'9' * 50}Dc\n", "cb\n"),
     ("not ASCII", "Müller\r日本語\n", "日本語ler\n"),
@@ -256,7 +256,7 @@ def test_a_line_without_end_is_passed_on_unchanged() -> None:
     terminal = Terminal()
     line = "0123456789" * 10_000
     final = "".join(terminal.feed(line[at : at + 1_000]) for at in range(0, len(line), 1_000))
-    assert len(line) - len(final) <= MAX_LINE
+    assert len(line) - len(final) <= MAX_LINE_CHARS
     assert final + terminal.feed("\nnext\n") == line + "\nnext\n"
 
 

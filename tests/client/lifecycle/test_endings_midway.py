@@ -164,12 +164,12 @@ def test_what_fails_on_the_way_to_the_end_costs_no_point(script: Start, tmp_path
     code = (
         START
         + f"""
-    import losswise.session
+    from losswise.lifecycle import open_sessions
     def fail(*args, **kwargs):
         raise RuntimeError("broken")
     for x in range(100_000):
         graph.append(x, {{"b": float(x)}})
-    losswise.session.{broken} = fail
+    open_sessions.{broken} = fail
 """
     )
     run = script(code)
@@ -182,7 +182,7 @@ def test_what_fails_on_the_way_to_the_end_costs_no_point(script: Start, tmp_path
 
 IMAGES = """
     import os, signal, sys, time
-    import losswise, losswise.pixels, PIL.Image
+    import losswise, losswise.values.pixels, PIL.Image
     png = losswise.values.pixels.ImageCopy.png
     losswise.values.pixels.ImageCopy.png = lambda self: (time.sleep(1.0), png(self))[1]  # a slow machine
     sessions = [losswise.Session(f"n{n}", track_git=False, command_line=False) for n in range(3)]

@@ -32,16 +32,21 @@ class Kernel:
         self._client.start_channels()
         self._client.wait_for_ready(timeout=60)
 
-    def run(self, code: str, fails: bool = False) -> str:
-        """Run a cell and wait for its end; what it printed."""
+    def run(self, code: str, fails: bool = False, cell: str | None = None) -> str:
+        """Run a cell and wait for its end; what it printed. `cell` is the front end's id of it, if that has ids."""
         before = len(self.printed)
+        self._set_cell(cell)
         reply = self._client.execute_interactive(code, output_hook=self._take, timeout=60)
         assert (reply["content"]["status"] == "error") == fails, reply["content"]
         return self.printed[before:]
 
-    def start(self, code: str) -> None:
+    def start(self, code: str, cell: str | None = None) -> None:
         """Start a cell and do not wait for it."""
+        self._set_cell(cell)
         self._client.execute(code)
+
+    def _set_cell(self, cell: str | None) -> None:
+        self._client.session.metadata = {"cellId": cell} if cell else {}
 
     def listen(self, seconds: float) -> list[Shown]:
         """What is shown within these seconds."""

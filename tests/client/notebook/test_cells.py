@@ -1,4 +1,4 @@
-"""Cells that run again: the session that nobody can reach any more is ended. In real kernels, and in IPython."""
+"""A cell that runs again ends the session that it made before. In real kernels, and in IPython."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def kernel(recorder: Recorder, tmp_path: Path, clean_home: Path) -> Iterator[Ker
     """A kernel whose sessions go to the recorder."""
     address = {"LW_BASE_URL": recorder.url, "LW_API_KEY": "key", "LW_JOURNAL_DIR": str(tmp_path / "journals")}
     for kernel in kernels(tmp_path, clean_home, PYTHONPATH=str(ROOT), **address):
-        kernel.run("import losswise, time")
+        kernel.run("import losswise, threading, time")
         yield kernel
 
 
@@ -31,17 +32,26 @@ def new(tag: str) -> str:
     return NEW.format(tag=tag)
 
 
-def statuses(recorder: Recorder) -> dict[str, str]:
-    """The last status of each session that was told one, by its tag."""
-    found = {}
-    for records in recorder.applied.values():
-        tag = next(record["tag"] for record in records if record["type"] == "session" and "tag" in record)
+def statuses(recorder: Recorder, by_order: bool = False) -> Any:
+    """The last status that was recorded of each session that is not active.
+
+    Returns:
+        By tag; or with `by_order`, of all sessions in the order in which they began, None if active.
+    """
+    found = []
+    for records in list(recorder.applied.values()):
+        head = next(record for record in records if record["type"] == "session" and "tag" in record)
+        status = None
         for record in records:
             if record["type"] == "status":
-                found[tag] = record["status"]
+                status = record["status"]
             elif record["type"] == "points":
-                found.pop(tag, None)
-    return found
+                status = None
+        found.append((head["created_at"], head["tag"], status))
+    found.sort()
+    if by_order:
+        return [status for _created_at, _tag, status in found]
+    return {tag: status for _created_at, tag, status in found if status is not None}
 
 
 def test_a_cell_that_runs_again_ends_the_session_before(server: Server, tmp_path: Path, clean_home: Path) -> None:
@@ -57,59 +67,67 @@ def test_a_cell_that_runs_again_ends_the_session_before(server: Server, tmp_path
 
 
 def test_it_ends_while_the_cell_that_runs_again_still_trains(kernel: Kernel, recorder: Recorder) -> None:
-    kernel.run(f"session = {new('first')}")
-    kernel.start(f"session = {new('second')}\ntime.sleep(30)")
+    kernel.run(f"session = {new('first')}", cell="a")
+    kernel.start(f"session = {new('second')}\ntime.sleep(30)", cell="a")
     eventually(lambda: statuses(recorder) == {"first": "complete"})
 
 
-def test_what_a_variable_reaches_stays_active(kernel: Kernel, recorder: Recorder) -> None:
-    kernel.run(f"""
-class Holder: pass
-plain = {new("plain")}
-in_list, in_tuple, in_dict, in_set = [{new("list")}], ({new("tuple")},), {{"a": {new("dict")}}}, {{{new("set")}}}
-holder = Holder(); holder.inner = {new("object")}
-graph = {new("graph")}.graph("loss")
-graphs = [{new("graphs")}.graph("loss")]
-log = {new("method")}.log
-append = {new("append")}.graph("loss").append
-""")
-    kernel.run(f"_hidden = {new('hidden')}\n{new('no name')}\ndeep = [[{new('deep')}]]\nothers = [1, {{2}}, print]")
-    kernel.run("1")
-    eventually(lambda: len(statuses(recorder)) == 3)
-    kernel.run("1")
-    assert statuses(recorder) == {"hidden": "complete", "no name": "complete", "deep": "complete"}
-    kernel.run("del plain; graph = graphs = log = append = None; in_list.clear(); holder.inner = None")
-    eventually(lambda: len(statuses(recorder)) == 9)
-    kernel.run("1")
-    assert set(statuses(recorder)).isdisjoint({"tuple", "dict", "set"})
+def test_a_cell_is_known_by_the_front_ends_id(kernel: Kernel, recorder: Recorder) -> None:
+    kernel.run(f"session = {new('one')}", cell="a")
+    kernel.run(f"session = {new('one')}", cell="b")  # another cell with the same text
+    kernel.run(f"# edited\nsession = {new('two')}", cell="b")
+    eventually(lambda: statuses(recorder, by_order=True) == [None, "complete", None])
 
 
-def test_what_a_cell_has_just_made_or_a_function_made_is_left_alone(kernel: Kernel, recorder: Recorder) -> None:
-    kernel.run(f"def train():\n    losswise.Session('function', track_git=False)\ntrain()\n{new('without a name')}")
-    kernel.listen(1.0)
+def test_a_cell_without_an_id_is_known_by_its_text(kernel: Kernel, recorder: Recorder) -> None:
+    kernel.run(f"number = 0\nfirst = {new('first')}")
+    kernel.run(f"number += 1\nsecond = {new('second')}")
+    kernel.run(f"number += 1\nsecond = {new('second')}")
+    eventually(lambda: statuses(recorder, by_order=True) == [None, "complete", None])
+
+
+def test_all_sessions_of_the_cell_and_of_what_it_calls_are_ended(kernel: Kernel, recorder: Recorder) -> None:
+    kernel.run("def train(tag):\n    losswise.Session(tag, track_git=False, console=False)")
+    kernel.run("for fold in range(3): train(f'a{fold}')", cell="a")
+    kernel.run("train('b')", cell="b")
+    kernel.run("1", cell="c")
+    eventually(lambda: len(recorder.applied) == 4)
     assert statuses(recorder) == {}
-    kernel.run("1")
-    eventually(lambda: statuses(recorder) == {"without a name": "complete"})
-    kernel.run("1")
-    assert statuses(recorder) == {"without a name": "complete"}
+    kernel.run("train('again')", cell="a")
+    eventually(lambda: statuses(recorder) == {"a0": "complete", "a1": "complete", "a2": "complete"})
+
+
+def test_what_is_made_outside_of_a_cells_run_ends_nothing(kernel: Kernel, recorder: Recorder) -> None:
+    kernel.run(f"session = {new('cell')}\nimport threading", cell="a")
+    kernel.run(
+        f"go = threading.Event()\nmake = lambda: (go.wait(), {new('thread')})\n"
+        "thread = threading.Thread(target=make)\nthread.start()",
+        cell="b",
+    )
+    kernel.run("go.set()\nthread.join()", cell="a")
+    eventually(lambda: len(recorder.applied) == 2)
+    kernel.run(f"session = {new('again')}", cell="a")
+    eventually(lambda: statuses(recorder) == {"cell": "complete"})
 
 
 def test_an_append_opens_it_again_and_it_is_not_ended_again(kernel: Kernel, recorder: Recorder) -> None:
-    kernel.run(f"deep = [[{new('session')}]]")
-    kernel.run("1")
-    eventually(lambda: statuses(recorder) == {"session": "complete"})
-    kernel.run("deep[0][0].log({'train_loss': 1.0}); deep[0][0].flush()")
-    kernel.run("time.sleep(1)")
-    assert statuses(recorder) == {}
+    cell = f"sessions = [*globals().get('sessions', []), {new('session')}]"
+    kernel.run(cell)
+    kernel.run(cell)
+    eventually(lambda: statuses(recorder, by_order=True) == ["complete", None])
+    kernel.run("sessions[0].log({'train_loss': 1.0}); sessions[0].flush()")
+    kernel.run(cell)
+    eventually(lambda: statuses(recorder, by_order=True) == [None, "complete", None])
     assert recorder.points("train_loss") == [(0, 1.0)]
 
 
 def test_a_session_that_went_on_after_its_end_is_ended_when_its_cell_runs_again(
     kernel: Kernel, recorder: Recorder
 ) -> None:
-    kernel.run(f"session = {new('first')}\nsession.done()")
-    kernel.run("session.log({'train_loss': 1.0})")
-    kernel.run(f"session = {new('second')}")
+    kernel.run(f"session = {new('first')}\nsession.done()", cell="a")
+    kernel.run("session.log({'train_loss': 1.0})\nsession.flush()", cell="b")
+    assert statuses(recorder) == {}
+    kernel.run(f"session = {new('second')}", cell="a")
     eventually(lambda: statuses(recorder) == {"first": "complete"})
 
 
@@ -121,24 +139,12 @@ def test_an_exception_in_a_cell_ends_the_sessions_of_with_blocks_only(kernel: Ke
     assert statuses(recorder) == {"with": "failed"}
 
 
-def test_objects_of_others_run_no_code(kernel: Kernel, recorder: Recorder) -> None:
-    kernel.run(f"""
-class Strange:
-    def __getattr__(self, name): raise RuntimeError(name)
-    def __iter__(self): raise RuntimeError("iterated")
-    def __eq__(self, other): raise RuntimeError("compared")
-    def __hash__(self): return 1
-class StrangeList(list):
-    def __iter__(self): raise RuntimeError("iterated")
-class StrangeDict(dict):
-    def values(self): raise RuntimeError("asked")
-one, many, pairs = Strange(), StrangeList([{new("list")}]), StrangeDict(a={new("dict")})
-session = {new("left")}
-""")
-    kernel.run("session = None")
-    eventually(lambda: statuses(recorder) == {"left": "complete"})
-    assert "Error" not in kernel.run("1")
-    assert statuses(recorder) == {"left": "complete"}
+def test_a_kernel_with_many_cells_does_not_grow(kernel: Kernel, recorder: Recorder) -> None:
+    kernel.run("from losswise.notebook import cells")
+    for number in range(30):
+        kernel.run(f"session = {new('one')}\nsession.done()", cell=f"cell {number}")
+    assert kernel.run(f"session = {new('last')}\nprint(len(cells._made))", cell="last").split()[-1] == "1"
+    assert "losswise-cells" not in kernel.run("print([thread.name for thread in threading.enumerate()])")
 
 
 TERMINAL = """
@@ -152,18 +158,19 @@ TERMINAL = """
     run("session = losswise.Session('first', track_git=False, console=False)")
     run("assert session._curves is None")
     run("session = losswise.Session('second', track_git=False, console=False)\\nsession")
+    run("session = losswise.Session('first', track_git=False, console=False)")
     input()
 """
 
 
 def test_ipython_in_a_terminal(script: Callable[..., Script], recorder: Recorder) -> None:
     running = script(TERMINAL, LW_BASE_URL=recorder.url, LW_API_KEY="key")
-    eventually(lambda: statuses(recorder) == {"first": "complete"})
+    eventually(lambda: statuses(recorder, by_order=True) == ["complete", None, None])
     assert running.process.stdin is not None
     running.process.stdin.write("\n")
     assert running.wait() == 0, running.errors
     assert "<losswise.Session 'second' active" in running.output
-    assert statuses(recorder) == {"first": "complete", "second": "complete"}
+    assert statuses(recorder, by_order=True) == ["complete"] * 3
 
 
 def test_a_script_has_nothing_of_it(recorder: Recorder, tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_an_image_on_a_busy_gpu_is_not_waited_for(recorder: Recorder) -> None:
 
 def test_the_gpu_is_on_the_system_graphs(recorder: Recorder) -> None:
     with losswise.Session(track_git=False) as session:
-        monitor = SystemMonitor(session.graph, lambda: 0, every=0.3, first=0.1)
+        monitor = SystemMonitor(session.graph, lambda: 0, interval=0.3, first=0.1)
         held = torch.zeros((1024, 1024, 1024), device="cuda")  # 4 GiB
         is_busy = keep_busy(3.0)
         monitor.start()
