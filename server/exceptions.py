@@ -25,9 +25,6 @@ class ApiError(Exception):
         self.details = details
 
 
-Refused = ApiError
-
-
 class BadRecord(ValueError):
     """A record that breaks the format or cannot be applied; the message says why."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, request
 
 from ..accounts.projects import readable_projects
-from ..exceptions import Refused
+from ..exceptions import ApiError
 from ..extensions import db
 from ..live.hub import hub
 from ..live.subscribers import Subscriber, event
@@ -26,7 +26,7 @@ def live() -> Any:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     subscriber = hub.subscribe(app, projects, _selected_sessions(), request.environ.get("gunicorn.socket"))
     if subscriber is None:
-        raise Refused(503, "full", "this server has no room for another stream; poll every 2 s instead")
+        raise ApiError(503, "full", "this server has no room for another stream; poll every 2 s instead")
     return Response(
         _Stream(subscriber, app.config["STATIC_VERSION"]),
         mimetype="text/event-stream",
@@ -35,17 +35,17 @@ def live() -> Any:
 
 
 def _selected_projects() -> frozenset[int]:
-    """The readable ones among the projects that the query names. Raises Refused if it names none."""
+    """The readable ones among the projects that the query names. Raises ApiError if it names none."""
     access = require_access()
     if len(request.args.getlist("project_id")) < 2:
         projects = selected_projects(access)
         if len(projects) != 1:
-            raise Refused(400, "bad_request", "name one or several projects as project_id=")
+            raise ApiError(400, "bad_request", "name one or several projects as project_id=")
         return frozenset(projects)
     wanted = set(request.args.getlist("project_id"))
     found = frozenset(project.id for project in readable_projects(access) if str(project.id) in wanted)
     if not found:
-        raise Refused(404, "unknown_project", "there is no such project")
+        raise ApiError(404, "unknown_project", "there is no such project")
     return found
 
 

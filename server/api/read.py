@@ -16,7 +16,7 @@ from ..accounts.permissions import Access
 from ..db.engine import reading
 from ..db.keyset import Int64, read_cursor, write_cursor
 from ..db.models import Graph, Project, Session
-from ..exceptions import Refused
+from ..exceptions import ApiError
 from ..extensions import db
 from ..points import series, store
 from ..points.summaries import SummaryState
@@ -59,7 +59,7 @@ def show_session(session_id: str) -> Response:
     with reading() as connection:
         row = listing.read_session_row(connection, session_id)
         if row is None:
-            raise Refused(404, "unknown_session", "this session has just been deleted")
+            raise ApiError(404, "unknown_session", "this session has just been deleted")
         session = with_details(connection, key, row)
     return json_response(session)
 
@@ -90,7 +90,7 @@ def chart_series() -> Response:
     """What charts of `width` pixels need of some graphs between x0 and x1. Has an ETag once no session is active."""
     ids = request.args.getlist("graph")
     if not ids or len(ids) > MAX_GRAPHS:
-        raise Refused(400, "bad_request", f"name 1 to {MAX_GRAPHS} graphs as graph=ID")
+        raise ApiError(400, "bad_request", f"name 1 to {MAX_GRAPHS} graphs as graph=ID")
     graphs = _find_graphs(ids, require_access())
     x0, x1 = whole_number("x0"), whole_number("x1")
     width = max(series.MIN_WIDTH, whole_number("width", DEFAULT_WIDTH, 1, series.MAX_WIDTH))
@@ -124,10 +124,10 @@ _STATES = select(
 
 
 def _width_within_bounds(width: int, names: int) -> int:
-    """Reduce the width if the response would get too long. Raises Refused (413) if that does not suffice."""
+    """Reduce the width if the response would get too long. Raises ApiError (413) if that does not suffice."""
     most = MAX_VALUES // (series.EXACT_POINTS_PER_PIXEL * max(1, names))
     if most < series.MIN_WIDTH:
-        raise Refused(413, "too_large", f"these graphs have {names} names, too many for one response; ask for fewer")
+        raise ApiError(413, "too_large", f"these graphs have {names} names, too many for one response; ask for fewer")
     return min(width, most)
 
 
@@ -151,7 +151,7 @@ def _tagged(response: Response, tag: str | None) -> Response:
 
 
 def _find_graphs(ids: list[str], access: Access) -> list[tuple[str, int, int]]:
-    """(id, session key, number) of these graphs. Raises Refused (404) if one does not exist or may not be read."""
+    """(id, session key, number) of these graphs. Raises ApiError (404) if one does not exist or may not be read."""
     query = (
         select(Graph.id, Graph.session_key, Graph.number, Project)
         .join(Session, Session.key == Graph.session_key)
@@ -161,5 +161,5 @@ def _find_graphs(ids: list[str], access: Access) -> list[tuple[str, int, int]]:
     found = {row.id: row for row in db.session.execute(query) if access.may_read(row[3])}
     for id_ in ids:
         if not is_id(id_) or id_ not in found:
-            raise Refused(404, "unknown_graph", f"there is no graph {id_[:40]}")
+            raise ApiError(404, "unknown_graph", f"there is no graph {id_[:40]}")
     return [(id_, found[id_].session_key, found[id_].number) for id_ in dict.fromkeys(ids)]

@@ -16,7 +16,7 @@ from losswise.protocol.limits import INT64_MAX, INT64_MIN
 from ..accounts.permissions import Access, access_of, key_of
 from ..accounts.projects import readable_projects
 from ..db.models import Graph, Project, Session
-from ..exceptions import Refused
+from ..exceptions import ApiError
 from ..extensions import db
 from ..middleware.admission import Policy, Slot, controller
 
@@ -26,7 +26,7 @@ GZIP_LEVEL = 1
 
 
 def require_access() -> Access:
-    """The access of the request's API key or signed-in user. Raises Refused (401) if there is none."""
+    """The access of the request's API key or signed-in user. Raises ApiError (401) if there is none."""
     access = access_of(request)
     if access is None:
         message = (
@@ -34,14 +34,14 @@ def require_access() -> Access:
             if key_of(request)
             else "an API key is missing: send it as 'Authorization: KEY', or sign in"
         )
-        raise Refused(401, "unauthorized", message)
+        raise ApiError(401, "unauthorized", message)
     return access
 
 
 def require_key() -> Access:
-    """The access of the request's API key; a cookie is not enough. Raises Refused (401)."""
+    """The access of the request's API key; a cookie is not enough. Raises ApiError (401)."""
     if key_of(request) is None:
-        raise Refused(401, "unauthorized", "an API key is missing: send it as 'Authorization: KEY'")
+        raise ApiError(401, "unauthorized", "an API key is missing: send it as 'Authorization: KEY'")
     return require_access()
 
 
@@ -54,22 +54,22 @@ def admitted(policy: Policy) -> Iterator[Slot]:
 
 
 def session_key(session_id: str, access: Access, write: bool = False) -> int:
-    """The database key of a session that may be read, or written. Raises Refused (404 or 403) if it may not."""
+    """The database key of a session that may be read, or written. Raises ApiError (404 or 403) if it may not."""
     query = select(Session.key, Project).join(Project, Project.id == Session.project_id)
     row = db.session.execute(query.where(Session.id == session_id)).first()
     if row is None or not access.may_read(row[1]):
-        raise Refused(404, "unknown_session", f"there is no session {session_id[:40]}")
+        raise ApiError(404, "unknown_session", f"there is no session {session_id[:40]}")
     if write and not access.may_write(row[1]):
-        raise Refused(403, "forbidden", "you may view this session, but not change it")
+        raise ApiError(403, "forbidden", "you may view this session, but not change it")
     return int(row[0])
 
 
 def require_graphs(session_key: int, graph_ids: set[str]) -> None:
-    """Raise Refused (404) unless all these graphs belong to the session."""
+    """Raise ApiError (404) unless all these graphs belong to the session."""
     query = select(Graph.id).where(Graph.session_key == session_key, Graph.id.in_(graph_ids))
     missing = graph_ids - set(db.session.scalars(query))
     if missing:
-        raise Refused(404, "unknown_graph", f"this session has no graph {min(missing)[:40]}")
+        raise ApiError(404, "unknown_graph", f"this session has no graph {min(missing)[:40]}")
 
 
 def selected_projects(access: Access) -> list[int]:
@@ -82,7 +82,7 @@ def selected_projects(access: Access) -> list[int]:
         wanted = whole_number("project_id")
         projects = [project for project in projects if project.id == wanted]
     if not projects and (name is not None or id_ is not None):
-        raise Refused(404, "unknown_project", "there is no such project")
+        raise ApiError(404, "unknown_project", "there is no such project")
     return [project.id for project in projects]
 
 
@@ -90,7 +90,7 @@ def whole_number(name: str, default: int | None = None, least: int = INT64_MIN, 
     """A whole number of the query string; above `most` it is `most`.
 
     Raises:
-        Refused: with 400, if it is no whole number, or below `least`.
+        ApiError: with 400, if it is no whole number, or below `least`.
     """
     value = request.args.get(name)
     if value is None or value == "":
@@ -100,7 +100,7 @@ def whole_number(name: str, default: int | None = None, least: int = INT64_MIN, 
     except ValueError:
         number = None
     if number is None or number < least:
-        raise Refused(400, "bad_request", f"'{name}' must be a whole number, {_at_least(least)}not {value[:40]!r}")
+        raise ApiError(400, "bad_request", f"'{name}' must be a whole number, {_at_least(least)}not {value[:40]!r}")
     return min(number, most)
 
 

@@ -20,7 +20,7 @@ from losswise.protocol.limits import MAX_BLOB_BYTES
 from losswise.protocol.records import Record
 
 from ..accounts.permissions import Access
-from ..exceptions import BadRecord, Refused
+from ..exceptions import ApiError, BadRecord
 from ..ingest import json_body, pipeline
 from ..ingest.decoding import convert_records
 from ..ingest.schema import Batch
@@ -52,16 +52,16 @@ def _body() -> dict[str, Any]:
     try:
         body = json_body.lenient(g.pop("body"))
     except json_body.MalformedBody as error:
-        raise Refused(400, "bad_json", str(error)) from None
+        raise ApiError(400, "bad_json", str(error)) from None
     if not isinstance(body, dict):
-        raise Refused(400, "bad_json", "the body must be a JSON object")
+        raise ApiError(400, "bad_json", "the body must be a JSON object")
     return body
 
 
 def _text(body: dict[str, Any], name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not value:
-        raise Refused(400, "bad_request", f"'{name}' is missing")
+        raise ApiError(400, "bad_request", f"'{name}' is missing")
     return value
 
 
@@ -88,7 +88,7 @@ def update_session(session_id: str) -> Any:
     attributes = body.get("attributes")
     status = attributes.get("status") if isinstance(attributes, dict) else None
     if status not in ("active", "complete"):
-        raise Refused(422, "bad_record", "attributes.status must be 'active' or 'complete'")
+        raise ApiError(422, "bad_record", "attributes.status must be 'active' or 'complete'")
     records = [] if status == "active" else [format_.status_record(status, time.time())]
     _apply(access, session_id, records)
     return _done()
@@ -116,7 +116,7 @@ def add_points() -> Any:
     access, body = g.access, _body()
     points = body.get("point_list")
     if not isinstance(points, list):
-        raise Refused(422, "bad_record", "'point_list' must be a list")
+        raise ApiError(422, "bad_record", "'point_list' must be a list")
     _add_points(access, points)
     return _done()
 
@@ -125,7 +125,7 @@ def _add_points(access: Access, points: list[Any]) -> None:
     try:
         by_session = v1_records.points(points, time.time())
     except BadRecord as error:
-        raise Refused(422, "bad_record", str(error)) from None
+        raise ApiError(422, "bad_record", str(error)) from None
     # check everything first, so that an unknown session or graph rejects the whole list
     for session_id, records in by_session.items():
         key = session_key(session_id, access, write=True)
@@ -156,9 +156,9 @@ def add_image() -> Any:
     try:
         data = base64.b64decode(_text(body, "image"), validate=True)
     except (binascii.Error, ValueError):
-        raise Refused(422, "bad_record", "'image' must be base64") from None
+        raise ApiError(422, "bad_record", "'image' must be base64") from None
     if len(data) > MAX_BLOB_BYTES:
-        raise Refused(413, "too_large", f"an image has at most {MAX_BLOB_BYTES} bytes")
+        raise ApiError(413, "too_large", f"an image has at most {MAX_BLOB_BYTES} bytes")
     sha256 = hashlib.sha256(data).hexdigest()
     record = v1_records.image(body, sequence, sha256, data)
     image_sequences.store_image(key, sha256, data)

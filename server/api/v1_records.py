@@ -11,7 +11,7 @@ from losswise.protocol.limits import LATEST, MAX_BATCH_VALUES, MAX_NAMES
 from losswise.protocol.records import Record
 from losswise.util.redact import without_user
 
-from ..exceptions import BadRecord, Refused
+from ..exceptions import ApiError, BadRecord
 from ..sessions.image_sequences import Sequence
 
 # v1 clients send any variables of their environment in `env`: names that may hold a secret are dropped.
@@ -75,7 +75,7 @@ class _ColumnBuilder:
         if len(self.y) > MAX_NAMES:
             raise BadRecord(f"more than {MAX_NAMES} names in its graph")
         if len(self.x) * len(self.y) > MAX_BATCH_VALUES:  # missing values take memory, too
-            raise Refused(413, "too_large", f"a graph with more than {MAX_BATCH_VALUES} values in a list of points")
+            raise ApiError(413, "too_large", f"a graph with more than {MAX_BATCH_VALUES} values in a list of points")
 
 
 def points(entries: list[Any], now: float) -> dict[str, list[Record]]:
@@ -117,12 +117,12 @@ def _number(value: Any) -> Any:
 
 
 def sequence(body: Mapping[str, Any]) -> Sequence:
-    """The image sequence of a POST /prediction-sequences. Raises Refused (422) if its x is no whole number."""
+    """The image sequence of a POST /prediction-sequences. Raises ApiError (422) if its x is no whole number."""
     x = body.get("x")
     if isinstance(x, float) and x.is_integer():
         x = int(x)
     if type(x) is not int:
-        raise Refused(422, "bad_record", "'x' must be a whole number")
+        raise ApiError(422, "bad_record", "'x' must be a whole number")
     return Sequence(_text(body.get("name")), x)
 
 

@@ -15,7 +15,7 @@ from losswise.protocol.records import is_sha256
 from ..accounts.projects import readable_projects
 from ..db.engine import writing
 from ..db.models import Project, Session
-from ..exceptions import Refused
+from ..exceptions import ApiError
 from ..extensions import db
 from ..ingest import json_body, pipeline
 from ..ingest.decoding import decode_batch
@@ -47,24 +47,24 @@ def _read_batch(slot: Slot) -> Batch:
         slot.start_work(body_cost(body))
         return decode_batch(body)
     except json_body.TooLarge as error:
-        raise Refused(413, "too_large", str(error)) from None
+        raise ApiError(413, "too_large", str(error)) from None
     except json_body.MalformedBody as error:
-        raise Refused(400, "bad_json", str(error)) from None
+        raise ApiError(400, "bad_json", str(error)) from None
 
 
 @bp.put("/sessions/<session_id>/blobs/<sha256>")
 def put_blob(session_id: str, sha256: str) -> Any:
     key = session_key(session_id, require_access(), write=True)
     if not is_sha256(sha256):
-        raise Refused(422, "bad_blob", "a blob's name is its SHA-256, 64 hex digits")
+        raise ApiError(422, "bad_blob", "a blob's name is its SHA-256, 64 hex digits")
     if (request.content_length or 0) > MAX_BLOB_BYTES:
-        raise Refused(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
+        raise ApiError(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
     with admitted(V2) as slot:
         data = slot.read_body(request.stream, request.content_length)
         if len(data) > MAX_BLOB_BYTES:
-            raise Refused(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
+            raise ApiError(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise Refused(422, "bad_blob", "the bytes do not have this SHA-256")
+            raise ApiError(422, "bad_blob", "the bytes do not have this SHA-256")
         slot.start_work(len(data))
         with writing() as connection:
             blobs.store(connection, key, sha256, data)
@@ -76,7 +76,7 @@ def get_blob(session_id: str, sha256: str) -> Any:
     key = session_key(session_id, require_access())
     data = blobs.read(db.session.connection(), key, sha256)
     if data is None:
-        raise Refused(404, "unknown_blob", "this session has no such blob")
+        raise ApiError(404, "unknown_blob", "this session has no such blob")
     response = Response(data, mimetype=blobs.image_type(data))
     response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
     # whatever the bytes are, a browser shows them as an image or not at all

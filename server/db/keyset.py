@@ -18,7 +18,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from losswise.protocol.limits import INT64_MAX, INT64_MIN
 
-from ..exceptions import Refused
+from ..exceptions import ApiError
 
 Int64 = Annotated[int, msgspec.Meta(ge=INT64_MIN, le=INT64_MAX)]
 
@@ -56,8 +56,8 @@ def write_cursor(cursor: Any) -> str:
 
 
 def read_cursor(text: str, type_: Any) -> Any:
-    """Decode a cursor. Raises Refused (400) if it is not one of this type that the server wrote."""
+    """Decode a cursor. Raises ApiError (400) if it is not one of this type that the server wrote."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=type_)
     except (ValueError, binascii.Error, msgspec.DecodeError):
-        raise Refused(400, "bad_request", "'cursor' is not one that this server gave") from None
+        raise ApiError(400, "bad_request", "'cursor' is not one that this server gave") from None

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, Protocol
 
-from ..exceptions import Refused
+from ..exceptions import ApiError
 
 MAX_WORKING = 12
 # The received bytes of all bodies, and the cost of those that are being worked on. The oldest request may exceed it.
@@ -85,7 +85,7 @@ class AdmissionController:
             connection: the socket that the body comes from, if it can be cut off.
 
         Raises:
-            Refused: too many requests hold slots.
+            ApiError: too many requests hold slots.
 
         Example:
             >>> controller = AdmissionController()
@@ -154,7 +154,7 @@ class Slot:
         """Read the body, of `length` bytes if that is known.
 
         Raises:
-            Refused: there is no room for it, or it came too slowly (408).
+            ApiError: there is no room for it, or it came too slowly (408).
         """
         chunks: list[bytes] = []
         while self.bytes_held != length and (chunk := self._read_chunk(stream)):
@@ -173,7 +173,7 @@ class Slot:
         finally:
             self.chunk_due_at = float("inf")
         if self._is_cut:
-            raise Refused(408, "slow", "the body came too slowly while others waited; send it again")
+            raise ApiError(408, "slow", "the body came too slowly while others waited; send it again")
         return chunk
 
     def cut_body(self) -> None:
@@ -205,11 +205,11 @@ class Slot:
                 raise self.rejection()
             self._controller.room.wait(min(left, RECHECK_INTERVAL_S))
 
-    def rejection(self) -> Refused:
+    def rejection(self) -> ApiError:
         """The error for a request that gets no room. Its body is cut off: gunicorn would read the rest of it first."""
         self.cut_body()
         message = "the server is taking in as much as it can; send this again in a second"
-        return Refused(self._policy.status, "busy", message)
+        return ApiError(self._policy.status, "busy", message)
 
 
 controller = AdmissionController()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from ..exceptions import Refused
+from ..exceptions import ApiError
 from . import json_entries
 from .json_entries import STATISTIC
 
@@ -24,10 +24,10 @@ def best_values(connection: Connection, within: ColumnElement[bool], names: Sequ
         The values by name; a name is left out if no session has a finite value.
 
     Raises:
-        Refused: with 400, for a name that is no minimum or maximum, or for too many names.
+        ApiError: with 400, for a name that is no minimum or maximum, or for too many names.
     """
     if len(names) > MAX_STATISTICS:
-        raise Refused(400, "bad_request", f"'best' names at most {MAX_STATISTICS} statistics")
+        raise ApiError(400, "bad_request", f"'best' names at most {MAX_STATISTICS} statistics")
     if not names:
         return {}
     entries = []
@@ -35,7 +35,7 @@ def best_values(connection: Connection, within: ColumnElement[bool], names: Sequ
         match = STATISTIC.fullmatch(name)
         if match is None or match[1] not in ("min", "max"):
             message = f"'best' is a statistic such as min(train_loss) or max(acc), not {name[:60]!r}"
-            raise Refused(400, "bad_request", message)
+            raise ApiError(400, "bad_request", message)
         entries.append(json_entries.statistic(connection, match[2], match[1], label=f"value_{index}"))
     rows = json_entries.extracted_rows(within, entries)
     best = [getattr(func, name[:3])(entry.number(rows.c)) for name, entry in zip(names, entries, strict=True)]

@@ -16,7 +16,7 @@ _SIGNATURES = (
 
 
 def store(connection: Connection, session_key: int, sha256: str, data: bytes) -> None:
-    """Keep the bytes; the same bytes twice are kept once. Raises Refused where the session is deleted."""
+    """Keep the bytes; the same bytes twice are kept once. Raises ApiError where the session is deleted."""
     hold_session(connection, session_key)
     values = {"session_key": session_key, "sha256": sha256, "data": data}
     connection.execute(insert_or_update(connection, Blob.__table__).values(**values).on_conflict_do_nothing())

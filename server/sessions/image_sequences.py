@@ -11,7 +11,7 @@ from losswise.protocol.records import new_id
 from ..db.engine import writing
 from ..db.models import ImageSequence, Session
 from ..db.session_tables import hold_session
-from ..exceptions import Refused
+from ..exceptions import ApiError
 from ..extensions import db
 from . import blobs
 
@@ -35,7 +35,7 @@ def store_sequence(session_key: int, sequence: Sequence) -> str:
 
 
 def find_sequence(id_: str) -> tuple[str, Sequence]:
-    """Return (session id, sequence). Raises Refused (404)."""
+    """Return (session id, sequence). Raises ApiError (404)."""
     query = (
         select(Session.id, ImageSequence.name, ImageSequence.x)
         .join(Session, Session.key == ImageSequence.session_key)
@@ -43,7 +43,7 @@ def find_sequence(id_: str) -> tuple[str, Sequence]:
     )
     row = db.session.execute(query).first()
     if row is None:
-        raise Refused(404, "unknown_sequence", "there is no such image sequence")
+        raise ApiError(404, "unknown_sequence", "there is no such image sequence")
     return row[0], Sequence(row.name, row.x)
 
 

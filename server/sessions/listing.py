@@ -12,7 +12,7 @@ from losswise.protocol.limits import STATUSES
 
 from ..db.keyset import write_cursor
 from ..db.models import Graph, Project, Session, SessionMetadata
-from ..exceptions import Refused
+from ..exceptions import ApiError
 from . import progress, sorting
 from .best import best_values
 
@@ -57,10 +57,10 @@ def list_sessions(
         best.best_values) if statistics are named.
 
     Raises:
-        Refused: with 400, for a sort, status, cursor or statistic that does not exist.
+        ApiError: with 400, for a sort, status, cursor or statistic that does not exist.
     """
     if status and status not in STATUSES:
-        raise Refused(400, "bad_request", f"'status' is one of {', '.join(STATUSES)}, not {status[:40]!r}")
+        raise ApiError(400, "bad_request", f"'status' is one of {', '.join(STATUSES)}, not {status[:40]!r}")
     within = and_(_columns.project_id.in_(projects), *_matches(q))
     counts = _counts(connection, within) if with_counts else {}
     if status:

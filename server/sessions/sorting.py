@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from ..db.keyset import Int64, SortColumn, read_cursor, rows_after
 from ..db.models import Session
-from ..exceptions import Refused
+from ..exceptions import ApiError
 from . import json_entries
 
 Expression = ColumnElement[Any]
@@ -57,7 +57,7 @@ def read_page(connection: Connection, within: ColumnElement[bool], sort: str, cu
         cursor: of the page before; None for the first page.
 
     Raises:
-        Refused: with 400, for a sort that does not exist or a cursor of another sort.
+        ApiError: with 400, for a sort that does not exist or a cursor of another sort.
     """
     after = read_cursor(cursor, Cursor) if cursor else None
     asked_at = after.asked_at if after else time.time()
@@ -67,7 +67,7 @@ def read_page(connection: Connection, within: ColumnElement[bool], sort: str, cu
     query = select(*(column.expression.label(f"value_{index}") for index, column in enumerate(columns)))
     if after:
         if after.sort != sort or len(after.values) != len(columns):
-            raise Refused(400, "bad_request", "'cursor' does not belong to this 'sort'")
+            raise ApiError(400, "bad_request", "'cursor' does not belong to this 'sort'")
         query = query.where(rows_after(columns, after.values))
     for column in columns:
         query = query.order_by(*column.order_by())
@@ -108,6 +108,6 @@ def _order(connection: Connection, within: ColumnElement[bool], name: str, asked
         found = json_entries.entry(connection, _columns[column], path)
         rows = json_entries.extracted_rows(within, [found])
         return _Order(rows, [found.number(rows.c), found.text(rows.c)])  # numbers in their order, then texts
-    raise Refused(
+    raise ApiError(
         400, "bad_request", f"'sort' cannot be {name[:60]!r}; it is a column or, for example, min(train_loss)"
     )

@@ -18,7 +18,7 @@ import pytest
 import requests
 from losswise_server.cli.wsgi import REQUEST_THREADS
 from losswise_server.db.urls import normalize_url, sqlite_url
-from losswise_server.exceptions import Refused
+from losswise_server.exceptions import ApiError
 from losswise_server.ingest import pipeline as ingest
 from losswise_server.middleware.admission import (
     MAX_COST_BYTES,
@@ -48,7 +48,7 @@ def test_the_oldest_has_room_whatever_its_size() -> None:
     with admission.admit() as oldest, admission.admit(AT_ONCE) as other:
         oldest.reserve(1_000)
         oldest.start_work(2_000)
-        with pytest.raises(Refused, match="send this again") as refusal:
+        with pytest.raises(ApiError, match="send this again") as refusal:
             other.reserve(1)
     assert refusal.value.status == 429
     assert (admission.slots, admission.working, admission.bytes_held) == ([], 0, 0)
@@ -58,12 +58,12 @@ def test_places_and_bytes_are_bounded() -> None:
     admission = AdmissionController(max_working=2, max_bytes=100)
     with admission.admit() as oldest, admission.admit(AT_ONCE) as second, admission.admit(AT_ONCE) as third:
         oldest.start_work(40)
-        with pytest.raises(Refused):
+        with pytest.raises(ApiError):
             second.start_work(61)
         second.start_work(50)
         third.reserve(10)
         assert (admission.working, admission.bytes_held) == (2, 100)
-        with pytest.raises(Refused):
+        with pytest.raises(ApiError):
             third.start_work(10)
 
 
@@ -72,13 +72,13 @@ def test_so_many_are_there_and_no_more_and_threads_are_left_for_those_who_look()
     here = [admission.admit(V2) for _ in range(V2.max_requests)]
     for each in here:
         each.__enter__()
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(ApiError) as refusal:
         admission.admit(V2).__enter__()
     assert refusal.value.status == 429
     more = [admission.admit(V1) for _ in range(V1.max_requests - V2.max_requests)]
     for each in more:
         each.__enter__()
-    with pytest.raises(Refused) as refusal:
+    with pytest.raises(ApiError) as refusal:
         admission.admit(V1).__enter__()
     assert refusal.value.status == 503
     assert V1.max_requests <= REQUEST_THREADS - 16
@@ -138,7 +138,7 @@ def test_no_more_of_a_body_is_read_than_there_is_room_for() -> None:
     with admission.admit() as oldest, admission.admit(AT_ONCE) as slot:
         oldest.reserve(90_000)
         stream = io.BytesIO(b"x" * 200_000)
-        with pytest.raises(Refused):
+        with pytest.raises(ApiError):
             slot.read_body(stream, 200_000)
         assert stream.tell() < 200_000
 
@@ -162,9 +162,9 @@ def test_a_slow_body_is_ended_where_another_waits() -> None:
         assert eventually(lambda: admission.slots)
         time.sleep(0.2)
         assert not reading.done()  # nobody needs its place
-        with pytest.raises(Refused), admission.admit(alone):
+        with pytest.raises(ApiError), admission.admit(alone):
             pass
-        with pytest.raises(Refused, match="too slowly") as refusal:
+        with pytest.raises(ApiError, match="too slowly") as refusal:
             reading.result(10)
     assert refusal.value.status == 408
     ours.sendall(b"an answer still gets out")
