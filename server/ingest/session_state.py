@@ -254,8 +254,8 @@ class SessionState:
             project=row["project_id"],
             before=before["version"],
             version=row["version"],
-            first_arrival=before["next_sequence"],
-            arrivals=row["next_sequence"],
+            first_sequence=before["next_sequence"],
+            next_sequence=row["next_sequence"],
             graphs=self.graphs.new_ranges(),
             rewound=self.graphs.is_rewound,
         )

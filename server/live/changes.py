@@ -30,8 +30,8 @@ class Change:
     """A session went from version `before` to `version`.
 
     Attributes:
-        first_arrival, arrivals: the new points are those with first_arrival <= sequence number < arrivals. Points are
-            numbered through their session in order of arrival.
+        first_sequence, next_sequence: the new points are those with first_sequence <= sequence number < next_sequence.
+            A session's points are numbered in order of arrival.
         graphs: {graph number: [graph id, lowest x, highest x of the new points]}; None if they are too many to name, or
             unknown.
         rewound: points were deleted.
@@ -42,8 +42,8 @@ class Change:
     project: int
     before: int
     version: int
-    first_arrival: int = 0
-    arrivals: int = 0
+    first_sequence: int = 0
+    next_sequence: int = 0
     graphs: dict[str, list[Any]] | None = field(default_factory=dict)
     rewound: bool = False
     deleted: bool = False
@@ -75,8 +75,8 @@ class Change:
         is_adjacent = other.before == self.version or other.version == self.before
         self.version = max(self.version, other.version)
         self.before = min(self.before, other.before)
-        self.first_arrival = min(self.first_arrival, other.first_arrival)
-        self.arrivals = max(self.arrivals, other.arrivals)
+        self.first_sequence = min(self.first_sequence, other.first_sequence)
+        self.next_sequence = max(self.next_sequence, other.next_sequence)
         self.rewound |= other.rewound
         self.deleted |= other.deleted
         if self.graphs is None or other.graphs is None or not is_adjacent:

@@ -29,7 +29,7 @@ class Sent(NamedTuple):
     """What has been sent of a session: its version, and the sequence number of the next point to arrive."""
 
     version: int
-    arrivals: int
+    next_sequence: int
 
 
 def session_event(change: Change) -> bytes:
@@ -54,19 +54,19 @@ def points_event(change: Change, sent: Sent | None) -> tuple[bytes | None, Sent]
     """
     if sent is not None and change.version <= sent.version:
         return None, sent
-    start, first_arrival = change.before, change.first_arrival
+    start, first_sequence = change.before, change.first_sequence
     if sent is not None and sent.version > start:
-        start, first_arrival = sent.version, sent.arrivals
+        start, first_sequence = sent.version, sent.next_sequence
     graphs = None
     if change.graphs is not None and not change.rewound:
         with reading(in_order=True) as connection:
-            graphs = _new_points(connection, change, first_arrival)
-    return _points_body(change, start, graphs), Sent(change.version, change.arrivals)
+            graphs = _new_points(connection, change, first_sequence)
+    return _points_body(change, start, graphs), Sent(change.version, change.next_sequence)
 
 
 def unread_event(change: Change) -> tuple[bytes, Sent]:
     """The event for a change whose points could not be read: the page asks for the series again."""
-    return _points_body(change, change.before, None), Sent(change.version, change.arrivals)
+    return _points_body(change, change.before, None), Sent(change.version, change.next_sequence)
 
 
 def _points_body(change: Change, start: int, graphs: dict[str, Any] | None) -> bytes:
@@ -74,14 +74,14 @@ def _points_body(change: Change, start: int, graphs: dict[str, Any] | None) -> b
         "session": change.session,
         "from": start,
         "to": change.version,
-        "arrivals": change.arrivals,
+        "arrivals": change.next_sequence,
         "graphs": graphs,
     }
     return event("points", body)
 
 
-def _new_points(connection: Connection, change: Change, first_arrival: int) -> dict[str, Any]:
-    """The change's points from `first_arrival` on, by graph id; None for a graph with too many."""
+def _new_points(connection: Connection, change: Change, first_sequence: int) -> dict[str, Any]:
+    """The change's points from `first_sequence` on, by graph id; None for a graph with too many."""
     assert change.graphs is not None
     refs = store.graph_refs(connection, [(change.session_key, int(number)) for number in change.graphs])
     graphs: dict[str, Any] = {}
@@ -89,7 +89,7 @@ def _new_points(connection: Connection, change: Change, first_arrival: int) -> d
     for number, (graph, lowest, highest) in change.graphs.items():
         ref = refs[change.session_key, int(number)]
         most = min(left, MAX_GRAPH_POINTS)
-        rows = _arrived(ref, lowest, highest, first_arrival, change.arrivals, most + 1)
+        rows = _arrived(ref, lowest, highest, first_sequence, change.next_sequence, most + 1)
         graphs[graph] = None
         if len(rows) <= most:
             graphs[graph] = {"series": _series(rows)}
@@ -103,7 +103,7 @@ def _new_points(connection: Connection, change: Change, first_arrival: int) -> d
 _NEW_OR_CROWDED = """
     AND x BETWEEN :lowest AND :highest
     AND (
-        sequence >= :first_arrival AND sequence < :arrivals
+        sequence >= :first_sequence AND sequence < :next_sequence
         OR (
             SELECT count(*) FROM (
                 SELECT 1 FROM points WHERE session_key = :session_key AND graph = :graph
@@ -115,9 +115,9 @@ _NEW_OR_CROWDED = """
 
 
 def _arrived(
-    ref: GraphRef, lowest: int, highest: int, first_arrival: int, arrivals: int, limit: int
+    ref: GraphRef, lowest: int, highest: int, first_sequence: int, next_sequence: int, limit: int
 ) -> list[store.StoredPoint]:
-    """A graph's points with first_arrival <= sequence < arrivals in a range of x, by x; at most `limit` of them.
+    """A graph's points with first_sequence <= sequence < next_sequence in a range of x, by x; at most `limit` of them.
 
     If they are too expensive to find, the result has `limit` rows that mean nothing.
     """
@@ -128,8 +128,8 @@ def _arrived(
             tail="LIMIT :limit",
             lowest=lowest,
             highest=highest,
-            first_arrival=first_arrival,
-            arrivals=arrivals,
+            first_sequence=first_sequence,
+            next_sequence=next_sequence,
             max_scanned=MAX_SCANNED_POINTS,
             limit=limit,
         )

@@ -41,8 +41,8 @@ def mark_stale(now: float) -> int:
                 project=row.project_id,
                 before=row.version,
                 version=row.version + 1,
-                first_arrival=row.next_sequence,
-                arrivals=row.next_sequence,
+                first_sequence=row.next_sequence,
+                next_sequence=row.next_sequence,
             )
             live_changes.notify(connection, change)
             changes.append(change)

@@ -107,7 +107,7 @@ def test_every_point_comes_once_however_changes_are_joined_and_put_back(changes:
         run.points(graph, *x)
         written[graph] += x
         if number == 5:  # another page has asked for the series
-            late = Page(changes[-1].version, changes[-1].arrivals)
+            late = Page(changes[-1].version, changes[-1].next_sequence)
             had = {graph: list(x) for graph, x in written.items()}
     sent: Sent | None = None
     waiting: Change | None = None
@@ -209,5 +209,5 @@ def test_what_a_worker_of_another_version_does_not_tell_is_asked_for(told: dict[
     assert read == replace(change, graphs=None)
     read.join(replace(change, before=4, version=5))
     assert (read.before, read.version, read.graphs) == (3, 5, None)
-    without = {name: value for name, value in asdict(change).items() if name != "arrivals"}
+    without = {name: value for name, value in asdict(change).items() if name != "next_sequence"}
     assert Change.read(json.dumps(without)).graphs is None

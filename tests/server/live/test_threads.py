@@ -76,7 +76,7 @@ class Events:
         return event("session", change.version)
 
     def points_event(self, change: Change, sent: Sent | None) -> tuple[bytes | None, Sent]:
-        return event("points", {"graphs": {}}), Sent(change.version, change.arrivals)
+        return event("points", {"graphs": {}}), Sent(change.version, change.next_sequence)
 
     def unread_event(self, change: Change) -> tuple[bytes, Sent]:
         return events.unread_event(change)
@@ -202,7 +202,7 @@ def test_the_listener_hears_what_came_with_an_answer_and_survives_nonsense(
 ) -> None:
     good = asdict(CHANGE)
     newer = json.dumps({**good, "colour": "red"})
-    older = json.dumps({name: good[name] for name in good if name not in ("arrivals", "rewound")})
+    older = json.dumps({name: good[name] for name in good if name not in ("next_sequence", "rewound")})
     connections = [Notifications("nonsense", json.dumps({"a": 1}), "3", json.dumps(good), newer, older)]
     receiver = Receiver()
     with caplog.at_level(logging.WARNING):
