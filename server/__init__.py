@@ -16,7 +16,12 @@ from .middleware import errors, security
 
 
 def create_app(settings: Settings | None = None, **config: Any) -> Flask:
-    """The application on the database that the settings name (by default, what the environment says)."""
+    """Create the application.
+
+    Args:
+        settings: read from the environment if they are None.
+        config: Flask configuration that overrides the defaults.
+    """
     settings = settings or load_settings()
     app = Flask(__name__, static_url_path="/static")
     app.config.update(

@@ -1,4 +1,4 @@
-"""What the server is told: command line first, then the environment, then a data folder that it makes itself."""
+"""The server's settings: from the command line, else the environment, else defaults in a data folder."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .db.urls import normalize_url, sqlite_url
 
 
 class CannotStart(Exception):
-    """The server cannot start; the message is a sentence that says why and what to do."""
+    """The server cannot start. The message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the data is, and the secrets. `sqlite` tells which of the two databases it is."""
+    """Where the data is, and the key that signs cookies."""
 
     data_dir: Path
     database_url: str
@@ -30,6 +30,7 @@ class Settings:
 
     @property
     def sqlite(self) -> bool:
+        """Whether the database is SQLite; else it is PostgreSQL."""
         return self.database_url.startswith("sqlite")
 
 
@@ -38,7 +39,7 @@ def load_settings(
     database_url: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """Settings from arguments and environment. Raises CannotStart where the data folder cannot be written."""
+    """Read the settings. Raises CannotStart if the data folder is not writable or the database address is invalid."""
     folder = Path(data_dir or environ.get("LW_DATA_DIR") or data_folder()).expanduser()
     url = database_url or environ.get("LW_DATABASE_URL")
     secret = environ.get("LW_SECRET_KEY")
@@ -52,20 +53,19 @@ def load_settings(
 
 
 def checked_url(url: str) -> str:
-    """The address as it is used. Raises CannotStart where it is none of a database that we know."""
+    """Normalize a database address. Raises CannotStart unless it is one of SQLite or PostgreSQL."""
     url = normalize_url(url)
     try:
         known = make_url(url).get_backend_name() in ("sqlite", "postgresql")
     except ArgumentError:
         known = False
     if not known:
-        raise CannotStart(
-            "the database address cannot be read; it looks like postgresql://user:password@host:5432/name"
-        )
+        raise CannotStart("the database address is invalid; it looks like postgresql://user:password@host:5432/name")
     return url
 
 
 def make_data_dir(folder: Path) -> None:
+    """Create the data folder, and test that it can be written. Raises CannotStart."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         probe = folder / f".probe-{os.getpid()}"
@@ -79,7 +79,7 @@ def make_data_dir(folder: Path) -> None:
 
 
 def _stored_secret(folder: Path) -> str:
-    """The secret that signs the session cookies: made once, kept in the data folder, read by this user only."""
+    """The key that signs cookies: created once, in a file that only this user can read."""
     path = folder / "secret_key"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

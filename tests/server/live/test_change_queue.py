@@ -1,0 +1,54 @@
+"""When changes are due: joined per session, limited in rate, none lost."""
+
+from __future__ import annotations
+
+from losswise_server.live.change_queue import ChangeQueue
+from losswise_server.live.changes import Change
+
+
+def change(key: int, version: int = 1) -> Change:
+    return Change(f"{key:020}", key, 1, version - 1, version, version - 1, version, {"1": ["g", version, version]})
+
+
+def test_changes_of_a_session_join_until_they_are_taken() -> None:
+    queue = ChangeQueue(interval_s=1.0)
+    first = change(1)
+    queue.add(first)
+    queue.add(change(2))
+    queue.add(change(1, version=2))
+    taken = queue.take(now=100.0)
+    assert [(one.session_key, one.before, one.version) for one in taken] == [(1, 0, 2), (2, 0, 1)]
+    assert taken[0].graphs == {"1": ["g", 1, 2]}
+    assert first == change(1)  # other queues hold it, too
+    assert queue.take(now=200.0) == []
+
+
+def test_a_session_is_due_once_an_interval_on_average() -> None:
+    queue = ChangeQueue(interval_s=1.0)
+    taken = []
+    for tick in range(100, 200):  # changes come every 0.3 s
+        queue.add(change(1))
+        taken += [tick * 0.3] * len(queue.take(tick * 0.3))
+    assert 29 <= len(taken) <= 31
+    assert queue.next_due_at(0.0) is not None
+
+
+def test_a_batch_is_bounded_and_its_cost_delays_the_next() -> None:
+    queue = ChangeQueue(interval_s=0.1, batch=2, cost_s=0.5)
+    for key in range(3):
+        queue.add(change(key))
+    assert [one.session_key for one in queue.take(now=10.0)] == [0, 1]
+    assert queue.next_due_at(10.0) == 11.0
+    assert queue.take(now=10.9) == []
+    assert [one.session_key for one in queue.take(now=11.0)] == [2]
+    assert queue.next_due_at(11.0) is None
+
+
+def test_a_postponed_session_waits_and_others_do_not() -> None:
+    queue = ChangeQueue(interval_s=0.1)
+    queue.add(change(1))
+    queue.add(change(2))
+    queue.postpone(1, until=20.0)
+    assert [one.session_key for one in queue.take(now=10.0)] == [2]
+    assert queue.next_due_at(10.0) == 20.0
+    assert [one.session_key for one in queue.take(now=20.0)] == [1]
