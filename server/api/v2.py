@@ -113,7 +113,7 @@ def projects() -> Any:
         .where(Session.project_id.in_([project.id for project in found]))
         .group_by(Session.project_id)
     )
-    counts = dict(db.session.execute(query).tuples().all())
+    counts = dict(db.session.execute(query).all())
     return jsonify(
         projects=[
             {

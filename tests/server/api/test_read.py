@@ -105,7 +105,7 @@ def test_counts_are_optional(server: Server, project: str) -> None:
     assert bare["sessions"] == page["sessions"]
 
 
-def test_limits_are_cut_not_refused(server: Server, project: str) -> None:
+def test_too_large_limits_are_reduced(server: Server, project: str) -> None:
     assert len(server.get("/api/v2/sessions", project=project, limit=10**9)["sessions"]) == 25
     run = Writing(server)
     graph = run.graph()
@@ -126,13 +126,13 @@ def test_limits_are_cut_not_refused(server: Server, project: str) -> None:
         {"status": "great"},
     ],
 )
-def test_unreadable_questions_are_400(server: Server, query: dict[str, str]) -> None:
+def test_invalid_queries_are_400(server: Server, query: dict[str, str]) -> None:
     answer = server.request("GET", "/api/v2/sessions", params=query)
     assert answer.status_code == 400
     assert answer.json()["error"]
 
 
-def test_made_up_cursors_and_numbers_are_no_crash(server: Server) -> None:
+def test_forged_cursors_and_numbers_are_400(server: Server) -> None:
     import base64
 
     run = Writing(server)

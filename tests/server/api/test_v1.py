@@ -150,7 +150,7 @@ def refusals(session: str, graph: str) -> list[tuple[str, str, Any]]:
 
 
 @pytest.mark.parametrize("number", range(20))
-def test_refusals_are_json_with_success_and_error(server: Server, number: int) -> None:
+def test_errors_are_json_with_success_and_error(server: Server, number: int) -> None:
     session = new_session(server)
     graph = new_graph(server, session)
     method, path, body = refusals(session, graph)[number]
@@ -174,7 +174,7 @@ def test_wrong_keys_and_bodies(server: Server) -> None:
     assert (large.status_code, large.json()["success"]) == (413, False)
 
 
-def test_points_that_share_no_name_are_refused_before_they_fill_the_memory() -> None:
+def test_sparse_points_are_rejected_before_they_fill_the_memory() -> None:
     def sparse(count: int) -> list[dict[str, Any]]:
         ids = {"session_id": "s", "graph_id": "g"}
         return [{**ids, "x": x, "time": 1.0, "y": {f"n{x % 1_000}": 1.0}} for x in range(count)]
@@ -189,7 +189,7 @@ def test_points_that_share_no_name_are_refused_before_they_fill_the_memory() -> 
         v1_records.points(many, 1.0)
 
 
-def test_an_empty_point_does_not_cost_its_list(server: Server) -> None:
+def test_an_empty_point_is_ignored(server: Server) -> None:
     session = new_session(server)
     graph = new_graph(server, session)
     call(server, "POST", "/points", point(session, graph, 0, {}))

@@ -1,4 +1,4 @@
-"""The events of points: between them they hold every point once, whenever they are read, and none is dear."""
+"""Events with points: together they hold every point once, whenever they are read, and each is cheap."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def changes(app: None, monkeypatch: pytest.MonkeyPatch) -> list[Change]:
-    """What is told of each commit, in turn."""
+    """The change of each commit, in order."""
     told: list[Change] = []
     monkeypatch.setattr(live, "notify", lambda connection, change: told.append(Change.read(change.payload())))
     return told
@@ -64,7 +64,7 @@ class Page:
 
 
 def events(changes: list[Change], sent: Sent | None = None) -> list[Any]:
-    """What the hub sends of changes that it takes one after the other."""
+    """What the hub sends for changes that it takes one after the other."""
     found = []
     for change in changes:
         body, sent = liveevents.points_event(change, sent)
@@ -73,7 +73,7 @@ def events(changes: list[Change], sent: Sent | None = None) -> list[Any]:
     return found
 
 
-def test_what_is_committed_before_a_change_is_read_comes_with_its_own(changes: list[Change]) -> None:
+def test_points_of_a_later_change_come_with_that_change(changes: list[Change]) -> None:
     run = Run()
     first, second = run.graph("first"), run.graph("second")
     page = Page(changes[-1].version)
@@ -93,7 +93,7 @@ def test_what_is_committed_before_a_change_is_read_comes_with_its_own(changes: l
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_every_point_comes_once_however_changes_are_joined_and_put_back(changes: list[Change], seed: int) -> None:
+def test_every_point_is_sent_once_however_changes_are_joined_and_retried(changes: list[Change], seed: int) -> None:
     choose = random.Random(seed)
     run = Run()
     graphs = [run.graph(title) for title in ("one", "two", "three")]
@@ -123,7 +123,7 @@ def test_every_point_comes_once_however_changes_are_joined_and_put_back(changes:
                 reader.hear(json.loads(body.partition(b"data: ")[2]))
             if choose.random() < 0.5:
                 waiting = None
-            sent = now  # else it is put back: it was sent, but another's was not
+            sent = now  # else the change is retried: it was sent, but another one of its batch was not
     if waiting is not None:
         for event in events([waiting], sent):
             for reader in (page, late):
@@ -137,10 +137,8 @@ def test_every_point_comes_once_however_changes_are_joined_and_put_back(changes:
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 @pytest.mark.parametrize("joined", [1, 2, 3])
-def test_changes_that_come_out_of_turn_leave_no_hole(
-    changes: list[Change], order: tuple[int, ...], joined: int
-) -> None:
-    """Each is of another graph: a page has all points, or it asks again."""
+def test_changes_out_of_order_leave_no_gap(changes: list[Change], order: tuple[int, ...], joined: int) -> None:
+    """Each change is of another graph: a page has all points, or it refetches."""
     run = Run()
     graphs = [run.graph(title) for title in ("one", "two", "three")]
     page = Page(changes[-1].version)
@@ -154,12 +152,10 @@ def test_changes_that_come_out_of_turn_leave_no_hole(
         page.hear(event)
     assert page.asks_again or page.x == {graph: [1, 2] for graph in graphs}
     if order == (0, 1, 2) or (joined == 3 and order[:2] in ((2, 1), (1, 0), (1, 2), (0, 1))):
-        assert not page.asks_again  # what lies side by side is known, whichever came first
+        assert not page.asks_again  # adjacent changes join, whichever came first
 
 
-def test_points_that_are_found_only_among_too_many_are_asked_for(
-    changes: list[Change], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_graphs_that_are_expensive_to_search_are_null(changes: list[Change], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(liveevents, "MAX_SCANNED_POINTS", 100)
     run = Run()
     long, epochs = run.graph("long"), run.graph("epochs")
@@ -201,7 +197,7 @@ def test_an_event_of_five_graphs_costs_six_queries(changes: list[Change]) -> Non
         {"graphs": None},
     ],
 )
-def test_what_a_worker_of_another_version_does_not_tell_is_asked_for(told: dict[str, Any]) -> None:
+def test_graphs_are_unknown_in_incomplete_notifications(told: dict[str, Any]) -> None:
     change = Change("a" * 20, 1, 1, 3, 4, 10, 12, {"1": ["g" * 20, 5, 6]})
     assert Change.read(change.payload()) == change
     assert Change.read(json.dumps({**asdict(change), "more": 1})) == change

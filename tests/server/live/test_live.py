@@ -1,4 +1,4 @@
-"""GET /live: what is committed is pushed, to every process of the server, without a hole or a double."""
+"""GET /live: committed changes are pushed by every process of the server, without gaps or duplicates."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_point_is_pushed_soon(server: Server) -> None:
         assert time.monotonic() - sent < 2.0
         assert event["from"] <= version
         version = event["to"]
-        columns = event["graphs"][graph]["series"]["a"]  # what came just before the stream may be in it, too
+        columns = event["graphs"][graph]["series"]["a"]  # points just before the stream began may be in it, too
         last = {name: values[-1] for name, values in columns.items()}
         assert last == {"x": x, "y": x / 2, "t": 50.0 + x, "n": x}
     run.end()
@@ -44,7 +44,7 @@ def test_a_point_is_pushed_soon(server: Server) -> None:
     stream.close()
 
 
-def test_a_page_that_joins_in_has_each_point_once(server: Server) -> None:
+def test_a_page_that_joins_gets_each_point_once(server: Server) -> None:
     """A page asks for the series while points come, and takes from the events what it does not have."""
     run = Writing(server)
     graph = run.graph()
@@ -74,7 +74,7 @@ def test_a_page_that_joins_in_has_each_point_once(server: Server) -> None:
     stream.close()
 
 
-def test_many_points_at_once_are_asked_for_instead(server: Server) -> None:
+def test_too_many_points_make_the_graph_null(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     stream = Stream(server, project_id=server.project_id(), session=[run.session])
@@ -115,7 +115,7 @@ def test_other_projects_and_unselected_points_are_not_pushed(server: Server) -> 
     stream.close()
 
 
-def test_a_stream_of_two_projects_says_which_a_session_is_of(server: Server) -> None:
+def test_session_events_name_their_project(server: Server) -> None:
     first, second = Writing(server, project="one"), Writing(server, project="two")
     ids = [server.project_id(name) for name in ("one", "two")]
     stream = Stream(server, project_id=[*ids, 10**6], session=f"{first.session},{second.session}")
@@ -132,7 +132,7 @@ def test_a_stream_of_two_projects_says_which_a_session_is_of(server: Server) -> 
     stream.close()
 
 
-def test_all_points_of_a_project_can_be_asked_for(server: Server) -> None:
+def test_all_points_of_a_project_can_be_selected(server: Server) -> None:
     here, there = Writing(server, project="whole"), Writing(server, project="other")
     stream = Stream(server, project_id=server.project_id("whole"), session="*")
     stream.wait("hello")
@@ -142,7 +142,7 @@ def test_all_points_of_a_project_can_be_asked_for(server: Server) -> None:
     stream.close()
 
 
-def test_who_may_listen(server: Server) -> None:
+def test_permissions_of_a_stream(server: Server) -> None:
     assert server.request("GET", "/live", key="wrong").status_code == 401
     assert server.request("GET", "/live", params={"project_id": 10**6}).status_code == 404
     assert server.request("GET", "/live", params={"project_id": [10**6, 10**7]}).status_code == 404
@@ -159,7 +159,7 @@ def stoppable(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     server.kill()
 
 
-def test_every_worker_pushes_and_streams_do_not_hold_up_the_end(stoppable: Server) -> None:
+def test_every_worker_pushes_and_streams_do_not_delay_the_stop(stoppable: Server) -> None:
     run = Writing(stoppable)
     graph = run.graph()
     streams = [Stream(stoppable, project_id=stoppable.project_id(), session=[run.session]) for _ in range(8)]

@@ -1,4 +1,4 @@
-"""Streams of events under load: readers that do not read, many readers, connections and workers that die."""
+"""Streams under load: readers that stall, many readers, connections and workers that die."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def subscriber(connection: socket.socket | None = None) -> streams.Subscriber:
     return streams.Subscriber(frozenset((1,)), frozenset(), connection)
 
 
-def test_what_waits_for_readers_that_do_not_read_is_bounded_and_shared() -> None:
+def test_queues_of_stalled_readers_are_bounded_and_shared() -> None:
     readers = [subscriber() for _ in range(50)]
     tracemalloc.start()
     for number in range(10_000):
@@ -53,7 +53,7 @@ def test_what_waits_for_readers_that_do_not_read_is_bounded_and_shared() -> None
     assert peak < 2 * streams.MAX_QUEUED_BYTES  # all of it are 100 MB, and 50 copies of what may wait are 12
 
 
-def test_a_reader_that_was_too_slow_is_told_to_ask_again_first() -> None:
+def test_a_slow_reader_gets_a_hello_first() -> None:
     reader = subscriber()
     for number in range(200):
         reader.put(streams.event("points", {"number": number, "pad": "x" * EVENT}))
@@ -85,11 +85,11 @@ def test_an_event_is_read_and_encoded_once_for_all_its_readers(monkeypatch: pyte
     here.close()
 
 
-def test_an_old_stream_ends_so_that_its_reader_is_asked_again_who_it_is() -> None:
+def test_a_stream_ends_after_its_lifetime() -> None:
     assert list(subscriber().stream(lifetime_s=0.0)) == []
 
 
-def test_an_event_larger_than_all_that_may_wait_still_comes() -> None:
+def test_an_event_larger_than_the_queue_is_sent() -> None:
     reader = subscriber()
     events = reader.stream()
     next(events)
@@ -152,7 +152,7 @@ class Load:
             time.sleep(0.1)
 
 
-def test_a_reader_that_stops_reading_is_told_to_ask_again_and_others_go_on(server: Server) -> None:
+def test_a_reader_that_pauses_gets_a_hello_and_others_go_on(server: Server) -> None:
     load = Load(server)
     path = f"/live?project_id={server.project_id()}&session={load.ids}"
     silent = SilentStream(server, path, receive_bytes=4_096)
@@ -221,7 +221,7 @@ def test_many_streams_leave_threads_and_connections_for_requests(own_server: Ser
     eventually(lambda: SilentStream(own_server, path).status == 200)
 
 
-def test_every_point_comes_once_though_streams_are_cut_in_the_middle_of_an_event(server: Server) -> None:
+def test_every_point_is_sent_once_though_streams_are_cut_within_an_event(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     with Forwarder(server.port) as forwarder:
@@ -267,7 +267,7 @@ def kill_all(server: Server) -> None:
 
 
 @pytest.mark.full_on_postgresql
-def test_every_point_comes_once_though_the_server_restarts(own_server: Server) -> None:
+def test_every_point_is_sent_once_though_the_server_restarts(own_server: Server) -> None:
     run = Writing(own_server)
     graph = run.graph()
     run.points(graph, [0], loss=[1.0])
@@ -292,7 +292,7 @@ def two_workers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     server.kill()
 
 
-def test_every_point_comes_once_though_workers_are_killed(two_workers: Server) -> None:
+def test_every_point_is_sent_once_though_workers_are_killed(two_workers: Server) -> None:
     session = records.new_id()
     graph = records.graph_id(session, "loss")
     script = start_script(two_workers, session)
@@ -316,7 +316,7 @@ def test_every_point_comes_once_though_workers_are_killed(two_workers: Server) -
     assert sum(follower.connects for follower in followers) > len(followers)
 
 
-def test_streams_follow_a_session_whatever_worker_takes_its_points(two_workers: Server) -> None:
+def test_streams_follow_a_session_whichever_worker_stores_its_points(two_workers: Server) -> None:
     """Points go by turns to two workers, whose connections to the database end meanwhile."""
     run = Writing(two_workers)
     graph = run.graph()

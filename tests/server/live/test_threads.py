@@ -1,4 +1,4 @@
-"""The server's own threads: whatever goes wrong in one, it goes on, says so once, and no event is lost for good."""
+"""The server's own threads: they survive errors, log them once, and pages learn of every lost event."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def app(tmp_path: Path) -> Flask:
 
 
 def fails_first(times: int, then: Callable[..., Any], error: Exception | None = None) -> Callable[..., Any]:
-    """A function that raises what nobody expects, or `error`, so many times, and then does what it should."""
+    """A function that raises `error` (an unexpected one by default) so many times, and then calls `then`."""
     left = [None] * times
 
     def call(*args: Any) -> Any:
@@ -54,7 +54,7 @@ def fails_first(times: int, then: Callable[..., Any], error: Exception | None = 
 
 
 @pytest.mark.parametrize("task", [silence.mark_stale_task, purge.purge_task])
-def test_a_task_survives_whatever_happens(app: Flask, task: PeriodicTask, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_periodic_task_survives_exceptions(app: Flask, task: PeriodicTask, caplog: pytest.LogCaptureFixture) -> None:
     done, never = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -70,7 +70,7 @@ def test_a_task_survives_whatever_happens(app: Flask, task: PeriodicTask, caplog
 
 
 class Events:
-    """What builds events: as the module live.events, but of nothing."""
+    """Stands in for the module live.events, without a database."""
 
     def session_event(self, change: Change) -> bytes:
         return event("session", change.version)
@@ -87,7 +87,7 @@ def follow(here: Hub, app: Flask, *sessions: str) -> StreamReader:
 
 
 @pytest.mark.parametrize("where", ["reader", "clock"])
-def test_an_event_that_could_not_be_read_comes_later(app: Flask, where: str) -> None:
+def test_an_event_that_failed_is_retried(app: Flask, where: str) -> None:
     reader = Events()
     if where == "reader":
         reader.session_event = fails_first(1, reader.session_event)  # type: ignore[method-assign]
@@ -97,15 +97,15 @@ def test_an_event_that_could_not_be_read_comes_later(app: Flask, where: str) -> 
     page = follow(here, app)
     here.publish(CHANGE)
     eventually(lambda: page.names[-1:] == ["session"])
-    asked_again = ["hello"] if where == "clock" else []  # part of what was taken may have been sent
+    asked_again = ["hello"] if where == "clock" else []  # part of the batch may have been sent
     assert page.names == ["hello", *asked_again, "session"]
     here.publish(CHANGE)
     eventually(lambda: page.names[-2:] == ["session", "session"])
     here.close()
 
 
-def test_one_session_that_cannot_be_read_holds_up_no_other(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    """Pages that show it are told to ask for its points, again and again; the log has it once."""
+def test_one_broken_session_delays_no_other(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    """Pages that show it are told to refetch its points each time; the log has it once."""
     bad, good = CHANGE, replace(CHANGE, session="1" * 20, session_key=2)
 
     class HalfBroken(Events):
@@ -139,7 +139,7 @@ def have_heard(times: int, rows: StreamReader, points: StreamReader) -> bool:
     return rows.names.count("session") == points.names.count("points") == times
 
 
-def test_while_the_database_is_down_it_is_tried_again_and_given_up(app: Flask) -> None:
+def test_a_batch_is_retried_once_while_the_database_is_down(app: Flask) -> None:
     reader = Events()
     locked = sqlite3.OperationalError("database is locked")
     reader.session_event = fails_first(2, reader.session_event, locked)  # type: ignore[method-assign]
@@ -153,7 +153,7 @@ def test_while_the_database_is_down_it_is_tried_again_and_given_up(app: Flask) -
 
 
 class Notifications:
-    """A connection to PostgreSQL that has read these notifications already; nothing more comes."""
+    """A connection to PostgreSQL that has already read these notifications; no more arrive."""
 
     def __init__(self, *payloads: str) -> None:
         self.notifies = [types.SimpleNamespace(payload=payload) for payload in payloads]
@@ -197,7 +197,7 @@ class Receiver:
         self.reports.append("recovery")
 
 
-def test_the_listener_hears_what_came_with_an_answer_and_survives_nonsense(
+def test_the_listener_reads_buffered_notifications_and_survives_malformed_ones(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
     good = asdict(CHANGE)
@@ -208,20 +208,20 @@ def test_the_listener_hears_what_came_with_an_answer_and_survives_nonsense(
     with caplog.at_level(logging.WARNING):
         listen(app, receiver, connect=lambda *args, **options: connections.pop(0))
         eventually(lambda: len(receiver.changes) == 3, timeout=5)
-    # what an older worker does not tell, pages ask for
+    # an older worker does not send all fields: pages refetch
     assert receiver.changes == [CHANGE, CHANGE, replace(CHANGE, graphs=None)]
     assert receiver.reports == ["refetch"] * 3
     assert len(caplog.records) == 3
 
 
-def test_pages_refetch_where_listening_began_late(app: Flask) -> None:
+def test_pages_refetch_if_listening_began_late(app: Flask) -> None:
     seconds = iter([0.0, 6.0])
     receiver = Receiver()
     listen(app, receiver, connect=lambda *args, **options: Notifications(), clock=lambda: next(seconds))
     eventually(lambda: receiver.reports == ["recovery"], timeout=5)
 
 
-def test_the_listener_connects_again_and_pages_refetch(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_listener_reconnects_and_pages_refetch(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     """An outage is logged once, however many attempts it takes."""
     refused = psycopg2.OperationalError("connection refused")
     connect = fails_first(3, lambda: Notifications(json.dumps(asdict(CHANGE))), refused)

@@ -1,4 +1,4 @@
-"""More than the server takes in at once: v2 is told to come again, v1 waits, who looks is answered meanwhile."""
+"""Overload: v2 requests get 429, v1 requests wait, and reading requests are answered meanwhile."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ AT_ONCE = Policy(40, 0.0, 429)
 PATIENT = Policy(40, 30.0, 429)
 
 
-def test_the_oldest_has_room_whatever_its_size() -> None:
+def test_the_oldest_request_has_room_whatever_its_size() -> None:
     admission = AdmissionController(max_bytes=100)
     with admission.admit() as oldest, admission.admit(AT_ONCE) as other:
         oldest.reserve(1_000)
@@ -54,7 +54,7 @@ def test_the_oldest_has_room_whatever_its_size() -> None:
     assert (admission.slots, admission.working, admission.bytes_held) == ([], 0, 0)
 
 
-def test_places_and_bytes_are_bounded() -> None:
+def test_working_requests_and_bytes_are_bounded() -> None:
     admission = AdmissionController(max_working=2, max_bytes=100)
     with admission.admit() as oldest, admission.admit(AT_ONCE) as second, admission.admit(AT_ONCE) as third:
         oldest.start_work(40)
@@ -67,7 +67,7 @@ def test_places_and_bytes_are_bounded() -> None:
             third.start_work(10)
 
 
-def test_so_many_are_there_and_no_more_and_threads_are_left_for_those_who_look() -> None:
+def test_slots_are_bounded_and_threads_remain_for_readers() -> None:
     admission = AdmissionController()
     here = [admission.admit(V2) for _ in range(V2.max_requests)]
     for each in here:
@@ -87,7 +87,7 @@ def test_so_many_are_there_and_no_more_and_threads_are_left_for_those_who_look()
     assert admission.slots == []
 
 
-def test_who_is_patient_gets_the_next_room() -> None:
+def test_a_waiting_request_gets_the_next_slot() -> None:
     admission = AdmissionController(max_working=1)
     working = threading.Event()
 
@@ -105,8 +105,8 @@ def test_who_is_patient_gets_the_next_room() -> None:
     thread.join(10)
 
 
-def test_many_that_grow_together_do_not_wait_for_each_other() -> None:
-    """Each has a fifth of the room and wants half of it at last; one after another gets it."""
+def test_growing_bodies_do_not_deadlock() -> None:
+    """Each holds a fifth of the bytes and then needs half of them: they get it one after another."""
     admission = AdmissionController(max_working=2, max_bytes=100)
     start = threading.Barrier(5)
     most: list[int] = []
@@ -126,14 +126,14 @@ def test_many_that_grow_together_do_not_wait_for_each_other() -> None:
     assert max(most) <= 150  # the oldest alone may be above
 
 
-def test_a_body_without_a_length_counts_as_it_comes() -> None:
+def test_a_body_without_a_length_counts_as_it_arrives() -> None:
     admission = AdmissionController()
     with admission.admit() as slot:
         assert len(slot.read_body(io.BytesIO(b"x" * 200_000), None)) == 200_000
         assert admission.bytes_held == 200_000
 
 
-def test_no_more_of_a_body_is_read_than_there_is_room_for() -> None:
+def test_a_body_is_read_only_as_far_as_there_is_room() -> None:
     admission = AdmissionController(max_bytes=100_000)
     with admission.admit() as oldest, admission.admit(AT_ONCE) as slot:
         oldest.reserve(90_000)
@@ -143,7 +143,7 @@ def test_no_more_of_a_body_is_read_than_there_is_room_for() -> None:
         assert stream.tell() < 200_000
 
 
-def test_a_slow_body_is_ended_where_another_waits() -> None:
+def test_a_slow_body_is_cut_off_if_another_waits() -> None:
     admission = AdmissionController(max_chunk_wait_s=0.05)
     alone = Policy(1, 0.0, 429)
     ours, theirs = socket.socketpair()
@@ -161,7 +161,7 @@ def test_a_slow_body_is_ended_where_another_waits() -> None:
         reading = pool.submit(read)
         assert eventually(lambda: admission.slots)
         time.sleep(0.2)
-        assert not reading.done()  # nobody needs its place
+        assert not reading.done()  # no other request waits
         with pytest.raises(ApiError), admission.admit(alone):
             pass
         with pytest.raises(ApiError, match="too slowly") as refusal:
@@ -174,7 +174,7 @@ def test_a_slow_body_is_ended_where_another_waits() -> None:
     theirs.close()
 
 
-def test_a_text_costs_what_is_made_of_it() -> None:
+def test_a_body_costs_what_is_decoded_from_it() -> None:
     words = b"x" * 1_000
     assert body_cost(words) == 1_000
     assert body_cost(b"[" + b"1," * 1_000 + b"1]") > 10_000
@@ -184,7 +184,9 @@ def test_a_text_costs_what_is_made_of_it() -> None:
         assert admission.bytes_held == MAX_COST_BYTES
 
 
-def test_gzip_and_bodies_without_a_length_cost_what_they_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gzip_and_bodies_without_a_length_cost_their_decoded_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The bytes held while a batch of constant columns is applied; they compress to a hundredth."""
     sizes: list[int] = []
     reserved: list[int] = []
@@ -229,7 +231,7 @@ def _old_session(server: Server) -> bool:
 
 @contextmanager
 def stalled(server: Server) -> Iterator[None]:
-    """Nobody else can write into the database meanwhile."""
+    """Lock the database against other writers meanwhile."""
     engine = create_engine(normalize_url(server.database_url) if server.database_url else sqlite_url(server.data_dir))
     with engine.connect() as connection:
         if server.database_url:
@@ -244,7 +246,7 @@ def stalled(server: Server) -> Iterator[None]:
     engine.dispose()
 
 
-def test_a_stalled_database_fills_no_memory_and_holds_up_nobody_who_looks(own_server: Server) -> None:
+def test_a_stalled_database_fills_no_memory_and_delays_no_reader(own_server: Server) -> None:
     server = own_server
     runs = [Writing(server) for _ in range(WRITERS)]
     graphs = [run.graph() for run in runs]
@@ -269,7 +271,7 @@ def test_a_stalled_database_fills_no_memory_and_holds_up_nobody_who_looks(own_se
             for _ in range(5):
                 asked_at = time.monotonic()
                 assert server.get("/api/v2/sessions")["total"] == WRITERS + 1
-                assert time.monotonic() - asked_at < V2.max_wait_s / 2  # it does not wait for one of those who wait
+                assert time.monotonic() - asked_at < V2.max_wait_s / 2  # it does not wait for the writers
             assert not patient.done()
         assert patient.result(60)
         taken = [answer.result(60).status_code for answer in answers]
@@ -287,7 +289,7 @@ def sqlite_server(tmp_path: Path) -> Iterator[Server]:
     server.stop()
 
 
-def test_slow_uploads_hold_up_nobody(sqlite_server: Server) -> None:
+def test_slow_uploads_delay_no_reader(sqlite_server: Server) -> None:
     server = sqlite_server
     run = Writing(server)
     head = f"POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nAuthorization: {API_KEY}\r\nContent-Length: 100\r\n\r\n{{"

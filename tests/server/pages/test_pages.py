@@ -1,4 +1,4 @@
-"""Signing in and out, the pages' addresses, and what protects them."""
+"""Login and logout, the pages' URLs, CSRF protection and security headers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.batches import Writing
 from tests.support.server import ADMIN_EMAIL, ADMIN_PASSWORD, Server
 
 
-def test_pages_ask_to_sign_in_and_lead_back(server: Server) -> None:
+def test_pages_redirect_to_login_and_back(server: Server) -> None:
     browser = requests.Session()
     page = browser.get(server.url + "/projects?x=1", timeout=30)
     assert "/login?next=" in page.url
@@ -24,7 +24,7 @@ def test_pages_ask_to_sign_in_and_lead_back(server: Server) -> None:
 
 
 @pytest.mark.parametrize("address", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:1"])
-def test_signing_in_never_leads_to_another_site(server: Server, address: str) -> None:
+def test_login_never_redirects_to_another_site(server: Server, address: str) -> None:
     form = {"email": ADMIN_EMAIL, "password": ADMIN_PASSWORD, "next": address}
     answer = requests.post(server.url + "/login", data=form, timeout=30, allow_redirects=False)
     assert answer.headers["Location"] == "/"
@@ -37,7 +37,7 @@ def test_wrong_passwords(server: Server) -> None:
         assert "Wrong e-mail address or password" in answer.text
 
 
-def test_a_used_or_unknown_link(server: Server) -> None:
+def test_used_and_unknown_sign_in_links(server: Server) -> None:
     link = server.sign_in_link()
     assert requests.head(link, timeout=30).status_code == 410  # a preview does not use it up
     assert "/projects/" in requests.get(link, timeout=30).url
@@ -48,7 +48,7 @@ def test_a_used_or_unknown_link(server: Server) -> None:
         assert "--data-dir" in answer.text
 
 
-def test_a_used_link_lets_the_browser_in_that_is_signed_in(server: Server) -> None:
+def test_a_used_sign_in_link_works_for_a_browser_that_is_signed_in(server: Server) -> None:
     link, browser = server.sign_in_link(), requests.Session()
     for _ in range(2):
         answer = browser.get(link, timeout=30)
@@ -57,7 +57,7 @@ def test_a_used_link_lets_the_browser_in_that_is_signed_in(server: Server) -> No
     assert requests.get(link, timeout=30).status_code == 410
 
 
-def test_a_session_address_shows_it_in_its_project(server: Server) -> None:
+def test_a_session_url_redirects_to_its_project(server: Server) -> None:
     run = Writing(server, project="addressed")
     browser = server.signed_in()
     answer = browser.get(f"{server.url}/s/{run.session}", timeout=30)
@@ -67,7 +67,7 @@ def test_a_session_address_shows_it_in_its_project(server: Server) -> None:
     assert browser.get(f"{server.url}/projects/99999", timeout=30).status_code == 404
 
 
-def test_another_site_cannot_act_for_a_person(server: Server) -> None:
+def test_cross_site_requests_are_rejected(server: Server) -> None:
     run = Writing(server)
     browser = server.signed_in()
     address = f"{server.url}/api/v2/sessions/{run.session}"
@@ -93,7 +93,7 @@ def test_headers(server: Server) -> None:
     assert "SameSite=Lax" in cookie
 
 
-def test_quickstart_has_a_key_that_works_and_stays(server: Server) -> None:
+def test_quickstart_shows_one_working_key_per_user(server: Server) -> None:
     import re
 
     browser = server.signed_in()
@@ -105,7 +105,7 @@ def test_quickstart_has_a_key_that_works_and_stays(server: Server) -> None:
     assert server.request("GET", "/api/v2/me", key=keys.pop()).status_code == 200
 
 
-def test_errors_are_pages_for_people(server: Server) -> None:
+def test_errors_of_pages_are_html(server: Server) -> None:
     answer = requests.get(server.url + "/nowhere", timeout=30)
     assert answer.status_code == 404
     assert "text/html" in answer.headers["Content-Type"]

@@ -1,4 +1,4 @@
-"""One session's page as it is served: who may see and delete it, and that it stays of a bearable size."""
+"""A session's details page: permissions, caching, and its size."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def person(server: Server, role: str | None) -> requests.Session:
 
 
 @pytest.mark.parametrize(("role", "sees", "deletes"), [("member", 200, 303), ("viewer", 200, 403), (None, 404, 404)])
-def test_who_may_see_and_delete(server: Server, role: str | None, sees: int, deletes: int) -> None:
+def test_permissions_to_see_and_delete(server: Server, role: str | None, sees: int, deletes: int) -> None:
     writing, browser = Writing(server, tag="ours"), person(server, role)
     address = f"{server.url}/s/{writing.session}"
     page = browser.get(f"{address}/details?delete=ask", timeout=30)
@@ -47,12 +47,12 @@ def test_who_may_see_and_delete(server: Server, role: str | None, sees: int, del
     assert is_there == (role != "member")
 
 
-def test_nobody_sees_it_without_signing_in(server: Server) -> None:
+def test_the_page_requires_login(server: Server) -> None:
     address = f"{server.url}/s/{Writing(server).session}/details"
     assert requests.get(address, timeout=30, allow_redirects=False).headers["Location"].startswith("/login")
 
 
-def test_what_has_not_changed_is_not_rendered_again(server: Server) -> None:
+def test_an_unchanged_page_is_304(server: Server) -> None:
     writing, browser = Writing(server), server.signed_in()
     address = f"{server.url}/s/{writing.session}/details"
 
@@ -67,7 +67,7 @@ def test_what_has_not_changed_is_not_rendered_again(server: Server) -> None:
 
 
 @pytest.mark.full_on_postgresql
-def test_much_of_everything_is_a_page_of_bearable_size(server: Server) -> None:
+def test_the_page_of_a_large_session_stays_small(server: Server) -> None:
     writing = Writing(server)
     for first in range(0, 1_000, 250):
         writing.send(*(records.text_record("notes", f"note {x}", x) for x in range(first, first + 250)))
@@ -93,7 +93,7 @@ def test_much_of_everything_is_a_page_of_bearable_size(server: Server) -> None:
         assert left_out not in page
 
 
-def test_links_that_are_scripts_are_no_links(server: Server) -> None:
+def test_script_links_in_markdown_are_removed(server: Server) -> None:
     writing = Writing(server)
     links = "[a](javascript:alert(1)) [b](data:text/html,x) <script>alert(1)</script> [c](https://example.com)"
     writing.send(records.text_record("notes", links), records.session_record(info={"note": links}))

@@ -42,7 +42,7 @@ def test_the_best_is_that_of_every_session_of_the_filter(server: Server) -> None
     assert "best" not in server.get(f"/api/v2/sessions?project={project}")
 
 
-def test_names_that_are_hard_to_read_out_of_json(server: Server) -> None:
+def test_names_that_are_hard_to_quote_in_json_paths(server: Server) -> None:
     project = "hard names"
     names = ['a "quoted" name', "back\\slash", "dot.ted", "brack[0]et", "line\nbreak"]
     for value in (2.0, 1.0):
@@ -55,7 +55,7 @@ def test_names_that_are_hard_to_read_out_of_json(server: Server) -> None:
 
 
 @pytest.mark.parametrize("names", [["last(loss)"], ["loss"], ["min()"], [f"min({n})" for n in range(51)]])
-def test_what_is_no_statistic_with_a_best_is_refused(server: Server, names: list[str]) -> None:
+def test_names_without_a_best_value_are_400(server: Server, names: list[str]) -> None:
     asked = "&".join(f"best={name}" for name in names)
     answer = server.request("GET", f"/api/v2/sessions?{asked}")
     assert answer.status_code == 400

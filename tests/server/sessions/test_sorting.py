@@ -1,4 +1,4 @@
-"""The list of sessions in every order: page by page, it is what Python makes of the same rows."""
+"""The list of sessions in every order: page by page, it matches the same rows sorted by Python."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sessions(server: Server) -> list[Any]:
     chance = random.Random(20)
     made = [make(server, chance, number) for number in range(COUNT)]
     table = Session.__table__
-    with adding(server) as (_, connection):  # those that are active do not fall silent while they are read
+    with adding(server) as (_, connection):  # active sessions do not become stale meanwhile
         mine = (table.c.id.in_(made)) & (table.c.status == "active")
         connection.execute(update(table).where(mine).values(last_seen_at=time.time() + 3_600))
     return [server.session(session) for session in made]
@@ -127,7 +127,7 @@ def walk(server: Server, limit: int, **asked: Any) -> list[str]:
     return [session["id"] for page in pages(server, limit, **asked) for session in page["sessions"]]
 
 
-def test_every_order_is_that_of_python(server: Server, sessions: list[Any]) -> None:
+def test_every_order_matches_python(server: Server, sessions: list[Any]) -> None:
     chance = random.Random(21)
     for (sort, read), descending in itertools.product(SORTS.items(), (False, True)):
         asked = f"-{sort}" if descending else sort
@@ -149,7 +149,7 @@ def test_an_order_within_a_filter(server: Server, sessions: list[Any], status: s
         assert walk(server, 2, status=status, q=q, sort=sort) == in_order(within, read, sort.startswith("-")), sort
 
 
-def test_pages_stay_complete_while_sessions_come(server: Server, sessions: list[Any]) -> None:
+def test_pages_stay_complete_while_sessions_are_added_and_deleted(server: Server, sessions: list[Any]) -> None:
     chance = random.Random(22)
     known = [session["id"] for session in sessions]
     for sort in ("-created_at", "min(train_loss)", "-values.it's"):
@@ -163,7 +163,7 @@ def test_pages_stay_complete_while_sessions_come(server: Server, sessions: list[
         assert sorted(set(found) & set(known)) == sorted(known), sort
 
 
-def test_a_long_answer_is_compressed_where_the_asker_takes_it(server: Server, sessions: list[Any]) -> None:
+def test_a_long_response_is_compressed_if_the_client_accepts_it(server: Server, sessions: list[Any]) -> None:
     def get(encoding: str) -> Any:
         query = {"project": "orders"}
         return server.request("GET", "/api/v2/sessions", params=query, headers={"Accept-Encoding": encoding})

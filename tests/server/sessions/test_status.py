@@ -1,4 +1,4 @@
-"""Active, complete, failed, cancelled: what a session is after whatever happened to its writers."""
+"""Session status: active, complete, failed or cancelled, depending on its writers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def writer(name: str, started: float, heard: float, status: str | None = None) -
 
 
 def settle(*writers: WriterState) -> str:
-    """What a session is whose writers are all gone."""
+    """The status of a session whose writers have all ended or gone silent."""
     return settled(ending(writers), max(writer.last_seen_at for writer in writers))[0]
 
 
@@ -30,11 +30,11 @@ def test_one_writer_decides() -> None:
         assert settle(writer("a", 0, 10, said)) == said
 
 
-def test_failed_if_one_failed_that_lived_with_the_last() -> None:
+def test_failed_if_a_writer_failed_while_the_last_one_ran() -> None:
     assert settle(writer("a", 0, 10, "failed"), writer("b", 0, 12, "complete")) == "failed"
 
 
-def test_a_run_that_failed_before_the_last_began_is_forgotten() -> None:
+def test_a_failure_before_the_last_writer_started_does_not_count() -> None:
     assert settle(writer("a", 0, 10, "failed"), writer("b", 20, 30, "complete")) == "complete"
 
 
@@ -42,14 +42,14 @@ def test_a_killed_run_that_was_resumed_and_finished_is_complete() -> None:
     assert settle(writer("a", 0, 10), writer("b", 100, 130, "complete")) == "complete"
 
 
-def test_the_last_to_end_is_the_last_that_was_heard_whatever_its_clock_says() -> None:
+def test_the_last_to_end_is_decided_by_the_servers_clock() -> None:
     ahead = WriterState("a", 1, 0, 10, 3_600, "failed", "error")
-    assert settle(ahead, writer("b", 20, 30, "cancelled")) == "failed"  # it seems to have lived with the last
+    assert settle(ahead, writer("b", 20, 30, "cancelled")) == "failed"  # by its clock it ran together with the last one
     ahead.status = "complete"
     assert settle(ahead, writer("b", 20, 30, "cancelled")) == "cancelled"
 
 
-def test_silence_counts_from_the_end_of_an_outage_at_the_earliest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_counts_from_the_end_of_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "_receiving_since", time.time() - 1_000)
 
     def away(now: float) -> int:
@@ -64,7 +64,7 @@ def test_silence_counts_from_the_end_of_an_outage_at_the_earliest(monkeypatch: p
     assert status.stale_before(time.time() + status.STALE_AFTER_S + 1) > 0
 
 
-def test_a_writer_went_silent_alone_or_with_the_others() -> None:
+def test_a_writer_that_goes_silent_with_the_others_stopped_with_them() -> None:
     assert settle(writer("a", 0, 10, "complete"), writer("b", 0, 25)) == "complete"
     assert settle(writer("a", 0, 10, "complete"), writer("b", 0, 1_000)) == "cancelled"
 
@@ -78,7 +78,7 @@ def test_two_processes_share_a_session(server: Server) -> None:
     assert first.row()["status"] == "failed"
 
 
-def test_points_of_a_live_writer_bring_an_ended_session_back(server: Server) -> None:
+def test_points_of_a_live_writer_reactivate_an_ended_session(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     run.end()
@@ -100,7 +100,7 @@ def test_a_resumed_session_is_active_again(server: Server) -> None:
     assert run.row()["status"] == "complete"
 
 
-def test_a_replay_does_not_bring_a_session_back(server: Server) -> None:
+def test_a_replay_does_not_reactivate_a_session(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     run.end("complete")
@@ -126,7 +126,7 @@ def replay_an_hour_later(server: Server) -> tuple[str, str, str]:
     return session, writer_id, graph
 
 
-def test_a_replayed_session_is_what_its_journal_says(server: Server) -> None:
+def test_a_replayed_session_has_the_status_of_its_journal(server: Server) -> None:
     session, writer_id, _graph = replay_an_hour_later(server)
     row = server.session(session)
     assert (row["status"], row["reason"]) == ("cancelled", "silent")
@@ -137,7 +137,7 @@ def test_a_replayed_session_is_what_its_journal_says(server: Server) -> None:
     assert row["ended_at"] < time.time() - 3000
 
 
-def test_a_heartbeat_is_heard(server: Server) -> None:
+def test_a_heartbeat_updates_heard_at(server: Server) -> None:
     run = Writing(server)
     before = run.row()
     time.sleep(0.05)

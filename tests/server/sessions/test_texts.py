@@ -1,4 +1,4 @@
-"""Texts of a session: replaced, added to in chunks, bounded, and cheap to add to."""
+"""Texts of a session: replaced, appended to in chunks, bounded, and cheap to append to."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def lines(count: int, length: int = 80, start: int = 0) -> str:
     return "".join(f"{number:0{length - 1}d}\n" for number in range(start, start + count))
 
 
-def test_many_chunks_are_one_text(server: Server) -> None:
+def test_appended_chunks_are_one_text(server: Server) -> None:
     run = Writing(server)
     whole = lines(5_000) + "Ende äöü 🎉\n"
     chunks, at, chance = [], 0, random.Random(1)
@@ -44,7 +44,7 @@ def test_many_chunks_are_one_text(server: Server) -> None:
     assert texts(run) == [{"name": "console", "x": None, "text": whole}]
 
 
-def test_of_an_overlong_text_the_end_is_kept(server: Server) -> None:
+def test_the_end_of_an_overlong_text_is_kept(server: Server) -> None:
     run = Writing(server)
     whole = ""
     for number in range(14):
@@ -56,7 +56,7 @@ def test_of_an_overlong_text_the_end_is_kept(server: Server) -> None:
     assert text(run) == (whole + "the end")[-MAX_TEXT:]
 
 
-def test_a_chunk_of_the_greatest_length(server: Server) -> None:
+def test_a_chunk_of_the_maximum_length(server: Server) -> None:
     run = Writing(server)
     run.send(text_record("console", "before", append=True), text_record("console", "x" * MAX_TEXT, append=True))
     assert text(run) == "x" * MAX_TEXT
@@ -64,7 +64,7 @@ def test_a_chunk_of_the_greatest_length(server: Server) -> None:
     assert text(run) == "x" * (MAX_TEXT - 5) + "after"
 
 
-def test_a_record_that_replaces_takes_all_chunks_away(server: Server) -> None:
+def test_a_replacing_record_deletes_all_chunks(server: Server) -> None:
     run = Writing(server)
     for _ in range(4):
         run.send(text_record("console", lines(1_000), append=True), text_record("summary", "a model"))
@@ -91,7 +91,7 @@ def test_names_and_x_do_not_mix_and_keep_their_order(server: Server) -> None:
             expected[name, x] = expected.get((name, x), "") + chunk
             run.send(text_record(name, chunk, x, append=True))
     assert len(expected["console", None]) > MAX_TEXT
-    # the console lost its first rows and is first still
+    # the console lost its first rows and is still the first text
     assert texts(run) == [{"name": name, "x": x, "text": kept[-MAX_TEXT:]} for (name, x), kept in expected.items()]
 
 
