@@ -1,4 +1,4 @@
-"""The server's settings: from the command line, else the environment, else defaults in a data folder."""
+"""Settings of the server: from the command line, the environment, or a data folder that it creates itself."""
 
 from __future__ import annotations
 
@@ -17,19 +17,24 @@ from .db.urls import normalize_url, sqlite_url
 
 
 class CannotStart(Exception):
-    """The server cannot start. The message says why and what to do."""
+    """The server cannot start. The message says why and what to do about it."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the data is, and the key that signs cookies."""
+    """Where the data is, and the secret that signs cookies.
+
+    Attributes:
+        data_dir: the folder of the SQLite database and of `secret_key`; not used with a database URL and a secret.
+        database_url: SQLAlchemy's URL of the database.
+    """
 
     data_dir: Path
     database_url: str
     secret_key: str
 
     @property
-    def sqlite(self) -> bool:
+    def is_sqlite(self) -> bool:
         """Whether the database is SQLite; else it is PostgreSQL."""
         return self.database_url.startswith("sqlite")
 
@@ -39,7 +44,10 @@ def load_settings(
     database_url: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
-    """Read the settings. Raises CannotStart if the data folder is not writable or the database address is invalid."""
+    """Settings from arguments, else LW_DATA_DIR, LW_DATABASE_URL and LW_SECRET_KEY, else defaults.
+
+    Raises CannotStart if the data folder cannot be written or the database URL is not understood.
+    """
     folder = Path(data_dir or environ.get("LW_DATA_DIR") or data_folder()).expanduser()
     url = database_url or environ.get("LW_DATABASE_URL")
     secret = environ.get("LW_SECRET_KEY")
@@ -53,19 +61,21 @@ def load_settings(
 
 
 def checked_url(url: str) -> str:
-    """Normalize a database address. Raises CannotStart unless it is one of SQLite or PostgreSQL."""
+    """The database URL in SQLAlchemy's form. Raises CannotStart unless it names SQLite or PostgreSQL."""
     url = normalize_url(url)
     try:
         known = make_url(url).get_backend_name() in ("sqlite", "postgresql")
     except ArgumentError:
         known = False
     if not known:
-        raise CannotStart("the database address is invalid; it looks like postgresql://user:password@host:5432/name")
+        raise CannotStart(
+            "the database URL is not understood; it should look like postgresql://user:password@host:5432/name"
+        )
     return url
 
 
 def make_data_dir(folder: Path) -> None:
-    """Create the data folder, and test that it can be written. Raises CannotStart."""
+    """Create the folder if it is missing. Raises CannotStart unless it is writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         probe = folder / f".probe-{os.getpid()}"
@@ -73,13 +83,13 @@ def make_data_dir(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise CannotStart(
-            f"the data folder {folder} cannot be written ({error.strerror}); "
-            "name another with --data-dir or LW_DATA_DIR"
+            f"the data folder {folder} is not writable ({error.strerror}); "
+            "choose another one with --data-dir or LW_DATA_DIR"
         ) from None
 
 
 def _stored_secret(folder: Path) -> str:
-    """The key that signs cookies: created once, in a file that only this user can read."""
+    """The secret in the data folder, readable by this user only; it is created at the first start."""
     path = folder / "secret_key"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,4 +1,4 @@
-"""API keys and sign-in links: made, hashed, and found again."""
+"""Create API keys. Only their hashes are stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .permissions import hash_secret
 
 
 def new_key() -> str:
-    """A random API key, recognizable by its beginning."""
+    """A random API key. The prefix makes it recognizable, for people and for secret scanners."""
     return "lw_" + secrets.token_hex(20)
 
 
@@ -30,6 +30,7 @@ def store_key(
     user_id: int | None = None,
     nonce: str | None = None,
 ) -> None:
+    """Store a key's hash. `user_id` and `nonce` are given for a personal key."""
     connection.execute(
         insert(ApiKey.__table__).values(
             organization_id=organization_id,
@@ -45,10 +46,10 @@ def store_key(
 
 
 def personal_key(user: User, project: Project) -> str:
-    """The person's own key for a project, made when it is first asked for.
+    """A user's own key for a project, created on the first call.
 
-    The quickstart page shows it whenever the person comes back, yet only its hash is stored: it is derived from
-    the server's secret and a random number in its row (HMAC-SHA-256), so the database alone does not give it away.
+    The quickstart page shows it again on each visit although only its hash is stored: the key is derived from the
+    server's secret and a nonce in its row (HMAC-SHA-256), so it cannot be computed from the database alone.
     """
     query = (
         select(ApiKey)
@@ -69,5 +70,6 @@ def personal_key(user: User, project: Project) -> str:
 
 
 def _derive(nonce: str) -> str:
+    """The personal key that belongs to a nonce."""
     secret = str(current_app.config["SECRET_KEY"]).encode()
     return "lw_" + hmac.new(secret, f"personal key {nonce}".encode(), hashlib.sha256).hexdigest()[:40]

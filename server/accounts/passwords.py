@@ -1,4 +1,4 @@
-"""Passwords, hashed with scrypt (Werkzeug's default: n = 2**15, r = 8, p = 1)."""
+"""Hash and verify passwords with scrypt (Werkzeug's default: n = 2**15, r = 8, p = 1)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ def hash_password(password: str) -> str:
 
 
 def verify(password_hash: str | None, password: str) -> bool:
-    """Whether the password is right. Takes as long where there is no such person, so that the time tells nothing."""
-    return check_password_hash(password_hash or _nobody(), password) and password_hash is not None
+    """Whether the password is right; False without a hash.
+
+    A hash is computed in both cases, so that the response time does not reveal which users exist.
+    """
+    return check_password_hash(password_hash or _dummy_hash(), password) and password_hash is not None
 
 
 @cache
-def _nobody() -> str:
+def _dummy_hash() -> str:
     return hash_password("")

@@ -1,4 +1,4 @@
-"""Who asks, and what they may touch: a program by its API key, or a signed-in person."""
+"""What a request may read and write: by its API key, or as the signed-in user."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ from sqlalchemy import bindparam, select
 from ..db.models import ApiKey, Membership, Project, User
 from ..extensions import db
 
-WRITERS = ("owner", "member")
+WRITING_ROLES = ("owner", "member")
 
 
 @dataclass(frozen=True)
 class Access:
-    """The organizations that may be read and written, and where a session goes that names no project.
+    """What a key or a user may read and write.
 
-    `only_project` is set for a key that is limited to its project.
+    Attributes:
+        readable, writable: ids of organizations.
+        organization_id, default_project: where a session goes that names no project; None for a signed-in user.
+        only_project: the only project that a limited key may use; None for no such limit.
+        user_id: the user that the key belongs to, or that is signed in; None for a key of an organization.
     """
 
     readable: frozenset[int]
@@ -37,19 +41,19 @@ class Access:
 
 
 def hash_secret(secret: str) -> str:
-    """SHA-256, without salt: the secrets are random and long, and are looked up by their hash."""
+    """The SHA-256 of a key or token. No salt: secrets are long and random, and are looked up by their hash."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def key_of(request: Request) -> str | None:
-    """The API key of a request: `Authorization: KEY` or `Authorization: Bearer KEY`."""
+    """The API key of a request, `Authorization: KEY` or `Authorization: Bearer KEY`; None if it has none."""
     header = request.headers.get("Authorization", "").strip()
     scheme, _, rest = header.partition(" ")
     return (rest.strip() if scheme.lower() == "bearer" else header) or None
 
 
 def access_of(request: Request) -> Access | None:
-    """What the request's key or signed-in person may do; None for a wrong key or nobody."""
+    """The access of the request's key or signed-in user; None for an unknown key, or without either."""
     key = key_of(request)
     if key is not None:
         return _access_of_key(key)
@@ -59,10 +63,12 @@ def access_of(request: Request) -> Access | None:
 
 
 def access_of_user(user: User) -> Access:
+    """The access that a user's memberships give."""
     memberships = db.session.scalars(select(Membership).where(Membership.user_id == user.id)).all()
+    writing = [membership for membership in memberships if membership.role in WRITING_ROLES]
     return Access(
         readable=frozenset(membership.organization_id for membership in memberships),
-        writable=frozenset(membership.organization_id for membership in memberships if membership.role in WRITERS),
+        writable=frozenset(membership.organization_id for membership in writing),
         user_id=user.id,
     )
 

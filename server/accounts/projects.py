@@ -14,6 +14,7 @@ from .permissions import Access
 
 
 def readable_projects(access: Access) -> list[Project]:
+    """The projects that may be read, by name."""
     query = select(Project).where(Project.organization_id.in_(access.readable)).order_by(Project.name)
     if access.only_project is not None:
         query = query.where(Project.id == access.only_project)
@@ -21,7 +22,13 @@ def readable_projects(access: Access) -> list[Project]:
 
 
 def project_named(access: Access, name: str | None) -> int | None:
-    """The id of the project that a session goes to, made on its first use; None where the key may not."""
+    """The id of the project that a new session goes to; it is created if the organization has none of that name.
+
+    Args:
+        name: as the session record has it; None or blank for the key's default project.
+
+    Returns None if the key may not write to it.
+    """
     if name is None or not name.strip():
         return access.default_project
     name = name.strip()[:200]
@@ -36,15 +43,16 @@ def _find_project(organization_id: int | None, name: str) -> int | None:
 
 
 def _make_project(organization_id: int, name: str) -> int | None:
-    db.session.rollback()  # the reader's transaction would not see the new row, nor one made meanwhile
+    db.session.rollback()  # a new transaction, which sees the new row or one that was created meanwhile
     try:
         with writing() as connection:
             insert_project(connection, organization_id, name)
     except IntegrityError:
-        pass  # somebody else made it at the same moment
+        pass  # another request has just created it
     return _find_project(organization_id, name)
 
 
 def insert_project(connection: Connection, organization_id: int, name: str) -> int:
+    """Create a project; returns its id."""
     values = {"organization_id": organization_id, "name": name, "created_at": time.time()}
     return insert_id(connection, insert(Project.__table__).values(**values))

@@ -1,4 +1,4 @@
-"""One-use sign-in links."""
+"""Sign-in links, which work once and expire. Only the hash of a link's token is stored."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from ..db.engine import writing
 from ..db.models import SignInLink
 from .permissions import hash_secret
 
-LINK_LASTS = 24 * 3600.0
+LINK_LIFETIME_S = 24 * 3600.0
 
 
 def new_sign_in_token(connection: Connection, user_id: int) -> str:
-    """A token for /sign-in/<token> that signs this person in once, within a day."""
+    """A token for /sign-in/<token> that signs the user in once, within a day."""
     token = secrets.token_urlsafe(24)
     connection.execute(
         insert(SignInLink.__table__).values(
-            token_hash=hash_secret(token), user_id=user_id, expires_at=time.time() + LINK_LASTS
+            token_hash=hash_secret(token), user_id=user_id, expires_at=time.time() + LINK_LIFETIME_S
         )
     )
     return token
 
 
 def use_sign_in_token(token: str) -> int | None:
-    """The id of the user whom the token signs in; None if it is unknown, used or too old."""
+    """Use up the token. Returns the id of the user it signs in; None if it is unknown, used or expired."""
     table = SignInLink.__table__
     now = time.time()
     with writing() as connection:

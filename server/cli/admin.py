@@ -1,4 +1,4 @@
-"""`losswise server-admin`: what the person who runs the server does on its machine."""
+"""`losswise server-admin`: commands for the administrator, on the server's machine."""
 
 from __future__ import annotations
 
@@ -35,44 +35,44 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="losswise server-admin", description="Look after a server.")
+    parser = argparse.ArgumentParser(prog="losswise server-admin", description="Administer a server.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    link = commands.add_parser("sign-in-link", help="print a link that signs a person in once")
-    link.add_argument("email", nargs="?", help="the person (default: the first, who made the server)")
-    link.add_argument("--url", default=_usual_address(), help="the server's address (default: %(default)s)")
+    link = commands.add_parser("sign-in-link", help="print a link that signs a user in once")
+    link.add_argument("email", nargs="?", help="the user (default: the first one)")
+    link.add_argument("--url", default=_default_url(), help="the server's address (default: %(default)s)")
     add_data_arguments(link)
     link.set_defaults(run=lambda arguments: print(sign_in_link(arguments)))
-    move = commands.add_parser("migrate-database", help="copy everything to an empty PostgreSQL database")
-    move.add_argument("--to", required=True, metavar="URL", help="the empty database, postgresql://...")
+    move = commands.add_parser("migrate-database", help="copy the database to an empty PostgreSQL database")
+    move.add_argument("--to", required=True, metavar="URL", help="the empty database, postgresql://user@host/name")
     add_data_arguments(move)
     move.set_defaults(run=migrate)
     return parser
 
 
 def migrate(arguments: argparse.Namespace) -> None:
-    """Copy the database, and say how the server is started on the new one."""
+    """Copy the database, and print how to start the server on the new one."""
     source = load_settings(arguments.data_dir, arguments.database_url)
-    lock = lock_data(source, STOP_FIRST) if source.sqlite else None
+    lock = lock_data(source, STOP_FIRST) if source.is_sqlite else None
     try:
         migrate_database(source, checked_url(arguments.to), lambda line: print(line, flush=True))
     finally:
         if lock is not None:
             lock.release()
     print(
-        "Everything is copied; the old database is as it was. Start the server with --database-url and the new "
-        f"database's address, and with the same secret, which signs cookies and keys: {_secret_place(source)}"
+        "Everything is copied; the old database is unchanged. Start the server with --database-url set to the new "
+        f"database and with the same secret, which signs cookies and keys: {_secret_source(source)}"
     )
 
 
-def _secret_place(settings: Settings) -> str:
+def _secret_source(settings: Settings) -> str:
     if os.environ.get("LW_SECRET_KEY"):
-        return "LW_SECRET_KEY as it is now"
+        return "keep LW_SECRET_KEY"
     folder = settings.data_dir.absolute()
-    return f"--data-dir {folder}, or on another machine LW_SECRET_KEY with what is in {folder / 'secret_key'}"
+    return f"--data-dir {folder}, or on another machine LW_SECRET_KEY with the content of {folder / 'secret_key'}"
 
 
-def _usual_address() -> str:
-    """That of this user's stored login, which a server on this machine stores at its first start."""
+def _default_url() -> str:
+    """The address in this user's stored login if it is on this machine, else the server's default address."""
     known = load_login()
     if known is not None and is_loopback(urlsplit(known.base_url).hostname or ""):
         return known.base_url
@@ -80,7 +80,7 @@ def _usual_address() -> str:
 
 
 def sign_in_link(arguments: argparse.Namespace) -> str:
-    """A new link for the person with this e-mail address."""
+    """A new link for the user with the given e-mail address. Raises CannotStart if there is none."""
     settings = load_settings(arguments.data_dir, arguments.database_url)
     app = create_app(settings)
     upgrade_schema(app)
@@ -91,8 +91,10 @@ def sign_in_link(arguments: argparse.Namespace) -> str:
             query = query.where(table.c.email == arguments.email)
         user_id = connection.execute(query).scalar()
         if user_id is None:
-            place = settings.data_dir if settings.sqlite else "this database"
-            hint = "start the server once, or name its own folder with --data-dir"
-            who = f"with the address {arguments.email}" if arguments.email else f"yet in {place}: {hint}"
-            raise CannotStart(f"there is nobody {who}")
+            if arguments.email:
+                raise CannotStart(f"there is no user with the e-mail address {arguments.email}")
+            place = settings.data_dir if settings.is_sqlite else "this database"
+            raise CannotStart(
+                f"there are no users in {place} yet; start the server once, or name its folder with --data-dir"
+            )
         return f"{arguments.url.rstrip('/')}/sign-in/{new_sign_in_token(connection, user_id)}"

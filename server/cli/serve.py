@@ -1,4 +1,4 @@
-"""`losswise server`: check, migrate, prepare, then serve until SIGTERM."""
+"""`losswise server`: check the settings, migrate the database, make the first key, then serve until SIGTERM."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from ..setup.upgrade import upgrade_schema
 from .wsgi import serve
 
 HOST, PORT = "127.0.0.1", 3000
-OTHER_SERVER = "use that one, or name another folder with --data-dir"
-EVERYWHERE = ("", "0.0.0.0", "::")
+USE_OTHER_SERVER = "use that one, or choose another folder with --data-dir"
+ALL_INTERFACES = ("", "0.0.0.0", "::")
 
 
 def main(argv: list[str]) -> int:
@@ -44,28 +44,32 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="losswise server", description="Serve the dashboard and take what training scripts send."
+        prog="losswise server", description="Run the server: dashboard, API and live updates."
     )
     parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=PORT, help="port to listen on (default: %(default)s)")
     add_data_arguments(parser)
-    parser.add_argument("--workers", type=int, default=1, help="processes; more than one needs PostgreSQL")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="worker processes; more than one needs PostgreSQL (default: %(default)s)"
+    )
     return parser
 
 
 def add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data-dir", help="folder of the SQLite database and the secret (LW_DATA_DIR)")
-    parser.add_argument("--database-url", help="PostgreSQL's address, postgresql://... (LW_DATABASE_URL)")
+    """Add the arguments that say where the data is."""
+    parser.add_argument("--data-dir", help="folder of the SQLite database and the secret key (or LW_DATA_DIR)")
+    parser.add_argument("--database-url", help="use PostgreSQL instead, postgresql://... (or LW_DATABASE_URL)")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    """Serve until the server is stopped; returns the exit status. Raises CannotStart."""
     settings = load_settings(arguments.data_dir, arguments.database_url)
     if arguments.workers < 1:
         raise CannotStart("--workers must be at least 1")
-    if settings.sqlite and arguments.workers > 1:
+    if settings.is_sqlite and arguments.workers > 1:
         raise CannotStart(
-            "SQLite is written by one process, so --workers must be 1; "
-            "for more give a PostgreSQL database with --database-url"
+            "--workers must be 1 with SQLite, which one process writes; "
+            "for more workers use PostgreSQL with --database-url"
         )
     listener = _listen(arguments.host, arguments.port)
     url = address(arguments.host, listener.getsockname()[1])
@@ -76,19 +80,22 @@ def run(arguments: argparse.Namespace) -> int:
         settings,
         listener,
         workers=arguments.workers,
-        on_ready=lambda: _greet(arguments.host, url, settings, first, stored),
+        on_ready=lambda: _print_greeting(arguments.host, url, settings, first, stored),
     )
     if lock is not None:
         lock.release()
     return 0
 
 
-def lock_data(settings: Settings, otherwise: str = OTHER_SERVER) -> FileLock | None:
-    """On SQLite, keep other servers off the data: a page of theirs would not hear of what this one stores.
+def lock_data(settings: Settings, advice: str = USE_OTHER_SERVER) -> FileLock | None:
+    """On SQLite, make sure that no other server uses the database: pages would miss each other's changes.
 
-    Raises CannotStart where one runs on it; `otherwise` says what to do then.
+    Args:
+        advice: what the error message tells the user to do if another server uses it.
+
+    Returns the held lock, None for PostgreSQL. Raises CannotStart if another server holds it.
     """
-    if not settings.sqlite:
+    if not settings.is_sqlite:
         return None
     database = make_url(settings.database_url).database
     lock = FileLock(Path(f"{database}.lock"))
@@ -97,12 +104,12 @@ def lock_data(settings: Settings, otherwise: str = OTHER_SERVER) -> FileLock | N
     except OSError as error:
         raise CannotStart(f"{lock.path} cannot be written ({error.strerror})") from None
     if taken:
-        raise CannotStart(f"a server already runs on {database}; {otherwise}")
+        raise CannotStart(f"a server already runs on {database}; {advice}")
     return lock
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket. It is bound before anything is made, so that a port in use changes nothing."""
+    """A bound socket. Binding comes first, so that nothing is created if the port is in use."""
     if not 0 <= port <= 65535:
         raise CannotStart(f"--port must be between 0 and 65535, not {port}")
     try:
@@ -122,8 +129,8 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def address(host: str, port: int) -> str:
-    """The address at which a browser on this machine finds the server."""
-    if host in EVERYWHERE:
+    """The server's address for a browser on this machine."""
+    if host in ALL_INTERFACES:
         host = "127.0.0.1"
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -133,11 +140,12 @@ def _prepare_database(settings: Settings) -> FirstStart:
     upgrade_schema(app)
     with app.app_context():
         first = prepare()
-        db.engine.dispose()  # the workers make their own connections
+        db.engine.dispose()  # connections must not be shared with the worker processes
     return first
 
 
 def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the host."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -145,7 +153,10 @@ def is_loopback(host: str) -> bool:
 
 
 def _store_login(host: str, url: str, first: FirstStart) -> bool:
-    """On loopback, let this user's scripts find the server; never in place of a login at another address."""
+    """On loopback, store the first key as this user's login, so that scripts on this machine find the server.
+
+    A stored login of another address is never overwritten. Returns whether the key was stored.
+    """
     if first.api_key is None or not is_loopback(host):
         return False
     known = load_login()
@@ -159,9 +170,9 @@ def _store_login(host: str, url: str, first: FirstStart) -> bool:
 
 
 def link_command(settings: Settings, url: str) -> str:
-    """What makes a sign-in link of this server, wherever it is pasted on this machine.
+    """The shell command that prints a sign-in link for this server, from any folder of this machine.
 
-    A database's password is not shown: the command finds it where PostgreSQL's own programs do, or in LW_DATABASE_URL.
+    The database's password is left out: the command finds it in PGPASSWORD, in ~/.pgpass or in LW_DATABASE_URL.
     """
     words = ["losswise", "server-admin", "sign-in-link"]
     if url != address(HOST, PORT):
@@ -169,38 +180,38 @@ def link_command(settings: Settings, url: str) -> str:
     usual = os.environ.get("LW_DATA_DIR") or data_folder()
     if _names_database(settings):
         words += ["--database-url", shown_url(without_password(settings.database_url))]
-    if settings.sqlite and settings.data_dir.absolute() != Path(usual).expanduser().absolute():
+    if settings.is_sqlite and settings.data_dir.absolute() != Path(usual).expanduser().absolute():
         words += ["--data-dir", str(settings.data_dir.absolute())]
     return shlex.join(words)
 
 
 def _names_database(settings: Settings) -> bool:
-    """Whether a command must be told the database, which is not where it looks by itself."""
-    return not settings.sqlite and normalize_url(os.environ.get("LW_DATABASE_URL", "")) != settings.database_url
+    """Whether commands need --database-url: the database is not the one that they use by default."""
+    return not settings.is_sqlite and normalize_url(os.environ.get("LW_DATABASE_URL", "")) != settings.database_url
 
 
 def _is_same(one: str, other: str) -> bool:
-    """Whether two addresses are of one server, as localhost's and 127.0.0.1's are."""
+    """Whether two addresses belong to one server, such as localhost and 127.0.0.1."""
     parts = [urlsplit(url.rstrip("/")) for url in (one, other)]
     hosts = {"loopback" if is_loopback(part.hostname or "") else part.hostname for part in parts}
     return len(hosts) == 1 and parts[0].scheme == parts[1].scheme and parts[0].port == parts[1].port
 
 
-def _greet(host: str, url: str, settings: Settings, first: FirstStart, stored: bool) -> None:
-    place = settings.data_dir if settings.sqlite else "PostgreSQL"
+def _print_greeting(host: str, url: str, settings: Settings, first: FirstStart, stored: bool) -> None:
+    place = settings.data_dir if settings.is_sqlite else "PostgreSQL"
     lines = [f"Losswise {__version__} is ready at {url} (data: {place})"]
-    if host in EVERYWHERE:
-        lines.append("  It listens on every network of this machine; from another one, use its name, not 127.0.0.1")
+    if host in ALL_INTERFACES:
+        lines.append("  It listens on every network interface; from another machine, use this one's host name")
     if first.api_key:
-        told = "stored for this user: scripts on this machine need nothing more" if stored else "shown only now"
-        lines.append(f"  API key: {first.api_key}  ({told})")
+        note = "stored for this user: scripts on this machine use it" if stored else "shown only this once"
+        lines.append(f"  API key: {first.api_key}  ({note})")
     known = load_login()
-    if known is not None and (host in EVERYWHERE or is_loopback(host)) and not _is_same(known.base_url, url):
-        lines.append(f"  This user's scripts send to {known.base_url}; `losswise login {url}` changes that")
+    if known is not None and (host in ALL_INTERFACES or is_loopback(host)) and not _is_same(known.base_url, url):
+        lines.append(f"  This user's scripts send to {known.base_url}; run `losswise login {url}` to change that")
     if first.sign_in_token:
         lines.append(f"  Sign in: {url}/sign-in/{first.sign_in_token}  (works once, within a day)")
     else:
-        hidden = _names_database(settings) and make_url(settings.database_url).password
-        password = " (with the database's password in PGPASSWORD)" if hidden else ""
-        lines.append(f"  For a new sign-in link{password}: {link_command(settings, url)}")
+        needs_password = _names_database(settings) and make_url(settings.database_url).password
+        password = " (set PGPASSWORD to the database's password)" if needs_password else ""
+        lines.append(f"  To get a sign-in link{password}: {link_command(settings, url)}")
     print("\n".join(lines), flush=True)

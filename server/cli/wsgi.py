@@ -1,4 +1,4 @@
-"""A production WSGI server: gunicorn with threads, or waitress where there is no fork."""
+"""Run a production WSGI server: gunicorn with threads, or waitress on systems without fork."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from ..live.hub import hub
 from ..maintenance.purge import purge_task
 from ..maintenance.silence import mark_stale_task
 
-REQUEST_THREADS = 64
-STREAMS = 200
-GRACE_SECONDS = 5
+REQUEST_THREADS = 64  # beside those of live streams, each of which holds a thread
+MAX_STREAMS = 200
+MAX_WAITRESS_STREAMS = 48
+SHUTDOWN_TIMEOUT_S = 5
 
 
 def serve(settings: Settings, listener: socket.socket, *, workers: int, on_ready: Callable[[], None]) -> None:
-    """Serve on a bound socket until SIGTERM or Ctrl-C. `on_ready` is called once it does."""
+    """Serve on a bound socket until SIGTERM or Ctrl-C. `on_ready` is called once requests are accepted."""
     if hasattr(os, "fork"):
         _serve_gunicorn(settings, listener, workers, on_ready)
     else:
@@ -30,7 +31,7 @@ def serve(settings: Settings, listener: socket.socket, *, workers: int, on_ready
 
 
 def _worker_app(settings: Settings, streams: int) -> Flask:
-    """The application of one process, with its background threads."""
+    """The application of one worker process, with its background threads started (after the fork)."""
     app = create_app(settings, LIVE_STREAMS=streams)
     mark_stale_task.start(app)
     purge_task.start(app)
@@ -46,31 +47,30 @@ def _serve_gunicorn(settings: Settings, listener: socket.socket, workers: int, o
                 "bind": f"fd://{listener.fileno()}",
                 "workers": workers,
                 "worker_class": "gthread",
-                # a live stream holds a thread, and requests always have some of their own
-                "threads": STREAMS + REQUEST_THREADS,
+                "threads": MAX_STREAMS + REQUEST_THREADS,
                 "worker_connections": 2_000,
-                "limit_request_line": 8190,  # the most that it allows; nginx passes on as much
+                "limit_request_line": 8190,  # gunicorn's maximum, and as much as nginx passes on
                 "keepalive": 75,
-                "graceful_timeout": GRACE_SECONDS,
+                "graceful_timeout": SHUTDOWN_TIMEOUT_S,
                 "timeout": 120,
                 "loglevel": "warning",
                 "accesslog": None,
-                "control_socket_disable": True,  # it would lie in the person's home
+                "control_socket_disable": True,  # it would create a file in the home folder
                 "when_ready": lambda _server: on_ready(),
-                "post_worker_init": lambda _worker: _end_streams_first(),
+                "post_worker_init": lambda _worker: _close_streams_on_exit(),
             }
             for name, value in options.items():
                 if name in self.cfg.settings:  # an older gunicorn has no control socket to disable
                     self.cfg.set(name, value)
 
         def load(self) -> Any:
-            return _worker_app(settings, STREAMS)
+            return _worker_app(settings, MAX_STREAMS)
 
     Application().run()
 
 
-def _end_streams_first() -> None:
-    """On SIGTERM the streams end at once; else a worker would wait for them until it is killed."""
+def _close_streams_on_exit() -> None:
+    """Close live streams on SIGTERM: a worker would wait for them until it is killed."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         before = signal.getsignal(number)
 
@@ -85,10 +85,8 @@ def _end_streams_first() -> None:
 def _serve_waitress(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:
     import waitress
 
-    streams = 48
-    server = waitress.create_server(
-        _worker_app(settings, streams), sockets=[listener], threads=streams + REQUEST_THREADS
-    )
+    app = _worker_app(settings, MAX_WAITRESS_STREAMS)
+    server = waitress.create_server(app, sockets=[listener], threads=MAX_WAITRESS_STREAMS + REQUEST_THREADS)
     on_ready()
     try:
         server.run()

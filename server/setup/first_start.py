@@ -1,4 +1,4 @@
-"""The first start: an admin, an organization, a project and a key, so that a newcomer has nothing to set up."""
+"""Create the first admin, organization, project and API key, so that a new server works without any set-up."""
 
 from __future__ import annotations
 
@@ -24,15 +24,21 @@ PROJECT = "default"
 
 @dataclass(frozen=True)
 class FirstStart:
-    """What was made that the person must be told, once: None where it came from the environment or was there."""
+    """Secrets that were created and must be shown to the administrator once.
+
+    None for one that came from the environment or existed already.
+    """
 
     sign_in_token: str | None = None
     api_key: str | None = None
 
 
 def prepare(environ: Mapping[str, str] = os.environ) -> FirstStart:
-    """Make what is missing. What LW_ADMIN_EMAIL, LW_ADMIN_PASSWORD and LW_API_KEY say is used, also when they are
-    set at a later start: that person then exists with that password, and that key is known."""
+    """Create what is missing in the database.
+
+    LW_ADMIN_EMAIL, LW_ADMIN_PASSWORD and LW_API_KEY are applied at every start: afterwards that user exists and has
+    that password, and that key is valid.
+    """
     email, password = environ.get("LW_ADMIN_EMAIL"), environ.get("LW_ADMIN_PASSWORD")
     given_key = environ.get("LW_API_KEY")
     password_hash = hash_password(password) if password else None
@@ -42,11 +48,11 @@ def prepare(environ: Mapping[str, str] = os.environ) -> FirstStart:
         organization_id, project_id = _organization_and_project(connection)
         token = key = None
         if first or email:
-            user_id = _admin(connection, email or ADMIN_EMAIL, password_hash, organization_id)
+            user_id = _ensure_admin(connection, email or ADMIN_EMAIL, password_hash, organization_id)
             if first and not password:
                 token = new_sign_in_token(connection, user_id)
         if given_key:
-            _know_key(connection, given_key, organization_id, project_id)
+            _ensure_key(connection, given_key, organization_id, project_id)
         elif first:
             key = new_key()
             store_key(connection, key, organization_id, project_id, "first key")
@@ -64,7 +70,7 @@ def _organization_and_project(connection: Connection) -> tuple[int, int]:
     return organization_id, insert_project(connection, organization_id, PROJECT)
 
 
-def _admin(connection: Connection, email: str, password_hash: str | None, organization_id: int) -> int:
+def _ensure_admin(connection: Connection, email: str, password_hash: str | None, organization_id: int) -> int:
     table = User.__table__
     user_id = connection.execute(select(table.c.id).where(table.c.email == email)).scalar()
     if user_id is not None:
@@ -80,7 +86,7 @@ def _admin(connection: Connection, email: str, password_hash: str | None, organi
     return user_id
 
 
-def _know_key(connection: Connection, key: str, organization_id: int, project_id: int) -> None:
+def _ensure_key(connection: Connection, key: str, organization_id: int, project_id: int) -> None:
     table = ApiKey.__table__
     known = connection.execute(select(table.c.id).where(table.c.key_hash == hash_secret(key))).first()
     if known is None:

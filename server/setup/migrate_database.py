@@ -1,4 +1,4 @@
-"""`losswise server-admin migrate-database`: everything of one database into another, empty one on PostgreSQL."""
+"""`losswise server-admin migrate-database`: copy a database to an empty one on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -35,25 +35,30 @@ from ..db.urls import shown_url
 from ..extensions import db
 from .upgrade import upgrade_schema
 
-SMALL_ROWS = (points, summaries)
-"""Tables of many small rows, which are fetched by the thousand; a row of another may be 8 MiB."""
-CHUNK = 64 * 1024
-SAY_EVERY = 5.0
+# Rows that are fetched at once. Those of other tables may be large: a blob has up to 8 MiB.
+FETCH_ROWS = 10
+FETCH_SMALL_ROWS = 5_000
+SMALL_ROW_TABLES = (points, summaries)
+CHUNK_BYTES = 64 * 1024
+PROGRESS_INTERVAL_S = 5.0
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
-def migrate_database(source: Settings, url: str, say: Say) -> None:
-    """Copy all tables to the PostgreSQL database at `url`, in one transaction: all of it is there, or nothing.
+def migrate_database(source: Settings, url: str, report: Report) -> None:
+    """Copy all tables to the PostgreSQL database at `url`, in one transaction: all or nothing.
 
-    Raises CannotStart where the source is missing, or the target is not an empty PostgreSQL database.
+    Args:
+        report: called with lines that tell the progress.
+
+    Raises CannotStart if the source does not exist or the target is not an empty PostgreSQL database.
     """
     target = replace(source, database_url=url)
-    if target.sqlite:
+    if target.is_sqlite:
         raise CannotStart("--to must name a PostgreSQL database, postgresql://user:password@host:5432/name")
     if make_url(source.database_url) == make_url(url):
         raise CannotStart("--to names the database that is to be copied; name the source with --database-url")
-    if source.sqlite and not Path(make_url(source.database_url).database or "").is_file():
+    if source.is_sqlite and not Path(make_url(source.database_url).database or "").is_file():
         raise CannotStart(f"there is no database in {source.data_dir}; name its folder with --data-dir")
     old, new = _engine(source), _engine(target)
     try:
@@ -63,7 +68,7 @@ def migrate_database(source: Settings, url: str, say: Say) -> None:
             wait_for_advisory_lock(writing, SETUP_LOCK)
             _require_empty(writing)
             for table in db.metadata.sorted_tables:
-                _copy(reading, writing, table, say)
+                _copy(reading, writing, table, report)
             _set_sequences(reading, writing)
             for table in db.metadata.sorted_tables:
                 writing.execute(text(f"ANALYZE {table.name}"))
@@ -75,7 +80,7 @@ def migrate_database(source: Settings, url: str, say: Say) -> None:
 
 
 def _engine(settings: Settings) -> Engine:
-    """The database's engine, after its schema was brought up to this program's."""
+    """The database's engine, after its schema was migrated to this version."""
     app = create_app(settings)
     upgrade_schema(app)
     with app.app_context():
@@ -83,7 +88,7 @@ def _engine(settings: Settings) -> Engine:
 
 
 def _reason(error: BaseException | None) -> str:
-    return (str(error).strip() or "the database gives no reason").splitlines()[0]
+    return (str(error).strip() or "no reason given").splitlines()[0]
 
 
 def _require_empty(target: Connection) -> None:
@@ -91,48 +96,48 @@ def _require_empty(target: Connection) -> None:
         if target.execute(select(literal(1)).select_from(table).limit(1)).first() is not None:
             raise CannotStart(
                 f"the database {shown_url(target.engine.url)} is not empty (it has rows in "
-                f"'{table.name}'); make a new one, and start no server on it before everything is copied"
+                f"'{table.name}'); create a new one, and start no server on it before the copy is complete"
             )
 
 
-def _copy(source: Connection, target: Connection, table: Table, say: Say) -> None:
+def _copy(source: Connection, target: Connection, table: Table, report: Report) -> None:
     count = source.execute(select(func.count()).select_from(table)).scalar_one()
     if not count:
         return
     names = ", ".join(column.name for column in table.columns)
     driver = target.connection.cursor()
     try:
-        driver.copy_expert(f"COPY {table.name} ({names}) FROM STDIN", _Stream(_lines(source, table, count, say)))
+        driver.copy_expert(f"COPY {table.name} ({names}) FROM STDIN", _CopyReader(_rows(source, table, count, report)))
     except target.dialect.loaded_dbapi.Error as error:
         raise CannotStart(f"nothing was copied: the table {table.name}: {_reason(error)}") from None
     finally:
         driver.close()
     arrived = target.execute(select(func.count()).select_from(table)).scalar_one()
     if arrived != count:
-        raise CannotStart(f"nothing was copied: of {count} rows of {table.name} only {arrived} arrived")
-    say(f"{table.name}: {count:,} row{'' if count == 1 else 's'}")
+        raise CannotStart(f"nothing was copied: only {arrived} of {count} rows of {table.name} were transferred")
+    report(f"{table.name}: {count:,} row{'' if count == 1 else 's'}")
 
 
-def _lines(source: Connection, table: Table, count: int, say: Say) -> Iterator[bytes]:
-    """The table in COPY's text format, a row at a time."""
-    fetched = 5_000 if table in SMALL_ROWS else 10
+def _rows(source: Connection, table: Table, count: int, report: Report) -> Iterator[bytes]:
+    """The table in COPY's text format, row by row."""
+    fetched = FETCH_SMALL_ROWS if table in SMALL_ROW_TABLES else FETCH_ROWS
     query = select(*map(_as_stored, table.columns)).execution_options(yield_per=fetched)
     fields = [_field(column) for column in table.columns]
-    said = time.monotonic()
+    reported_at = time.monotonic()
     for number, row in enumerate(source.execute(query), 1):
         yield ("\t".join([field(value) for field, value in zip(fields, row, strict=True)]) + "\n").encode()
-        if number % 1_000 == 0 and time.monotonic() - said > SAY_EVERY:
-            said = time.monotonic()
-            say(f"{table.name}: {number:,} of {count:,} rows")
+        if number % 1_000 == 0 and time.monotonic() - reported_at > PROGRESS_INTERVAL_S:
+            reported_at = time.monotonic()
+            report(f"{table.name}: {number:,} of {count:,} rows")
 
 
 def _as_stored(column: Column[Any]) -> Any:
-    """JSON as the text that is stored: read and written again, a number or an order might change."""
+    """Select JSON as its stored text: decoding and encoding it might change numbers or the order of names."""
     return cast(column, Text) if isinstance(column.type, JSON) else column
 
 
 def _field(column: Column[Any]) -> Callable[[Any], str]:
-    """What makes a value of the column a field of COPY's text format."""
+    """A function that writes a value of the column in COPY's text format."""
     if isinstance(column.type, LargeBinary):
         write: Callable[[Any], str] = _bytes
     elif isinstance(column.type, Boolean):
@@ -158,35 +163,36 @@ def _text(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
 
 
-class _Stream:
-    """What COPY reads from: never more than a chunk or a row is in memory."""
+class _CopyReader:
+    """The file that COPY reads: at most a chunk, or one row if that is longer, is in memory."""
 
-    def __init__(self, lines: Iterator[bytes]) -> None:
-        self._lines = lines
+    def __init__(self, rows: Iterator[bytes]) -> None:
+        self._rows = rows
 
     def read(self, _size: int = -1) -> bytes:
         chunk = bytearray()
-        for line in self._lines:
-            chunk += line
-            if len(chunk) >= CHUNK:
+        for row in self._rows:
+            chunk += row
+            if len(chunk) >= CHUNK_BYTES:
                 break
         return bytes(chunk)
 
 
 def _set_sequences(source: Connection, target: Connection) -> None:
-    """The next key is one that was never given, also where the last ones are deleted."""
+    """Continue the sequences of the source, so that the keys of deleted rows are not given again."""
     for table in db.metadata.sorted_tables:
         column = table.autoincrement_column
         if column is None:
             continue
         greatest = source.execute(select(func.max(column))).scalar() or 0
-        last = max(greatest, _last_given(source, table.name, column.name))
+        last = max(greatest, _last_value(source, table.name, column.name))
         if last:
             query = text("SELECT setval(pg_get_serial_sequence(:table, :column), :last)")
             target.execute(query, {"table": table.name, "column": column.name, "last": last})
 
 
-def _last_given(source: Connection, table: str, column: str) -> int:
+def _last_value(source: Connection, table: str, column: str) -> int:
+    """The last key that the source's sequence has given; 0 if none."""
     if is_sqlite(source):
         if source.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'")).first() is None:
             return 0

@@ -1,4 +1,4 @@
-"""Bringing the database to this program's schema, once, whoever of several workers or hosts starts first."""
+"""Migrate the database to the schema of this version."""
 
 from __future__ import annotations
 
@@ -19,8 +19,12 @@ SNAPSHOT_REVISIONS = {"0001", "0002", "0003", "0004"}
 
 
 def upgrade_schema(app: Flask) -> None:
-    """Run the migrations that are missing. Raises CannotStart for a database that cannot be reached, or that a
-    newer program has migrated."""
+    """Run the missing migrations, in one transaction.
+
+    Servers that start at the same time wait for each other: the first one migrates.
+
+    Raises CannotStart if the database cannot be reached, or was made by a development snapshot or a newer version.
+    """
     with app.app_context():
         config = app.extensions["migrate"].migrate.get_config()
         try:
@@ -33,7 +37,7 @@ def upgrade_schema(app: Flask) -> None:
                     config.attributes["connection"] = connection
                     command.upgrade(config, "head")
         except DBAPIError as error:
-            reason = (str(error.orig).strip() or "it gives no reason").splitlines()[0]
+            reason = (str(error.orig).strip() or "no reason given").splitlines()[0]
             address = shown_url(db.engine.url)
             raise CannotStart(f"the database {address} cannot be used: {reason}") from None
 

@@ -77,7 +77,7 @@ def test_first_start_with_nothing_configured(new_server: Callable[..., Server]) 
     server.start()
     assert "lw_" not in server.output
     assert "/sign-in/" not in server.output
-    told = re.search(r"For a new sign-in link: losswise (server-admin sign-in-link .+)", server.output)
+    told = re.search(r"To get a sign-in link: losswise (server-admin sign-in-link .+)", server.output)
     assert told
     made = subprocess.run(
         server.command(*shlex.split(told[1])), env=server.environ, capture_output=True, text=True, timeout=60
@@ -104,8 +104,8 @@ def test_a_stored_login_of_another_address_is_left_alone(new_server: Callable[..
     login.write_text('{"base_url": "https://losswise.example.com", "api_key": "lw_mine"}')
     server.start()
     assert "lw_mine" in login.read_text()
-    assert "shown only now" in server.output
-    assert f"scripts send to https://losswise.example.com; `losswise login {server.url}` changes" in server.output
+    assert "shown only this once" in server.output
+    assert f"scripts send to https://losswise.example.com; run `losswise login {server.url}` to change" in server.output
 
 
 def test_scripts_that_send_to_another_port_are_named(new_server: Callable[..., Server]) -> None:
@@ -115,7 +115,7 @@ def test_scripts_that_send_to_another_port_are_named(new_server: Callable[..., S
     assert server.stop() == 0
     server.start()
     assert server.url != first
-    assert f"scripts send to {first}; `losswise login {server.url}` changes that" in server.output
+    assert f"scripts send to {first}; run `losswise login {server.url}` to change that" in server.output
     login = server.folder / "home/.config/losswise/login.json"
     login.write_text(login.read_text().replace(first, server.url.replace("127.0.0.1", "localhost")))
     assert server.stop() == 0
@@ -129,7 +129,7 @@ def test_the_link_command_finds_postgresql(postgres: Postgres, new_server: Calla
     url = postgres.new_database()
     server = new_server(database_url=url) if by == "words" else new_server(environ={"LW_DATABASE_URL": url})
     server.start()
-    told = re.search(r"For a new sign-in link: losswise (server-admin sign-in-link .+)", server.output)
+    told = re.search(r"To get a sign-in link: losswise (server-admin sign-in-link .+)", server.output)
     assert told
     assert ("--database-url postgresql://" in told[1] or "--database-url 'postgresql://" in told[1]) == (by == "words")
     made = subprocess.run(
@@ -189,7 +189,7 @@ def test_a_folder_that_cannot_be_written(new_server: Callable[..., Server]) -> N
     file = server.folder / "file"
     file.write_text("")
     sentence = refused(run(server, "--port", "0", "--data-dir", str(file / "below")))
-    assert "cannot be written" in sentence
+    assert "is not writable" in sentence
     assert "--data-dir" in sentence
 
 
