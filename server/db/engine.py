@@ -1,4 +1,4 @@
-"""Engines, transactions and what differs between SQLite and PostgreSQL."""
+"""Engine options, transactions, and what differs between SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ _sqlite_writer = threading.Lock()
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """Pool sizes: a request holds a connection only while it is in the database, a live stream never."""
+    """Options of SQLAlchemy's engine.
+
+    The pool is smaller than the number of threads: a request holds a connection only while it uses the database, and a
+    live stream holds none.
+    """
     common: dict[str, Any] = {
         "pool_size": 16,
         "max_overflow": 16,
@@ -64,7 +68,7 @@ def try_advisory_lock(connection: Connection, number: int) -> bool:
 
 
 def insert_id(connection: Connection, statement: Insert) -> int:
-    """Execute an insert and return the new row's integer key."""
+    """Execute an INSERT; returns the new row's integer key."""
     key = connection.execute(statement).inserted_primary_key
     assert key is not None
     return int(key[0])
@@ -79,8 +83,11 @@ def is_sqlite(engine: Engine | Connection) -> bool:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """On SQLite: write-ahead log, and transactions that we begin ourselves, so that one that will write takes
-    the lock at its start instead of failing when it tries to turn from a reader into a writer."""
+    """Set up SQLite connections; nothing to do for PostgreSQL.
+
+    They use the write-ahead log, and transactions that are begun explicitly: one that will write takes the lock at its
+    start. A transaction that starts as a reader and then writes would fail if another one has written meanwhile.
+    """
     if not is_sqlite(engine):
         return
     if engine.url.database:
@@ -103,36 +110,39 @@ def prepare_engine(engine: Engine) -> None:
 
 
 def _make_private(path: str) -> None:
-    """A new database is this user's alone, also in a folder that others may look into. SQLite gives its
-    write-ahead log the same mode."""
-    with contextlib.suppress(OSError):  # it is there already; if it cannot be made, SQLite says why
+    """Create a new database file with access for this user only, whatever the folder's mode.
+
+    SQLite gives its write-ahead log the same mode.
+    """
+    with contextlib.suppress(OSError):  # it exists; or it cannot be created, which SQLite reports
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @contextmanager
 def writing() -> Iterator[Connection]:
-    """A connection in a transaction that writes; commits at the end, rolls back on an exception."""
+    """A connection in a transaction that may write; commits at the end, rolls back on an exception."""
     engine = db.engine
     if not is_sqlite(engine):
         with engine.begin() as connection:
             yield connection
         return
-    # one writer at a time, waiting in turn rather than polling SQLite's own lock
+    # writers of this process wait for a lock in turn; SQLite's own lock would be polled
     with _sqlite_writer, engine.connect() as connection:
         connection = connection.execution_options(**{WRITE: True})
         with connection.begin():
             yield connection
 
 
-IN_ORDER = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
+READ_IN_ORDER = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
 
 
 @contextmanager
 def reading(in_order: bool = False) -> Iterator[Connection]:
-    """A connection that sees one state of the database throughout, so that points and their version agree.
+    """A connection that sees one state of the database throughout, so that points and the session's version agree.
 
-    in_order: rows are read in an index's order and only as far as they are asked for. PostgreSQL does so by itself
-    where it knows how many rows a graph has; of one that has just come it knows nothing, and would sort them all.
+    Args:
+        in_order: make PostgreSQL read rows in the order of an index, and only as many as are asked for. Without
+            statistics, which a new graph does not have yet, it would read and sort all of its points.
     """
     engine = db.engine
     with engine.connect() as connection:
@@ -140,5 +150,5 @@ def reading(in_order: bool = False) -> Iterator[Connection]:
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
             if in_order and not is_sqlite(engine):
-                connection.exec_driver_sql(IN_ORDER)
+                connection.exec_driver_sql(READ_IN_ORDER)
             yield connection

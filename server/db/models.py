@@ -1,8 +1,9 @@
 """The tables.
 
-Times are unix seconds. A session has two names: `id`, 20 hex digits that the client makes, and `key`, a small
-integer by which everything that belongs to it is stored. Every unique key of such a table contains the
-session's key, so that a distributed PostgreSQL can shard by it; points have no unique and no foreign key.
+Times are unix seconds. A session has an `id`, 20 hex digits that the client generates, and a `key`, a small integer
+under which everything that belongs to it is stored. Every unique key of such a table contains the session's key, so
+that a distributed PostgreSQL can shard by it. Points have no unique and no foreign keys: two foreign keys would cost
+two thirds of COPY's speed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from ..extensions import db
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
-# keeps the order in which a person wrote the names; JSONB does not
+# keeps the order of names as they were written, which JSONB does not
 Ordered = JSON(none_as_null=True)
 Big = BigInteger()
 Id = String(20)
@@ -49,7 +50,7 @@ class Organization(db.Model):  # type: ignore[name-defined]
 
 
 class Membership(db.Model):  # type: ignore[name-defined]
-    """A person in an organization; role is owner, member or viewer."""
+    """A user's place in an organization; `role` is owner, member or viewer."""
 
     __tablename__ = "memberships"
 
@@ -72,10 +73,10 @@ class Project(db.Model):  # type: ignore[name-defined]
 
 
 class ApiKey(db.Model):  # type: ignore[name-defined]
-    """A program's key. Only its hash is stored.
+    """An API key. Only its hash is stored.
 
-    A key writes into `project_id` unless a session names another project of the organization; where `limited`
-    it writes into no other. A key with a `nonce` is a person's own: see keys.personal_key.
+    Sessions go to the project `project_id` unless they name another one of the organization; a `limited` key can write
+    to no other. A key with a `nonce` is a user's own: see accounts.api_keys.personal_key.
     """
 
     __tablename__ = "api_keys"
@@ -93,7 +94,7 @@ class ApiKey(db.Model):  # type: ignore[name-defined]
 
 
 class SignInLink(db.Model):  # type: ignore[name-defined]
-    """A link that signs a person in once. Only the hash of its token is stored."""
+    """A link that signs a user in once. Only the hash of its token is stored."""
 
     __tablename__ = "sign_in_links"
 
@@ -104,20 +105,25 @@ class SignInLink(db.Model):  # type: ignore[name-defined]
 
 
 class Session(db.Model):  # type: ignore[name-defined]
-    """A training session: all that the session table shows, so that the table is one query on one table.
+    """A training session, with all that the session table shows, so that the table is one query on one table.
 
-    `graph_stats` holds {graph number: {name: statistics}}; `stats` is the same by name, as the table sorts.
-    `pace` holds [time, x] of the last five minutes, for the estimated completion. `rewinds` are kept, as [x, time,
-    graph, writer], since a left-over journal may bring points that were taken back. `seals` holds {graph number:
-    summaries.Seal}. `end_...` is what the writers that have ended say: status.Ending, which holds once the others
-    are silent.
+    Attributes:
+        graph_stats: {graph number: {name: statistics}}, see points.statistics.
+        stats: the same by name, which the session table sorts by.
+        pace: [time, x] samples of the last five minutes, for the estimated completion.
+        next_sequence: the sequence number of the next point, counted from 0 in order of arrival.
+        rewinds: the remembered ones, see ingest.rewinds.Rewind.
+        summary_states: {graph number: points.summaries.SummaryState}.
+        end_status, end_reason, end_at, end_last_seen_at: what the writers that have ended report, see
+            sessions.status.Ending. It becomes the session's status once the other writers are stale.
+        version: raised by each change, so that pages notice missed events.
     """
 
     __tablename__ = "sessions"
     __table_args__ = (
         Index("ix_sessions_project", "project_id", "key"),
         Index("ix_sessions_active", "status", "last_seen_at"),
-        # a deleted session's key is never given again: its rows may still be on their way out
+        # never reuse the key of a deleted session: rows of it may not be purged yet
         {"sqlite_autoincrement": True},
     )
 
@@ -156,7 +162,7 @@ class Session(db.Model):  # type: ignore[name-defined]
 
 
 class SessionMetadata(db.Model):  # type: ignore[name-defined]
-    """What one session's page shows and the table does not: a git diff may be a megabyte."""
+    """What the page of one session shows and the session table does not: a git diff may be a megabyte."""
 
     __tablename__ = "session_metadata"
 
@@ -168,7 +174,7 @@ class SessionMetadata(db.Model):  # type: ignore[name-defined]
 
 
 class DeletedSession(db.Model):  # type: ignore[name-defined]
-    """A deleted session's id, so that a running client is told instead of bringing it back."""
+    """The id of a deleted session, so that a client that still writes it gets 410 instead of creating it again."""
 
     __tablename__ = "deleted_sessions"
 
@@ -177,7 +183,7 @@ class DeletedSession(db.Model):  # type: ignore[name-defined]
 
 
 class Writer(db.Model):  # type: ignore[name-defined]
-    """One process that writes one session: the number of its last record applied, and how it ended."""
+    """A process that writes a session: the number of its last applied record, when it was last seen, how it ended."""
 
     __tablename__ = "writers"
 
@@ -192,8 +198,12 @@ class Writer(db.Model):  # type: ignore[name-defined]
 
 
 class Graph(db.Model):  # type: ignore[name-defined]
-    """A graph of a session. `names` are those of its lines, in the order in which they came; `forms` are the sets of
-    names that its points have values of, each a list of places in `names`."""
+    """A graph of a session.
+
+    Attributes:
+        names: of its metrics, in order of arrival.
+        name_sets: the sets of names that its points have values for, each a list of indices into `names`.
+    """
 
     __tablename__ = "graphs"
     __table_args__ = (Index("ix_graphs_id", "id"),)
@@ -209,9 +219,8 @@ class Graph(db.Model):  # type: ignore[name-defined]
     name_sets: Mapped[list] = mapped_column(Json, default=list)
 
 
-# A point is a row: x, its time, and its values, packed as little-endian float64 (columns.MISSING: none). Whose
-# values they are says `form`, a place in the graph's `forms`. `arrival` counts a session's points in the order in
-# which they came.
+# One row per point: x, time, and its values packed as little-endian float64 (points.columns.MISSING if there is none).
+# `name_set` is an index into the graph's `name_sets`. `sequence` numbers a session's points in order of arrival.
 points = db.Table(
     "points",
     db.Column("x", BigInteger, nullable=False),
@@ -224,8 +233,8 @@ points = db.Table(
     Index("ix_points", "session_key", "graph", "x"),
 )
 
-# Buckets of 16 ** level neighbouring x, of one name of a graph: a row holds those of 64 neighbours that have points,
-# packed (buckets.BUCKET). `name` is a place in the graph's `names`.
+# Buckets of 16**level values of x, of one name of a graph. A row holds up to 64 neighbouring ones, packed
+# (points.buckets.BUCKET). `name` is an index into the graph's `names`.
 summaries = db.Table(
     "summaries",
     db.Column("session_key", Integer, primary_key=True, autoincrement=False),
@@ -249,7 +258,7 @@ class TextEntry(db.Model):  # type: ignore[name-defined]
 
 
 class ImageSequence(db.Model):  # type: ignore[name-defined]
-    """What a v1 client's sequence id stands for."""
+    """An image sequence of a v1 client, which refers to it by its id."""
 
     __tablename__ = "image_sequences"
 
@@ -275,7 +284,7 @@ class Image(db.Model):  # type: ignore[name-defined]
 
 
 class Blob(db.Model):  # type: ignore[name-defined]
-    """Bytes by their hash; in a table, so that any worker on any host answers."""
+    """Bytes by their hash. In a table, so that any worker on any host can answer."""
 
     __tablename__ = "blobs"
 
@@ -285,7 +294,7 @@ class Blob(db.Model):  # type: ignore[name-defined]
 
 
 class PendingPurge(db.Model):  # type: ignore[name-defined]
-    """The key of a deleted session of which rows are still there: see freeing.py."""
+    """The key of a deleted session whose rows are not all deleted yet: see maintenance.purge."""
 
     __tablename__ = "pending_purges"
 

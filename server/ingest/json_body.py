@@ -1,4 +1,4 @@
-"""Reading what clients send: JSON within bounds, compressed or not, and text that every database stores."""
+"""Read request bodies: JSON within limits, compressed or not, and text that both databases can store."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from losswise.protocol.records import storable_text
 
 
 class MalformedBody(ValueError):
-    """A body that is not JSON (or not gzip); the message says where."""
+    """A body that is not JSON, or not gzip; the message says where."""
 
 
 class TooLarge(ValueError):
-    """A body over the bound."""
+    """A body over the limit."""
 
 
 def unpacked_size(body: bytes) -> int:
-    """The length of the text that a gzip body says it holds, in its last four bytes (RFC 1952, ISIZE)."""
+    """The decompressed size that a gzip body claims, in its last four bytes (RFC 1952, ISIZE)."""
     return int.from_bytes(body[-4:], "little")
 
 
@@ -32,52 +32,55 @@ def gunzip(body: bytes, most: int) -> bytes:
     Raises TooLarge where it is longer, MalformedBody where it is not gzip or not as long as it says. Nothing beyond
     the smaller of the two is decompressed.
     """
-    said = unpacked_size(body)
+    claimed = unpacked_size(body)
     stream = zlib.decompressobj(wbits=31)
     try:
-        text = stream.decompress(body, min(said, most) + 1)
+        text = stream.decompress(body, min(claimed, most) + 1)
     except zlib.error as error:
-        raise MalformedBody(f"the body says gzip and is not: {error}") from None
+        raise MalformedBody(f"the body is not gzip, although its header says so: {error}") from None
     if len(text) > most:
         raise TooLarge(f"the body is larger than {most} bytes when decompressed")
-    if not stream.eof or len(text) != said:
-        raise MalformedBody("the gzip body ends too early, or does not have the length that it says")
+    if not stream.eof or len(text) != claimed:
+        raise MalformedBody("the gzip body is truncated, or its length is wrong")
     return text
 
 
 def strict(body: bytes) -> Any:
-    """The value of a JSON text, without NaN tokens (protocol v2 writes them as texts)."""
+    """Decode JSON without bare NaN tokens, which protocol v2 writes as strings. Raises MalformedBody."""
     try:
         value = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return storable(_patient(body, _refuse_token))
+        return storable(_decode(body, _reject_token))
     return storable(value) if may_hold_unstorable_text(body) else value
 
 
 def lenient(body: bytes) -> Any:
-    """The value of a JSON text as v1 clients write it: their bare NaN and Infinity tokens become our texts."""
-    return storable(_patient(body, str))
+    """Decode JSON as v1 clients write it: their bare NaN and Infinity tokens become strings. Raises MalformedBody."""
+    return storable(_decode(body, str))
 
 
-def _patient(body: bytes, parse_constant: Any) -> Any:
+def _decode(body: bytes, parse_constant: Any) -> Any:
+    """Decode by the standard library, which unlike msgspec accepts NaN tokens and overflowing numbers."""
     try:
         return json.loads(body, parse_constant=parse_constant)
     except (ValueError, RecursionError) as error:
         raise MalformedBody(f"the body is not JSON: {str(error)[:200] or 'nested too deeply'}") from None
 
 
-def _refuse_token(token: str) -> Any:
-    raise ValueError(f"{token} is not JSON; write it as a text")
+def _reject_token(token: str) -> Any:
+    raise ValueError(f"{token} is not JSON; write it as a string")
 
 
 def may_hold_unstorable_text(body: bytes) -> bool:
-    """Whether there may be a character that not every database stores."""
+    """Whether the JSON may hold a NUL character or a lone surrogate, both of which it has to escape."""
     return b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body
 
 
 def storable(value: Any) -> Any:
-    """The value with what PostgreSQL or JSON cannot store replaced: NUL and lone surrogates in texts, whole
-    numbers over 64 bits, floats that overflowed."""
+    """The decoded JSON with what PostgreSQL cannot store replaced.
+
+    That is NUL and lone surrogates in strings, integers over 64 bits, and floats that have overflowed.
+    """
     if isinstance(value, str):
         return storable_text(value)
     if isinstance(value, float):

@@ -1,6 +1,6 @@
-"""The one door into storage: a batch of records is checked, and applied once, in one transaction.
+"""Apply a batch of records exactly once, in one transaction.
 
-Every client goes through here: v2 batches, v1 calls that became records, `losswise sync`, importers.
+All writes of training data come through here: v2 batches, v1 calls translated to records, `losswise sync`, importers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def apply(batch: Batch, access: Access, protocol: int = 2) -> Applied:
     """
     now = time.time()
     target = _target_project(batch, access)
-    # end the reader's transaction: the writer's must see what is there now
+    # end the reading transaction, which would not see what has been committed since it began
     db.session.rollback()
     with writing() as connection:
         state = _load(connection, batch, access, target, now, protocol)
@@ -53,7 +53,10 @@ def apply(batch: Batch, access: Access, protocol: int = 2) -> Applied:
 
 
 def _target_project(batch: Batch, access: Access) -> int | None:
-    """The project of a session that the batch may make, found (or made) before the transaction."""
+    """The id of the project for the session, if the batch begins with a session record; None otherwise.
+
+    It is found, or created, before the transaction that applies the batch.
+    """
     first = batch.records[0] if batch.records else None
     if not isinstance(first, SessionRecord):
         return None
@@ -92,13 +95,13 @@ _FIND = (
 
 
 def _select(connection: Connection, session_id: str) -> dict[str, Any] | None:
-    """The session's row and its organization, locked against other writers until the transaction ends."""
+    """The session's row and its organization, locked until the transaction ends; None if there is no session."""
     row = connection.execute(_FIND, {"session_id": session_id}).mappings().first()
     return None if row is None else dict(row)
 
 
 def _insert(connection: Connection, batch: Batch, project: int, now: float, protocol: int) -> bool:
-    """Make the session. False: another writer of it was faster."""
+    """Create the session. False if another writer has just created it."""
     first = batch.records[0]
     created_at = first.created_at if isinstance(first, SessionRecord) and first.created_at else now
     values = {
@@ -106,7 +109,7 @@ def _insert(connection: Connection, batch: Batch, project: int, now: float, prot
         "project_id": project,
         "created_at": created_at,
         "updated_at": now,
-        # what is replayed is not heard: it was made some time ago
+        # a replayed session is silent until its records say otherwise: it was recorded some time ago
         "last_seen_at": created_at if batch.replay else now,
         "status": "cancelled" if batch.replay else "active",
         "reason": "silent" if batch.replay else None,
