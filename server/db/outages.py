@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 LOG_INTERVAL_S = 60.0
 MAX_ERROR_CHARS = 300
 
-FULL = "The database's disk is full; this server goes on by itself once there is room."
+FULL = "The database's disk is full; the server continues once there is space."
 RESTARTING = "The database is restarting; try again in a moment."
 UNREACHABLE = "The database cannot be reached now; try again in a moment."
 BUSY = "The database is busy; try again in a moment."

@@ -28,16 +28,17 @@ class Applied(NamedTuple):
     created: bool
 
 
-def apply(batch: Batch, access: Access, protocol: int = 2) -> Applied:
+def apply(batch: Batch, access: Access, protocol: int = 2, now: float | None = None) -> Applied:
     """Apply the batch's records that were not applied before, in one transaction.
 
     Args:
         protocol: the version of the protocol that the client speaks; kept with a session that is created.
+        now: unix seconds; None for the current time.
 
     Raises ApiError: unknown session (404), deleted session (410), another organization's or project's (403), records
         that cannot be applied (BadBatch, 422), of which none is applied then.
     """
-    now = time.time()
+    now = time.time() if now is None else now
     target = _target_project(batch, access)
     # end the reading transaction, which would not see what has been committed since it began
     db.session.rollback()

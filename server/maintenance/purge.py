@@ -8,6 +8,7 @@ SQLite reuses the freed pages; on PostgreSQL autovacuum makes the space usable a
 from __future__ import annotations
 
 import time
+from typing import Protocol
 
 from sqlalchemy import Connection, Table, TextClause, delete, select, text
 
@@ -29,12 +30,19 @@ def schedule(connection: Connection, session_key: int) -> None:
     connection.execute(statement.values(session_key=session_key).on_conflict_do_nothing())
 
 
-def purge() -> int:
+class Clock(Protocol):
+    """What of the module `time` is used."""
+
+    def monotonic(self) -> float: ...
+    def sleep(self, seconds: float, /) -> None: ...
+
+
+def purge(max_chunk_rows: int = MAX_CHUNK_ROWS, clock: Clock = time) -> int:
     """Delete rows of deleted sessions until none is left or another worker takes over; returns how many."""
     purged = 0
     for key in _pending():
         for table in SESSION_TABLES:
-            rows = _purge_table(table, key)
+            rows = _purge_table(table, key, max_chunk_rows, clock)
             if rows is None:
                 return purged
             purged += rows
@@ -52,12 +60,12 @@ def _pending() -> list[int]:
         return list(connection.execute(select(table.c.session_key).order_by(table.c.session_key)).scalars())
 
 
-def _purge_table(table: Table, session_key: int) -> int | None:
+def _purge_table(table: Table, session_key: int, max_chunk_rows: int, clock: Clock) -> int | None:
     """Delete a session's rows of a table; returns how many, None if another worker holds the lock."""
     purged, size = 0, MIN_CHUNK_ROWS
     while True:
         with writing() as connection:
-            began = time.monotonic()
+            began = clock.monotonic()
             if not try_advisory_lock(connection, PURGE_LOCK):
                 return None
             if not is_sqlite(connection):
@@ -67,10 +75,10 @@ def _purge_table(table: Table, session_key: int) -> int | None:
         purged += deleted
         if deleted < size:
             return purged
-        took = time.monotonic() - began
+        took = clock.monotonic() - began
         # pause as long as the transaction took, so that other writers get half of the time
-        time.sleep(max(took, MIN_PAUSE_S))
-        size = min(size * 2, MAX_CHUNK_ROWS) if took < TARGET_CHUNK_S else max(size // 2, MIN_CHUNK_ROWS)
+        clock.sleep(max(took, MIN_PAUSE_S))
+        size = min(size * 2, max_chunk_rows) if took < TARGET_CHUNK_S else max(size // 2, MIN_CHUNK_ROWS)
 
 
 def _prefer_index(connection: Connection) -> None:

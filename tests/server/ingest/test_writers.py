@@ -93,7 +93,7 @@ class Process:
         self._apply(Batch(self.house.session, [], self.writer))
 
     def _apply(self, batch: Batch) -> None:
-        ingest.apply(batch, self.house.access)
+        ingest.apply(batch, self.house.access, now=self.house.time())
 
     def point(self, x: int, t: float | None = None) -> None:
         at = self.house.time() if t is None else START + t
@@ -126,7 +126,6 @@ def house(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
         here = frozenset([project.organization_id])
         house = House(Access(here, here, project.organization_id, project.id))
         monkeypatch.setattr(status, "_receiving_since", START - 1_000)
-        monkeypatch.setattr(ingest, "time", house)
         monkeypatch.setattr(sorting, "time", house)
         yield house
         db.session.rollback()

@@ -149,14 +149,13 @@ def counted() -> dict[int, int]:
 
 
 class Clock:
-    """Time as purge.py sees it: pieces take these seconds, then none. `left`: rows of session 1 at each pause."""
+    """A clock by which chunks take these seconds, then none. `left`: rows of session 1 at each pause."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *pieces: float) -> None:
-        ends = itertools.chain(pieces, itertools.repeat(0.0))
+    def __init__(self, *chunks: float) -> None:
+        ends = itertools.chain(chunks, itertools.repeat(0.0))
         self._times = (at for seconds in ends for at in (0.0, seconds))
         self.left: list[int] = []
         self.pauses: list[float] = []
-        monkeypatch.setattr(purge, "time", self)
 
     def monotonic(self) -> float:
         return next(self._times)
@@ -166,27 +165,26 @@ class Clock:
         self.left.append(counted().get(1, 0))
 
 
-def test_only_what_is_marked_goes_and_in_pieces(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_deleted_sessions_are_purged_in_chunks(app: Flask) -> None:
     add_rows([1, 2, 3], 250)
-    clock = Clock(monkeypatch)
-    monkeypatch.setattr(purge, "MAX_CHUNK_ROWS", 40)
+    clock = Clock()
     with writing() as connection:
         purge.schedule(connection, 1)
         purge.schedule(connection, 3)
         purge.schedule(connection, 3)
-    assert purge.purge() == 500
+    assert purge.purge(max_chunk_rows=40, clock=clock) == 500
     assert counted() == {2: 250}
     # 10, 20, 40, 40, ... rows in a transaction of their own
     assert clock.left[:7] == [240, 220, 180, 140, 100, 60, 20]
     assert purge.purge() == 0
 
 
-def test_a_piece_that_takes_long_is_followed_by_a_smaller_one(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chunk_that_takes_long_is_followed_by_a_smaller_one(app: Flask) -> None:
     add_rows([1], 100)
-    clock = Clock(monkeypatch, 0.01, 0.5, 0.5, 0.5)
+    clock = Clock(0.01, 0.5, 0.5, 0.5)
     with writing() as connection:
         purge.schedule(connection, 1)
-    assert purge.purge() == 100
+    assert purge.purge(clock=clock) == 100
     # 10, 20, 10, 10, 10, 20 rows, and what is left of 40
     assert clock.left[:6] == [90, 70, 60, 50, 40, 20]
     assert clock.pauses[:5] == [0.01, 0.5, 0.5, 0.5, purge.MIN_PAUSE_S]
