@@ -48,7 +48,7 @@ def test_a_signed_in_person_is_told_and_the_page_comes_back(own_postgres: OwnPos
     answer = browser.post(server.url + "/login", data={"email": "a", "password": "b"}, timeout=30)
     assert answer.status_code == 503
     assert "refresh" not in answer.text
-    # without a cookie nobody is looked up
+    # without a cookie no user is looked up
     assert requests.get(server.url + "/no/such/page", timeout=30).status_code == 404
     own_postgres.restart()
     eventually(lambda: browser.get(home, timeout=30).status_code == 200)
@@ -66,7 +66,7 @@ def test_pages_are_told_and_the_log_says_it_once(own_postgres: OwnPostgres, own_
     stream.wait("hello")
     own_postgres.halt()
     assert stream.wait("unavailable")["reason"] in PASSING
-    time.sleep(12)  # chores begin again every 5 s, the listener every second
+    time.sleep(12)  # background tasks retry every 5 s, the listener every second
     events = [name for name, _ in list(stream.events.queue)]
     assert "hello" not in events
     assert "unavailable" not in events
@@ -75,7 +75,7 @@ def test_pages_are_told_and_the_log_says_it_once(own_postgres: OwnPostgres, own_
     eventually(lambda: server.output.count(": no longer") >= 3, timeout=30)
     server.request("GET", "/healthz")
     lines = [line for line in server.output.splitlines() if "ready at" not in line]
-    for thing in ("notifications are interrupted", "silent sessions", "rows of deleted sessions"):
+    for thing in ("notifications are interrupted", "stale sessions", "rows of deleted sessions"):
         assert len([line for line in lines if thing in line]) == 2, server.output
     assert "Traceback" not in server.output
     stream.close()
