@@ -211,7 +211,7 @@ class Sender:
                     continue
                 outcome = uploader.heartbeat()
             else:
-                self._pace.request_ended()
+                self._pace.request_ended(uploader.points_bytes)
             last_request_at = time.monotonic()
             if not self._note(uploader, outcome, journal):
                 return

@@ -72,6 +72,7 @@ class Uploader:
         acknowledged: number of the last record that the server has, or that was set aside.
         freed: bytes of deleted segments and images; the caller resets it.
         freed_images: bytes of deleted images.
+        points_bytes: bytes of points in the last batch.
         ahead: bytes of acknowledged records whose segment still exists.
         deleted: the session was deleted on the server.
         quarantine: what cannot be sent.
@@ -90,7 +91,7 @@ class Uploader:
         timing: Timing = DEFAULT_TIMING,
     ) -> None:
         self.acknowledged = reader.number
-        self.freed = self.freed_images = self.ahead = 0
+        self.freed = self.freed_images = self.ahead = self.points_bytes = 0
         self.deleted = self.is_server_lost = False
         notify = _notify_nobody if is_muted else say
         self.quarantine = Quarantine(reader.paths, reader.header.session, notify)
@@ -165,6 +166,7 @@ class Uploader:
             self._read_more()
         self._is_corrected = False
         batch = self._pending[: self._max_records]
+        self.points_bytes = sum(len(line) for line in batch if line.startswith(b'{"type":"points"'))
         response = self._post(batch, self.acknowledged + len(batch))
         action = action_for(response)
         if action is Action.ACKNOWLEDGE:
