@@ -216,7 +216,7 @@ class Uploader:
     def _acknowledge(self, last: int) -> Outcome:
         """Forget the records up to `last`."""
         if last <= self.acknowledged:  # such as a server restored from a backup: no endless loop
-            problem = f"takes nothing (it keeps record {last}, not what was sent)"
+            problem = f"acknowledges nothing new (its last record is {last})"
             return self._wait(Response(200, {}), f"{self._client.base_url} {problem}")
         self.outages.succeeded()
         self._forget_pending(last - self.acknowledged)
