@@ -11,7 +11,7 @@ import pytest
 import losswise
 from losswise.cli import main
 from losswise.delivery.timing import Timing
-from losswise.delivery.uploader import Outcome, Uploader
+from losswise.delivery.uploader import StepResult, Uploader
 from losswise.journal.paths import find
 from losswise.util.locks import FileLock
 from losswise.util.paths import journal_folders, state_folder, sync_command
@@ -105,7 +105,7 @@ def test_a_trouble_that_was_told_is_not_told_again_at_the_end(
 def test_a_sender_that_dies_lets_its_journal_go(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def break_(self: Uploader) -> Outcome:
+    def break_(self: Uploader) -> StepResult:
         raise RuntimeError("broken")
 
     with monkeypatch.context() as broken:
