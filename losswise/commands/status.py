@@ -36,7 +36,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True)
-class Unsent:
+class UnsentJournal:
     """A journal on this disk.
 
     Attributes:
@@ -52,7 +52,7 @@ class Unsent:
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableFile:
     """A file with the name of a journal, and why it cannot be read."""
 
     path: Path
@@ -60,26 +60,26 @@ class Unreadable:
 
 
 @dataclass(frozen=True)
-class Begun:
+class EmptyJournal:
     """A journal without a complete header. If its writer is dead, it stays empty."""
 
     paths: Paths
 
 
-def look(folder: Path) -> Iterator[Unsent | Begun | Unreadable]:
+def find_journals(folder: Path) -> Iterator[UnsentJournal | EmptyJournal | UnreadableFile]:
     """Find the journals in a folder, oldest first."""
     for path in find(folder):
         paths = Paths(path)
         try:
             reader = JournalReader(path)
             reader.close()
-            yield Unsent(paths, reader.header, paths.size(), _state(paths, reader.header), _is_ended(paths))
+            yield UnsentJournal(paths, reader.header, paths.size(), _state(paths, reader.header), _is_ended(paths))
         except (FileNotFoundError, IndexError):  # just sent and deleted
             continue
         except Incomplete as error:
-            yield Begun(paths) if len(paths.segments()) == 1 else Unreadable(path, str(error))
+            yield EmptyJournal(paths) if len(paths.segments()) == 1 else UnreadableFile(path, str(error))
         except (OSError, ValueError) as error:
-            yield Unreadable(path, str(error))
+            yield UnreadableFile(path, str(error))
 
 
 def _is_ended(paths: Paths) -> bool:
@@ -116,7 +116,7 @@ def status(folder: str | os.PathLike[str] | None = None) -> int:
         The exit status: 0, or 1 if there is no such folder.
     """
     folders = folders_of(folder)
-    rows: list[Unsent] = []
+    rows: list[UnsentJournal] = []
     for each in folders:
         rows += _print_folder(each, folder is None and each != journal_folder())
     states = {row.state for row in rows}
@@ -136,12 +136,12 @@ def status(folder: str | os.PathLike[str] | None = None) -> int:
     return 0 if folders else 1
 
 
-def _print_folder(folder: Path, is_temporary: bool) -> list[Unsent]:
-    rows: list[Unsent] = []
-    for row in look(folder):
-        if isinstance(row, Unreadable):
+def _print_folder(folder: Path, is_temporary: bool) -> list[UnsentJournal]:
+    rows: list[UnsentJournal] = []
+    for row in find_journals(folder):
+        if isinstance(row, UnreadableFile):
             say(f"{row.path} cannot be read: {row.problem}")
-        if not isinstance(row, Unsent):
+        if not isinstance(row, UnsentJournal):
             continue
         if not rows:
             print(f"in {folder}{', among the temporary files' if is_temporary else ''}:")

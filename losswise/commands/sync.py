@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from enum import IntEnum
 
 from losswise.commands.progress import Progress
-from losswise.commands.status import Begun, Unreadable, Unsent, folders_of, look
+from losswise.commands.status import EmptyJournal, UnreadableFile, UnsentJournal, find_journals, folders_of
 from losswise.delivery.client import Client
 from losswise.delivery.replay import replay, watched
 from losswise.delivery.timing import DEFAULT_TIMING, Timing
-from losswise.delivery.uploader import Outcome, Step, Uploader
+from losswise.delivery.uploader import Step, StepResult, Uploader
 from losswise.journal.liveness import is_alive
 from losswise.journal.paths import Paths
 from losswise.journal.reader import Incomplete, JournalReader
@@ -67,15 +67,15 @@ def sync(folder: str | os.PathLike[str] | None = None, timing: Timing = DEFAULT_
     folders = folders_of(folder)
     if not folders:
         return 1
-    found = [journal for each in folders for journal in look(each)]
-    unreadable = [journal for journal in found if isinstance(journal, Unreadable)]
+    found = [journal for each in folders for journal in find_journals(each)]
+    unreadable = [journal for journal in found if isinstance(journal, UnreadableFile)]
     # oldest first: a session's first journal creates it
-    journals = sorted((journal for journal in found if isinstance(journal, Unsent)), key=_created_at)
+    journals = sorted((journal for journal in found if isinstance(journal, UnsentJournal)), key=_created_at)
     for file in unreadable:
         say(f"{file.path} cannot be read: {file.problem}")
-    for begun in found:
-        if isinstance(begun, Begun):
-            _remove_empty(begun.paths)
+    for empty in found:
+        if isinstance(empty, EmptyJournal):
+            _remove_empty(empty.paths)
     if not journals:
         say(f"nothing {'else ' if unreadable else ''}is left to send in {folders[0]}")
         return 1 if unreadable else 0
@@ -96,7 +96,7 @@ class _Sync:
         journals: oldest first.
     """
 
-    def __init__(self, target: Target, journals: list[Unsent], timing: Timing) -> None:
+    def __init__(self, target: Target, journals: list[UnsentJournal], timing: Timing) -> None:
         self._target, self._timing = target, timing
         self._sessions = _by_session(journals)
         self._progress = Progress(sum(journal.size for journal in journals))
@@ -119,7 +119,7 @@ class _Sync:
         self._report_all()
         return max(self._results.values()) < SyncResult.BY_OTHERS
 
-    def _send_session(self, session: str, journals: list[Unsent]) -> SyncResult:
+    def _send_session(self, session: str, journals: list[UnsentJournal]) -> SyncResult:
         self._size = 0
         result = max(self._send_journal(journal) for journal in journals)
         url = f"{self._target.base_url}/s/{session} ({size_text(self._size)})"
@@ -131,7 +131,7 @@ class _Sync:
             say(f"session {session} is sent so far: {url}; its script is still running, so run this again later")
         return result
 
-    def _send_journal(self, journal: Unsent) -> SyncResult:
+    def _send_journal(self, journal: UnsentJournal) -> SyncResult:
         paths, header = journal.paths, journal.header
         try:
             if not paths.sending.acquire():
@@ -162,17 +162,17 @@ class _Sync:
         uploader = Uploader(reader, client, replay=True, timing=self._timing)
         with contextlib.closing(client), watched(uploader.outages, self._timing.silence / 10):
             try:
-                outcome = self._replay(uploader, reader, is_dead)
+                result = self._replay(uploader, reader, is_dead)
             finally:
                 self._ahead = uploader.ahead
         if uploader.deleted:
             reader.close()
             paths.remove()
             return SyncResult.DELETED
-        if outcome.step is not Step.IDLE:
+        if result.step is not Step.IDLE:
             problem = uploader.outages.problem
             if uploader.is_server_lost:
-                raise ServerLost(problem, outcome.refused)
+                raise ServerLost(problem, result.refused)
             say(f"session {session} is left{': ' if problem else ''}{problem}")
             return SyncResult.LEFT
         self._ahead = 0
@@ -191,19 +191,19 @@ class _Sync:
         paths.remove()
         return SyncResult.SENT_IN_PART if uploader.quarantine.is_used else SyncResult.SENT
 
-    def _replay(self, uploader: Uploader, reader: JournalReader, is_dead: Callable[[], bool]) -> Outcome:
+    def _replay(self, uploader: Uploader, reader: JournalReader, is_dead: Callable[[], bool]) -> StepResult:
         done = 0
 
-        def goes_on(outcome: Outcome | None) -> bool:
+        def goes_on(result: StepResult | None) -> bool:
             nonlocal done
             before, done = done, reader.bytes_read + uploader.freed_images
             self._size += done - before
             self._progress.advance(done - before)
-            if outcome is None or outcome.step is not Step.RETRY:
+            if result is None or result.step is not Step.RETRY:
                 return True
-            if self._is_hopeless(uploader, outcome):
+            if self._is_hopeless(uploader, result):
                 return False
-            time.sleep(outcome.pause)
+            time.sleep(result.pause)
             return True
 
         try:
@@ -211,11 +211,11 @@ class _Sync:
         finally:
             goes_on(None)
 
-    def _is_hopeless(self, uploader: Uploader, outcome: Outcome) -> bool:
-        if outcome.refused or (uploader.outages.failures >= MAX_FAILURES and not outcome.requested):
+    def _is_hopeless(self, uploader: Uploader, result: StepResult) -> bool:
+        if result.refused or (uploader.outages.failures >= MAX_FAILURES and not result.requested):
             return True
         silent = time.monotonic() - uploader.outages.last_success_at
-        return silent + outcome.pause > self._timing.sync_patience
+        return silent + result.pause > self._timing.sync_patience
 
     # what is printed at the end
 
@@ -249,7 +249,7 @@ class _Sync:
         say(", ".join([_count_sessions(*first), *are]))
 
 
-def _created_at(journal: Unsent) -> float:
+def _created_at(journal: UnsentJournal) -> float:
     created_at = journal.header.created_at
     return created_at if isinstance(created_at, (int, float)) else 0.0
 
@@ -262,15 +262,15 @@ def _remove_empty(paths: Paths) -> None:
             paths.sending.release(remove=True)
 
 
-def _by_session(journals: Iterable[Unsent]) -> dict[str, list[Unsent]]:
+def _by_session(journals: Iterable[UnsentJournal]) -> dict[str, list[UnsentJournal]]:
     """Group journals by session, in the order of the sessions' first journals."""
-    sessions: dict[str, list[Unsent]] = {}
+    sessions: dict[str, list[UnsentJournal]] = {}
     for journal in journals:
         sessions.setdefault(journal.header.session, []).append(journal)
     return sessions
 
 
-def _report_other_addresses(journals: list[Unsent], address: str) -> None:
+def _report_other_addresses(journals: list[UnsentJournal], address: str) -> None:
     """Say which sessions were recorded for another server than the one they are sent to."""
     others: dict[str, set[str]] = {}
     for journal in journals:

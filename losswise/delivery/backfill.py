@@ -11,7 +11,7 @@ from pathlib import Path
 from losswise.delivery.client import Client
 from losswise.delivery.replay import replay
 from losswise.delivery.timing import DEFAULT_TIMING, Timing
-from losswise.delivery.uploader import Outcome, Step, Uploader
+from losswise.delivery.uploader import Step, StepResult, Uploader
 from losswise.journal import liveness
 from losswise.journal.paths import find
 from losswise.journal.reader import JournalReader
@@ -107,16 +107,16 @@ class Backfill:
             reader, client, replay=True, is_muted=True, batch_bytes=MAX_BATCH_BYTES, timing=self._timing
         )
         with contextlib.closing(client):
-            outcome = replay(uploader, reader, is_dead=lambda: True, goes_on=self._goes_on)
-        if outcome.step is Step.RETRY and uploader.is_server_lost:
+            result = replay(uploader, reader, is_dead=lambda: True, goes_on=self._goes_on)
+        if result.step is Step.RETRY and uploader.is_server_lost:
             self._unreachable.add(client.base_url)
-        if uploader.deleted or (outcome.step is Step.IDLE and reader.is_at_end()):
+        if uploader.deleted or (result.step is Step.IDLE and reader.is_at_end()):
             reader.close()
             reader.paths.remove()
 
-    def _goes_on(self, outcome: Outcome | None) -> bool:
+    def _goes_on(self, result: StepResult | None) -> bool:
         """Pause between two requests. False if one has failed or the process ends."""
-        if outcome is not None and outcome.step is Step.RETRY:
+        if result is not None and result.step is Step.RETRY:
             return False
         if self._has_sent:
             self._ending.wait(self._timing.backfill_pause)

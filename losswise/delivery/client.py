@@ -108,6 +108,7 @@ class Client:
     def close(self) -> None:
         """Close the connection. The next request opens another."""
         if self._session is not None:
+            self._pool.close()  # the session only drops its reference
             self._session.close()
             self._session = None
 

@@ -8,6 +8,8 @@ from losswise.delivery.timing import Timing
 
 LOAD_FACTOR = 10
 """A session's requests take at most one tenth of the time."""
+POINTS_BYTES_PER_S = 16_000
+"""From this rate on, about 120 steps a second of two graphs, points are sent in larger batches."""
 PROCESS_INTERVAL_S = 0.02
 """Between the starts of two requests of this process, those of all sessions."""
 
@@ -15,8 +17,10 @@ PROCESS_INTERVAL_S = 0.02
 class Pace:
     """When the next request of one session may start.
 
-    After a request that took N seconds, the next starts 10 N seconds after its start, with bounds. So fast steps, which
-    make long requests, are sent in batches, and a point after a quiet moment goes at once.
+    The more a request costs, the later the next one starts: ten times as long after its start as it took, or one
+    second for each 16 kB of points in it, within bounds. So fast steps are sent in batches, and a point after a quiet
+    moment goes at once. The duration alone would not tell fast steps from slow ones: with a local server, a request
+    takes some milliseconds whatever is in it.
     """
 
     def __init__(self, timing: Timing) -> None:
@@ -33,12 +37,13 @@ class Pace:
         """Note that a request starts now."""
         self._started_at, self._is_running = time.monotonic(), True
 
-    def request_ended(self) -> None:
+    def request_ended(self, points_bytes: int) -> None:
         """Note that the request is over, if there was one."""
         if self._is_running:
             self._is_running = False
             seconds = time.monotonic() - self._started_at
-            self._interval = min(max(self._timing.min_interval, LOAD_FACTOR * seconds), self._timing.max_interval)
+            cost = max(LOAD_FACTOR * seconds, points_bytes / POINTS_BYTES_PER_S)
+            self._interval = min(max(self._timing.min_interval, cost), self._timing.max_interval)
 
 
 _next_start = 0.0

@@ -90,12 +90,17 @@ def quarantined_files(folder: Path) -> list[Path]:
 
 
 def _list(records: Sequence[tuple[int, bytes, str]]) -> str:
-    """As in "record 7 (text notes): too long", for several records with their number."""
-    named = [f"{number} ({_describe(line)}): {reason}" for number, line, reason in records[:MAX_NAMED_RECORDS]]
+    """As in "record 7 (text notes): too long" or "2 records (too long): 7 (text notes), 9 (text log)"."""
     if len(records) == 1:
-        return f"record {named[0]}"
-    more = len(records) - len(named)
-    return f"{len(records):,} records: {'; '.join(named)}{f'; and {more:,} more' if more else ''}"
+        [(number, line, reason)] = records
+        return f"record {number} ({_describe(line)}): {reason}"
+    named, reasons = records[:MAX_NAMED_RECORDS], {reason for _number, _line, reason in records}
+    more = [f"{len(records) - len(named):,} more"] if len(records) > len(named) else []
+    if len(reasons) == 1:
+        names = [f"{number} ({_describe(line)})" for number, line, _reason in named]
+        return f"{len(records):,} records ({reasons.pop()}): {', '.join(names + more)}"
+    names = [f"{number} ({_describe(line)}): {reason}" for number, line, reason in named]
+    return f"{len(records):,} records: {'; '.join(names + more)}"
 
 
 def _describe(line: bytes) -> str:

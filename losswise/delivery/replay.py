@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from losswise.delivery.outages import OutageReporter
-from losswise.delivery.uploader import Outcome, Step, Uploader
+from losswise.delivery.uploader import Step, StepResult, Uploader
 from losswise.journal.format import record_line
 from losswise.journal.reader import JournalReader
 from losswise.protocol.records import status_record
@@ -15,21 +15,21 @@ from losswise.util.guard import guarded_thread
 
 
 def replay(
-    uploader: Uploader, reader: JournalReader, is_dead: Callable[[], bool], goes_on: Callable[[Outcome | None], bool]
-) -> Outcome:
+    uploader: Uploader, reader: JournalReader, is_dead: Callable[[], bool], goes_on: Callable[[StepResult | None], bool]
+) -> StepResult:
     """Send a journal until nothing is left.
 
     Args:
         is_dead: whether the writer will add nothing more. Then the record of a crash is added if one is missing.
-        goes_on: called before each request with the outcome of the last one (at first None). It pauses as it should,
+        goes_on: called before each request with the result of the last one (at first None). It pauses as it should,
             and returns False to stop.
 
     Returns:
-        The last outcome: IDLE if everything was sent, STOPPED if the session was deleted, else that of the request
+        The last result: IDLE if everything was sent, STOPPED if the session was deleted, else that of the request
         after which `goes_on` returned False.
     """
     is_ended = False
-    outcome: Outcome | None = None
+    result: StepResult | None = None
     while True:
         is_idle = uploader.is_idle()
         if not is_ended and reader.is_at_end() and is_dead():  # before the last batch, to go with it
@@ -37,12 +37,12 @@ def replay(
             uploader.add(crash_record(reader))
             continue
         if is_idle:
-            return Outcome(Step.IDLE)
-        if not goes_on(outcome):
-            return outcome or Outcome(Step.RETRY)
-        outcome = uploader.step()
-        if outcome.step is Step.STOPPED:
-            return outcome
+            return StepResult(Step.IDLE)
+        if not goes_on(result):
+            return result or StepResult(Step.RETRY)
+        result = uploader.step()
+        if result.step is Step.STOPPED:
+            return result
 
 
 def crash_record(reader: JournalReader) -> list[bytes]:

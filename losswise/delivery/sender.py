@@ -13,7 +13,7 @@ from pathlib import Path
 from losswise.delivery import backfill, pacing
 from losswise.delivery.client import Client, preload
 from losswise.delivery.timing import DEFAULT_TIMING, Timing
-from losswise.delivery.uploader import MAX_BATCH_BYTES, Outcome, Step, Uploader
+from losswise.delivery.uploader import MAX_BATCH_BYTES, Step, StepResult, Uploader
 from losswise.journal.format import Header
 from losswise.journal.reader import JournalReader
 from losswise.journal.writer import Journal
@@ -64,7 +64,6 @@ class Sender:
         self._waiting: set[object] = set()
         self._is_urgent = self._is_last_sent = False
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._hurries: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = guarded_thread(self._run, "losswise-sender")
 
     # called by other threads
@@ -132,8 +131,6 @@ class Sender:
         """Wake the thread: the journal has grown or is complete. With `at_once`, do not wait for more to send."""
         if at_once:
             self._is_urgent = True
-        if at_once or (self._journal is not None and self._journal.complete):
-            self._hurries.put(None)
         self._wakes.put(None)
 
     @contextlib.contextmanager
@@ -142,7 +139,6 @@ class Sender:
         waiter = object()
         try:
             self._waiting.add(waiter)
-            self._hurries.put(None)
             self._wakes.put(None)
             yield
         finally:
@@ -197,8 +193,8 @@ class Sender:
         while True:
             complete, count = journal.complete, journal.count
             self.refused = False  # callers do not give up during an attempt
-            outcome = uploader.step()
-            if outcome.step is Step.IDLE:
+            result = uploader.step()
+            if result.step is Step.IDLE:
                 if complete and uploader.acknowledged >= count:
                     if not journal.unwritten:
                         return
@@ -209,11 +205,11 @@ class Sender:
                 quiet = time.monotonic() - last_request_at
                 if self._is_woken(self._timing.heartbeat - quiet):
                     continue
-                outcome = uploader.heartbeat()
+                result = uploader.heartbeat()
             else:
-                self._pace.request_ended()
+                self._pace.request_ended(uploader.points_bytes)
             last_request_at = time.monotonic()
-            if not self._note(uploader, outcome, journal):
+            if not self._note(uploader, result, journal):
                 return
 
     def _await_turn(self, max_interval: float) -> None:
@@ -231,8 +227,7 @@ class Sender:
             left = start - time.monotonic()
             if left <= 0:
                 break
-            with contextlib.suppress(queue.Empty):
-                self._hurries.get(timeout=left)
+            self._is_woken(left)  # a caller may wait by now, or the journal be complete
         self._is_urgent = False
         self._pace.request_started()
 
@@ -244,10 +239,10 @@ class Sender:
         self._is_last_sent = True
         return True
 
-    def _note(self, uploader: Uploader, outcome: Outcome, journal: Journal) -> bool:
+    def _note(self, uploader: Uploader, result: StepResult, journal: Journal) -> bool:
         """Note the result of a step, and pause for as long as it asks. False if nothing more is to be sent."""
-        self.refused = outcome.refused
-        if outcome.step is Step.STOPPED:
+        self.refused = result.refused
+        if result.step is Step.STOPPED:
             self.deleted = uploader.deleted
             self.stopped = True
             if self.deleted:
@@ -261,16 +256,16 @@ class Sender:
             self._ahead = uploader.ahead
             journal.forgotten(uploader.freed)
             uploader.freed = 0
-        if outcome.step is Step.RETRY:
-            self._back_off(outcome)
+        if result.step is Step.RETRY:
+            self._back_off(result)
         return True
 
-    def _back_off(self, outcome: Outcome) -> None:
+    def _back_off(self, result: StepResult) -> None:
         """Pause before the next attempt. It ends when a caller begins to wait, unless the server asked for it."""
-        until = time.monotonic() + outcome.pause
-        was_hurried = self.is_waited_for or outcome.requested
+        until = time.monotonic() + result.pause
+        was_hurried = self.is_waited_for or result.requested
         while (left := until - time.monotonic()) > 0:
-            if self.is_waited_for and not outcome.requested:
+            if self.is_waited_for and not result.requested:
                 if not was_hurried:
                     return
                 left = min(left, self._timing.waiting_retry)

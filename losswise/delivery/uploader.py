@@ -44,7 +44,7 @@ class Step(Enum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StepResult:
     """What one step led to.
 
     Attributes:
@@ -72,6 +72,7 @@ class Uploader:
         acknowledged: number of the last record that the server has, or that was set aside.
         freed: bytes of deleted segments and images; the caller resets it.
         freed_images: bytes of deleted images.
+        points_bytes: bytes of points in the last batch.
         ahead: bytes of acknowledged records whose segment still exists.
         deleted: the session was deleted on the server.
         quarantine: what cannot be sent.
@@ -90,7 +91,7 @@ class Uploader:
         timing: Timing = DEFAULT_TIMING,
     ) -> None:
         self.acknowledged = reader.number
-        self.freed = self.freed_images = self.ahead = 0
+        self.freed = self.freed_images = self.ahead = self.points_bytes = 0
         self.deleted = self.is_server_lost = False
         notify = _notify_nobody if is_muted else say
         self.quarantine = Quarantine(reader.paths, reader.header.session, notify)
@@ -114,7 +115,7 @@ class Uploader:
             return not self._pending and self._next_image() is None
         return False
 
-    def step(self) -> Outcome:
+    def step(self) -> StepResult:
         """Send one batch or one image, and act on the response. They take turns, so that neither blocks the other."""
         try:
             self._fill()
@@ -128,18 +129,18 @@ class Uploader:
         self._is_images_turn = image is None
         if image is not None:
             return self._send_image(image)
-        return self._send_batch() if self._pending else Outcome(Step.IDLE)
+        return self._send_batch() if self._pending else StepResult(Step.IDLE)
 
     def add(self, lines: list[bytes]) -> None:
         """Append records that are in no file."""
         self._pending += [line.rstrip(b"\n") for line in lines]
 
-    def heartbeat(self) -> Outcome:
+    def heartbeat(self) -> StepResult:
         """Tell the server that the writer is alive: a batch without records."""
         response = self._post([], None)
         if response.status == 200 and response.body:
             self.outages.succeeded()
-            return Outcome(Step.SENT)
+            return StepResult(Step.SENT)
         return self._handle_response(response)
 
     # batches
@@ -159,12 +160,13 @@ class Uploader:
                 self._pending = lines[known:]
                 return
 
-    def _send_batch(self) -> Outcome:
+    def _send_batch(self) -> StepResult:
         self._await_turn(self._max_interval())
         if not self._is_corrected:  # new records could be rejected too, and hold up the others again
             self._read_more()
         self._is_corrected = False
         batch = self._pending[: self._max_records]
+        self.points_bytes = sum(len(line) for line in batch if line.startswith(b'{"type":"points"'))
         response = self._post(batch, self.acknowledged + len(batch))
         action = action_for(response)
         if action is Action.ACKNOWLEDGE:
@@ -211,10 +213,10 @@ class Uploader:
                 session = self._reader.header.session
                 self._notify(f"there was no session {session} on {self._client.base_url}; a new one was created")
 
-    def _acknowledge(self, last: int) -> Outcome:
+    def _acknowledge(self, last: int) -> StepResult:
         """Forget the records up to `last`."""
         if last <= self.acknowledged:  # such as a server restored from a backup: no endless loop
-            problem = f"takes nothing (it keeps record {last}, not what was sent)"
+            problem = f"acknowledges nothing new (its last record is {last})"
             return self._wait(Response(200, {}), f"{self._client.base_url} {problem}")
         self.outages.succeeded()
         self._forget_pending(last - self.acknowledged)
@@ -223,7 +225,7 @@ class Uploader:
         self.ahead = max(0, self.ahead - freed)
         if self._max_records is not None:
             self._max_records = self._max_records * 2 if self._pending else None
-        return Outcome(Step.SENT)
+        return StepResult(Step.SENT)
 
     def _forget_pending(self, count: int) -> None:
         self.ahead += _size(self._pending[:count])
@@ -232,7 +234,7 @@ class Uploader:
 
     # rejected and damaged data
 
-    def _set_aside(self, batch: list[bytes], indexes: list[int], response: Response) -> Outcome:
+    def _set_aside(self, batch: list[bytes], indexes: list[int], response: Response) -> StepResult:
         """Move records into quarantine; the others are sent at once. If none are named, the batch is split."""
         indexes = [index for index in indexes if batch[index] is not PLACEHOLDER]
         if not indexes:
@@ -247,20 +249,20 @@ class Uploader:
         good = next((index for index, line in enumerate(self._pending) if line is not PLACEHOLDER), len(self._pending))
         self._forget_pending(good)
         self._is_corrected = True
-        return Outcome(Step.SENT)
+        return StepResult(Step.SENT)
 
-    def _split(self, batch: list[bytes], response: Response) -> Outcome:
+    def _split(self, batch: list[bytes], response: Response) -> StepResult:
         """Halve a batch that is too large, or in which an older server rejects a record without naming it."""
         self._is_corrected = True
         if len(batch) > 1:
             self._max_records = len(batch) // 2
-            return Outcome(Step.SENT)
+            return StepResult(Step.SENT)
         if batch[0] is not PLACEHOLDER:
             return self._set_aside(batch, [0], response)
         self._forget_pending(1)
-        return Outcome(Step.SENT)
+        return StepResult(Step.SENT)
 
-    def _skip_damaged(self, damaged: Damaged) -> Outcome:
+    def _skip_damaged(self, damaged: Damaged) -> StepResult:
         """Move a damaged segment into quarantine. It is read twice, in case only the disk failed."""
         is_new, self._damaged = self._damaged != damaged.path, damaged.path
         if is_new or self._is_muted:
@@ -269,9 +271,9 @@ class Uploader:
             self.quarantine.keep_segment(damaged)
         except OSError as error:
             return self._wait_for_disk(damaged.path, error)
-        return Outcome(Step.SENT)
+        return StepResult(Step.SENT)
 
-    def _wait_for_disk(self, path: Path, error: Exception) -> Outcome:
+    def _wait_for_disk(self, path: Path, error: Exception) -> StepResult:
         """Try again later: a network file system may fail for a moment."""
         self.is_server_lost = False
         return self._wait(Response(0, {}), f"the journal {path} cannot be read ({error})")
@@ -286,14 +288,14 @@ class Uploader:
                     return Path(entry.path)
         return None
 
-    def _send_image(self, path: Path) -> Outcome:
+    def _send_image(self, path: Path) -> StepResult:
         """Send an image, and delete its file."""
         try:
             data = path.read_bytes()
         except OSError as error:
             self._unreadable.add(path.name)
             say(f"the image {path} cannot be read ({error}); its record is sent without it")
-            return Outcome(Step.SENT)
+            return StepResult(Step.SENT)
         self._await_turn(self._timing.min_interval)
         response = self._client.put_blob(self._reader.header.session, path.name, data)
         is_taken = response.status == 200 and response.body.get("sha256") == path.name
@@ -310,11 +312,11 @@ class Uploader:
             self._unreadable.add(path.name)
         self.freed += len(data)
         self.freed_images += len(data)
-        return Outcome(Step.SENT)
+        return StepResult(Step.SENT)
 
     # responses that are about more than the records
 
-    def _handle_response(self, response: Response) -> Outcome:
+    def _handle_response(self, response: Response) -> StepResult:
         """Handle a response that neither acknowledges nor rejects records."""
         self.is_server_lost = response.status != 403
         action, address = action_for(response), self._client.base_url
@@ -325,7 +327,7 @@ class Uploader:
             self.deleted = True
             session = self._reader.header.session
             self._notify(f"session {session} was deleted on the server; nothing more is sent")
-            return Outcome(Step.STOPPED)
+            return StepResult(Step.STOPPED)
         if action is Action.WAIT_FOR_KEY:
             return self._wait_for_user(
                 ("key", address),
@@ -340,7 +342,7 @@ class Uploader:
             )
         return self._wait(response)
 
-    def _resend_preamble(self) -> Outcome:
+    def _resend_preamble(self) -> StepResult:
         """Resend the session and graph records to a server that does not know them. It merges them."""
         try:
             preamble = self._reader.preamble()
@@ -350,24 +352,24 @@ class Uploader:
         if response.status == 200:
             self._has_gap = False
             self.outages.failures += 1  # no endless loop with a server that forgets at once
-            return Outcome(Step.SENT if self.outages.failures < 3 else Step.RETRY, self._timing.first_retry)
+            return StepResult(Step.SENT if self.outages.failures < 3 else Step.RETRY, self._timing.first_retry)
         if response.status == 404:
             return self._wait(response)
         return self._handle_response(response)
 
-    def _wait_for_user(self, key: object, sentence: str) -> Outcome:
+    def _wait_for_user(self, key: object, sentence: str) -> StepResult:
         """Retry slowly: the user has to fix the API key or upgrade the server."""
         self.outages.needs_user(key, "" if self._is_muted else sentence)
-        return Outcome(Step.RETRY, self._timing.fix_retry, refused=True)
+        return StepResult(Step.RETRY, self._timing.fix_retry, refused=True)
 
-    def _wait(self, response: Response, problem: str = "") -> Outcome:
+    def _wait(self, response: Response, problem: str = "") -> StepResult:
         """Try again later, after pauses that grow, or when the server asks to."""
         self.outages.failed(response, problem)
         if response.status in (429, 503) and response.retry_after is not None:
-            return Outcome(Step.RETRY, response.retry_after, requested=True)
+            return StepResult(Step.RETRY, response.retry_after, requested=True)
         doubled = self._timing.first_retry * 2 ** min(self.outages.failures - 1, 10)
         pause = min(self._timing.max_retry, doubled) * random.uniform(0.5, 1.0)
-        return Outcome(Step.RETRY, pause, response.refused)
+        return StepResult(Step.RETRY, pause, response.refused)
 
 
 def _size(lines: list[bytes]) -> int:

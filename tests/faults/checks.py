@@ -89,7 +89,7 @@ def script_was_left_alone(exit_status: int | None, end: str, stderr: str) -> lis
     own = 1 if end in ("exception", "interrupt") else 0
     if stderr.count("Traceback (most recent call last)") != own:
         wrong.append("there is a traceback that is not the script's")
-    signs = ("an error while", "Exception ignored", "Fatal Python error", "refused record", "a child ended with")
+    signs = ("an error while", "Exception ignored", "Fatal Python error", "the server reject", "a child ended with")
     return wrong + [f"stderr says {sign!r}" for sign in signs if sign in stderr]
 
 

@@ -37,7 +37,7 @@ def _stop(thread: Any) -> None:
     with contextlib.suppress(AttributeError):  # it has just ended
         sender = thread._target.__wrapped__.__self__
         sender._is_woken = sender._client.post_batch = sender._client.put_blob = _leave
-        sender.nudge()
+        sender.nudge(at_once=True)
 
 
 def _leave(*arguments: Any, **named: Any) -> Any:

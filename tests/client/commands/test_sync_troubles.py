@@ -93,7 +93,8 @@ def test_a_server_that_says_it_has_less_than_was_sent_is_no_endless_loop(
     capsys.readouterr()
     assert main(["sync"]) == 1
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"losswise: session {session.id} is left: {recorder.url} takes nothing (it keeps record 0")
+    left = f"losswise: session {session.id} is left: {recorder.url}"
+    assert line.startswith(f"{left} acknowledges nothing new (its last record is 0)")
 
 
 def test_a_refused_key_is_told_with_what_is_left(

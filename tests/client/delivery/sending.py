@@ -20,9 +20,9 @@ def new_journal(folder: Path, base_url: str) -> Journal:
     return journal
 
 
-def sending(journal: Journal, base_url: str, timing: Timing) -> Sender:
+def sending(journal: Journal, base_url: str, timing: Timing, key: str = "k") -> Sender:
     """A sender at work on the journal."""
-    sender = Sender(Target(base_url, "k"), timing=timing)
+    sender = Sender(Target(base_url, key), timing=timing)
     sender.start()
     sender.begin(journal)
     return sender

@@ -11,9 +11,8 @@ import pytest
 import losswise
 from losswise.cli import main
 from losswise.delivery.timing import Timing
-from losswise.delivery.uploader import Outcome, Uploader
+from losswise.delivery.uploader import StepResult, Uploader
 from losswise.journal.paths import find
-from losswise.lifecycle import drain as waiting
 from losswise.util.locks import FileLock
 from losswise.util.paths import journal_folders, state_folder, sync_command
 from tests.client.conftest import record_offline
@@ -75,13 +74,11 @@ def test_a_session_notices_it_by_itself(recorder: Recorder, capsys: pytest.Captu
 def test_the_end_names_the_cause_once_and_no_number_twice(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(waiting, "TELL_AFTER", 0.2)
-    monkeypatch.setattr(waiting, "TELL_EACH", 0.2)
     recorder.answer = lambda batch: "hang"
     session = losswise.Session(track_git=False, console=False)
     session.graph("loss").append(0, {"a": 1.0})
     capsys.readouterr()
-    session.done(timeout=2.0)
+    session.done(timeout=4.0)
     sending, left = said(capsys)
     size = r"\d+ bytes|\d+\.\d+ KiB"
     assert re.fullmatch(rf"sending what is left: ({size}) of session {session.id}", sending)
@@ -108,7 +105,7 @@ def test_a_trouble_that_was_told_is_not_told_again_at_the_end(
 def test_a_sender_that_dies_lets_its_journal_go(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def break_(self: Uploader) -> Outcome:
+    def break_(self: Uploader) -> StepResult:
         raise RuntimeError("broken")
 
     with monkeypatch.context() as broken:

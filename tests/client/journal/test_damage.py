@@ -14,7 +14,6 @@ import pytest
 import losswise
 from losswise.cli import main
 from losswise.journal import reader
-from losswise.journal import writer as journal_module
 from losswise.journal.format import Header
 from losswise.journal.writer import Journal
 from losswise.protocol.records import graph_id, graph_record, new_id, points_record, session_record
@@ -141,14 +140,13 @@ def test_a_segment_that_is_gone_when_it_is_opened_is_passed_over(
     journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     segments = left(journals, "http://127.0.0.1:9")
-    follow = reader._head
 
-    def gone(path: Path) -> Any:
-        if path == segments[1]:
-            path.unlink()
-        return follow(path)
+    def open_(path: Any, *args: Any, **options: Any) -> Any:
+        if Path(path) == segments[1]:
+            segments[1].unlink()
+        return builtins.open(path, *args, **options)
 
-    monkeypatch.setattr(reader, "_head", gone)
+    monkeypatch.setattr(reader, "open", open_, raising=False)
     reading = reader.JournalReader(segments[0])
     lines = []
     while read := reading.read(700):
@@ -224,7 +222,7 @@ def test_the_end_is_where_no_whole_line_is_left(journals: Path, monkeypatch: pyt
 def test_a_live_session_passes_over_what_it_cannot_open_for_a_moment(
     recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "SEGMENT_BYTES", 1_500)
+    monkeypatch.setenv("LW_JOURNAL_MAX", "20kB")
     session = losswise.Session("live", track_git=False, console=False)
     assert session.flush()
     [first] = journals.glob("*.journal")

@@ -33,14 +33,14 @@ def resuming(server: Server, id_: str, x: int = 0) -> str:
 
 
 def told(errors: str) -> list[str]:
-    return [line for line in errors.splitlines() if "a new one is begun" in line]
+    return [line for line in errors.splitlines() if "a new one was created" in line]
 
 
 def test_an_id_that_the_server_does_not_know_is_said_and_has_a_name(server: Server, script: Start) -> None:
     id_ = new_id()
     first = script(resuming(server, id_))
     assert first.wait() == 0, first.errors
-    assert told(first.errors) == [f"losswise: there was no session {id_} on {server.url}; a new one is begun"]
+    assert told(first.errors) == [f"losswise: there was no session {id_} on {server.url}; a new one was created"]
     assert f"'session {id_[:4]}'" in first.output
     again = script(resuming(server, id_, x=1))
     assert again.wait() == 0

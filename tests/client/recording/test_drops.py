@@ -27,8 +27,6 @@ from tests.support.server import Server
 FILLS = """
     import time
     import losswise
-    from losswise.delivery import uploader
-    uploader.LONGEST_PAUSE = 1.0
     session = losswise.Session("long outage", track_git=False, console=False)
     print(session.id)
     for x in range(20_000):
@@ -42,7 +40,7 @@ FILLS = """
     while not recorder._sender.has_sent(recorder.journal.count) and x < 20_300:  # flush stays False: some were dropped
         session.log({"loss": 0.0}, x)
         x += 1
-        time.sleep(0.1)
+        session.flush(0.1)  # while a caller waits, the pauses between attempts are short
     for x in range(30_000, 30_100):
         session.log({"loss": 1.0}, x)
         time.sleep(0.005)

@@ -111,7 +111,7 @@ def test_a_script_that_is_started_again(watched: Server, tmp_path: Path) -> None
     """
     run_script(watched, tmp_path, body.format(epochs=2))
     printed = run_script(watched, tmp_path, body.format(epochs=4))
-    assert "a new one is begun" not in printed
+    assert "a new one was created" not in printed
     [id_] = ids_of(watched, "twice")
     assert [x for x, _ in flat(watched, id_)["train_loss"]] == list(range(32))
 
