@@ -61,7 +61,7 @@ def test_a_line_that_the_disk_took_half_of(tmp_path: Path, monkeypatch: pytest.M
         files.append(FullFile(path, "xb"))
         return files[-1]
 
-    monkeypatch.setattr(writer_module, "_create", create)
+    monkeypatch.setattr(writer_module, "create_private_file", create)
     journal = Journal(tmp_path, Header.of_this_process(new_id(), new_id(), "http://127.0.0.1:9"))
     reader = JournalReader(find(tmp_path)[0])
     files[0].room = 20
@@ -113,8 +113,8 @@ def test_a_damaged_line_holds_up_nothing_else(
     monkeypatch.setenv("LW_API_KEY", server.api_key)
     assert main(["sync"]) == 1
     said = capsys.readouterr().err
-    assert "refused record" in said
-    assert f"session {damaged.id} is sent, but for what is missing, damaged or refused" in said
+    assert "the server rejected" in said
+    assert f"session {damaged.id} is sent, except what is missing, damaged or rejected" in said
     assert f"session {healthy.id} is sent: " in said
     assert main(["sync"]) == 0  # nothing is left that it could send
     assert server.points(damaged.graph("loss").id)["a"]["x"] == [0, 1, 3, 4]
