@@ -16,20 +16,22 @@ from losswise.values.scalars import detach
 
 
 class ImageSequence:
-    """Images that belong together at one x. Made by `Session.image_sequence`, not by hand.
+    """Images that belong together at one x. Created by `Session.image_sequence`, not by hand.
 
     Attributes:
-        name: what the sequence is called; the same name at other x is the same sequence, over time.
+        name: name of the sequence. Sequences of the same name at other x are further steps of the same one.
 
     Example:
         >>> sequence = session.image_sequence(x=step, name="predictions")
         >>> sequence.append(image, "sample 7", outputs={"class": "cat"}, metrics={"loss": 0.31})
     """
 
-    def __init__(self, images: ImageEncoder | None, x: Any, name: str) -> None:
-        self._images = images
-        self.name = try_text(to_name, name, "")
-        self._x = detach(x)
+    def __init__(self, encoder: ImageEncoder | None, x: Any, name: str) -> None:
+        """Create a sequence; with `encoder` None it records nothing."""
+        self._encoder, self.name, self._x = encoder, "", None
+        if encoder is not None:
+            self.name = try_text(to_name, name, "")
+            self._x = detach(x)
 
     @guarded("adding an image")
     def append(
@@ -41,51 +43,46 @@ class ImageSequence:
     ) -> None:
         """Add an image. Copies its pixels, never waits for the network or an accelerator, and never raises.
 
-        Where images come faster than they can be encoded it waits for that, with one warning. A Matplotlib
-        figure is drawn before this returns, since Matplotlib draws on one thread at a time; that, and the
-        import of Pillow with the first image, take tens of milliseconds.
+        If images come faster than they can be encoded, this waits for the encoder, with one warning. A Matplotlib
+        figure is drawn before this returns, since Matplotlib draws on one thread at a time. That, and the import of
+        Pillow with the first image, take tens of milliseconds.
 
         Args:
             image: a Pillow image; an array or tensor of shape (H, W), (H, W, C) or (C, H, W) with 1, 3 or 4
-                channels (Torch's are channels first, others channels last); a Matplotlib figure; or a PNG,
-                JPEG, GIF or WebP as bytes or as the path of a file. See `losswise.values.pixels.copy_image` for how
-                numbers become pixels. What is larger than 8 MiB as PNG is scaled down, with one warning;
-                what is no image is skipped, with one warning.
-            image_id: what tells this image from the sequence's others, such as the sample's number.
-            outputs: what the model said, any JSON by name.
-            metrics: how good that is, numbers by name.
+                channels (Torch: channels first, others: channels last); a Matplotlib figure; or a PNG, JPEG, GIF or
+                WebP as bytes or as the path of a file. See `losswise.values.pixels.copy_image` for how numbers become
+                pixels. An image of more than 8 MiB as PNG is scaled down, with one warning; what is not an image is
+                ignored, with one warning.
+            image_id: identifies the image within the sequence, such as the number of the sample.
+            outputs: outputs of the model for this image: any JSON, by name.
+            metrics: numbers that rate these outputs, by name.
 
         Example:
             >>> sequence.append(batch[0], "0", {"class": "cat"}, {"loss": 0.31})
         """
-        if self._images is None:
+        if self._encoder is None:
             return
-        told = ""
+        name = ""
         try:
-            told = to_name(image_id)
-            shown = AppendedImage(
-                self.name,
-                self._x,
-                told,
-                copy_image(image),
-                self._mapping("outputs", outputs),
-                self._mapping("metrics", metrics),
-            )
-            self._images.add(shown)
+            name = to_name(image_id)
+            pixels = copy_image(image)
+            given = self._mapping("outputs", outputs), self._mapping("metrics", metrics)
+            self._encoder.add(AppendedImage(self.name, self._x, name, pixels, *given))
         except ImageError as error:
-            report_ignored_image(self.name, told, error)
+            report_ignored_image(self.name, name, error)
 
-    def _mapping(self, what: str, given: Any) -> dict[str, Any]:
+    def _mapping(self, argument: str, given: Any) -> dict[str, Any]:
+        """Return a copy of `outputs` or `metrics`; empty, with one warning, if it is not a mapping."""
         if given is None:
             return {}
         if not isinstance(given, Mapping):
             say_once(
-                ("image", what, self.name),
-                f"images {self.name!r}: {what} takes a dictionary, not {given!r:.60}; left out",
+                ("image", argument, self.name),
+                f"images {self.name!r}: {argument} takes a dictionary, not {given!r:.60}; ignored",
             )
             return {}
-        taken: dict[str, Any] = snapshot(given)
-        return taken
+        copied: dict[str, Any] = snapshot(given)
+        return copied
 
     def __repr__(self) -> str:
         return f"<losswise.ImageSequence {self.name!r}>"

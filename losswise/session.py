@@ -1,4 +1,4 @@
-"""A session: one training run, watched."""
+"""Session: one training run, from its start to how it ended."""
 
 from __future__ import annotations
 
@@ -145,8 +145,7 @@ class Session(SessionDisplay, Single):
 
     @guarded("starting a session")
     def _begin(self, target: settings.Target, **collect: bool) -> None:
-        mode = settings.mode()
-        if mode == "disabled":
+        if (mode := settings.mode()) == "disabled":
             return
         if fork.is_reimport():
             # the parent has made the real session; one of each worker would be an empty row in the table
@@ -175,8 +174,7 @@ class Session(SessionDisplay, Single):
         try:
             self._max_iter = arguments.checked_max_iter(value)
         except (TypeError, ValueError) as error:
-            say_once(("max_iter", self.id), f"{error}; ignored")
-            return
+            return say_once(("max_iter", self.id), f"{error}; ignored")
         if value is not None:
             self._put(session_record(max_iter=self._max_iter))
 
@@ -207,8 +205,7 @@ class Session(SessionDisplay, Single):
     @guarded("creating a graph")
     def _known_or_new_graph(self, title: Any, *options: Any) -> graph_module.Graph | None:
         title = try_text(jsonable.to_name, title, "")
-        known = self._graphs.get(title)
-        if known is not None:
+        if (known := self._graphs.get(title)) is not None:
             return known
         queue = self._queue
         graph = graph_module.Graph(queue, self.id, title, *options)
@@ -318,8 +315,7 @@ class Session(SessionDisplay, Single):
             status = "complete"
         outcome = Outcome(status, reason, error)
         if self._open_session is None:
-            self._set_status(outcome)
-            return
+            return self._set_status(outcome)
         open_sessions.end(self._open_session, outcome, settings.end_timeout() if timeout is None else timeout)
 
     def _set_status(self, outcome: Outcome) -> None:
@@ -392,9 +388,9 @@ class Session(SessionDisplay, Single):
         return [record, *rewind, *(graph.record() for graph in list(self._graphs.values()))]
 
     def _after_fork(self) -> None:
-        for part in (self._recorder, self._collectors):
-            if part is not None:
-                part.after_fork()
+        if self._recorder is not None and self._collectors is not None:
+            self._recorder.after_fork()
+            self._collectors.after_fork()
 
     @guarded("recording")
     def _put(self, record: Record) -> None:

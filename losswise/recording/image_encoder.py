@@ -136,7 +136,7 @@ class ImageEncoder:
         if x is None:
             say_once(
                 ("image x", image.sequence),
-                f"images {image.sequence!r}: x must be a whole number of 64 bits, not {image.x!r:.60}; skipped",
+                f"images {image.sequence!r}: x must be a whole number of 64 bits, not {image.x!r:.60}; ignored",
             )
             return
         data, width, height = image.pixels.png()
@@ -149,4 +149,5 @@ class ImageEncoder:
 
 
 def report_ignored_image(sequence: str, image_id: str, error: ImageError) -> None:
-    say_once(("image", sequence), f"images {sequence!r}: {image_id!r:.60} is skipped: {error}")
+    """Print, once for each sequence, why an image is not recorded."""
+    say_once(("image", sequence), f"images {sequence!r}: {image_id!r:.60} is ignored: {error}")

@@ -93,7 +93,7 @@ class JournalWriter:
         self._thread.start()
 
     def wake(self, urgent: bool = False) -> None:
-        """There is something to write; with `urgent`, a caller waits for it."""
+        """Wake the writer, because there is something to write. With `urgent`, it does not let points accumulate."""
         self._wake.put(_URGENT if urgent else _NORMAL)
 
     def is_writing(self) -> bool:

@@ -169,12 +169,12 @@ class RecordQueue:
 
 
 def refusing_queue(key: str, message: str, is_silent: Callable[[], bool]) -> RecordQueue:
-    """Return a queue that records nothing, and says so once when something is recorded.
+    """Return a queue that drops everything, and prints a message when something is recorded for the first time.
 
     Args:
-        key: tells the message from others, so that it is said once in the process.
+        key: identifies the message, which is printed once in the process.
         message: a sentence.
-        is_silent: returns whether to drop what is being recorded without a message.
+        is_silent: returns whether to drop what is being recorded without the message.
     """
     queue = RecordQueue()
 

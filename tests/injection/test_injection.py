@@ -33,7 +33,7 @@ def run_all(tmp_path_factory: pytest.TempPathFactory, every: int) -> list[dict[s
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=1800,
             check=False,
         )
     finally:

@@ -194,7 +194,7 @@ def test_a_full_disk_drops_points_only_and_the_session_shows_how_many(
     others = recorder.points("b")
     assert others[-1] == (1, 2.0)
     assert [graph["title"] for graph in recorder.records("graph")] == ["loss", "late"]
-    # the disk is full again when the session ends, and its last word is sent all the same
+    # the disk is full again when the session ends, and its last record is sent all the same
     [status] = recorder.records("status")
     assert status["dropped"] == 1_032 - len(arrived) - len(others) > 900
     assert run.errors.count("cannot be written") == 1
