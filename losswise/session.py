@@ -27,7 +27,7 @@ from losswise.start_message import start_message
 from losswise.util.guard import guarded
 from losswise.util.messages import say, say_error, say_once
 from losswise.util.paths import journal_folders
-from losswise.util.uncopyable import Single
+from losswise.util.uncopyable import Uncopyable
 from losswise.values import jsonable
 from losswise.values.errors import try_text
 from losswise.values.scalars import to_x
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 REWIND_WRITE_TIMEOUT_S = 2.0
 
 
-class Session(SessionDisplay, Single):
+class Session(SessionDisplay, Uncopyable):
     """One training run: its graphs, params, values, and how it ended.
 
     Create it before the training. What is recorded goes to a journal on the local disk, and from there to the server
@@ -150,7 +150,7 @@ class Session(SessionDisplay, Single):
             return
         if fork.is_reimport():
             # the parent has made the real session; one of each worker would be an empty row in the table
-            self._queue = refusing_queue("reimported", fork.REIMPORTED, fork.is_reimport)
+            self._queue = refusing_queue("reimported", fork.REIMPORTED_MESSAGE, fork.is_reimport)
             return
         recorder = Recorder(
             self.id, target, journal_folders(), mode == "online", settings.journal_bound(), self._opening_records

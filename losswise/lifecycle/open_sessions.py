@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from losswise.recording.recorder import EndedJournal, Recorder
 
 WRITE_TIMEOUT_S = 2.0
+# how long the end still waits for the disk after Ctrl-C
 INTERRUPTED_TIMEOUT_S = 2.0
-"""How long the end still waits for the disk after Ctrl-C."""
 
 
 class OpenSession:
@@ -74,7 +74,7 @@ class OpenSession:
 
 
 class _OpenSessions:
-    """State of this process.
+    """The open sessions of this process, and how far its end has come.
 
     Attributes:
         sessions: in the order of their beginning. By object, since two objects may be writers of one session.
@@ -146,7 +146,7 @@ def end_all(choose: ChooseOutcome) -> bool:
     try:
         _set_exiting(sessions)
         journals = _end_each(sessions, choose, math.inf)
-        wait_delivered(journals, end_timeout(), most=_state.deadline - time.monotonic())
+        wait_delivered(journals, end_timeout(), timeout=_state.deadline - time.monotonic())
     except KeyboardInterrupt:
         give_up(sessions, choose)
         return False
@@ -161,7 +161,7 @@ def end_all_within(seconds: float, outcome: Outcome, collecting: float, is_exiti
     Args:
         seconds: for everything.
         outcome: of all sessions.
-        collecting: seconds of these that images and facts may take; the rest is for the disk and the network.
+        collecting: seconds of these that images and environment may take; the rest is for the disk and the network.
         is_exiting: the process ends afterwards, so that nothing may open another writer.
     """
     _state.deadline = min(_state.deadline, time.monotonic() + seconds)
@@ -169,7 +169,7 @@ def end_all_within(seconds: float, outcome: Outcome, collecting: float, is_exiti
     if is_exiting:
         _set_exiting(sessions)
     journals = _end_each(sessions, lambda session: outcome, collecting)
-    wait_delivered(journals, seconds, most=_state.deadline - time.monotonic())
+    wait_delivered(journals, seconds, timeout=_state.deadline - time.monotonic())
 
 
 def give_up(sessions: list[OpenSession] | None, choose: ChooseOutcome) -> None:
@@ -183,7 +183,7 @@ def give_up(sessions: list[OpenSession] | None, choose: ChooseOutcome) -> None:
     journals: list[EndedJournal] = []
     try:
         journals = _end_each(list(_state.sessions) if sessions is None else sessions, choose, 0.0)
-        wait_delivered(journals, silent=0.0, most=INTERRUPTED_TIMEOUT_S)
+        wait_delivered(journals, silence_timeout=0.0, timeout=INTERRUPTED_TIMEOUT_S)
     except KeyboardInterrupt:
         folders = [writer.journal.paths.folder for writer, _sender in journals if writer.journal is not None]
         command = sync_command(folders[0] if folders else journal_folder())
@@ -191,7 +191,7 @@ def give_up(sessions: list[OpenSession] | None, choose: ChooseOutcome) -> None:
 
 
 def after_fork() -> None:
-    """In a forked child: the parent's sessions go on there; what the child adds is a writer of its own."""
+    """In a forked child: leave the parent's sessions to the parent. What the child records gets its own journal."""
     forget_held()
     _state.forget_signals()
     for session in list(_state.sessions):
