@@ -157,7 +157,7 @@ class Session(SessionDisplay, Uncopyable):
         )
         self._recorder, self._queue = recorder, recorder.queue
         self._collectors = collectors = Collectors(self.graph, recorder)
-        self._open_session = OpenSession(recorder, collectors.finish, self._set_status, self._after_fork)
+        self._open_session = OpenSession(recorder, collectors.finish, self._set_status, collectors.after_fork)
         if "IPython" in sys.modules:
             self._attend_notebook()
         recorder.attend()
@@ -390,11 +390,6 @@ class Session(SessionDisplay, Uncopyable):
         rewind = [] if self._after_x is None else [rewind_record(self._after_x, self.created_at)]
         self._after_x = None
         return [record, *rewind, *(graph.record() for graph in list(self._graphs.values()))]
-
-    def _after_fork(self) -> None:
-        for part in (self._recorder, self._collectors):
-            if part is not None:
-                part.after_fork()
 
     @guarded("recording")
     def _put(self, record: Record) -> None:

@@ -34,7 +34,7 @@ class OpenSession:
         finish: stops what is collected beside metrics. Called with the time at which the end began (time.monotonic)
             and the seconds since then that it may take.
         on_end: called with the outcome before it is recorded.
-        after_fork: called in a forked child.
+        after_fork: called in a forked child, once the recorder is reset.
 
     Attributes:
         expected: the outcome that the process's exit records if nothing else ends the session and nothing fails.
@@ -48,10 +48,15 @@ class OpenSession:
         after_fork: Callable[[], None],
     ) -> None:
         self.recorder = recorder
-        self.after_fork = after_fork
         self.expected = COMPLETE
         self._finish = finish
         self._on_end = on_end
+        self._after_fork = after_fork
+
+    def after_fork(self) -> None:
+        """In a forked child: leave what the parent records to the parent."""
+        self.recorder.after_fork()
+        self._after_fork()
 
     def end(self, outcome: Outcome, begun: float | None = None, budget: float = math.inf) -> EndedJournal | None:
         """Record the outcome, without waiting for the delivery.
