@@ -14,7 +14,7 @@ from losswise.recording.point_buffer import PLAIN_NUMBERS, PointBatch
 from losswise.recording.record_queue import RecordQueue
 from losswise.util.guard import guarded
 from losswise.util.messages import say_once
-from losswise.util.uncopyable import Single
+from losswise.util.uncopyable import Uncopyable
 from losswise.values.errors import try_text
 from losswise.values.jsonable import to_name
 from losswise.values.scalars import to_x
@@ -22,7 +22,7 @@ from losswise.values.scalars import to_x
 _now = time.time
 
 
-class Graph(Single):
+class Graph(Uncopyable):
     """One graph of a session. Created by `Session.graph`, not by hand.
 
     Args:

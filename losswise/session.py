@@ -27,7 +27,7 @@ from losswise.start_message import start_message
 from losswise.util.guard import guarded
 from losswise.util.messages import say, say_error, say_once
 from losswise.util.paths import journal_folders
-from losswise.util.uncopyable import Single
+from losswise.util.uncopyable import Uncopyable
 from losswise.values import jsonable
 from losswise.values.errors import try_text
 from losswise.values.scalars import to_x
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 REWIND_WRITE_TIMEOUT_S = 2.0
 
 
-class Session(SessionDisplay, Single):
+class Session(SessionDisplay, Uncopyable):
     """One training run: its graphs, params, values, and how it ended.
 
     Create it before the training. What is recorded goes to a journal on the local disk, and from there to the server
@@ -149,14 +149,14 @@ class Session(SessionDisplay, Single):
             return
         if fork.is_reimport():
             # the parent has made the real session; one of each worker would be an empty row in the table
-            self._queue = refusing_queue("reimported", fork.REIMPORTED, fork.is_reimport)
+            self._queue = refusing_queue("reimported", fork.REIMPORTED_MESSAGE, fork.is_reimport)
             return
         recorder = Recorder(
             self.id, target, journal_folders(), mode == "online", settings.journal_bound(), self._opening_records
         )
         self._recorder, self._queue = recorder, recorder.queue
         self._collectors = collectors = Collectors(self.graph, recorder)
-        self._open_session = OpenSession(recorder, collectors.finish, self._set_status, self._after_fork)
+        self._open_session = OpenSession(recorder, collectors.finish, self._set_status, collectors.after_fork)
         if "IPython" in sys.modules:
             self._attend_notebook()
         recorder.attend()
@@ -386,11 +386,6 @@ class Session(SessionDisplay, Single):
         rewind = [] if self._after_x is None else [rewind_record(self._after_x, self.created_at)]
         self._after_x = None
         return [record, *rewind, *(graph.record() for graph in list(self._graphs.values()))]
-
-    def _after_fork(self) -> None:
-        if self._recorder is not None and self._collectors is not None:
-            self._recorder.after_fork()
-            self._collectors.after_fork()
 
     @guarded("recording")
     def _put(self, record: Record) -> None:

@@ -1,4 +1,4 @@
-"""What is collected beside a session's metrics: environment and git, console output, system metrics, images."""
+"""Start and stop what is recorded beside metrics: environment and git, console output, system metrics, images."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from losswise.capture.system import SystemMonitor
     from losswise.recording.image_encoder import ImageEncoder
 
+# how long the end of a session waits for environment and git
 ENVIRONMENT_TIMEOUT_S = 2.0
-"""How long the end waits for environment and git."""
+# how long it waits for images that are still being encoded
 IMAGES_TIMEOUT_S = 10.0
-"""How long the end waits for images that are still being encoded."""
 
 
 class Collectors:
@@ -42,7 +42,7 @@ class Collectors:
 
     @guarded("starting to collect console output and environment")
     def start(self, console: bool, system: bool, track_git: bool, command_line: bool) -> None:
-        """Start what is wanted. Never raises."""
+        """Start the collectors that the session asks for."""
         self._environment = EnvironmentCollector(self._put_environment, track_git, command_line)
         self._environment.start()
         if console:
@@ -67,7 +67,7 @@ class Collectors:
 
     @guarded("collecting console output and system metrics again")
     def resume(self) -> None:
-        """Collect (again): the session is active."""
+        """Start console output and system metrics, also when a session that had ended is active again."""
         if self._console is not None:
             self._console.start()
         if self._system is not None:
@@ -80,7 +80,7 @@ class Collectors:
 
     @guarded("ending what is collected beside the metrics")
     def finish(self, begun: float, budget: float) -> None:
-        """Stop, and wait a moment for what is still being collected. Called before the session's last record.
+        """Stop, and wait for what is still being collected. Called before the session's last record.
 
         Args:
             begun: when the end began (time.monotonic), the same for all sessions that end together.
@@ -96,7 +96,7 @@ class Collectors:
             self._console.stop()
 
     def after_fork(self) -> None:
-        """In a forked child: the parent goes on with what it has begun. (The console is a source of the queue.)"""
+        """In a forked child: leave what the parent has begun to the parent. (The console is a source of the queue.)"""
         self._is_child = True
         if self._images is not None:
             self._images.after_fork()
@@ -112,7 +112,7 @@ class Collectors:
 
     def _wake(self) -> None:
         if self._is_child and not self._recorder.open:
-            return  # output of a data loader's worker alone opens no journal
+            return  # a data loader's worker that only prints opens no journal
         if self._recorder.queue.needs_attention:
             self._recorder.attend()
 

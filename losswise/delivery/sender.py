@@ -27,6 +27,16 @@ REFUSED_GRACE_S = 2.0
 """How long callers wait for a server that refuses connections or rejects the key, if they ask for no shorter time."""
 
 
+# whose threads are running
+_running: set[Sender] = set()
+
+
+def stop_all() -> None:
+    """Stop all senders of this process."""
+    for sender in list(_running):
+        sender.stop()
+
+
 class Sender:
     """Delivers one journal on its own thread, until everything in it is acknowledged. Made on the caller's thread.
 
@@ -79,8 +89,13 @@ class Sender:
     def begin(self, journal: Journal | None) -> None:
         """Set the journal to send, or None if it could not be created."""
         self._journal = journal
-        self.stopped = journal is None
+        self.stopped = self.stopped or journal is None
         self._opened.set()
+
+    def stop(self) -> None:
+        """Give up: at most one more request is sent, and what is left stays in the journal."""
+        self.stopped = True
+        self.nudge(at_once=True)
 
     def is_at_work(self) -> bool:
         """Whether more may be sent."""
@@ -159,10 +174,12 @@ class Sender:
         self._opened.wait()
         if self._journal is None:
             return
+        _running.add(self)
         try:
             self._send(self._journal)
             self.finished = not self.stopped
         finally:
+            _running.discard(self)
             self._journal.paths.sending.release(remove=True)
             self.stopped = not self.finished
 
@@ -190,7 +207,7 @@ class Sender:
     def _deliver(self, uploader: Uploader, journal: Journal) -> None:
         """Send until everything is acknowledged, or nothing more will be."""
         last_request_at = time.monotonic()
-        while True:
+        while not self.stopped:
             complete, count = journal.complete, journal.count
             self.refused = False  # callers do not give up during an attempt
             result = uploader.step()
@@ -216,7 +233,7 @@ class Sender:
         """Wait until a request may start. The last one of a session starts at once."""
         assert self._journal is not None
         reserved: float | None = None
-        while not self._is_last_request():
+        while not (self.stopped or self._is_last_request()):
             is_hurried = self.is_waited_for or self._is_urgent
             longest = min(max_interval, self._timing.min_interval) if is_hurried else max_interval
             start = self._pace.next_start(longest)
@@ -264,7 +281,7 @@ class Sender:
         """Pause before the next attempt. It ends when a caller begins to wait, unless the server asked for it."""
         until = time.monotonic() + result.pause
         was_hurried = self.is_waited_for or result.requested
-        while (left := until - time.monotonic()) > 0:
+        while (left := until - time.monotonic()) > 0 and not self.stopped:
             if self.is_waited_for and not result.requested:
                 if not was_hurried:
                     return

@@ -17,59 +17,61 @@ if TYPE_CHECKING:
     from losswise.delivery.sender import Sender
     from losswise.recording.recorder import EndedJournal
 
+# how long the local disk may take for what is in memory, of all journals together
 WRITE_TIMEOUT_S = 30.0
-"""How long the local disk may take for what is in memory, of all journals together."""
 PROGRESS_AFTER_S = 2.0
 PROGRESS_INTERVAL_S = 5.0
 
 
-def wait_delivered(journals: Sequence[EndedJournal], silent: float, most: float = float("inf")) -> None:
-    """Wait for the delivery of journals, report progress, and say what is left.
+def wait_delivered(journals: Sequence[EndedJournal], silence_timeout: float, timeout: float = float("inf")) -> None:
+    """Wait for the delivery of journals, with messages about the progress and about what is left.
 
     A server that goes on acknowledging gets all the time it needs.
 
     Args:
         journals: to which nothing is added any more.
-        silent: seconds without an acknowledgement of any journal after which to give up. If the server refuses
-            connections, at most REFUSED_GRACE_S.
-        most: seconds in all.
+        silence_timeout: seconds without an acknowledgement of any journal after which to give up. If the server
+            refuses connections, at most REFUSED_GRACE_S.
+        timeout: seconds in all.
     """
     started = time.monotonic()
     for writer, _sender in journals:
-        seconds = max(0.0, started + min(WRITE_TIMEOUT_S, most) - time.monotonic())
+        seconds = max(0.0, started + min(WRITE_TIMEOUT_S, timeout) - time.monotonic())
         if not wait_until(lambda writer=writer: not writer.is_writing(), seconds):  # type: ignore[misc]
             say("the journal could not be written to its end in time")
     senders = [sender for _writer, sender in journals if sender is not None]
     with contextlib.ExitStack() as stack:
         for sender in senders:
             stack.enter_context(sender.waited_for())
-        _wait(senders, started, silent, most)
-    _tell_what_is_left([sender for sender in senders if not sender.finished and not sender.deleted])
+        _wait(senders, started, silence_timeout, timeout)
+    _report_unsent([sender for sender in senders if not sender.finished and not sender.deleted])
 
 
-def _wait(senders: Sequence[Sender], started: float, silent: float, most: float) -> None:
-    tell_at, told = started + PROGRESS_AFTER_S, ""
+def _wait(senders: Sequence[Sender], started: float, silence_timeout: float, timeout: float) -> None:
+    report_at, reported = started + PROGRESS_AFTER_S, ""
     while left := [sender for sender in senders if sender.is_at_work()]:
         now = time.monotonic()
         silence = now - max(started, *(sender.last_ack_at for sender in senders))
-        patience = min(silent, REFUSED_GRACE_S) if all(sender.refused for sender in left) else silent
-        if silence > patience or now - started > most:
+        is_refused = all(sender.refused for sender in left)
+        if silence > (min(silence_timeout, REFUSED_GRACE_S) if is_refused else silence_timeout):
             return
-        if now > tell_at:
-            tell_at = now + PROGRESS_INTERVAL_S
-            told = _tell_progress([sender for sender in left if sender.unsent()], told)
+        if now - started > timeout:
+            return
+        if now > report_at:
+            report_at = now + PROGRESS_INTERVAL_S
+            reported = _report_progress([sender for sender in left if sender.unsent()], reported)
         time.sleep(0.005)
 
 
-def _tell_progress(unsent: Sequence[Sender], told: str) -> str:
-    """Report what is left unless it has not changed since `told`. Returns the line reported last."""
-    line = f"sending what is left: {_size(unsent)} of {_sessions(unsent)}" if unsent else told
-    if line != told:
+def _report_progress(unsent: Sequence[Sender], reported: str) -> str:
+    """Write a message about what is left, unless it is the same as the last one. Returns the last one."""
+    line = f"sending what is left: {_size(unsent)} of {_sessions(unsent)}" if unsent else reported
+    if line != reported:
         say(line)
     return line
 
 
-def _tell_what_is_left(senders: Sequence[Sender]) -> None:
+def _report_unsent(senders: Sequence[Sender]) -> None:
     unsent = [sender for sender in senders if sender.unsent()]
     if unsent:
         cause = next(filter(None, (sender.cause() for sender in unsent)), "")

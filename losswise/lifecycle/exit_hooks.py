@@ -30,8 +30,8 @@ from losswise.lifecycle.outcome import Outcome, outcome_of
 from losswise.util.guard import guarded
 from losswise.util.ipython import survives_exit
 
+# functions in which a script begins; the second is that of `python -m`
 _OUTERMOST = ("<module>", "_run_module_as_main")
-"""Functions in which a script begins; the second is that of `python -m`."""
 
 
 class _Exit:

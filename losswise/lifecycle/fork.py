@@ -1,4 +1,4 @@
-"""Forked and spawned processes."""
+"""Detect spawned workers that import the script, and run code in forked children."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import FrameType
 
 from losswise.util.guard import guarded
 
-REIMPORTED = (
+REIMPORTED_MESSAGE = (
     "a worker process that imports the script records nothing into the sessions made there; give it session.id, "
     "and have it make losswise.Session(resume=id)"
 )

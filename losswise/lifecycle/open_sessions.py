@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from losswise.recording.recorder import EndedJournal, Recorder
 
 WRITE_TIMEOUT_S = 2.0
+# how long the end still waits for the disk after Ctrl-C
 INTERRUPTED_TIMEOUT_S = 2.0
-"""How long the end still waits for the disk after Ctrl-C."""
 
 
 class OpenSession:
@@ -34,7 +34,7 @@ class OpenSession:
         finish: stops what is collected beside metrics. Called with the time at which the end began (time.monotonic)
             and the seconds since then that it may take.
         on_end: called with the outcome before it is recorded.
-        after_fork: called in a forked child.
+        after_fork: called in a forked child, once the recorder is reset.
 
     Attributes:
         expected: the outcome that the process's exit records if nothing else ends the session and nothing fails.
@@ -48,10 +48,15 @@ class OpenSession:
         after_fork: Callable[[], None],
     ) -> None:
         self.recorder = recorder
-        self.after_fork = after_fork
         self.expected = COMPLETE
         self._finish = finish
         self._on_end = on_end
+        self._after_fork = after_fork
+
+    def after_fork(self) -> None:
+        """In a forked child: leave what the parent records to the parent."""
+        self.recorder.after_fork()
+        self._after_fork()
 
     def end(self, outcome: Outcome, begun: float | None = None, budget: float = math.inf) -> EndedJournal | None:
         """Record the outcome, without waiting for the delivery.
@@ -74,7 +79,7 @@ class OpenSession:
 
 
 class _OpenSessions:
-    """State of this process.
+    """The open sessions of this process, and how far its end has come.
 
     Attributes:
         sessions: in the order of their beginning. By object, since two objects may be writers of one session.
@@ -146,7 +151,7 @@ def end_all(choose: ChooseOutcome) -> bool:
     try:
         _set_exiting(sessions)
         journals = _end_each(sessions, choose, math.inf)
-        wait_delivered(journals, end_timeout(), most=_state.deadline - time.monotonic())
+        wait_delivered(journals, end_timeout(), timeout=_state.deadline - time.monotonic())
     except KeyboardInterrupt:
         give_up(sessions, choose)
         return False
@@ -161,7 +166,7 @@ def end_all_within(seconds: float, outcome: Outcome, collecting: float, is_exiti
     Args:
         seconds: for everything.
         outcome: of all sessions.
-        collecting: seconds of these that images and facts may take; the rest is for the disk and the network.
+        collecting: seconds of these that images and environment may take; the rest is for the disk and the network.
         is_exiting: the process ends afterwards, so that nothing may open another writer.
     """
     _state.deadline = min(_state.deadline, time.monotonic() + seconds)
@@ -169,7 +174,7 @@ def end_all_within(seconds: float, outcome: Outcome, collecting: float, is_exiti
     if is_exiting:
         _set_exiting(sessions)
     journals = _end_each(sessions, lambda session: outcome, collecting)
-    wait_delivered(journals, seconds, most=_state.deadline - time.monotonic())
+    wait_delivered(journals, seconds, timeout=_state.deadline - time.monotonic())
 
 
 def give_up(sessions: list[OpenSession] | None, choose: ChooseOutcome) -> None:
@@ -183,7 +188,7 @@ def give_up(sessions: list[OpenSession] | None, choose: ChooseOutcome) -> None:
     journals: list[EndedJournal] = []
     try:
         journals = _end_each(list(_state.sessions) if sessions is None else sessions, choose, 0.0)
-        wait_delivered(journals, silent=0.0, most=INTERRUPTED_TIMEOUT_S)
+        wait_delivered(journals, silence_timeout=0.0, timeout=INTERRUPTED_TIMEOUT_S)
     except KeyboardInterrupt:
         folders = [writer.journal.paths.folder for writer, _sender in journals if writer.journal is not None]
         command = sync_command(folders[0] if folders else journal_folder())
@@ -191,7 +196,7 @@ def give_up(sessions: list[OpenSession] | None, choose: ChooseOutcome) -> None:
 
 
 def after_fork() -> None:
-    """In a forked child: the parent's sessions go on there; what the child adds is a writer of its own."""
+    """In a forked child: leave the parent's sessions to the parent. What the child records gets its own journal."""
     forget_held()
     _state.forget_signals()
     for session in list(_state.sessions):

@@ -13,8 +13,8 @@ from losswise.lifecycle.outcome import INTERRUPTED
 from losswise.settings import end_timeout
 from losswise.util.guard import guarded
 
+# part of SIGTERM's time that images and environment may take; the rest is for the disk and the network
 COLLECTING_SHARE = 0.5
-"""Part of SIGTERM's time that images and facts may take; the rest is for the disk and the network."""
 
 
 def install() -> bool:

@@ -1,7 +1,7 @@
-"""A bounded picture of a session's curves in memory, for the charts of a notebook.
+"""Downsampled curves of a session in bounded memory, for the charts of a notebook.
 
-The journal thread adds to it and any thread reads it. There is no lock, which a fork could leave held: a curve
-is a flat array that is extended, changed and replaced by single operations, each atomic in the interpreter.
+The journal writer's thread adds points and any thread reads them. There is no lock, because a fork could leave it
+locked: a curve is a flat array that is extended, changed and replaced by single operations, each of them atomic.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from losswise.util.guard import guarded
 MAX_GRAPHS = 24
 MAX_NAMES = 12
 MAX_BUCKETS = 400
-WIDTH = 4
-"""Numbers of a bucket: x, min, max, mean."""
-SLICE = 2_000
-"""Points added at once, in half a millisecond at most; then the interpreter's lock is offered to the training."""
-BREATH = 0.0001
+# numbers of a bucket: x, min, max, mean
+BUCKET_SIZE = 4
+# added at once, in half a millisecond at most; after a slice the training gets the interpreter's lock
+SLICE_POINTS = 2_000
+SLICE_PAUSE_S = 0.0001
 
 
 class Bucket(NamedTuple):
-    """Neighbouring points of a curve as one; `x` is the first one's."""
+    """Adjacent points of a curve as one; `x` is that of the first."""
 
     x: float
     low: float
@@ -36,12 +36,12 @@ class Bucket(NamedTuple):
 
 
 class Curve:
-    """One quantity: at most 400 buckets, each of the same number of points; when full, pairs become one.
+    """One metric: at most 400 buckets, each of the same number of points. When they are full, pairs are merged.
 
     Attributes:
-        last, last_x: the latest value, which may be NaN or infinite, and its x; None: there is none.
-        nan, inf: how many values were not finite.
-        bad, bad_x: the first of them, and its x; None: there is none.
+        last, last_x: the latest value, which may be NaN or infinite, and its x; None before the first.
+        nan, inf: how many values were NaN, and how many infinite.
+        bad, bad_x: the first of these values, and its x; None if there is none.
     """
 
     def __init__(self) -> None:
@@ -55,12 +55,12 @@ class Curve:
         self._in_last = 0
 
     def buckets(self) -> list[Bucket]:
-        """The finite values, by x. Extremes are exact."""
+        """Return the finite values, by x. Minima and maxima are exact."""
         flat = self._buckets[:]
-        return sorted(map(Bucket, flat[0::WIDTH], flat[1::WIDTH], flat[2::WIDTH], flat[3::WIDTH]))
+        return sorted(map(Bucket, *(flat[field::BUCKET_SIZE] for field in range(BUCKET_SIZE))))
 
     def add(self, xs: Sequence[int], ys: Sequence[Any]) -> None:
-        """Add points in the order in which they came. A None is no value."""
+        """Add points in the order in which they were recorded. None stands for a missing value."""
         xs, ys = self._finite(xs, ys)
         if not len(ys):
             return
@@ -75,7 +75,7 @@ class Curve:
             self._in_last = len(part)
 
     def _finite(self, xs: Sequence[int], ys: Sequence[Any]) -> tuple[Sequence[int], Sequence[float]]:
-        """The points without those that are missing, and without those that are not finite, which are counted."""
+        """Return the points whose values are there and finite. Counts those that are not finite."""
         try:
             is_clean = math.isfinite(sum(ys))
         except TypeError:
@@ -100,24 +100,24 @@ class Curve:
             self.bad_x, self.bad = bad[0]
 
     def _fill_last(self, part: Sequence[float]) -> None:
-        x, low, high, mean = self._buckets[-WIDTH:]
+        x, low, high, mean = self._buckets[-BUCKET_SIZE:]
         count = self._in_last + len(part)
         mean += (sum(part) - mean * len(part)) / count
-        self._buckets[-WIDTH:] = array("d", (x, min(low, min(part)), max(high, max(part)), mean))
+        self._buckets[-BUCKET_SIZE:] = array("d", (x, min(low, min(part)), max(high, max(part)), mean))
         self._in_last = count
 
     def _make_room(self, count: int) -> None:
-        """Make buckets as wide as it takes, before any point is looked at: a call adds 400 buckets at most."""
+        """Merge buckets until `count` more points fit, so that a single call adds at most 400 buckets."""
         while True:
             fit = self._each - self._in_last if self._buckets else 0
-            if len(self._buckets) // WIDTH + math.ceil(max(0, count - fit) / self._each) <= MAX_BUCKETS:
+            if len(self._buckets) // BUCKET_SIZE + math.ceil(max(0, count - fit) / self._each) <= MAX_BUCKETS:
                 return
             self._merge_pairs()
 
     def _merge_pairs(self) -> None:
         flat = self._buckets
-        size, last = len(flat) // WIDTH, list(flat[-WIDTH:])
-        xs, lows, highs, means = (flat[at::WIDTH] for at in range(WIDTH))
+        size, last = len(flat) // BUCKET_SIZE, list(flat[-BUCKET_SIZE:])
+        xs, lows, highs, means = (flat[at::BUCKET_SIZE] for at in range(BUCKET_SIZE))
         merged = array(
             "d",
             chain.from_iterable(
@@ -144,7 +144,7 @@ class CurveStore:
     """The curves of a session, by the title of their graph and by name: at most 24 graphs of 12 names each.
 
     Attributes:
-        version: another number after each change.
+        version: increases with each change.
     """
 
     def __init__(self) -> None:
@@ -152,12 +152,12 @@ class CurveStore:
         self._graphs: dict[str, dict[str, Curve]] = {}
 
     def curves(self, title: str) -> dict[str, Curve]:
-        """The curves of a graph, in the order in which they came."""
+        """Return the curves of a graph by name, in the order of their first points."""
         return dict(self._graphs.get(title, {}))
 
     @guarded("drawing points")
     def add(self, title: str, points: PointBatch) -> None:
-        """Add points of a graph, on the journal thread. They are written down whatever happens here."""
+        """Add points of a graph. Called by the journal writer, which has written them whatever happens here."""
         curves = self._graphs.get(title)
         if curves is None:
             if len(self._graphs) >= MAX_GRAPHS:
@@ -170,7 +170,7 @@ class CurveStore:
 
 
 def _add_gently(curve: Curve, xs: Sequence[int], ys: Sequence[Any]) -> None:
-    for start in range(0, len(ys), SLICE):
-        curve.add(xs[start : start + SLICE], ys[start : start + SLICE])
-        if len(ys) > SLICE // 4:
-            time.sleep(BREATH)
+    for start in range(0, len(ys), SLICE_POINTS):
+        curve.add(xs[start : start + SLICE_POINTS], ys[start : start + SLICE_POINTS])
+        if len(ys) > SLICE_POINTS // 4:
+            time.sleep(SLICE_PAUSE_S)

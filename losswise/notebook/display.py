@@ -1,4 +1,4 @@
-"""Outputs of a notebook that show a session and follow its training."""
+"""Show a session as the output of a notebook cell, and update it during the training."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from losswise.util import ipython
 from losswise.util.guard import guarded, guarded_thread
 
 UPDATE_INTERVAL_S = 1.0
+# the latest ones are updated
 MAX_OUTPUTS = 16
-"""Outputs that are kept up to date, the latest ones."""
+# how long the end of a cell may wait for its last points to be drawn
 CELL_WRITE_TIMEOUT_S = 0.2
-"""How long the end of a cell may wait for its last points to be drawn."""
 
 
 class _Output:
@@ -26,8 +26,8 @@ class _Output:
 
     Args:
         get_view: returns what the session shows now.
-        text: returns the session in a line.
-        write_out: has what was recorded written, waiting at most so many seconds.
+        text: returns the session as one line.
+        write_out: writes what is recorded to the journal; called with a timeout in seconds.
         publisher: IPython's display publisher.
     """
 
@@ -75,7 +75,7 @@ class _Outputs:
         self.follow(output.get_view)
 
     def follow(self, get_view: GetView) -> None:
-        """Start the thread if this session is shown. A forked child shows nothing."""
+        """Start the thread if an output shows this session. Does nothing in a forked child."""
         if self._process != os.getpid():
             return
         with self._lock:
@@ -95,7 +95,7 @@ class _Outputs:
                     return
 
     def after_cell(self) -> None:
-        """Draw the points of a cell before it is over: a program that runs notebooks reads no output afterwards."""
+        """Draw the points of a cell before it ends: programs that run notebooks read no output afterwards."""
         outputs = list(self._outputs)
         for output in outputs:
             output.write_out(CELL_WRITE_TIMEOUT_S)
@@ -130,19 +130,19 @@ def follow(get_view: GetView) -> None:
 
 @guarded("showing a session", default=False)
 def show(get_view: GetView, text: Callable[[], str], write_out: Callable[[float], object]) -> bool:
-    """Show a session as the output of the current cell, and keep it up to date while the session is live.
+    """Show a session as the output of the current cell, and update it while the session is live.
 
     Args:
         get_view: returns what the session shows now.
-        text: returns the session in a line.
-        write_out: has what was recorded written, waiting at most so many seconds.
+        text: returns the session as one line.
+        write_out: writes what is recorded to the journal; called with a timeout in seconds.
 
     Returns:
-        False if this is not a notebook.
+        False if the cell's output cannot be updated: outside a notebook, or inside `%%capture`.
     """
     shell = ipython.running_shell()
     publisher = getattr(shell, "display_pub", None)
-    # `%%capture` keeps each update as an output of its own
+    # `%%capture` would keep each update as a separate output
     is_captured = any(kind.__name__ == "CapturingDisplayPublisher" for kind in type(publisher).__mro__)
     if get_view().curves is None or is_captured:
         return False

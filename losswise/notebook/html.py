@@ -1,7 +1,8 @@
-"""A session as HTML, with a card and a small SVG chart for each graph: no script, nothing loaded, every text escaped.
+"""Render a session as HTML, with a card and a small SVG chart for each graph.
 
-Text and lines take the colour of the text around them, and the colours with a meaning are mixed with it, so that
-a card fits the light and the dark theme of whatever shows it. The text is HTML, since the SVG is stretched.
+There is no script, nothing is loaded, and every text is escaped. Text and lines take the colour of the text around
+them, and status colours are mixed with it, so that a card fits light and dark themes. Labels are HTML, not SVG, because
+the SVG is stretched.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from losswise.settings import mode
 
 MAX_CHARTS = 6
 MAX_TITLES = 20
-MAX_LETTERS = 120
-SHORT = 16
-"""Letters up to which a name is never cut."""
-MAX_KEPT = 20
-"""Letters that tell names apart and are kept for it."""
-TAIL = 8
-"""Letters at the end of a name that stay when its middle is cut out."""
+# characters of a name that are in the HTML, and three times as many in its tooltip
+MAX_NAME_CHARS = 120
+# a name of so many characters is never shortened
+SHORT_NAME_CHARS = 16
+# the part of a name that tells it from others stays visible up to this length
+MAX_DISTINCT_CHARS = 20
+# of other names the end stays visible
+TAIL_CHARS = 8
 
 _HELD_OUT = re.compile(r"(^|[^a-z])(val|valid|validation|test|eval|dev|holdout)([^a-z]|$)")
 _CAMEL = re.compile(r"([a-z])([A-Z])")
@@ -138,45 +140,46 @@ def _titles(titles: Iterable[str]) -> str:
 
 
 def is_held_out(name: str) -> bool:
-    """Whether a quantity is of data that was not trained on: it is dashed, and a graph's best is among these."""
+    """Return whether a metric is of data that was not trained on: it is dashed, and the best value is one of these."""
     return _HELD_OUT.search(_CAMEL.sub(r"\1_\2", name).replace("_", " ").lower()) is not None
 
 
 def cut(text: str, front: int = 0, back: int = 0) -> str:
-    """A name, escaped. A long one gives way where there is no room for it, and all of it is on hover.
+    """Return a name as HTML that is shortened where there is too little room, with the whole name as a tooltip.
 
     Args:
-        front, back: letters at its ends that others have as well; these give way, else its middle does.
+        text: the name.
+        front, back: characters at its beginning and end that it shares with other names, and that are cut first.
     """
-    if len(text) <= SHORT:
+    if len(text) <= SHORT_NAME_CHARS:
         return html.escape(text)
-    if back >= TAIL // 2 and len(text) - back <= MAX_KEPT:
-        kept, less = html.escape(text[:-back]), html.escape(text[-back:][:MAX_LETTERS])
+    if back >= TAIL_CHARS // 2 and len(text) - back <= MAX_DISTINCT_CHARS:
+        kept, less = html.escape(text[:-back]), html.escape(text[-back:][:MAX_NAME_CHARS])
         parts = f"<span>{kept}</span><span class=lw-less>{less}</span>"
     else:
-        at = front if front >= TAIL // 2 and len(text) - front <= MAX_KEPT else len(text) - TAIL
-        less, kept = html.escape(text[:at][:MAX_LETTERS]), html.escape(text[at:])
+        at = front if front >= TAIL_CHARS // 2 and len(text) - front <= MAX_DISTINCT_CHARS else len(text) - TAIL_CHARS
+        less, kept = html.escape(text[:at][:MAX_NAME_CHARS]), html.escape(text[at:])
         parts = f"<span class=lw-less>{less}</span><span>{kept}</span>"
-    return f'<span class=lw-cut title="{html.escape(text[: 3 * MAX_LETTERS])}">{parts}</span>'
+    return f'<span class=lw-cut title="{html.escape(text[: 3 * MAX_NAME_CHARS])}">{parts}</span>'
 
 
 def card(title: str, kind: str | None, curves: Mapping[str, Curve], is_live: bool) -> str:
-    """A graph: title, kind and best value, what was not finite, the chart, and the values of each curve."""
+    """Render a graph: title, kind and best value, a warning about NaN, the chart, and the values of each curve."""
     buckets = {name: curve.buckets() for name, curve in curves.items()}
     best = _best(kind, buckets)
-    facts = f"<span class=lw-dim>{kind}{' · best' if best is not None else ''}</span>" if kind else ""
-    facts += f"<span>{number(best)}</span>" if best is not None else ""
-    top = f"<b>{cut(title or 'untitled')}</b>{facts}{_broken(curves.values())}"
+    summary = f"<span class=lw-dim>{kind}{' · best' if best is not None else ''}</span>" if kind else ""
+    summary += f"<span>{number(best)}</span>" if best is not None else ""
+    top = f"<b>{cut(title or 'untitled')}</b>{summary}{_broken(curves.values())}"
     if not curves:
         return f"<div class=lw-card><div class=lw-top>{top}</div><div class=lw-dim>no points yet</div></div>"
     chart = _chart(title, curves, buckets, is_live)
-    return f"<div class=lw-card><div class=lw-top>{top}</div>{chart}{_keys(curves, buckets)}</div>"
+    return f"<div class=lw-card><div class=lw-top>{top}</div>{chart}{_legend(curves, buckets)}</div>"
 
 
 def _best(kind: str | None, buckets: Mapping[str, list[Bucket]]) -> float | None:
-    among = {name: there for name, there in buckets.items() if there}
-    held_out = {name: there for name, there in among.items() if is_held_out(name)}
-    chosen = [bucket for there in (held_out or among).values() for bucket in there]
+    all_names = [name for name in buckets if buckets[name]]
+    held_out = [name for name in all_names if is_held_out(name)]
+    chosen = [bucket for name in held_out or all_names for bucket in buckets[name]]
     if not chosen or kind is None:
         return None
     return min(bucket.low for bucket in chosen) if kind == "min" else max(bucket.high for bucket in chosen)
@@ -197,42 +200,42 @@ def _chart(title: str, curves: Mapping[str, Curve], buckets: Mapping[str, list[B
         xs += [float(x) for x in (curve.bad_x, curve.last_x) if x is not None]
     left, right = min(xs), max(xs)
     drawing = Drawing(left, right, [bucket for there in buckets.values() for bucket in there])
-    svg = drawing.rules()
-    for at, (name, curve) in enumerate(curves.items()):
-        color = f"lw{at % len(COLORS)}"
+    svg = drawing.grid_lines()
+    for index, (name, curve) in enumerate(curves.items()):
+        color = f"lw{index % len(COLORS)}"
         svg += drawing.line(color, "lw-held" if is_held_out(name) else "", buckets[name], curve, len(curves), is_live)
     marks = "".join(
-        f'<i class="lw-nan lw-bad" style="left:{drawing.part_across(curve.bad_x):.1%}"></i>'
+        f'<i class="lw-nan lw-bad" style="left:{drawing.x_fraction(curve.bad_x):.1%}"></i>'
         for curve in curves.values()
         if curve.bad_x is not None
     )
     labels = "".join(f"<i class=lw-y style=top:{part:.1%}>{text}</i>" for part, text in drawing.labels())
     ends = f"{left:,.0f}", f"{right:,.0f}"
     x = f"<span>{ends[0]}</span><span>{ends[1]}</span>" if left < right else f"<span style=margin:auto>{ends[0]}</span>"
-    said = html.escape(f"{title[:60]}, x from {ends[0]} to {ends[1]}")
+    description = html.escape(f"{title[:60]}, x from {ends[0]} to {ends[1]}")
     return (
-        f'<div class=lw-plot><svg viewBox="{drawing.BOX}" preserveAspectRatio=none role=img aria-label="{said}">'
+        f'<div class=lw-plot><svg viewBox="{drawing.BOX}" preserveAspectRatio=none role=img aria-label="{description}">'
         f"{svg}</svg>{labels}{marks}</div><div class=lw-x>{x}</div>"
     )
 
 
-def _keys(curves: Mapping[str, Curve], buckets: Mapping[str, list[Bucket]]) -> str:
-    words = "".join(f"<span class=lw-dim>{word}</span>" for word in ("last", "min", "max"))
-    rows = [f"<span></span><span></span>{words}"]
+def _legend(curves: Mapping[str, Curve], buckets: Mapping[str, list[Bucket]]) -> str:
+    header = "".join(f"<span class=lw-dim>{word}</span>" for word in ("last", "min", "max"))
+    rows = [f"<span></span><span></span>{header}"]
     front, back = (_shared(names) for names in (list(curves), [name[::-1] for name in curves]))
-    for at, (name, curve) in enumerate(curves.items()):
+    for index, (name, curve) in enumerate(curves.items()):
         low = min((bucket.low for bucket in buckets[name]), default=None)
         high = max((bucket.high for bucket in buckets[name]), default=None)
         held = " lw-held" if is_held_out(name) else ""
         bad = " class=lw-bad" if curve.last is not None and not math.isfinite(curve.last) else ""
         rows.append(
-            f'<i class="lw{at % len(COLORS)}{held}"></i><span class=lw-name>{cut(name, front, back)}</span>'
+            f'<i class="lw{index % len(COLORS)}{held}"></i><span class=lw-name>{cut(name, front, back)}</span>'
             f"<b{bad}>{number(curve.last)}</b><span>{number(low)}</span><span>{number(high)}</span>"
         )
     return f"<div class=lw-keys>{''.join(rows)}</div>"
 
 
 def _shared(names: list[str]) -> int:
-    """Letters with which all of several names begin."""
+    """Return how many characters all of several names begin with."""
     columns = zip(*names, strict=False) if len(names) > 1 else ()
     return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))

@@ -1,4 +1,4 @@
-"""Curves as paths of an SVG, and the labels of their axis: a few bytes a point."""
+"""Draw curves as paths of an SVG, a few bytes a point, and label their axis."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from itertools import pairwise
 
 from losswise.notebook.curves import Bucket, Curve
 
+# in units of the SVG, each smaller than a pixel
 WIDTH, HEIGHT = 600, 400
-"""The SVG's own units: less than a pixel each."""
-PAIRS = 440
-"""Coordinates in one chart: what keeps it at about 3 kB."""
+# coordinates in a chart, which keep it at about 3 kB
+MAX_COORDINATES = 440
+# with more curves than these, no curve has a band
 MAX_BANDS = 6
-"""Curves of a graph up to which each has a band."""
 COLORS = (
     *("#4269d0", "#efb118", "#ff725c", "#3ca951", "#a463f2"),
     *("#6cc5b0", "#ff8ab7", "#9c6b4e", "#97bbf5", "#9498a0"),
 )
 
-MOST = 1.79e308
-"""The ends of an axis are finite."""
+# near the largest float, so that the ends of an axis are finite
+MAX_Y = 1.79e308
 
-Spot = tuple[float, float]
+Point = tuple[float, float]
 
 
 def number(value: float | None) -> str:
-    """A measured value, as on the pages: 0.0871, 12.34, 3.10e-5, NaN."""
+    """Format a value as the web pages do: 0.0871, 12.34, 3.10e-5, NaN; an en dash for None."""
     if value is None:
         return "\N{EN DASH}"
     if not math.isfinite(value):
@@ -41,12 +41,17 @@ def number(value: float | None) -> str:
 
 
 def _exponent(text: str) -> str:
-    """3e-05 as 3e-5, 3e+10 as 3e10."""
+    """Shorten an exponent: 3e-05 to 3e-5, 3e+10 to 3e10."""
     return re.sub(r"e([+-])0*", lambda match: "e" + match[1].strip("+"), text)
 
 
 class Drawing:
-    """Where values stand in a chart that holds all of these buckets between two x."""
+    """The coordinate system of a chart, and the paths drawn in it.
+
+    Args:
+        left, right: the ends of the x axis.
+        buckets: of all curves; the y axis spans them.
+    """
 
     BOX = f"0 0 {WIDTH} {HEIGHT}"
 
@@ -57,32 +62,42 @@ class Drawing:
         self._span = self._high / 2 - self._low / 2 or 1.0
         self._ticks = _ticks(self._low, self._high) if buckets else []
 
-    def part_across(self, x: float) -> float:
-        """0 at the left, 1 at the right; a single x stands in the middle."""
-        return self._across(x) / WIDTH
+    def x_fraction(self, x: float) -> float:
+        """Return where an x is, from 0 at the left to 1 at the right; the only x is in the middle."""
+        return self._x(x) / WIDTH
 
     def labels(self) -> list[tuple[float, str]]:
-        """Of the y axis: how far down, and the text."""
+        """Return the labels of the y axis: position from 0 at the top to 1 at the bottom, and text."""
         texts = _tick_texts(self._ticks)
-        return [(self._down(y) / HEIGHT, text) for y, text in zip(self._ticks, texts, strict=True)]
+        return [(self._y(y) / HEIGHT, text) for y, text in zip(self._ticks, texts, strict=True)]
 
-    def rules(self) -> str:
-        """A line across at each label."""
-        lines = "".join(f"M0 {round(self._down(y))}h{WIDTH}" for y in self._ticks)
+    def grid_lines(self) -> str:
+        """Return a horizontal line at each label."""
+        lines = "".join(f"M0 {round(self._y(y))}h{WIDTH}" for y in self._ticks)
         return f'<path class=lw-rule d="{lines}"/>' if lines else ""
 
     def line(self, color: str, style: str, buckets: list[Bucket], curve: Curve, curves: int, is_live: bool) -> str:
-        """A curve's paths: the means over a pale band from min to max, and a spot where it is now."""
+        """Return the paths of a curve: its means, over a pale band from min to max, and a dot at the latest point.
+
+        Args:
+            color, style: CSS classes.
+            buckets: of the curve.
+            curve: for its latest value.
+            curves: number of curves in the chart.
+            is_live: the session is active, so the latest point is marked.
+        """
         if not buckets:
             return ""
         has_band = curves <= MAX_BANDS
-        run = thinned(buckets, max(24, min(150, PAIRS // ((2 if has_band else 1) * curves))))
+        run = thinned(buckets, max(24, min(150, MAX_COORDINATES // ((2 if has_band else 1) * curves))))
         points = [(bucket.x, _middle(bucket) if has_band else self._farthest(bucket)) for bucket in run]
         last, last_x = curve.last, curve.last_x
         if last is not None and last_x is not None and math.isfinite(last) and last_x >= points[-1][0]:
             points.append((last_x, last))
         is_exact = all(bucket.low == bucket.high for bucket in run)
-        paths = "" if is_exact or not has_band else self._band(color, thinned(buckets, min(90, PAIRS // (4 * curves))))
+        paths = ""
+        if has_band and not is_exact:
+            paths += self._band(color, thinned(buckets, min(90, MAX_COORDINATES // (4 * curves))))
         paths += f'<path class="{color} {style}" d="{self._path(points)}"/>'
         if is_live or len(set(points)) == 1:
             paths += f'<path class="{color} lw-spot" d="{self._path(points[-1:])}h0"/>'
@@ -94,14 +109,14 @@ class Drawing:
         return f'<path class="{color} lw-band" d="{self._path(upper + lower)}Z"/>'
 
     def _farthest(self, bucket: Bucket) -> float:
-        """What a line without a band shows: the mean, save where that would hide a spike."""
-        if self._down(bucket.low) - self._down(bucket.high) < HEIGHT / 3:
+        """Return what a line without a band shows: the mean, or the extreme if the mean would hide a spike."""
+        if self._y(bucket.low) - self._y(bucket.high) < HEIGHT / 3:
             return _middle(bucket)
-        return max(bucket.low, bucket.high, key=lambda y: abs(self._down(y) - self._down(_middle(bucket))))
+        return max(bucket.low, bucket.high, key=lambda y: abs(self._y(y) - self._y(_middle(bucket))))
 
-    def _path(self, points: Sequence[Spot]) -> str:
-        """Whole numbers, each relative to the one before."""
-        spots = [(round(self._across(x)), round(self._down(y))) for x, y in points]
+    def _path(self, points: Sequence[Point]) -> str:
+        """Return path data of integers, each relative to the one before."""
+        spots = [(round(self._x(x)), round(self._y(y))) for x, y in points]
         text = f"M{spots[0][0]} {spots[0][1]}"
         command = "l"
         for (x0, y0), (x1, y1) in pairwise(spots):
@@ -111,16 +126,16 @@ class Drawing:
                 command = ""
         return text
 
-    def _across(self, x: float) -> float:
+    def _x(self, x: float) -> float:
         return (x - self._left) * self._x_scale if self._x_scale else WIDTH / 2
 
-    def _down(self, y: float) -> float:
+    def _y(self, y: float) -> float:
         part = (y / 2 - self._low / 2) / self._span  # halves, since the range may be beyond a float
         return HEIGHT * (1 - max(0.0, min(1.0, part)))
 
 
 def thinned(buckets: list[Bucket], most: int) -> list[Bucket]:
-    """Neighbours as one bucket, so that at most so many are left."""
+    """Merge adjacent buckets so that at most `most` are left."""
     run = math.ceil(len(buckets) / most)
     if run <= 1:
         return buckets
@@ -141,27 +156,27 @@ def _middle(bucket: Bucket) -> float:
 
 
 def _y_range(buckets: Sequence[Bucket]) -> tuple[float, float]:
-    """What holds all values with a little air, and zero where it is near."""
+    """Return a range with all values and a margin, and with zero if that is near."""
     low = min((bucket.low for bucket in buckets), default=0.0)
     high = max((bucket.high for bucket in buckets), default=1.0)
-    air = (abs(low) * 0.1 or 0.5) if low == high else high * 0.04 - low * 0.04
-    low = 0.0 if 0 <= low < high * 0.3 else low - air
-    return max(low, -MOST), min(high + air, MOST)
+    margin = (abs(low) * 0.1 or 0.5) if low == high else high * 0.04 - low * 0.04
+    low = 0.0 if 0 <= low < high * 0.3 else low - margin
+    return max(low, -MAX_Y), min(high + margin, MAX_Y)
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """Two to five round values in a range."""
+    """Return two to five round values in a range."""
     span = high / 4 - low / 4
     size = 10.0 ** math.floor(math.log10(span)) if span > 0 else 0.0
     step = next((size * digit for digit in (1, 2, 2.5, 5, 10) if size * digit >= span), 0.0)
-    if step <= abs(high) * 1e-15:  # less than a float can tell apart
+    if step <= abs(high) * 1e-15:  # floats of this size are farther apart
         return []
     first = math.ceil(low / step)
-    return [bucket * step for bucket in range(first, min(math.floor(high / step), first + 8) + 1)]
+    return [number * step for number in range(first, min(math.floor(high / step), first + 8) + 1)]
 
 
 def _tick_texts(ticks: Sequence[float]) -> list[str]:
-    """Labels with the digits that tell them apart, all with the same number of them."""
+    """Format labels with as many digits as tell them apart, the same number for all."""
     size = max(map(abs, ticks), default=0.0)
     if 1e4 <= size < 1e15:
         unit = min(4, int(math.log10(size) / 3))

@@ -1,4 +1,4 @@
-"""What stands between our own errors and the training: each is one warning, and the script goes on."""
+"""Keep errors of losswise from the script: each is one warning, and the script goes on."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ R = TypeVar("R")
 
 
 def guarded(doing: str = "", default: Any = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A decorator: an error inside is said once, and the call returns `default`.
+    """Return a decorator: an exception in the function is reported once, and the call returns `default`.
 
     Args:
-        doing: what the function does, as in "an error while logging"; else its name.
-        default: what the caller gets instead.
+        doing: the activity, as in "an error while logging"; default the function's name.
+        default: returned in case of an exception.
 
     Example:
         >>> @guarded("counting", default=0)
@@ -43,6 +43,6 @@ def guarded(doing: str = "", default: Any = None) -> Callable[[Callable[P, R]], 
 
 
 def guarded_thread(run: Callable[..., None], name: str, *args: Any) -> threading.Thread:
-    """A thread of ours, not started yet. It ends with the process, and by an error with one warning."""
+    """Return a daemon thread, not started yet. An exception ends it with one warning."""
     doing = f"running the thread {name}"
     return threading.Thread(target=guarded(doing)(run), args=args, name=name, daemon=True)

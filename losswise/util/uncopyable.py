@@ -1,14 +1,14 @@
-"""What is one in its process, however often it is copied."""
+"""A base class for objects of which a process has one, however often they are copied."""
 
 from __future__ import annotations
 
 from typing import Any, NoReturn, TypeVar
 
-S = TypeVar("S", bound="Single")
+S = TypeVar("S", bound="Uncopyable")
 
 
-class Single:
-    """A base of what records: a copy is the thing itself, so that a model that holds one can be copied."""
+class Uncopyable:
+    """Base class of what records. A copy is the object itself, so that a model that holds one can be copied."""
 
     def __copy__(self: S) -> S:
         return self

@@ -140,10 +140,10 @@ def test_an_exception_in_a_cell_ends_the_sessions_of_with_blocks_only(kernel: Ke
 
 
 def test_a_kernel_with_many_cells_does_not_grow(kernel: Kernel, recorder: Recorder) -> None:
-    kernel.run("from losswise.notebook import cells")
+    kernel.run("import gc, weakref\nmade = weakref.WeakSet()")
     for number in range(30):
-        kernel.run(f"session = {new('one')}\nsession.done()", cell=f"cell {number}")
-    assert kernel.run(f"session = {new('last')}\nprint(len(cells._made))", cell="last").split()[-1] == "1"
+        kernel.run(f"session = {new('one')}\nmade.add(session)\nsession.done()", cell=f"cell {number}")
+    assert kernel.run(f"session = {new('last')}\ngc.collect()\nprint(len(made))", cell="last").split()[-1] == "0"
     assert "losswise-cells" not in kernel.run("print([thread.name for thread in threading.enumerate()])")
 
 

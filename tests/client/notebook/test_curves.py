@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from losswise.notebook.curves import MAX_BUCKETS, MAX_GRAPHS, MAX_NAMES, SLICE, Curve, CurveStore
+from losswise.notebook.curves import MAX_BUCKETS, MAX_GRAPHS, MAX_NAMES, SLICE_POINTS, Curve, CurveStore
 from losswise.recording.point_buffer import PointBatch
 
 
@@ -149,13 +149,13 @@ def test_another_thread_reads_whole_buckets_all_the_time() -> None:
 
 def test_a_slice_takes_less_than_a_moment() -> None:
     """No call holds the interpreter for long: what is long is added in slices, with a pause after each."""
-    values = array("d", noise(SLICE))
+    values = array("d", noise(SLICE_POINTS))
     for broken in (values, array("d", [math.nan, *values[1:]])):
         curve = Curve()
         took = []
-        for start in range(0, 20 * SLICE, SLICE):
+        for start in range(0, 20 * SLICE_POINTS, SLICE_POINTS):
             began = time.thread_time()
-            curve.add(range(start, start + SLICE), broken)
+            curve.add(range(start, start + SLICE_POINTS), broken)
             took.append(time.thread_time() - began)
         assert min(took) < 0.002  # a third of a millisecond; a busy machine takes longer
 
@@ -163,6 +163,6 @@ def test_a_slice_takes_less_than_a_moment() -> None:
 def test_a_long_column_is_added_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
     monkeypatch.setattr(Curve, "add", lambda self, xs, ys: sizes.append(len(ys)))
-    xs = range(3 * SLICE + 1)
+    xs = range(3 * SLICE_POINTS + 1)
     CurveStore().add("loss", PointBatch(xs, xs, [], {"a": list(xs)}))
-    assert sizes == [SLICE, SLICE, SLICE, 1]
+    assert sizes == [SLICE_POINTS, SLICE_POINTS, SLICE_POINTS, 1]
