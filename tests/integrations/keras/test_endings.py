@@ -347,3 +347,18 @@ def test_fit_looks_as_before() -> None:
     before = keras.Model.fit
     LosswiseKerasCallback()
     assert keras.Model.fit is before, "it is wrapped once"
+
+
+def test_a_wrapped_model_class_can_be_sent_to_another_process() -> None:
+    """Ray, Spark and others send classes of a script by value, with the functions in them."""
+    cloudpickle = pytest.importorskip("cloudpickle")
+
+    class Local(keras.Sequential):
+        def fit(self, *arguments: Any, **options: Any) -> Any:
+            return super().fit(*arguments, **options)
+
+    before = Local.fit
+    LosswiseKerasCallback()
+    assert Local.fit is not before
+    copy = cloudpickle.loads(cloudpickle.dumps(Local))
+    fit(derived(copy), epochs=1)
