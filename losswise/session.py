@@ -17,7 +17,7 @@ from losswise.lifecycle import exit_hooks, fork, open_sessions
 from losswise.lifecycle.open_sessions import OpenSession
 from losswise.lifecycle.outcome import Outcome, outcome_of
 from losswise.params import Params
-from losswise.protocol.limits import ENDED, MAX_TEXT
+from losswise.protocol.limits import ENDED, MAX_TEXT_LENGTH
 from losswise.protocol.records import Record, new_id, rewind_record, session_record, text_record, values_record
 from losswise.recording.metric_router import MetricRouter
 from losswise.recording.record_queue import RecordQueue, refusing_queue
@@ -273,7 +273,7 @@ class Session(SessionDisplay, Uncopyable):
             x: the step that it belongs to, or None.
         """
         whole = to_x(x) if x is not None else None
-        self._put(text_record(jsonable.to_name(name), jsonable.to_text(str(text), MAX_TEXT), whole))
+        self._put(text_record(jsonable.to_name(name), jsonable.to_text(str(text), MAX_TEXT_LENGTH), whole))
 
     @guarded("flushing", default=False)
     def flush(self, timeout: float = 10.0) -> bool:

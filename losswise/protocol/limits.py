@@ -16,14 +16,14 @@ MAX_BATCH_VALUES = 4_000_000  # points times names, summed over all points recor
 
 # Sizes of one thing
 MAX_BLOB_BYTES = 8 * 1024 * 1024  # the file of an image
-MAX_NAME = 500  # characters of the name of a metric, graph, text or image sequence
-MAX_TEXT = 1024 * 1024  # characters of a text
+MAX_NAME_LENGTH = 500  # characters of the name of a metric, graph, text or image sequence
+MAX_TEXT_LENGTH = 1024 * 1024  # characters of a text
 
 # How many there may be
 MAX_NAMES = 1_000  # metrics of a graph
 MAX_GRAPHS = 2_000  # graphs of a session
 
 # The last time that is accepted, in unix seconds: the end of the year 9999. The first is 0 (1970).
-LATEST = 253_402_300_799
+LATEST_TIME_S = 253_402_300_799
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1

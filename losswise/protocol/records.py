@@ -144,7 +144,7 @@ def text_record(name: str, text: str, x: int | None = None, append: bool = False
         name: its title; with `x`, the key under which it is stored.
         text: markdown, or plain text for the console.
         x: the step that it belongs to; None: the whole session.
-        append: add to the text stored so far instead of replacing it. The last `MAX_TEXT` characters are kept.
+        append: add to the text stored so far instead of replacing it. The last `MAX_TEXT_LENGTH` characters are kept.
     """
     return {"type": "text", "name": name, "x": x, "text": text, "append": append}
 

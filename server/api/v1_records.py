@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from losswise.protocol import records as format_
-from losswise.protocol.limits import LATEST, MAX_BATCH_VALUES, MAX_NAMES
+from losswise.protocol.limits import LATEST_TIME_S, MAX_BATCH_VALUES, MAX_NAMES
 from losswise.protocol.records import Record
 from losswise.util.redact import without_user
 
@@ -107,7 +107,7 @@ def _point(entry: Any, now: float) -> tuple[str, str, int, float, dict[str, Any]
         raise BadRecord("'x' must be a whole number")
     if not isinstance(y, dict):
         raise BadRecord("'y' must be an object of numbers")
-    if not isinstance(t, (int, float)) or not 0 <= t <= LATEST:
+    if not isinstance(t, (int, float)) or not 0 <= t <= LATEST_TIME_S:
         t = now
     return entry["session_id"], entry["graph_id"], x, t, {name: _number(y[name]) for name in y}
 

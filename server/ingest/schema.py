@@ -9,15 +9,15 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from losswise.protocol.limits import INT64_MAX, INT64_MIN, LATEST, MAX_NAME, MAX_NAMES, MAX_TEXT
+from losswise.protocol.limits import INT64_MAX, INT64_MIN, LATEST_TIME_S, MAX_NAME_LENGTH, MAX_NAMES, MAX_TEXT_LENGTH
 
 Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{20}\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Int64 = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
 Positive = Annotated[int, Meta(ge=1, le=INT64_MAX)]
 Count = Annotated[int, Meta(ge=0, le=INT64_MAX)]
-UnixTime = Annotated[float, Meta(ge=0, le=LATEST)]
-Name = Annotated[str, Meta(max_length=MAX_NAME)]
+UnixTime = Annotated[float, Meta(ge=0, le=LATEST_TIME_S)]
+Name = Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
 # JSON has no NaN: these strings are protocol.numbers.NON_FINITE
 Value = float | Literal["NaN", "Infinity", "-Infinity"] | None
 Kind = Literal["min", "max"]  # protocol.limits.KINDS
@@ -68,7 +68,7 @@ class ValuesRecord(Struct, tag_field="type", tag="values"):
 
 class TextRecord(Struct, tag_field="type", tag="text"):
     name: Name
-    text: Annotated[str, Meta(max_length=MAX_TEXT)]
+    text: Annotated[str, Meta(max_length=MAX_TEXT_LENGTH)]
     x: Int64 | None = None
     append: bool | None = None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from losswise.protocol.limits import MAX_TEXT
+from losswise.protocol.limits import MAX_TEXT_LENGTH
 from losswise.protocol.records import Record
 
 from ..db.models import TextEntry
@@ -21,7 +21,7 @@ _texts = TextEntry.__table__
 
 
 def apply_text(connection: Connection, session_key: int, record: Record) -> None:
-    """Replace the text with this name and x, or append to it. If it gets longer than MAX_TEXT, its end is kept."""
+    """Replace the text with this name and x, or append to it. Of more than MAX_TEXT_LENGTH, the end is kept."""
     same = _rows_of(session_key, record)
     number = select(func.max(_texts.c.number)).where(same).scalar_subquery()
     where = (_texts.c.session_key == session_key) & (_texts.c.number == number)
@@ -46,7 +46,7 @@ def read_texts(connection: Connection, session_key: int) -> list[dict[str, Any]]
     parts: dict[tuple[str, int | None], list[str]] = {}
     for name, x, text in connection.execute(query):
         parts.setdefault((name, x), []).append(text)
-    return [{"name": name, "x": x, "text": "".join(texts)[-MAX_TEXT:]} for (name, x), texts in parts.items()]
+    return [{"name": name, "x": x, "text": "".join(texts)[-MAX_TEXT_LENGTH:]} for (name, x), texts in parts.items()]
 
 
 def _rows_of(session_key: int, record: Record) -> ColumnElement[bool]:
@@ -87,7 +87,7 @@ def _append(connection: Connection, session_key: int, record: Record, number: in
 
 
 def _drop_oldest(connection: Connection, session_key: int, record: Record) -> None:
-    """Delete the leading rows that the last MAX_TEXT characters do not touch."""
+    """Delete the leading rows that the last MAX_TEXT_LENGTH characters do not touch."""
     query = (
         select(_texts.c.number, func.length(_texts.c.text))
         .where(_rows_of(session_key, record))
@@ -96,7 +96,7 @@ def _drop_oldest(connection: Connection, session_key: int, record: Record) -> No
     rows = [(number, length) for number, length in connection.execute(query)]
     total = sum(length for _, length in rows)
     gone: list[int] = []
-    while total - rows[len(gone)][1] >= MAX_TEXT:
+    while total - rows[len(gone)][1] >= MAX_TEXT_LENGTH:
         number, length = rows[len(gone)]
         gone.append(number)
         total -= length

@@ -1,4 +1,4 @@
-"""The one naming rule, as a table of cases."""
+"""The choice of a graph by a metric's name, as a table of cases."""
 
 from __future__ import annotations
 
@@ -234,7 +234,7 @@ KERAS_EXCEPTIONS = {
     "loss": "the base class",
     "circle": "a loss that is drawn as 'loss'; by itself the word says nothing",
     "tversky": "likewise: an index of that name is better the greater it is",
-    "dice": "a loss that is drawn as 'loss'; whoever logs 'dice' means the score",
+    "dice": "a loss that is drawn as 'loss'; a metric called 'dice' is the score",
 }
 
 
@@ -268,7 +268,7 @@ def test_the_table_has_what_torchmetrics_has() -> None:
     }
     assert len(found.keys() & known.keys()) > 100
     if torchmetrics.__version__.startswith("1.9."):
-        assert found.keys() <= known.keys(), "a metric that nobody has looked at"
+        assert found.keys() <= known.keys(), "a metric that the table lacks"
     # where torchmetrics itself says which is better, the table agrees, but for three that have it the wrong way round
     wrong = {"DaviesBouldinScore", "SpectralDistortionIndex", "WordInfoPreserved"}
     says = {True: "max", False: "min"}

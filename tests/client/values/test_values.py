@@ -18,7 +18,7 @@ os.environ.setdefault("KERAS_BACKEND", "torch")
 
 
 class OnAccelerator:
-    """A tensor whose device is busy: a copy is only queued there, and whoever wants the number waits."""
+    """A tensor whose device is busy: a copy is only queued there, and reading the number waits."""
 
     read_by: list[str] = []
 
@@ -160,7 +160,7 @@ class InItsOwnStream(OnAccelerator):
 
 
 class Stream:
-    """Of torch.cuda, and the event that it records: reached once somebody has waited."""
+    """A stream of torch.cuda, and the event that it records: complete once it was waited for."""
 
     is_reached = False
 

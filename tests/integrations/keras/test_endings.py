@@ -1,4 +1,4 @@
-"""How a fit was left, though Keras calls no hook where it raises: what the session says of it."""
+"""How `fit` ends, and what the session records of it, although Keras calls no hook when it raises."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class OwnTerminate(keras.callbacks.TerminateOnNaN):
 
 
 @pytest.mark.parametrize("terminate", [keras.callbacks.TerminateOnNaN, OwnTerminate])
-def test_a_loss_that_is_no_number(watched: Server, terminate: Any) -> None:
+def test_a_loss_that_is_not_finite(watched: Server, terminate: Any) -> None:
     callback = LosswiseKerasCallback()
     fit(broken(), callback, terminate())
     session = watched.session(callback.session.id)
@@ -41,13 +41,13 @@ def test_a_loss_that_is_no_number(watched: Server, terminate: Any) -> None:
     assert columns(watched, session)["loss"]["loss"] == [(0, "NaN")]
 
 
-def test_a_loss_that_is_no_number_and_nobody_minds(watched: Server) -> None:
+def test_a_loss_that_is_not_finite_without_terminate_on_nan(watched: Server) -> None:
     callback = LosswiseKerasCallback()
     fit(broken(), callback, epochs=1)
     assert ending(watched.session(callback.session.id)) == ("complete", None, None)
 
 
-def test_a_loss_that_is_no_number_and_another_callback_stops(watched: Server) -> None:
+def test_a_loss_that_is_not_finite_and_another_callback_stops(watched: Server) -> None:
     callback = LosswiseKerasCallback()
     history = fit(broken(), callback, keras.callbacks.EarlyStopping("loss", patience=1), epochs=9).history
     assert len(history["loss"]) < 9
@@ -347,3 +347,18 @@ def test_fit_looks_as_before() -> None:
     before = keras.Model.fit
     LosswiseKerasCallback()
     assert keras.Model.fit is before, "it is wrapped once"
+
+
+def test_a_wrapped_model_class_can_be_sent_to_another_process() -> None:
+    """Ray, Spark and others send classes of a script by value, with the functions in them."""
+    cloudpickle = pytest.importorskip("cloudpickle")
+
+    class Local(keras.Sequential):
+        def fit(self, *arguments: Any, **options: Any) -> Any:
+            return super().fit(*arguments, **options)
+
+    before = Local.fit
+    LosswiseKerasCallback()
+    assert Local.fit is not before
+    copy = cloudpickle.loads(cloudpickle.dumps(Local))
+    fit(derived(copy), epochs=1)

@@ -232,7 +232,7 @@ def test_the_published_spelling() -> None:
 
 
 class Stream(torch.utils.data.IterableDataset[Any]):
-    """Batches whose number nobody knows beforehand."""
+    """Batches whose number is unknown beforehand."""
 
     def __iter__(self) -> Iterator[Any]:
         yield from ((IMAGES[:BATCH], LABELS[:BATCH]) for _ in range(5))
@@ -292,7 +292,7 @@ def test_data_of_other_kinds(watched: Server, data: Any, options: Any, known: li
 
 
 def test_data_that_end_before_the_last_epoch(watched: Server) -> None:
-    """An epoch without a batch: nothing stands twice at one x."""
+    """An epoch without a batch: no x has two points."""
 
     class Once(torch.utils.data.IterableDataset[Any]):
         def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A training that goes on in another run: the same session, x where it stands, and no zigzag."""
+"""A training continued in another run: the same session, x continues, and no curve runs backwards."""
 
 from __future__ import annotations
 

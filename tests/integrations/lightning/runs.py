@@ -110,7 +110,7 @@ def csv_points(logger: CSVLogger) -> Points:
             for name, value in row.items():
                 if name != "step" and value:
                     point = (int(row["step"]), float(value))
-                    if point not in found.setdefault(name, []):  # the epoch stands in each row of a step
+                    if point not in found.setdefault(name, []):  # each row of a step has the epoch
                         found[name].append(point)
     return found
 

@@ -58,16 +58,24 @@ def test_a_fit_that_failed_stays_so(watched: Server, raised: BaseException, expe
     assert ending(watched, logger) == COMPLETE, "a fit decides anew"
 
 
-def test_predict_and_the_tuner_touch_nothing(watched: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predict_and_the_tuner_touch_nothing(watched: Server) -> None:
     logger = LosswiseLogger("untouched")
+    statuses: set[str] = set()
+
+    class Looks(Net):
+        def on_train_batch_end(self, *_: Any) -> None:
+            statuses.add(logger.experiment.status)
+
+        def on_predict_batch_end(self, *_: Any) -> None:
+            statuses.add(logger.experiment.status)
+
     trainer = fitted(logger, KeyError("a batch"))
     before = watched.session(logger.version)
-    opened: list[Any] = []
-    monkeypatch.setattr(logger.experiment._recorder, "_start", lambda: opened.append(1))
-    trainer.predict(Net(0.25), batches())
+    trainer.predict(Looks(0.25), batches())
     trainer = trainer_with(logger, max_epochs=1, enable_checkpointing=False)
-    Tuner(trainer).lr_find(Net(0.25), batches(), num_training=12)
-    assert opened == []
+    Tuner(trainer).lr_find(Looks(0.25), batches(), num_training=12)
+    assert statuses == {"failed"}, "not opened again"
+    assert logger.experiment.flush()
     assert watched.session(logger.version) == before
 
 
@@ -111,7 +119,7 @@ def test_a_test_that_raises_after_a_good_fit(watched: Server) -> None:
 
 @pytest.mark.parametrize("raised", [KeyError("a batch"), None])
 def test_a_test_in_another_process(watched: Server, tmp_path: Path, raised: BaseException | None) -> None:
-    """A fresh logger, which goes on in the session of the checkpoint."""
+    """A new logger, which continues the session of the checkpoint."""
     first = LosswiseLogger("elsewhere")
     keep = ModelCheckpoint(tmp_path, every_n_train_steps=1)
     fitted(first, raised, enable_checkpointing=True, callbacks=[keep])

@@ -1,4 +1,4 @@
-"""A training that is started again from a checkpoint goes on in the same session, and no curve runs backwards."""
+"""A training restarted from a checkpoint continues its session, and no curve runs backwards."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def test_a_checkpoint_loads_without_losswise(watched: Server, tmp_path: Path) ->
 
 
 class Runs:
-    """What a file may do to whoever unpickles it."""
+    """Code that a malicious file would run when it is unpickled."""
 
     def __reduce__(self) -> Any:
         return os.mkdir, ("it-ran",)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from losswise.protocol.limits import MAX_TEXT
+from losswise.protocol.limits import MAX_TEXT_LENGTH
 from losswise.protocol.records import text_record
 from tests.support.batches import Writing
 from tests.support.server import Server
@@ -51,17 +51,17 @@ def test_the_end_of_an_overlong_text_is_kept(server: Server) -> None:
         chunk = lines(1_250, start=1_250 * number)  # 100,000 characters
         whole += chunk
         run.send(text_record("console", chunk, append=True))
-        assert text(run) == whole[-MAX_TEXT:]
+        assert text(run) == whole[-MAX_TEXT_LENGTH:]
     run.send(text_record("console", "the end", append=True))
-    assert text(run) == (whole + "the end")[-MAX_TEXT:]
+    assert text(run) == (whole + "the end")[-MAX_TEXT_LENGTH:]
 
 
 def test_a_chunk_of_the_maximum_length(server: Server) -> None:
     run = Writing(server)
-    run.send(text_record("console", "before", append=True), text_record("console", "x" * MAX_TEXT, append=True))
-    assert text(run) == "x" * MAX_TEXT
+    run.send(text_record("console", "before", append=True), text_record("console", "x" * MAX_TEXT_LENGTH, append=True))
+    assert text(run) == "x" * MAX_TEXT_LENGTH
     run.send(text_record("console", "after", append=True))
-    assert text(run) == "x" * (MAX_TEXT - 5) + "after"
+    assert text(run) == "x" * (MAX_TEXT_LENGTH - 5) + "after"
 
 
 def test_a_replacing_record_deletes_all_chunks(server: Server) -> None:
@@ -90,9 +90,11 @@ def test_names_and_x_do_not_mix_and_keep_their_order(server: Server) -> None:
             chunk = lines(length, start=number * length)
             expected[name, x] = expected.get((name, x), "") + chunk
             run.send(text_record(name, chunk, x, append=True))
-    assert len(expected["console", None]) > MAX_TEXT
+    assert len(expected["console", None]) > MAX_TEXT_LENGTH
     # the console lost its first rows and is still the first text
-    assert texts(run) == [{"name": name, "x": x, "text": kept[-MAX_TEXT:]} for (name, x), kept in expected.items()]
+    assert texts(run) == [
+        {"name": name, "x": x, "text": kept[-MAX_TEXT_LENGTH:]} for (name, x), kept in expected.items()
+    ]
 
 
 def test_two_sessions_do_not_mix(server: Server) -> None:
@@ -113,6 +115,6 @@ def test_rows_stay_short_and_few(new_server: Callable[..., Server]) -> None:
         lengths = [length for (length,) in database.execute("select length(text) from texts where name = 'console'")]
         [(others,)] = database.execute("select count(*) from texts where name = 'other'").fetchall()
     assert max(lengths) <= ROW
-    assert MAX_TEXT <= sum(lengths) <= MAX_TEXT + 2 * ROW
-    assert len(lengths) <= MAX_TEXT // ROW + 2
+    assert MAX_TEXT_LENGTH <= sum(lengths) <= MAX_TEXT_LENGTH + 2 * ROW
+    assert len(lengths) <= MAX_TEXT_LENGTH // ROW + 2
     assert others == 1
