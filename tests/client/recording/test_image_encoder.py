@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from losswise.image_sequence import ImageSequence
 from losswise.recording import image_encoder
 from losswise.values import pixels
 from tests.client.values.imaging import Kept, OnAccelerator, decoded, picture
 from tests.support.server import eventually
+
+torch: Any = pytest.importorskip("torch")
 
 
 @pytest.fixture
