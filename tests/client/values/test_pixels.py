@@ -227,7 +227,7 @@ def test_a_figure_is_drawn_as_it_is_saved(figure: Any) -> None:
 
 def test_a_figure_without_pyplot_and_a_part_of_a_figure() -> None:
     figure = Figure(figsize=(2, 1), dpi=100, layout="constrained")
-    left, _right = figure.subfigures(1, 2)
+    left, _right = figure.subfigures(1, 2)  # type: ignore[misc]
     axes = left.subplots()
     axes.set_title("of a part")
     whole = decoded(figure)
