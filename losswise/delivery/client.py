@@ -146,6 +146,7 @@ class Client:
             redirect=False,  # a redirected POST becomes a GET
             assert_same_host=False,
             preload_content=False,  # the response may be endless
+            enforce_content_length=True,  # urllib3 1.26 accepts a response that was cut off
         )
 
     def _connect(self) -> None:
