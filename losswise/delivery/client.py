@@ -147,6 +147,7 @@ class Client:
             redirect=False,  # a redirected POST becomes a GET
             assert_same_host=False,
             preload_content=False,  # the response may be endless
+            enforce_content_length=True,  # urllib3 1.26 accepts a response that was cut off
         )
 
     def _connect(self) -> None:
@@ -160,7 +161,7 @@ class Client:
         adapter: Any = session.get_adapter(self.base_url)
         proxy = requests.utils.select_proxy(url, settings["proxies"])
         if proxy:
-            proxy = requests.utils.prepend_scheme_if_needed(proxy, "http")
+            proxy = requests.utils.prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
         manager = adapter.proxy_manager_for(proxy) if proxy else adapter.poolmanager
         self._pool = manager.connection_from_url(url)
         adapter.cert_verify(self._pool, url, settings["verify"], settings["cert"])

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import losswise
 from losswise.protocol.records import graph_id
 from tests.client.fake_server import Recorder
+
+torch: Any = pytest.importorskip("torch")
 
 
 def test_the_published_clients_calls(recorder: Recorder) -> None:

@@ -78,7 +78,7 @@ def functions() -> dict[str, FunctionType]:
 
 def unwrapped(member: Any) -> list[FunctionType]:
     if isinstance(member, property):
-        return [function for function in (member.fget, member.fset) if function is not None]
+        return [function for function in (member.fget, member.fset) if isinstance(function, FunctionType)]
     member = inspect.unwrap(getattr(member, "__func__", member))
     return [member] if isinstance(member, FunctionType) else []
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -22,6 +21,8 @@ from tests.client.conftest import Script
 from tests.client.fake_server import Recorder
 from tests.client.values.imaging import decoded, picture
 from tests.support.server import Server
+
+torch: Any = pytest.importorskip("torch")
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ def points(server: Server, session: str) -> dict[str, list[int]]:
 @pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.full)])
 def test_workers_of_a_dataloader(server: Server, script: Start, method: str) -> None:
     """They neither send the parent's points again, nor end its session, nor wait for anything."""
+    pytest.importorskip("torch")
     code = f"""
         import time
         import torch
@@ -68,6 +69,7 @@ def test_workers_of_a_dataloader(server: Server, script: Start, method: str) -> 
 
 
 def test_a_worker_that_logs_has_a_journal_of_its_own(server: Server, script: Start) -> None:
+    pytest.importorskip("torch")
     code = """
         import torch
         import losswise

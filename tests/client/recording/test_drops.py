@@ -17,7 +17,7 @@ from losswise.journal.paths import Paths, find
 from losswise.journal.writer import Journal
 from losswise.protocol.numbers import encode_number
 from losswise.protocol.records import graph_id, new_id
-from losswise.recording import journal_writer
+from losswise.recording import encoding, journal_writer
 from losswise.recording.drops import DroppedPoints, bound_reached, not_written
 from tests.client.conftest import Script
 from tests.client.fake_server import Recorder
@@ -62,7 +62,7 @@ def test_at_the_bound_points_are_dropped_with_one_line_until_there_is_room_again
     run = script(FILLS, LW_BASE_URL=server.url, LW_API_KEY=server.api_key, LW_JOURNAL_MAX="200kB")
     run.until("full")
     server.start(port)
-    run.process.stdin.write("\n")  # type: ignore[union-attr]
+    run.process.stdin.write("\n")
     assert run.wait(90) == 0, run.errors
     session_id = run.output.split()[0]
     arrived = server.points(graph_id(session_id, "loss"))["loss"]["x"]
@@ -142,7 +142,7 @@ def test_what_cannot_be_written_down_is_counted_and_the_rest_is_kept(
     session = losswise.Session(track_git=False)
     bad, good = session.graph("bad"), session.graph("good")
     session.flush()
-    real = journal_writer.points_lines
+    real = encoding.points_lines
 
     def fails(graph_id: str, points: Any) -> Any:
         if graph_id == bad.id:

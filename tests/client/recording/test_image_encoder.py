@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from losswise.image_sequence import ImageSequence
 from losswise.recording import image_encoder
 from losswise.values import pixels
 from tests.client.values.imaging import Kept, OnAccelerator, decoded, picture
 from tests.support.server import eventually
+
+torch: Any = pytest.importorskip("torch")
 
 
 @pytest.fixture
@@ -159,7 +160,7 @@ def test_where_too_many_wait_append_waits_with_one_warning(
 def test_an_image_larger_than_the_bound_goes_alone(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_encoder, "MAX_PIXEL_BYTES", 100)
     for number in range(3):
-        kept.sequence().append(picture(number), number)
+        kept.sequence().append(picture(number), str(number))
     assert len(kept.shown()) == 3
 
 
@@ -192,7 +193,7 @@ def test_the_thread_starts_with_the_first_image_and_ends_when_none_comes(
     sequence = kept.sequence()
     assert not threads()
     for number in range(2):
-        sequence.append(picture(number), number)
+        sequence.append(picture(number), str(number))
         assert len(kept.shown()) == number + 1
         eventually(lambda: not threads())
 

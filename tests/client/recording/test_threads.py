@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from losswise.recording import graph_buffer, journal_writer
+from losswise.recording import graph_buffer, journal_writer, point_buffer
 from tests.client.conftest import Script, journal_records, points_of, start_offline
 from tests.support.server import eventually
 
@@ -30,7 +30,7 @@ def test_two_threads_that_open_the_same_names_at_once_lose_nothing(
 ) -> None:
     session = start_offline(monkeypatch)
     graph = session.graph("loss")
-    made = graph_buffer.PointBuffer
+    made = point_buffer.PointBuffer
 
     class Slow(made):  # type: ignore[misc,valid-type]
         def __init__(self, names: tuple[str, ...]) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import io
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from losswise_server.ingest.decoding import convert_records
 from losswise_server.ingest.schema import ImageRecord
 from PIL import Image
@@ -16,6 +15,9 @@ from PIL import Image
 from losswise.image_sequence import ImageSequence
 from losswise.recording.image_encoder import ImageEncoder
 from losswise.recording.record_queue import EncodedImage
+
+if TYPE_CHECKING:
+    import torch
 
 
 def picture(seed: int = 0, side: int = 16) -> np.ndarray:

@@ -15,7 +15,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-import torch
 from matplotlib.figure import Figure
 from PIL import Image, ImageCms
 
@@ -23,6 +22,8 @@ from losswise.values.pixels import copy_image
 from losswise.values.png import ImageError
 from tests.client.conftest import ROOT
 from tests.client.values.imaging import OnAccelerator
+
+torch: Any = pytest.importorskip("torch")
 
 RANDOM = np.random.default_rng(5)
 GRAY = RANDOM.integers(0, 256, (6, 9), dtype=np.uint8)
@@ -226,7 +227,7 @@ def test_a_figure_is_drawn_as_it_is_saved(figure: Any) -> None:
 
 def test_a_figure_without_pyplot_and_a_part_of_a_figure() -> None:
     figure = Figure(figsize=(2, 1), dpi=100, layout="constrained")
-    left, _right = figure.subfigures(1, 2)
+    left, _right = figure.subfigures(1, 2)  # type: ignore[misc]
     axes = left.subplots()
     axes.set_title("of a part")
     whole = decoded(figure)

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import losswise
 from tests.client.fake_server import Recorder
+
+torch: Any = pytest.importorskip("torch")
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 

@@ -95,7 +95,7 @@ def test_two_callbacks_at_once(watched: Server) -> None:
     with pytest.raises(KeyError):
         fit(network(), *callbacks, Raises(KeyError("a bad batch"), epoch=1))
     for callback in callbacks:
-        eventually(lambda of=callback: watched.session(of.session.id)["status"] == "failed", 10)
+        eventually(lambda of=callback: watched.session(of.session.id)["status"] == "failed", 10)  # type: ignore[misc]
     one, other = (columns(watched, watched.session(callback.session.id))["loss"]["loss"] for callback in callbacks)
     assert xs(one) == list(range(7))
     assert [point for point in one if point[0] in (0, 2, 3, 4, 6)] == other
@@ -306,7 +306,8 @@ def test_a_fit_around_one_that_fails(watched: Server) -> None:
     with pytest.raises(KeyError):
         fit(network(), outer, Tries(), epochs=2)
     for callback in (outer, inner):
-        eventually(lambda of=callback: ending(watched.session(of.session.id)) == ("failed", "error", "KeyError"), 10)
+        id_ = callback.session.id
+        eventually(lambda id_=id_: ending(watched.session(id_)) == ("failed", "error", "KeyError"), 10)  # type: ignore[misc]
 
 
 def test_fits_in_threads(watched: Server) -> None:

@@ -214,7 +214,7 @@ def test_wrong_arguments_are_told_at_once() -> None:
     with pytest.raises(ValueError, match="log_freq"):
         LosswiseKerasCallback(log_freq="sometimes")
     with pytest.raises(TypeError, match="colour"):
-        LosswiseKerasCallback(colour="red")
+        LosswiseKerasCallback(colour="red")  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="from_x needs resume"):
         LosswiseKerasCallback(from_x=3)
     with pytest.raises(ValueError, match="session's id"):

@@ -156,7 +156,7 @@ def test_wrong_arguments_are_told_at_once() -> None:
     with pytest.raises(TypeError):
         LosswiseLogger(params=["a"])  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="colour"):
-        LosswiseLogger(colour="red")
+        LosswiseLogger(colour="red")  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(

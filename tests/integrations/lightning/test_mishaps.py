@@ -144,4 +144,4 @@ def test_an_error_of_our_own(
 
 def test_arguments_that_only_a_session_checks(watched: Server, tmp_path: Path) -> None:
     expected = trained(tmp_path)
-    assert trained(tmp_path, LosswiseLogger(tags=[3])) == expected
+    assert trained(tmp_path, LosswiseLogger(tags=[3])) == expected  # type: ignore[list-item]

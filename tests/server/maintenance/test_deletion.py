@@ -145,7 +145,7 @@ def add_rows(keys: list[int], each: int) -> None:
 def counted() -> dict[int, int]:
     query = select(points.c.session_key, func.count()).group_by(points.c.session_key)
     with writing() as connection:
-        return dict(connection.execute(query).all())  # type: ignore[arg-type]
+        return dict(connection.execute(query).all())
 
 
 class Clock:

@@ -237,7 +237,7 @@ def stalled(server: Server) -> Iterator[None]:
         if server.database_url:
             connection.execute(text("LOCK TABLE writers IN EXCLUSIVE MODE"))
         else:
-            connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
+            connection.connection.driver_connection.isolation_level = None
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         try:
             yield

@@ -171,7 +171,7 @@ def test_a_series_fits_its_width(server: Server) -> None:
         run.points(graph, xs, [1.7e9 + x * 0.0137 for x in xs], a=[chance.gauss(0, 1) for _ in xs])
     answer = requests.get(
         f"{server.url}/api/v2/series",
-        params={"graph": graph, "width": 1_000},
+        params={"graph": graph, "width": "1000"},
         headers={"Authorization": server.api_key},
         stream=True,
         timeout=30,

@@ -223,7 +223,7 @@ def check_series(ref: GraphRef, state: SummaryState, model: Model, x0: int | Non
         assert shown["x"][0] == x[0]
         assert set(shown["x"]) <= set(x.tolist())
         # each bucket holds the points from its first x to the next bucket's
-        edges = np.searchsorted(x, shown["x"])
+        edges: Any = np.searchsorted(x, shown["x"])
         for number, (start, end) in enumerate(zip(edges, [*edges[1:], len(x)], strict=True)):
             part = y[start:end]
             finite = part[np.isfinite(part)]
