@@ -176,7 +176,7 @@ test('a silent stream is opened anew', async () => {
   streams[0].hello();
   for (let n = 0; n < 6; n += 1) {
     await tick(15_000);
-    streams[0].say('still', {});
+    streams[0].say('ping', {});
   }
   assert.equal(streams.length, 1);
   await tick(45_000);
@@ -185,7 +185,7 @@ test('a silent stream is opened anew', async () => {
 
 test('an unavailable database is told, and a hello ends it', async () => {
   streams[0].hello();
-  streams[0].say('away', { reason: 'It restarts.' });
+  streams[0].say('unavailable', { reason: 'It restarts.' });
   await tick(10_000);
   assert.deepEqual(names(), ['live', 'hello', 'away']);
   streams[0].hello();
