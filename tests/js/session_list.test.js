@@ -42,6 +42,20 @@ test('the first page is asked for by the query', async () => {
   assert.equal(rows.list.total, 12);
 });
 
+test('another order is asked for without counts', async () => {
+  await load([session('a')], { next: 'more', total: 12 });
+  store.state.sort = 'tag';
+  const loading = rows.reload();
+  const request = await server.next();
+  assert.equal(request.query.get('counts'), '0');
+  request.answer({ sessions: [session('b')], next: null });
+  await loading;
+  assert.deepEqual([rows.list.total, rows.list.counts.active], [12, 1]);
+  store.state.q = 'other';
+  const { query } = await load([session('b')]);
+  assert.equal(query.get('counts'), null);
+});
+
 test('a new query aborts the one before', async () => {
   const first = rows.reload();
   const old = await server.next();

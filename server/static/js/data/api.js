@@ -8,8 +8,8 @@
  * @typedef {object} SessionPage
  * @property {Session[]} sessions
  * @property {string | null} next the next page's cursor
- * @property {number} total
- * @property {Record<Status, number>} counts how many sessions have which status
+ * @property {number} [total] not with `counts=0`
+ * @property {Record<Status, number>} [counts] how many sessions have which status; not with `counts=0`
  * @property {Record<string, number>} [best] by the names of statistics that were asked for
  */
 
@@ -91,7 +91,7 @@ async function get(path, query, signal) {
  * A page of a project's sessions.
  *
  * @param {string} project
- * @param {{q?: string, status?: string, sort?: string, cursor?: string, limit?: number, best?: string[]}} asked
+ * @param {{q?: string, status?: string, sort?: string, cursor?: string, limit?: number, counts?: string, best?: string[]}} asked
  * @param {AbortSignal} [signal]
  * @returns {Promise<SessionPage>}
  */

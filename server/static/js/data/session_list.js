@@ -9,6 +9,7 @@ const PAGE_SIZE = 100;
 const MAX_CHECKED = 20; // rows that are looked up when an answer lacks them
 const MAX_BEST = 50; // the server takes no more names at once
 const SUMMARY_INTERVAL_MS = 1000;
+const WITHOUT_COUNTS = '0';
 
 export const list = {
   /** @type {string[]} the rows' ids, in order */
@@ -38,6 +39,7 @@ let summaryTimer = 0;
 /** @type {string[]} */
 let bestNames = [];
 let bestKeyAsked = '';
+let countedKey = '';
 
 const currentQuery = () => ({ q: state.q, status: state.status, sort: state.sort });
 const bestKey = () => JSON.stringify([state.q, state.status, bestNames]);
@@ -54,7 +56,12 @@ export async function reload() {
   list.loading = true;
   emit('loading');
   try {
-    const answer = await listSessions(page.project, { ...currentQuery(), limit: PAGE_SIZE }, request.signal);
+    const key = JSON.stringify([state.q, state.status]);
+    // counting costs the server a look at all sessions, and the order does not change the counts
+    const counts = key === countedKey ? WITHOUT_COUNTS : undefined;
+    const asked = { ...currentQuery(), limit: PAGE_SIZE, counts };
+    const answer = await listSessions(page.project, asked, request.signal);
+    countedKey = key;
     list.ids = answer.sessions.map((session) => session.id);
     list.next = answer.next;
     list.unplaced.clear();
@@ -77,7 +84,7 @@ export async function loadMore() {
   list.loading = true;
   request = new AbortController();
   try {
-    const asked = { ...currentQuery(), limit: PAGE_SIZE, cursor: list.next };
+    const asked = { ...currentQuery(), limit: PAGE_SIZE, counts: WITHOUT_COUNTS, cursor: list.next };
     const answer = await listSessions(page.project, asked, request.signal);
     const known = new Set(list.ids);
     list.ids.push(...answer.sessions.map((session) => session.id).filter((id) => !known.has(id)));
@@ -196,8 +203,8 @@ function take(answer) {
     );
   });
   for (const session of fresh) sessions.set(session.id, session);
-  list.total = answer.total ?? list.ids.length;
-  list.counts = answer.counts ?? {};
+  list.total = answer.total ?? list.total;
+  list.counts = answer.counts ?? list.counts;
   for (const session of fresh) emit('session', session);
 }
 
@@ -221,7 +228,11 @@ async function fetchSummary() {
   const { q, status } = state;
   bestKeyAsked = bestKey();
   try {
-    const { counts, total, best = {} } = await listSessions(page.project, { q, status, limit: 1, best: bestNames });
+    const {
+      counts = {},
+      total = 0,
+      best = {},
+    } = await listSessions(page.project, { q, status, limit: 1, best: bestNames });
     if (q !== state.q || status !== state.status) return;
     Object.assign(list, { counts, total, best });
     emit('list');
