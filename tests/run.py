@@ -1,7 +1,8 @@
 """Run the tests: `python -m tests.run [--full]`, which `make test` and `make test-full` call.
 
-Says what it does, installs the browser and nginx where it may, checks the code with ruff and mypy, then runs pytest on
-three processes. With CI=true a missing browser, nginx or database is a failure, not a skip.
+Says what it does, installs the browser and nginx where it may, checks the code with ruff and mypy, checks and tests
+the scripts (tests/scripts.py), then runs pytest on three processes. With CI=true a missing browser, nginx, npm or
+database is a failure, not a skip.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def main() -> int:
         run("Checking the code", "ruff", "check", "."),
         run("Checking its format", "ruff", "format", "--check", "."),
         run("Checking its types", "mypy"),
+        subprocess.run([sys.executable, "-m", "tests.scripts"], cwd=ROOT, check=False).returncode,
         run(
             "Running the tests" + (", all of them" if full else ""),
             "pytest",

@@ -89,7 +89,7 @@ def modules(package: str) -> dict[str, Path]:
     found = {}
     for path in sorted(folder.rglob("*.py")):
         parts = path.relative_to(folder).with_suffix("").parts
-        if "migrations" not in parts:
+        if not {"migrations", "frontend"} & set(parts):
             found[".".join(part for part in parts if part != "__init__") or "."] = path
     return found
 

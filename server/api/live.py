@@ -13,6 +13,7 @@ from ..exceptions import ApiError
 from ..extensions import db
 from ..live.hub import hub
 from ..live.subscribers import Subscriber, event
+from ..static_files import current_version
 from .requests import require_access, selected_projects
 
 bp = Blueprint("live", __name__)
@@ -28,7 +29,7 @@ def live() -> Any:
     if subscriber is None:
         raise ApiError(503, "full", "this server has no room for another stream; poll every 2 s instead")
     return Response(
-        _Stream(subscriber, app.config["STATIC_VERSION"]),
+        _Stream(subscriber, current_version()),
         mimetype="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

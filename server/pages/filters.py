@@ -13,7 +13,7 @@ from markupsafe import Markup
 MAX_MARKDOWN_CHARS = 60_000
 MAX_TABLE_CELLS = 20_000
 
-_UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 _SPECIAL = {"Infinity": "∞", "-Infinity": "\N{MINUS SIGN}∞"}
 _NOTHING = "\N{EN DASH}"
 # No raw HTML: the text comes from a training script, and other users see it.
@@ -55,20 +55,21 @@ def number(value: Any) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A duration in its two largest units.
+    """A duration in up to two units, as `duration` in format.js writes it.
 
-    >>> duration(7.4), duration(3700), duration(90_000)
-    ('7s', '1h 1m', '1d 1h')
+    >>> duration(7.4), duration(250), duration(725), duration(3700), duration(90_000)
+    ('7s', '4m 10s', '12m', '1h 1m', '1d 1h')
     """
     if seconds is None:
         return _NOTHING
     left = max(0, round(seconds))
-    counts = []
-    for unit, size in _UNITS:
-        count, left = divmod(left, size)
-        counts.append(f"{count}{unit}")
-    first = next((index for index, count in enumerate(counts) if count[0] != "0"), len(counts) - 1)
-    return " ".join(count for count in counts[first : first + 2] if count[0] != "0") or counts[-1]
+    if left < MINUTE_S:
+        return f"{left}s"
+    if left < HOUR_S:
+        return f"{left // MINUTE_S}m" + (f" {left % MINUTE_S}s" if left < 10 * MINUTE_S else "")
+    if left < DAY_S:
+        return f"{left // HOUR_S}h {left % HOUR_S // MINUTE_S}m"
+    return f"{left // DAY_S}d {left % DAY_S // HOUR_S}h"
 
 
 def anything(value: Any) -> str:

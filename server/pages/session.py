@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
 from sqlalchemy import select
 
@@ -17,6 +17,7 @@ from ..extensions import db
 from ..maintenance import deletion
 from ..sessions.details import with_details
 from ..sessions.listing import read_session_row
+from ..static_files import current_version
 from .context import describe, find_project
 from .session_view import CONSOLE, visible_diff, visible_images, visible_texts
 
@@ -43,7 +44,7 @@ def details(session_id: str) -> Any:
         row = read_session_row(connection, session_id)
         if row is None:
             abort(404, "This session has just been deleted.")
-        version = f"{__version__}-{current_app.config['STATIC_VERSION']}-{row['version']}-{row['status']}-{may_write}"
+        version = f"{__version__}-{current_version()}-{row['version']}-{row['status']}-{may_write}"
         if not is_asked and request.if_none_match.contains(version):
             return "", 304
         session = with_details(connection, key, row)

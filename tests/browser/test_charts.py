@@ -106,13 +106,13 @@ def test_a_server_that_stops_and_comes_back(new_page: Callable[..., Page], own_s
     expect(page.locator("#live")).to_have_text("live", timeout=20_000)
 
 
-def test_without_a_stream_the_page_asks_and_says_so(page: Page, server: Server, project: Project) -> None:
+def test_without_a_stream_the_page_polls_and_says_so(page: Page, server: Server, project: Project) -> None:
     writing = Writing(server, project=project.name, tag="asking")
     graph = writing.graph()
     writing.points(graph, [0], train_loss=[1])
     page.route("**/live?*", lambda route: route.fulfill(status=503, body=""))
     page.goto(project.address)
-    expect(page.locator("#live")).to_have_text("asking every 2 s")
+    expect(page.locator("#live")).to_have_text("polling every 2 s")
     writing.points(graph, [1], train_loss=[0.5])
     wait_drawn(page, "loss", writing.session, "train_loss", "line.x.length === 2")
 

@@ -32,14 +32,14 @@ def test_the_page_says_that_the_session_was_deleted(page: Page, server: Server, 
     expect(card(page, "loss")).to_be_visible()
     expect(words).to_be_hidden()
     row(page, "kept").locator("input").click()
-    expect(words).to_have_text("Choose sessions to see their graphs")
+    expect(words).to_have_text("Select sessions to see their graphs")
 
 
 def test_an_address_of_a_session_that_is_gone_says_so(page: Page, server: Server, project: Project) -> None:
     _, gone = make(server, project, "kept", "gone")
     assert server.request("DELETE", f"/api/v2/sessions/{gone.session}").ok
     page.goto(f"{project.address}?s={gone.session}")
-    expect(page.locator("#charts-empty h2")).to_have_text("The chosen session is not here, or no longer")
+    expect(page.locator("#charts-empty h2")).to_have_text("The selected session does not exist, or has been deleted")
     assert gone.session not in page.url
 
 

@@ -15,9 +15,9 @@ from tests.support.batches import Writing
 from tests.support.server import Server
 
 EPOCHS, STEPS = 5, 200
-DRAWN = f"""async ([graph, name, mode]) => {{ {LOAD}    const {{ layer }} = await load('data/series_store.js');
-    const {{ drawnOf }} = await load('charts/display_line.js');
-    return drawnOf(layer(graph).lines.get(name), mode);
+DRAWN = f"""async ([graph, name, mode]) => {{ {LOAD}    const {{ layerOf }} = await load('data/series_store.js');
+    const {{ displayLine }} = await load('charts/display_line.js');
+    return displayLine(layerOf(graph).lines.get(name), mode);
 }}"""
 # how much of the picture has the curve's colour
 COVER = """card => {

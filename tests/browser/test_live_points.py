@@ -12,8 +12,8 @@ from tests.support.batches import Writing
 from tests.support.server import Server, eventually
 
 LONG = 20_000
-SAY = f"""async ([graph, event]) => {{ {LOAD}    const {{ append, layer }} = await load('data/series_store.js');
-    const {{ version, arrivals }} = layer(graph);
+SAY = f"""async ([graph, event]) => {{ {LOAD}    const {{ append, layerOf }} = await load('data/series_store.js');
+    const {{ version, arrivals }} = layerOf(graph);
     const from = version - 1;
     append({{ ...event, from, to: version + 1, arrivals: arrivals + 1 }});
 }}"""

@@ -174,7 +174,7 @@ def test_a_project_without_sessions_says_what_to_paste(page: Page, server: Serve
     page.goto(project.address)
     server.request("DELETE", f"/api/v2/sessions/{gone.session}")
     expect(page.locator("#table-empty")).to_contain_text("losswise.Session(")
-    page.get_by_role("link", name="Complete scripts with your key").click()
+    page.get_by_role("link", name="Complete scripts with your API key").click()
     page.wait_for_url("**/quickstart")
 
 
@@ -183,9 +183,9 @@ def test_a_session_without_graphs_and_nothing_selected(page: Page, server: Serve
     page.goto(project.address)
     expect(page.locator("#charts-empty")).to_contain_text("no graph yet")
     row(page, "bare").locator(".swatch").click()
-    expect(page.locator("#charts-empty")).to_contain_text("Choose sessions")
+    expect(page.locator("#charts-empty")).to_contain_text("Select sessions")
     page.reload()
-    expect(page.locator("#charts-empty")).to_contain_text("Choose sessions")
+    expect(page.locator("#charts-empty")).to_contain_text("Select sessions")
     expect(card(page, "loss")).to_have_count(0)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 import pytest
 import requests
-from losswise_server.static_files import content_version, imported_modules
+from losswise_server.static_files import FolderVersion, content_version, imported_modules
 
 from tests.support.server import Server
 
@@ -80,6 +80,15 @@ def test_the_version_follows_content_and_names(tmp_path: Path) -> None:
     assert len({first, second, content_version(tmp_path)}) == 3
     (tmp_path / "b.js").rename(tmp_path / "a.js")
     assert content_version(tmp_path) == second
+
+
+def test_an_edited_file_changes_the_version_of_a_running_server(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_text("1")
+    version = FolderVersion(tmp_path, check_interval_s=0)
+    first = version.get()
+    assert version.get() == first == content_version(tmp_path)
+    (tmp_path / "a.js").write_text("22")
+    assert version.get() == content_version(tmp_path) != first
 
 
 def test_imports_are_followed(tmp_path: Path) -> None:

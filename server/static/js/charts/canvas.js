@@ -1,59 +1,105 @@
-// Drawing on the chart's canvas: lines, bands between extremes, marks where a value was not finite.
-import { after } from '../data/line.js';
-import { isBanded } from './display_line.js';
+// Draws on a chart's canvas: lines, bands between extremes, marks where a value is not finite.
+import { upperBound } from '../data/line.js';
+import { hasBand } from './display_line.js';
 
-const DOTS_BELOW = 24;
+/** @import { Line } from '../data/line.js' */
+/** @import { Dash } from '../ui/palette.js' */
 
-/** Pixels of a value on a scale, as a function; null where the scale has no range yet. */
-export function ruler(u, key) {
-  const scale = u.scales[key];
-  if (scale.min == null || scale.max == null || scale.min === scale.max) return null;
+/**
+ * A line with all that drawing it needs.
+ *
+ * @typedef {object} DrawnLine
+ * @property {number[]} positions on the horizontal axis, ascending
+ * @property {Line} line
+ * @property {string} color
+ * @property {Dash} dash
+ * @property {boolean} live whether it still grows
+ * @property {number | null} firstBad the step of its first value that is not finite
+ * @property {number[] | null} smoothed
+ * @property {string} label
+ */
+
+/** @typedef {(value: number) => number} Scale canvas pixels of a value */
+/** @typedef {[from: number, to: number]} Indexes from, and to before */
+
+const MAX_DOTS = 24; // up to so many visible points each is a dot
+
+/**
+ * The scale of an axis; null if it has no range yet.
+ *
+ * @param {uPlot} u
+ * @param {'x' | 'y'} key
+ * @returns {Scale | null}
+ */
+function scaleOf(u, key) {
+  const { min, max, distr } = u.scales[key];
+  if (min == null || max == null || min === max) return null;
   const { left, top, width, height } = u.bbox;
-  const warp = scale.distr === 3 ? Math.log10 : (value) => value;
-  const min = warp(scale.min);
-  const span = warp(scale.max) - min;
+  const warp = distr === 3 ? Math.log10 : (/** @type {number} */ value) => value;
+  const low = warp(min);
+  const span = warp(max) - low;
   return key === 'x'
-    ? (value) => left + ((warp(value) - min) / span) * width
-    : (value) => top + height - ((warp(value) - min) / span) * height;
+    ? (value) => left + ((warp(value) - low) / span) * width
+    : (value) => top + height - ((warp(value) - low) / span) * height;
 }
 
-/** Draw everything: an array of {places, line, shown, color, dash, smoothed, live}. */
+/**
+ * Draw all lines of a chart.
+ *
+ * @param {uPlot} u
+ * @param {DrawnLine[]} lines
+ * @param {{bad: string, logY: boolean}} options `bad` is the color of marks
+ */
 export function drawAll(u, lines, { bad, logY }) {
-  const X = ruler(u, 'x');
-  const Y = ruler(u, 'y');
-  if (!X || !Y) return;
+  const X = scaleOf(u, 'x');
+  const scale = scaleOf(u, 'y');
+  if (!X || !scale) return;
+  const Y = logY ? (/** @type {number} */ value) => (value > 0 ? scale(value) : NaN) : scale;
   const { ctx } = u;
   const { left, top, width, height } = u.bbox;
+  const { min = 0, max = 0 } = u.scales.x;
   const ratio = devicePixelRatio;
   ctx.save();
   ctx.beginPath();
   ctx.rect(left, top, width, height);
   ctx.clip();
   ctx.lineJoin = 'round';
-  const range = (item) => [
-    Math.max(0, after(item.places, u.scales.x.min) - 2),
-    Math.min(item.places.length, after(item.places, u.scales.x.max) + 1),
+  /**
+   * @param {DrawnLine} item
+   * @returns {Indexes}
+   */
+  const visible = ({ positions }) => [
+    Math.max(0, upperBound(positions, min) - 2),
+    Math.min(positions.length, upperBound(positions, max) + 1),
   ];
-  const y = logY ? (value) => (value > 0 ? Y(value) : NaN) : Y;
-  for (const item of lines) if (isBanded(item.line)) drawBand(ctx, item, range(item), X, y, ratio);
+  for (const item of lines) if (hasBand(item.line)) drawBand(ctx, item, visible(item), X, Y, ratio);
   for (const item of lines)
-    if (item.smoothed && !isBanded(item.line))
-      drawLine(ctx, item, item.line.mid, range(item), X, y, { ratio, alpha: 0.25, thin: true });
+    if (item.smoothed && !hasBand(item.line))
+      drawLine(ctx, item, item.line.mid, visible(item), X, Y, { ratio, alpha: 0.25, thin: true });
   for (const item of lines)
-    drawLine(ctx, item, item.smoothed ?? item.line.mid, range(item), X, y, { ratio, alpha: 1 });
-  for (const item of lines) if (item.live) drawHead(ctx, item, X, y, ratio);
-  for (const item of lines) drawMarks(ctx, item, range(item), X, { top, ratio, bad });
+    drawLine(ctx, item, item.smoothed ?? item.line.mid, visible(item), X, Y, { ratio, alpha: 1, thin: false });
+  for (const item of lines) if (item.live) drawHead(ctx, item, X, Y, ratio);
+  for (const item of lines) drawMarks(ctx, item, visible(item), X, { top, ratio, bad });
   ctx.restore();
 }
 
-function drawBand(ctx, item, [from, to], X, Y, ratio) {
-  const { places, line, color } = item;
+/**
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {DrawnLine} item
+ * @param {Indexes} indexes
+ * @param {Scale} X
+ * @param {Scale} Y
+ * @param {number} ratio
+ */
+function drawBand(ctx, { positions, line, color }, [from, to], X, Y, ratio) {
   ctx.fillStyle = color;
   ctx.strokeStyle = color;
   ctx.lineWidth = ratio;
   ctx.setLineDash([]);
+  /** @param {number} at */
   const isGap = (at) => Number.isNaN(Y(line.lo[at]));
-  // where there is nothing between the extremes there is no edge either, which would fill a dashed line's gaps
+  // without extremes there is no edge to draw: it would fill a dashed line's gaps
+  /** @param {number} at */
   const isFlat = (at) => line.lo[at] === line.hi[at] && (at + 1 >= to || line.lo[at + 1] === line.hi[at + 1]);
   let at = from;
   while (at < to) {
@@ -61,80 +107,110 @@ function drawBand(ctx, item, [from, to], X, Y, ratio) {
     const start = at;
     const path = new Path2D();
     for (; at < to && !isGap(at); at += 1) {
-      path.lineTo(X(places[at]), Y(line.hi[at]));
+      path.lineTo(X(positions[at]), Y(line.hi[at]));
       if (at > start && isFlat(at)) {
         at += 1;
         break;
       }
     }
     if (at === start) break;
-    for (let back = at - 1; back >= start; back -= 1) path.lineTo(X(places[back]), Y(line.lo[back]));
+    for (let back = at - 1; back >= start; back -= 1) path.lineTo(X(positions[back]), Y(line.lo[back]));
     path.closePath();
     ctx.globalAlpha = 0.16;
     ctx.fill(path);
-    ctx.globalAlpha = 0.34; // the edge keeps a one-point spike in sight
+    ctx.globalAlpha = 0.34; // the edge keeps a spike of one point visible
     ctx.stroke(path);
   }
   ctx.globalAlpha = 1;
 }
 
-function drawLine(ctx, item, values, [from, to], X, Y, { ratio, alpha, thin }) {
-  const { places, color, dash } = item;
+/**
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {DrawnLine} item
+ * @param {number[]} values
+ * @param {Indexes} indexes
+ * @param {Scale} X
+ * @param {Scale} Y
+ * @param {{ratio: number, alpha: number, thin: boolean}} options
+ */
+function drawLine(ctx, { positions, color, dash }, values, [from, to], X, Y, { ratio, alpha, thin }) {
   const path = new Path2D();
   const dots = new Path2D();
-  const few = to - from <= DOTS_BELOW && !thin;
-  let length = 0;
+  const isDotted = to - from <= MAX_DOTS && !thin;
+  let length = 0; // points since the last gap; a single one is a dot
   let lastX = 0;
   let lastY = 0;
   for (let at = from; at < to; at += 1) {
     const y = Y(values[at]);
     if (Number.isNaN(y)) {
-      if (length === 1 && !few) dot(dots, lastX, lastY, 1.6 * ratio);
+      if (length === 1 && !isDotted) addDot(dots, lastX, lastY, 1.6 * ratio);
       length = 0;
       continue;
     }
-    lastX = X(places[at]);
+    lastX = X(positions[at]);
     lastY = y;
     if (length === 0) path.moveTo(lastX, y);
     else path.lineTo(lastX, y);
     length += 1;
-    if (few) dot(dots, lastX, y, 1.9 * ratio);
+    if (isDotted) addDot(dots, lastX, y, 1.9 * ratio);
   }
-  if (length === 1 && !few) dot(dots, lastX, lastY, 1.6 * ratio);
+  if (length === 1 && !isDotted) addDot(dots, lastX, lastY, 1.6 * ratio);
   ctx.globalAlpha = alpha;
   ctx.strokeStyle = color;
   ctx.fillStyle = color;
-  ctx.lineWidth = (thin ? 1 : item.near ? 2.4 : 1.6) * ratio;
+  ctx.lineWidth = (thin ? 1 : 1.6) * ratio;
   ctx.setLineDash(thin ? [] : dash.map((part) => part * ratio));
   ctx.stroke(path);
   ctx.fill(dots);
   ctx.globalAlpha = 1;
 }
 
-function dot(path, x, y, radius) {
+/**
+ * @param {Path2D} path
+ * @param {number} x
+ * @param {number} y
+ * @param {number} radius
+ */
+function addDot(path, x, y, radius) {
   path.moveTo(x + radius, y);
   path.arc(x, y, radius, 0, 7);
 }
 
-// The end of a line that still grows.
+/**
+ * Draw a dot at the end of a line that still grows.
+ *
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {DrawnLine} item
+ * @param {Scale} X
+ * @param {Scale} Y
+ * @param {number} ratio
+ */
 function drawHead(ctx, item, X, Y, ratio) {
   const values = item.smoothed ?? item.line.mid;
   const at = values.length - 1;
   if (at < 0 || Number.isNaN(Y(values[at]))) return;
   const path = new Path2D();
-  dot(path, X(item.places[at]), Y(values[at]), 2.8 * ratio);
+  addDot(path, X(item.positions[at]), Y(values[at]), 2.8 * ratio);
   ctx.fillStyle = item.color;
   ctx.fill(path);
 }
 
-// A triangle at the upper edge where a run of NaN or infinity begins, and a line along the edge while it lasts.
-function drawMarks(ctx, item, [from, to], X, { top, ratio, bad }) {
+/**
+ * Draw a triangle at the upper edge where a run of NaN or infinity begins, and a line along the edge while it lasts.
+ *
+ * @param {CanvasRenderingContext2D} ctx
+ * @param {DrawnLine} item
+ * @param {Indexes} indexes
+ * @param {Scale} X
+ * @param {{top: number, ratio: number, bad: string}} options
+ */
+function drawMarks(ctx, { positions, line }, [from, to], X, { top, ratio, bad }) {
   ctx.fillStyle = bad;
   for (let at = from; at < to; at += 1) {
-    if (!item.line.bad[at]) continue;
-    const start = X(item.places[at]);
-    while (at + 1 < to && item.line.bad[at + 1]) at += 1;
-    const end = X(item.places[at]);
+    if (!line.bad[at]) continue;
+    const start = X(positions[at]);
+    while (at + 1 < to && line.bad[at + 1]) at += 1;
+    const end = X(positions[at]);
     ctx.globalAlpha = 0.5;
     ctx.fillRect(start, top, end - start, 2 * ratio);
     ctx.globalAlpha = 1;
@@ -146,14 +222,21 @@ function drawMarks(ctx, item, [from, to], X, { top, ratio, bad }) {
   }
 }
 
-/** A short piece of a line as it is drawn, for legends and tooltips. */
-export function sample(canvas, color, dash) {
+/**
+ * A short piece of a line as it is drawn, for legends and tooltips.
+ *
+ * @param {string} color
+ * @param {Dash} dash
+ */
+export function lineSample(color, dash) {
+  const canvas = document.createElement('canvas');
   const ratio = devicePixelRatio;
   canvas.width = 18 * ratio;
   canvas.height = 8 * ratio;
   canvas.style.width = '18px';
   canvas.style.height = '8px';
   const ctx = canvas.getContext('2d');
+  if (!ctx) return canvas;
   ctx.strokeStyle = color;
   ctx.lineWidth = 2 * ratio;
   ctx.setLineDash(dash.map((part) => part * ratio));

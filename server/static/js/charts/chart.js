@@ -1,64 +1,86 @@
-// One uPlot: its axes, crosshair and box zoom. What is drawn inside comes from canvas.js, straight from the lines.
+// A chart: one uPlot with its axes, crosshair and box zoom. canvas.js draws what is inside.
 import { emit, state, zoomTo } from '../data/store.js';
+import { cssValue } from '../ui/dom.js';
 import { drawAll } from './canvas.js';
 import { axisOptions } from './x_axis.js';
-import { logSplits, yValues } from './y_axis.js';
+import { logSplits, yLabels } from './y_axis.js';
 
-const SYNC = 'losswise';
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+/** @import { DrawnLine } from './canvas.js' */
+/** @import { Extent } from './y_axis.js' */
+
+const SYNC_KEY = 'losswise';
+const CHARACTER_WIDTH = 6.6; // pixels
 
 export class Chart {
-  /** In `box`; `onCursor(chart)` is called when the crosshair moves, with chart.cursor in units of the axis or null. */
+  /**
+   * @param {HTMLElement} box
+   * @param {(chart: Chart) => void} onCursor called when the crosshair moves
+   */
   constructor(box, onCursor) {
     this.box = box;
     this.onCursor = onCursor;
+    /** @type {DrawnLine[]} */
     this.lines = [];
-    this.u = null;
-    this.made = '';
-    this.sizes = new ResizeObserver(() => this.resize());
-    this.sizes.observe(box);
+    this.options = ''; // those for which `u` was made
+    this.hasTooltip = false;
+    /** @type {HTMLElement[]} the dots on the lines under the crosshair, which tooltip.js draws */
+    this.dots = [];
+    this.u = this.create();
+    this.observer = new ResizeObserver(() => this.resize());
+    this.observer.observe(box);
   }
 
-  /** Draw these lines in these ranges of both axes. */
+  /**
+   * Draw these lines in these ranges of both axes.
+   *
+   * @param {DrawnLine[]} lines
+   * @param {Extent} xRange
+   * @param {Extent} yRange
+   */
   show(lines, xRange, yRange) {
     this.lines = lines;
-    this.yRange = yRange;
-    const made = `${state.xMode} ${state.logY}`;
-    if (this.made !== made) this.build(made);
-    const { x, y } = this.u.scales;
-    const same = x.min === xRange[0] && x.max === xRange[1] && y.min === yRange[0] && y.max === yRange[1];
-    if (same) this.u.redraw(false, false);
-    else {
-      this.u.batch(() => {
-        this.u.setScale('x', { min: xRange[0], max: xRange[1] });
-        this.u.setScale('y', { min: yRange[0], max: yRange[1] });
-      });
+    if (this.options !== `${state.xMode} ${state.logY}`) {
+      this.u.destroy();
+      this.dots = [];
+      this.u = this.create();
     }
+    const { x, y } = this.u.scales;
+    const isSame = x.min === xRange[0] && x.max === xRange[1] && y.min === yRange[0] && y.max === yRange[1];
+    if (isSame) return this.u.redraw(false, false);
+    this.u.batch(() => {
+      this.u.setScale('x', { min: xRange[0], max: xRange[1] });
+      this.u.setScale('y', { min: yRange[0], max: yRange[1] });
+    });
   }
 
-  build(made) {
-    this.u?.destroy();
-    this.made = made;
-    const time = state.xMode === 'time';
-    this.u = new uPlot(
+  /** @returns {uPlot} */
+  create() {
+    this.options = `${state.xMode} ${state.logY}`;
+    /** @type {uPlot.Axis} */
+    const axis = {
+      stroke: () => cssValue('--dim'),
+      font: `11px ${cssValue('--sans')}`,
+      ticks: { show: false },
+      gap: 4,
+    };
+    return new uPlot(
       {
         ...this.size(),
         legend: { show: false },
         padding: [6, 14, 0, 0],
         scales: {
-          x: { time, auto: false },
-          y: { auto: false, distr: state.logY ? 3 : 1, range: (u, min, max) => [min, max] },
+          x: { time: state.xMode === 'time', auto: false },
+          y: { auto: false, distr: state.logY ? 3 : 1, range: (_u, min, max) => [min, max] },
         },
         series: [{}, { scale: 'y', points: { show: false } }],
         axes: [
-          { ...this.axis(), size: 24, gap: 4, grid: { show: false }, ...axisOptions(state.xMode) },
+          { ...axis, size: 24, grid: { show: false }, ...axisOptions(state.xMode) },
           {
-            ...this.axis(),
-            gap: 4,
-            size: (u, values) => this.leftSize(values),
-            grid: { stroke: () => css('--line'), width: 1 },
-            values: yValues,
-            ...(state.logY && { splits: logSplits, filter: (u, splits) => splits }),
+            ...axis,
+            size: (_u, labels) => leftSize(labels),
+            grid: { stroke: () => cssValue('--line'), width: 1 },
+            values: yLabels,
+            ...(state.logY && { splits: logSplits, filter: (_u, splits) => splits }),
           },
         ],
         cursor: {
@@ -66,7 +88,7 @@ export class Chart {
           y: false,
           drag: { x: true, y: false, setScale: false, dist: 4 },
           sync: {
-            key: SYNC,
+            key: SYNC_KEY,
             setSeries: false,
             scales: ['x', null],
             filters: { pub: (type) => type === 'mousemove' || type === 'mouseleave' },
@@ -79,9 +101,10 @@ export class Chart {
           },
         },
         hooks: {
-          draw: [(u) => drawAll(u, this.lines, { bad: css('--bad'), logY: state.logY })],
-          setCursor: [() => this.moved()],
-          setSelect: [(u) => this.selected(u)],
+          draw: [(u) => drawAll(u, this.lines, { bad: cssValue('--bad'), logY: state.logY })],
+          // uPlot moves the crosshair before its constructor returns
+          setCursor: [() => this.u && this.onCursor(this)],
+          setSelect: [(u) => this.zoomToSelection(u)],
         },
       },
       [
@@ -92,56 +115,50 @@ export class Chart {
     );
   }
 
-  axis() {
-    return { stroke: () => css('--dim'), font: `11px ${css('--sans')}`, ticks: { show: false } };
-  }
-
-  leftSize(values) {
-    const longest = Math.max(3, ...(values ?? []).map((text) => text?.length ?? 0));
-    return Math.ceil(longest * 6.6 + 12);
-  }
-
   size() {
     return { width: Math.max(80, this.box.clientWidth), height: Math.max(60, this.box.clientHeight) };
   }
 
   resize() {
-    if (!this.u || !this.box.clientWidth) return;
+    if (!this.box.clientWidth) return;
     const { width, height } = this.size();
     if (this.u.width !== width || this.u.height !== height) this.u.setSize({ width, height });
   }
 
-  /** The crosshair's place on the axis, or null. */
+  /** The crosshair's position on the axis, or null. */
   get cursor() {
     const { left } = this.u.cursor;
     return left == null || left < 0 || left > this.u.over.clientWidth ? null : this.u.posToVal(left, 'x');
   }
 
-  get hovered() {
+  /** Whether the pointer is in this chart, rather than in another that moves the crosshair of all. */
+  get isHovered() {
     return this.u.over.matches(':hover');
   }
 
-  moved() {
-    if (this.u) this.onCursor(this);
-  }
-
-  selected(u) {
+  /** @param {uPlot} u */
+  zoomToSelection(u) {
     const { left, width } = u.select;
     if (width < 4) return;
     const range = { min: u.posToVal(left, 'x'), max: u.posToVal(left + width, 'x') };
     u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
     if (state.xMode === 'step' && range.max - range.min < 1)
-      return emit('trouble', 'There is nothing finer than one step.');
-    zoomTo(range);
+      emit('message', 'The chart cannot be zoomed to less than one step.');
+    else zoomTo(range);
   }
 
   redraw() {
-    this.u?.redraw(false, true);
+    this.u.redraw(false, true);
   }
 
   destroy() {
-    this.sizes.disconnect();
-    this.u?.destroy();
-    this.u = null;
+    this.observer.disconnect();
+    this.u.destroy();
   }
+}
+
+/** @param {string[] | null} labels of the vertical axis */
+function leftSize(labels) {
+  const longest = Math.max(3, ...(labels ?? []).map((text) => text?.length ?? 0));
+  return Math.ceil(longest * CHARACTER_WIDTH + 12);
 }

@@ -1,222 +1,233 @@
 // A card: all graphs of one title among the selected sessions, overlaid in one chart.
-import { MINUS, PLUS, nearest, smooth, wire } from '../data/line.js';
-import { layer, need, setWidth } from '../data/series_store.js';
-import { firstBroken, shortTag, tagOf } from '../data/session.js';
+import { MINUS, nearestIndex, PLUS, smooth, toColumns } from '../data/line.js';
+import { layerOf, requestGraph, setWidth } from '../data/series_store.js';
+import { bestOf, firstNonFinite, shortTag, tagOf } from '../data/session.js';
 import { palette, sessions, state } from '../data/store.js';
+import { childrenOf, make } from '../ui/dom.js';
 import { number, whole } from '../ui/format.js';
-import { dashes, isHeldOut } from '../ui/palette.js';
+import { assignDashes, isHeldOut } from '../ui/palette.js';
 import { Chart } from './chart.js';
-import { drawnOf } from './display_line.js';
-import { drawLegend, quietText, shortName } from './legend.js';
-import { hide, point, words } from './tooltip.js';
-import { placesOf } from './x_axis.js';
+import { displayLine } from './display_line.js';
+import { drawLegend, generatedText, shortName } from './legend.js';
+import { flagsText, hideTooltip, showTooltip } from './tooltip.js';
+import { positionsOf } from './x_axis.js';
 import { xRange, yRange } from './y_axis.js';
 
-const GROW =
+/** @import { Graph, Session } from '../data/session.js' */
+/** @import { Dash } from '../ui/palette.js' */
+/** @import { DrawnLine } from './canvas.js' */
+/** @import { Extent } from './y_axis.js' */
+
+/** @typedef {{session: string, graph: string}} GraphRef ids */
+/** @typedef {{session: Session, graph: Graph}} GraphRecord */
+/** @typedef {(session: Session) => string} Labeller */
+
+const GROW_ICON =
   '<svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true"><path d="M9.5 2.5h4v4M6.5 13.5h-4v-4M13.5 2.5 9 7M2.5 13.5 7 9" fill="none" stroke="currentColor" stroke-width="1.4"/></svg>';
 
-export class Card {
+export class ChartCard {
+  /** @param {string} title of its graphs */
   constructor(title) {
     this.title = title;
-    this.graphs = []; // [{session, graph}]
+    /** @type {GraphRef[]} */
+    this.graphs = [];
+    /** @type {Set<string>} hidden entries of the legend */
     this.hidden = new Set();
-    this.visible = false;
+    this.isVisible = false;
+    /** @type {Chart | null} */
     this.chart = null;
-    this.build();
+
+    const heading = make('h2', { title, textContent: title || 'untitled' });
+    this.facts = make('span', { className: 'facts' });
+    this.warning = make('span', { className: 'broken' });
+    const grow = make('button', { type: 'button', className: 'icon grow', title: 'Whole width' });
+    Object.assign(grow, { innerHTML: GROW_ICON, ariaPressed: 'false', ariaLabel: 'Whole width' });
+    this.legend = make('div', { className: 'legend' });
+    this.plot = make('div', { className: 'plot', role: 'img', ariaLabel: `Chart of ${title}` });
+    this.plot.append(make('div', { className: 'bones' }));
+    const head = make('header', { className: 'card-head' }, heading, this.facts, this.warning);
+    this.element = make('article', { className: 'card' }, head, grow, this.legend, this.plot);
+    this.element.dataset.graphTitle = title;
+    grow.addEventListener('click', () => {
+      grow.ariaPressed = String(this.element.classList.toggle('whole'));
+    });
+    this.plot.addEventListener('mouseleave', hideTooltip);
+    // for tests and the console
+    Object.assign(this.element, { losswise: Object.freeze({ data: () => this.data() }) });
   }
 
-  build() {
-    const element = document.createElement('article');
-    element.className = 'card';
-    element.dataset.graphTitle = this.title;
-    element.innerHTML = `<header class="card-head"><h2></h2><span class="facts"></span><span class="broken"></span></header>
-      <button type="button" class="icon grow" aria-pressed="false" aria-label="Whole width" title="Whole width">${GROW}</button>
-      <div class="legend"></div><div class="plot"><div class="bones"></div></div>`;
-    const [head, grow, legend, plot] = element.children;
-    head.firstChild.textContent = this.title || 'untitled';
-    head.firstChild.title = this.title;
-    grow.addEventListener('click', () =>
-      grow.setAttribute('aria-pressed', element.classList.toggle('whole')),
-    );
-    plot.role = 'img';
-    plot.ariaLabel = `Chart of ${this.title}`;
-    plot.addEventListener('mouseleave', hide);
-    Object.assign(this, { element, head, legend, plot });
-    element.losswise = Object.freeze({ data: () => this.data() });
-  }
-
-  /** These graphs are shown from now on. */
-  show(graphs) {
+  /** @param {GraphRef[]} graphs */
+  setGraphs(graphs) {
     this.graphs = graphs;
-    if (this.visible) this.ask();
+    if (this.isVisible) this.request();
   }
 
-  /** In sight, or out of it: charts out of sight are neither asked for nor drawn. */
-  see(visible) {
-    this.visible = visible;
-    if (visible) this.ask();
+  /**
+   * Tell the card whether it is in sight. Other cards are neither fetched nor drawn.
+   *
+   * @param {boolean} isVisible
+   */
+  setVisible(isVisible) {
+    this.isVisible = isVisible;
+    if (isVisible) this.request();
   }
 
-  ask() {
+  request() {
     setWidth(Math.max(200, this.plot.clientWidth - 40));
-    for (const { session, graph } of this.graphs) need(graph, session);
+    for (const { session, graph } of this.graphs) requestGraph(graph, session);
   }
 
+  /** @returns {GraphRecord[]} the graphs that are loaded */
   get records() {
-    return this.graphs
-      .map(({ session, graph }) => ({
-        session: sessions.get(session),
-        graph: sessions.get(session)?.graphs.find((one) => one.id === graph),
-      }))
-      .filter(({ graph }) => graph);
+    return this.graphs.flatMap((ref) => {
+      const session = sessions.get(ref.session);
+      const graph = session?.graphs.find((one) => one.id === ref.graph);
+      return session && graph ? [{ session, graph }] : [];
+    });
   }
 
   draw() {
-    if (!this.visible) return;
-    const records = this.records;
+    if (!this.isVisible) return;
+    const { records } = this;
     const names = [
-      ...new Set(records.flatMap(({ graph }) => [...graph.names, ...(layer(graph.id)?.lines.keys() ?? [])])),
+      ...new Set(records.flatMap(({ graph }) => [...graph.names, ...(layerOf(graph.id)?.lines.keys() ?? [])])),
     ];
-    const dashOf = dashes(names);
+    const dashes = assignDashes(names);
+    const labelOf = labeller(records.map(({ session }) => session));
     this.drawFacts(records);
-    const label = labeller(records.map(({ session }) => session));
+    this.drawWarning(records);
     drawLegend(this.legend, {
       sessions: records.map(({ session }) => session),
       names,
-      dashes: dashOf,
-      labelOf: label,
+      dashes,
+      labelOf,
       nameLabel: (name) => shortName(name, this.title),
       hidden: this.hidden,
-      changed: () => this.draw(),
+      onChange: () => this.draw(),
     });
-    this.drawPlot(this.lines(records, names, dashOf, label), records);
+    this.drawPlot(this.lines(records, names, dashes, labelOf), records);
   }
 
-  lines(records, names, dashOf, label) {
+  /**
+   * @param {GraphRecord[]} records
+   * @param {string[]} names
+   * @param {Map<string, Dash>} dashes
+   * @param {Labeller} labelOf
+   */
+  lines(records, names, dashes, labelOf) {
+    /** @type {DrawnLine[]} */
     const lines = [];
     for (const { session, graph } of records) {
       if (this.hidden.has(`s:${session.id}`)) continue;
       for (const name of names) {
-        const stored = layer(graph.id)?.lines.get(name);
+        const stored = layerOf(graph.id)?.lines.get(name);
         if (!stored?.x.length || this.hidden.has(`n:${name}`)) continue;
-        const line = drawnOf(stored, state.xMode);
-        const places = placesOf(line, session.id, state.xMode);
-        if (!places) continue;
+        const line = displayLine(stored, state.xMode);
+        const positions = positionsOf(line, session, state.xMode);
+        if (!positions) continue;
         const short = shortName(name, this.title);
+        const label = names.length === 1 || !short ? labelOf(session) : `${labelOf(session)} ${short}`;
         lines.push({
-          places,
+          positions,
           line,
           color: palette.color(session.id),
-          dash: dashOf.get(name),
+          dash: dashes.get(name) ?? [],
           live: session.status === 'active',
-          brokenAt: graph.stats?.[name]?.nan_x ?? null,
+          firstBad: graph.stats?.[name]?.nan_x ?? null,
           smoothed: state.smooth > 0 ? smooth(line.mid, state.smooth) : null,
-          label:
-            records.length === 1
-              ? short || name
-              : names.length === 1 || !short
-                ? label(session)
-                : `${label(session)} ${short}`,
+          label: records.length === 1 ? short || name : label,
         });
       }
     }
     return lines;
   }
 
+  /**
+   * @param {DrawnLine[]} lines
+   * @param {GraphRecord[]} records
+   */
   drawPlot(lines, records) {
-    const waiting = records.some(({ graph }) => layer(graph.id) === null);
-    const whole_ = xRange(lines);
-    if (!whole_)
-      return this.nothing(waiting ? null : this.hidden.size ? 'Every line is hidden' : 'No points yet');
-    const zoomed = state.zoom && state.zoom.max >= whole_[0] && state.zoom.min <= whole_[1];
-    // A finer layer holds its window only, so the whole comes from elsewhere; the zoom says what is in sight.
-    const x =
-      zoomed || (state.zoom && lines.some(({ line }) => !line.exact))
-        ? [state.zoom.min, state.zoom.max]
-        : whole_;
-    const y = yRange(lines, x, state.logY);
-    if (!y) {
-      const broken = lines.some(({ line }) => line.bad.some(Boolean));
-      if (!broken && !zoomed)
-        return this.nothing(state.logY ? 'Nothing above zero to show on a log axis' : 'No points yet');
-    }
+    const isLoading = records.some(({ graph }) => layerOf(graph.id) === null);
+    const { zoom, logY } = state;
+    const all = xRange(lines);
+    if (!all) return this.showNothing(isLoading ? null : this.hidden.size ? 'Every line is hidden' : 'No points yet');
+    const isZoomed = zoom !== null && zoom.max >= all[0] && zoom.min <= all[1];
+    // a finer layer holds only its window, so the zoom says what is visible
+    /** @type {Extent} */
+    const x = zoom && (isZoomed || lines.some(({ line }) => !line.exact)) ? [zoom.min, zoom.max] : all;
+    const y = yRange(lines, x, logY);
+    const hasMarks = lines.some(({ line }) => line.bad.some(Boolean));
+    if (!y && !hasMarks && !isZoomed)
+      return this.showNothing(logY ? 'No value above zero to show on a log axis' : 'No points yet');
     if (!this.chart) {
       this.plot.replaceChildren();
-      this.chart = new Chart(this.plot, (chart) => point(chart, records[0]?.graph.xlabel));
+      this.chart = new Chart(this.plot, (chart) => showTooltip(chart, records[0]?.graph.xlabel));
     }
-    this.chart.show(lines, x, y ?? (state.logY ? [0.1, 1] : [0, 1]));
+    this.chart.show(lines, x, y ?? (logY ? [0.1, 1] : [0, 1]));
   }
 
-  nothing(text) {
+  /**
+   * Show a text in place of the chart, or a placeholder while points are loading.
+   *
+   * @param {string | null} text
+   */
+  showNothing(text) {
     this.chart?.destroy();
     this.chart = null;
-    const kind = text === null ? 'bones' : 'nothing';
-    if (
-      this.plot.children.length === 1 &&
-      this.plot.firstChild.className === kind &&
-      this.plot.textContent === (text ?? '')
-    )
-      return;
-    const box = document.createElement('div');
-    box.className = kind;
-    box.textContent = text ?? '';
-    this.plot.replaceChildren(box);
+    const className = text === null ? 'bones' : 'nothing';
+    const [only, ...others] = childrenOf(this.plot);
+    if (others.length || only?.className !== className || only.textContent !== (text ?? ''))
+      this.plot.replaceChildren(make('div', { className, textContent: text ?? '' }));
   }
 
+  /** @param {GraphRecord[]} records */
   drawFacts(records) {
-    const [, facts, broken] = this.head.children;
-    const kind = records.map(({ graph }) => graph.kind).find(Boolean);
+    const { facts } = this;
+    const kind = records.map(({ graph }) => graph.kind).find((one) => one !== null) ?? null;
     const label = records.map(({ graph }) => graph.ylabel).find((text) => text && text !== this.title);
-    const best = kind ? bestOf(records, kind) : null;
-    const text = JSON.stringify([label, kind, best]);
-    if (facts.dataset.text !== text) {
-      facts.dataset.text = text;
-      facts.replaceChildren(kind ?? '');
-      if (best) {
-        const strong = document.createElement('b');
-        strong.textContent = number(best.value);
-        facts.append(
-          ' · best ',
-          strong,
-          ' ',
-          records.length > 1 ? quietText(shortTag(best.session)) : best.name,
-        );
-      }
-      if (label) facts.append(kind ? ' · ' : '', label);
-      const whole = best && `${kind} · best ${best.value}, ${best.name} of ${tagOf(best.session)}`;
-      facts.title = [whole, label].filter(Boolean).join(' · ');
+    const best = kind && bestOf(records, kind, isHeldOut);
+    const key = JSON.stringify([label, kind, best && [best.value, best.name, best.session.id, best.session.tag]]);
+    if (facts.dataset.key === key) return;
+    facts.dataset.key = key;
+    facts.replaceChildren(kind ?? '');
+    if (best) {
+      const owner = records.length > 1 ? generatedText(shortTag(best.session)) : best.name;
+      facts.append(' · best ', make('b', {}, number(best.value)), ' ', owner);
     }
-    const [said, tag, title] = this.brokenWords(records);
-    if (broken.dataset.key === title + tag) return;
-    broken.dataset.key = title + tag;
-    broken.title = title;
-    broken.replaceChildren(said, ...(tag ? [' ', quietText(tag)] : []));
+    if (label) facts.append(kind ? ' · ' : '', label);
+    const inFull = best && `${kind} · best ${best.value}, ${best.name} of ${tagOf(best.session)}`;
+    facts.title = [inFull, label].filter(Boolean).join(' · ');
   }
 
-  brokenWords(records) {
-    const found = records
-      .map((record) => ({ ...record, first: firstBroken(record.graph) }))
-      .filter(({ first }) => first);
-    if (!found.length) return ['', '', ''];
-    const texts = found.map(({ graph, first }) => `${word(graph.id, first)} at ${whole(first.x)}`);
-    const tag = records.length > 1 ? shortTag(found[0].session, 16) : '';
-    const rest = texts.length > 1 ? ` +${texts.length - 1}` : '';
-    return [
-      `▲ ${texts[0]}`,
-      tag + rest,
-      found.map(({ session }, at) => `${tagOf(session)}: ${texts[at]}`).join('\n'),
-    ];
+  /**
+   * Say where values are not finite.
+   *
+   * @param {GraphRecord[]} records
+   */
+  drawWarning(records) {
+    const found = records.flatMap(({ session, graph }) => {
+      const first = firstNonFinite(graph);
+      return first ? [{ session, text: `${nonFiniteText(graph.id, first)} at ${whole(first.x)}` }] : [];
+    });
+    const title = found.map(({ session, text }) => `${tagOf(session)}: ${text}`).join('\n');
+    const tag = found.length && records.length > 1 ? shortTag(found[0].session, 16) : '';
+    const suffix = tag + (found.length > 1 ? ` +${found.length - 1}` : '');
+    if (this.warning.dataset.key === title + suffix) return;
+    this.warning.dataset.key = title + suffix;
+    this.warning.title = title;
+    this.warning.replaceChildren(found.length ? `▲ ${found[0].text}` : '');
+    if (suffix) this.warning.append(' ', generatedText(suffix));
   }
 
-  /** The points behind the picture: {session: {name: columns}}, in the words of the read API. */
+  /** What the chart draws, in the format of the read API: {session: {metric: columns}}. */
   data() {
-    const result = {};
-    for (const { session, graph } of this.graphs) {
-      const drawn = layer(graph);
-      if (drawn)
-        result[session] = Object.fromEntries([...drawn.lines].map(([name, line]) => [name, wire(line)]));
-    }
-    return result;
+    return Object.fromEntries(
+      this.graphs.flatMap(({ session, graph }) => {
+        const layer = layerOf(graph);
+        if (!layer) return [];
+        return [[session, Object.fromEntries([...layer.lines].map(([name, line]) => [name, toColumns(line)]))]];
+      }),
+    );
   }
 
   remove() {
@@ -225,34 +236,31 @@ export class Card {
   }
 }
 
-// NaN, or which infinity, as far as the points are here.
-function word(graph, { name, x }) {
-  const line = layer(graph)?.lines.get(name);
-  const at = line ? nearest(line.x, x) : -1;
+/**
+ * 'NaN', or which infinity if the points are here.
+ *
+ * @param {string} graph
+ * @param {{name: string, x: number}} first
+ */
+function nonFiniteText(graph, { name, x }) {
+  const line = layerOf(graph)?.lines.get(name);
+  const at = line ? nearestIndex(line.x, x) : -1;
   const flags = line?.x[at] === x ? line.bad[at] : 0;
-  return flags & (PLUS | MINUS) ? words(flags) : 'NaN';
+  return flags & (PLUS | MINUS) ? flagsText(flags) : 'NaN';
 }
 
-/** The best of a card: of held-out quantities where there are any. */
-function bestOf(records, kind) {
-  const candidates = records.flatMap(({ session, graph }) =>
-    Object.entries(graph.stats ?? {})
-      .map(([name, stat]) => ({ session, name, value: stat[kind] }))
-      .filter(({ value }) => typeof value === 'number'),
-  );
-  const heldOut = candidates.filter(({ name }) => isHeldOut(name));
-  const among = heldOut.length ? heldOut : candidates;
-  if (!among.length) return null;
-  const best = among.reduce((a, b) => ((kind === 'min' ? b.value < a.value : b.value > a.value) ? b : a));
-  return { ...best, session: { id: best.session.id, tag: best.session.tag } };
-}
-
-/** Names sessions by their tag, with the id's start where two have the same. */
-function labeller(records) {
-  const count = new Map();
-  for (const session of records) count.set(tagOf(session), (count.get(tagOf(session)) ?? 0) + 1);
+/**
+ * Name sessions by their tags, with the start of the id if two have the same.
+ *
+ * @param {Session[]} all
+ * @returns {Labeller}
+ */
+function labeller(all) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const session of all) counts.set(tagOf(session), (counts.get(tagOf(session)) ?? 0) + 1);
   return (session) =>
-    count.get(tagOf(session)) > 1
+    (counts.get(tagOf(session)) ?? 0) > 1
       ? `${shortTag(session, 18)} ${session.id.slice(0, 4)}`
       : shortTag(session, 24);
 }

@@ -1,75 +1,135 @@
-// All cards: which titles the selected sessions have, which cards are in sight, when each is drawn.
-import { setWindows } from '../data/series_store.js';
-import { on, sessions, state } from '../data/store.js';
-import { Card } from './chart_card.js';
-import { absentCharts } from './empty_charts.js';
-import { hide } from './tooltip.js';
-import { windowOf } from './x_axis.js';
+// All cards: which graphs the selected sessions have, which cards are visible, when each is drawn.
+import { on, selectedSessions, state } from '../data/store.js';
+import { byId } from '../ui/dom.js';
+import { ChartCard } from './chart_card.js';
+import { showEmptyCharts } from './empty_charts.js';
+import { hideTooltip } from './tooltip.js';
 
+/** @import { Session } from '../data/session.js' */
+/** @import { GraphRef } from './chart_card.js' */
+
+/** @type {Map<string, ChartCard>} by title */
 const cards = new Map();
+/** @type {Set<ChartCard>} */
 const dirty = new Set();
-let arranged = [];
-let frame = 0;
-let seen = null;
+/** @type {Session[]} the sessions that the cards show */
+let shown = [];
+let drawFrame = 0;
+let arrangeFrame = 0;
+/** @type {IntersectionObserver} */
+let observer;
 
+export function start() {
+  observer = new IntersectionObserver(
+    (changes) => {
+      for (const { target, isIntersecting } of changes) {
+        const card = [...cards.values()].find(({ element }) => element === target);
+        card?.setVisible(isIntersecting);
+        if (card && isIntersecting) drawSoon(card);
+      }
+    },
+    { rootMargin: '150px 0px' },
+  );
+  on('selection', arrange);
+  on('session', (session) => {
+    if (state.selected.includes(session.id)) arrangeSoon();
+  });
+  on('series', (graphs) => {
+    const changed = new Set(graphs);
+    for (const card of cards.values()) if (card.graphs.some(({ graph }) => changed.has(graph))) drawSoon(card);
+  });
+  on('zoom', () => {
+    hideTooltip();
+    drawAllSoon();
+  });
+  on('view', (changes) => ('graphFilter' in changes ? arrange() : drawAllSoon()));
+  addEventListener('losswise:theme', () => {
+    for (const card of cards.values()) card.chart?.redraw();
+    drawAllSoon();
+  });
+  byId('charts-pane').addEventListener('scroll', hideTooltip, { passive: true });
+}
+
+/** @param {ChartCard} card */
 function drawSoon(card) {
   dirty.add(card);
-  frame ||= requestAnimationFrame(() => {
-    frame = 0;
+  drawFrame ||= requestAnimationFrame(() => {
+    drawFrame = 0;
     const now = [...dirty];
     dirty.clear();
     for (const one of now) one.draw();
   });
 }
 
-const drawAllSoon = () => cards.forEach(drawSoon);
+function drawAllSoon() {
+  for (const card of cards.values()) drawSoon(card);
+}
 
-/** Make, keep and remove cards for the selected sessions, where one of them has changed. */
-export function arrange() {
-  const known = state.selected.map((id) => sessions.get(id)).filter(Boolean);
-  const same = known.length === arranged.length && known.every((session, at) => session === arranged[at]);
-  if (!same) arrangeCards(known);
-  arranged = known;
-  filter();
-  absentCharts({
-    chosen: state.selected.length,
-    known: known.length,
-    cards: cards.size,
-    hidden: [...cards.values()].every((card) => card.element.hidden),
+// live changes of several sessions are one arrangement
+function arrangeSoon() {
+  arrangeFrame ||= requestAnimationFrame(() => {
+    arrangeFrame = 0;
+    arrange();
   });
 }
 
-// Cards keep their places; new titles come last.
-function arrangeCards(known) {
+/** Make, keep and remove cards for the selected sessions, if one of them has changed. */
+export function arrange() {
+  const loaded = selectedSessions();
+  const isSame = loaded.length === shown.length && loaded.every((session, at) => session === shown[at]);
+  if (!isSame) arrangeCards(loaded);
+  shown = loaded;
+  filter();
+  showEmptyCharts({
+    selected: state.selected.length,
+    loaded: loaded.length,
+    cards: cards.size,
+    allHidden: [...cards.values()].every(({ element }) => element.hidden),
+  });
+}
+
+/**
+ * Cards keep their order; new ones come last.
+ *
+ * @param {Session[]} loaded
+ */
+function arrangeCards(loaded) {
+  /** @type {Map<string, GraphRef[]>} */
   const byTitle = new Map([...cards.keys()].map((title) => [title, []]));
-  for (const session of known) {
-    for (const graph of session.graphs ?? []) {
-      if (!byTitle.has(graph.title)) byTitle.set(graph.title, []);
-      byTitle.get(graph.title).push({ session: session.id, graph: graph.id });
+  for (const session of loaded) {
+    for (const { title, id } of session.graphs ?? []) {
+      const graphs = byTitle.get(title) ?? [];
+      byTitle.set(title, graphs);
+      graphs.push({ session: session.id, graph: id });
     }
   }
   for (const [title, graphs] of byTitle) {
-    if (graphs.length) place(title, graphs);
-    else drop(title);
+    if (graphs.length) showCard(title, graphs);
+    else removeCard(title);
   }
 }
 
-function place(title, graphs) {
+/**
+ * @param {string} title
+ * @param {GraphRef[]} graphs
+ */
+function showCard(title, graphs) {
   let card = cards.get(title);
   if (!card) {
-    card = new Card(title);
+    card = new ChartCard(title);
     cards.set(title, card);
-    document.getElementById('charts').append(card.element);
-    seen.observe(card.element);
+    byId('charts').append(card.element);
+    observer.observe(card.element);
   }
-  card.show(graphs);
+  card.setGraphs(graphs);
   drawSoon(card);
 }
 
-function drop(title) {
+/** @param {string} title */
+function removeCard(title) {
   const card = cards.get(title);
   if (!card) return;
-  seen.unobserve(card.element);
+  observer.unobserve(card.element);
   card.remove();
   cards.delete(title);
   dirty.delete(card);
@@ -77,54 +137,5 @@ function drop(title) {
 
 function filter() {
   const words = state.graphFilter.toLowerCase().split(/\s+/).filter(Boolean);
-  for (const [title, card] of cards)
-    card.element.hidden = !words.every((word) => title.toLowerCase().includes(word));
-}
-
-// Live changes of several sessions are one arrangement.
-let arranging = 0;
-function arrangeSoon() {
-  arranging ||= requestAnimationFrame(() => {
-    arranging = 0;
-    arrange();
-  });
-}
-
-export function start() {
-  seen = new IntersectionObserver(
-    (entries) => {
-      for (const { target, isIntersecting } of entries) {
-        const card = cards.get(target.dataset.graphTitle);
-        if (!card || card.element !== target) continue;
-        card.see(isIntersecting);
-        if (isIntersecting) drawSoon(card);
-      }
-    },
-    { rootMargin: '150px 0px' },
-  );
-
-  // A session's window of steps for the zoom, from any line of the graph.
-  setWindows((graph, { session, full }) => {
-    const lines = [...full.lines.values()].sort((a, b) => b.x.length - a.x.length);
-    return lines.length ? windowOf(lines[0], session, state.xMode, state.zoom) : null;
-  });
-
-  on('selection', arrange);
-  on('session', (session) => state.selected.includes(session.id) && arrangeSoon());
-  on('series', (graphs) => {
-    const changed = new Set(graphs);
-    for (const card of cards.values()) if (card.graphs.some(({ graph }) => changed.has(graph))) drawSoon(card);
-  });
-  on('zoom', () => {
-    hide();
-    drawAllSoon();
-  });
-  on('view', (changes) => ('graphFilter' in changes ? arrange() : drawAllSoon()));
-  addEventListener('losswise:theme', () => {
-    for (const card of cards.values()) {
-      card.chart?.redraw();
-      drawSoon(card);
-    }
-  });
-  document.getElementById('charts-pane').addEventListener('scroll', hide, { passive: true });
+  for (const [title, { element }] of cards) element.hidden = !words.every((word) => title.toLowerCase().includes(word));
 }

@@ -1,46 +1,76 @@
-// The line that is drawn of a line, on an axis: the same columns in the axis' order, and where a session repeats its
-// steps, each epoch say, one place a step with a band between the step's extremes, as summaries have it.
+// The line to draw on an axis: the same columns in the axis' order. Where a session repeats its steps, each epoch say,
+// each step becomes one position with a band between its extremes, as in summaries.
 
-/** The line to draw in a mode of the axis; the same where nothing is to be changed. */
-export function drawnOf(line, mode) {
-  if (mode === 'elapsed' || mode === 'time') return inOrderOfTime(line);
-  return line.exact ? gathered(line) : line;
-}
+/** @import { Line } from '../data/line.js' */
+/** @import { XMode } from '../data/store.js' */
 
-/** Whether each place of the line has extremes of its own. */
-export const isBanded = (line) => line.lo !== line.mid;
-
-function inOrderOfTime(line) {
-  const { t } = line;
-  if (!t || t.every((time, at) => at === 0 || time >= t[at - 1])) return line;
-  const order = t.map((_, at) => at).sort((a, b) => t[a] - t[b] || a - b);
-  const put = (values) => order.map((at) => values[at]);
-  const mid = put(line.mid);
-  const [lo, hi] = isBanded(line) ? [put(line.lo), put(line.hi)] : [mid, mid];
-  return { exact: line.exact, x: put(line.x), t: put(t), mid, lo, hi, bad: put(line.bad) };
+/**
+ * The line to draw; the same object if nothing changes.
+ *
+ * @param {Line} line
+ * @param {XMode} mode
+ * @returns {Line}
+ */
+export function displayLine(line, mode) {
+  if (mode === 'elapsed' || mode === 'time') return sortByTime(line);
+  return line.exact ? mergeRepeatedSteps(line) : line;
 }
 
 /**
- * Points that share a step become one place where a neighbouring step is shared too. A step that alone has two points
- * (a value written twice) keeps both, one above the other.
+ * Whether the line has extremes beside its values.
+ *
+ * @param {Line} line
  */
-function gathered(line) {
-  const { x } = line;
-  const starts = []; // where each step's points begin
-  for (let at = 0; at < x.length; at += 1) if (at === 0 || x[at] !== x[at - 1]) starts.push(at);
-  if (starts.length === x.length) return line;
-  const shares = starts.map((start, n) => (starts[n + 1] ?? x.length) - start > 1);
-  if (!shares.some((shared, n) => shared && shares[n + 1])) return line;
-  const made = { exact: true, x: [], t: line.t && [], mid: [], lo: [], hi: [], bad: [] };
-  starts.forEach((start, n) => {
-    const end = starts[n + 1] ?? x.length;
-    if (shares[n] && (shares[n - 1] || shares[n + 1])) return add(made, line, start, end);
-    for (let at = start; at < end; at += 1) add(made, line, at, at + 1);
-  });
-  return made;
+export const hasBand = (line) => line.lo !== line.mid;
+
+/**
+ * @param {Line} line
+ * @returns {Line}
+ */
+function sortByTime(line) {
+  const { t } = line;
+  if (!t || t.every((time, at) => at === 0 || time >= t[at - 1])) return line;
+  const order = t.map((_, at) => at).sort((a, b) => t[a] - t[b] || a - b);
+  /** @param {number[]} values */
+  const sorted = (values) => order.map((at) => values[at]);
+  const mid = sorted(line.mid);
+  const [lo, hi] = hasBand(line) ? [sorted(line.lo), sorted(line.hi)] : [mid, mid];
+  return { exact: line.exact, x: sorted(line.x), t: sorted(t), mid, lo, hi, bad: sorted(line.bad) };
 }
 
-function add(made, line, start, end) {
+/**
+ * Merge points that share a step, if a neighboring step is shared as well. A single step with two points, a value
+ * written twice, keeps both.
+ *
+ * @param {Line} line
+ * @returns {Line}
+ */
+function mergeRepeatedSteps(line) {
+  const { x } = line;
+  const starts = x.flatMap((step, at) => (at === 0 || step !== x[at - 1] ? [at] : [])); // of each step's points
+  if (starts.length === x.length) return line;
+  /** @param {number} n */
+  const endOf = (n) => starts[n + 1] ?? x.length;
+  const isShared = starts.map((start, n) => endOf(n) - start > 1);
+  if (!isShared.some((shared, n) => shared && isShared[n + 1])) return line;
+  /** @type {Line} */
+  const merged = { exact: true, x: [], t: line.t && [], mid: [], lo: [], hi: [], bad: [] };
+  starts.forEach((start, n) => {
+    if (isShared[n] && (isShared[n - 1] || isShared[n + 1])) addMerged(merged, line, start, endOf(n));
+    else for (let at = start; at < endOf(n); at += 1) addMerged(merged, line, at, at + 1);
+  });
+  return merged;
+}
+
+/**
+ * Add the points of `line` from `start` to before `end` as one: their mean and extremes.
+ *
+ * @param {Line} merged
+ * @param {Line} line
+ * @param {number} start
+ * @param {number} end
+ */
+function addMerged(merged, line, start, end) {
   let [sum, count, lo, hi, bad] = [0, 0, Infinity, -Infinity, 0];
   for (let at = start; at < end; at += 1) {
     const value = line.mid[at];
@@ -48,13 +78,13 @@ function add(made, line, start, end) {
     if (Number.isNaN(value)) continue;
     sum += value;
     count += 1;
-    if (value < lo) lo = value;
-    if (value > hi) hi = value;
+    lo = Math.min(lo, value);
+    hi = Math.max(hi, value);
   }
-  made.x.push(line.x[start]);
-  made.t?.push(line.t[start]);
-  made.mid.push(count ? Math.min(hi, Math.max(lo, sum / count)) : NaN);
-  made.lo.push(count ? lo : NaN);
-  made.hi.push(count ? hi : NaN);
-  made.bad.push(bad);
+  merged.x.push(line.x[start]);
+  if (line.t) merged.t?.push(line.t[start]);
+  merged.mid.push(count ? Math.min(hi, Math.max(lo, sum / count)) : NaN); // rounding can leave the extremes
+  merged.lo.push(count ? lo : NaN);
+  merged.hi.push(count ? hi : NaN);
+  merged.bad.push(bad);
 }

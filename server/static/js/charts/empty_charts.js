@@ -1,43 +1,60 @@
-// What the charts' pane says while there is no chart to show.
+// What the charts' pane shows while there is no chart.
 import { list } from '../data/session_list.js';
-import { select, state, view } from '../data/store.js';
-import { say } from '../ui/empty_state.js';
+import { select, setView, state } from '../data/store.js';
+import { byId, elementById } from '../ui/dom.js';
+import { showEmpty } from '../ui/empty_state.js';
 
-/** There are no cards, or none that the filter lets through. */
-export function absentCharts({ chosen, known, cards, hidden }) {
-  const chartsBox = document.getElementById('charts-empty');
-  document.body.classList.toggle(
-    'newcomer',
-    list.loaded && !list.ids.length && !chosen && !state.q && !state.status,
-  );
-  if (cards && !hidden) return say(chartsBox, null);
-  if (cards) {
-    return say(chartsBox, {
+/** @import { EmptyMessage } from '../ui/empty_state.js' */
+
+/**
+ * @typedef {object} ChartCounts
+ * @property {number} selected sessions
+ * @property {number} loaded those of them that are loaded
+ * @property {number} cards
+ * @property {boolean} allHidden whether the filter hides all cards
+ */
+
+/**
+ * Show a message if there is no card, or none that the filter lets through.
+ *
+ * @param {ChartCounts} counts
+ */
+export function showEmptyCharts(counts) {
+  const isNew = list.loaded && !list.ids.length && !counts.selected && !state.q && !state.status;
+  document.body.classList.toggle('newcomer', isNew);
+  showEmpty(byId('charts-empty'), messageFor(counts));
+}
+
+/**
+ * @param {ChartCounts} counts
+ * @returns {EmptyMessage | null}
+ */
+function messageFor({ selected, loaded, cards, allHidden }) {
+  if (cards && !allHidden) return null;
+  if (cards)
+    return {
       id: 'filter',
-      title: `No graph is called “${state.graphFilter}”`,
-      button: [
-        'Show all graphs',
-        () => {
-          document.getElementById('graph-filter').value = '';
-          view({ graphFilter: '' });
-        },
-      ],
-    });
-  }
-  if (!list.loaded || (chosen && !known)) return say(chartsBox, null);
-  if (chosen) {
-    return say(chartsBox, {
-      id: 'graphless',
-      title: chosen === 1 ? 'This session has no graph yet' : 'These sessions have no graph yet',
+      title: `No graph matches “${state.graphFilter}”`,
+      button: ['Show all graphs', showAllGraphs],
+    };
+  if (!list.loaded || (selected && !loaded)) return null;
+  if (selected)
+    return {
+      id: 'no graph',
+      title: selected === 1 ? 'This session has no graph yet' : 'These sessions have no graph yet',
       text: 'A graph appears with its first point:',
       code: 'session.log({"train_loss": loss}, step)',
-    });
-  }
-  if (!list.ids.length) return say(chartsBox, null);
-  say(chartsBox, {
-    id: `choose ${state.gone}`,
-    title: state.gone || 'Choose sessions to see their graphs',
-    text: 'Click a row to see it alone, its square to add it to the others.',
+    };
+  if (!list.ids.length) return null;
+  return {
+    id: `select ${state.notice}`,
+    title: state.notice || 'Select sessions to see their graphs',
+    text: 'Click a row to show only that session, or its square to add it to the others.',
     button: ['Show the newest five', () => select(list.ids.slice(0, 5))],
-  });
+  };
+}
+
+function showAllGraphs() {
+  elementById('graph-filter', HTMLInputElement).value = '';
+  setView({ graphFilter: '' });
 }

@@ -1,72 +1,103 @@
-// A card's legend: sessions by colour, quantities by dash. Each entry hides and shows its lines.
+// A card's legend: sessions by color, metrics by dash. Each entry hides and shows its lines.
 import { palette } from '../data/store.js';
-import { sample } from './canvas.js';
+import { cssValue, find, make } from '../ui/dom.js';
+import { lineSample } from './canvas.js';
 
-const PLAIN = '--dim';
+/** @import { Session } from '../data/session.js' */
+/** @import { Dash } from '../ui/palette.js' */
 
-/** Draw it in `box`. `hidden` is the card's set of keys, 's:<id>' and 'n:<name>'; `changed` is called after a click. */
-export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, hidden, changed }) {
+/**
+ * @typedef {object} LegendOptions
+ * @property {Session[]} sessions
+ * @property {string[]} names metrics
+ * @property {Map<string, Dash>} dashes by metric
+ * @property {(session: Session) => string} labelOf
+ * @property {(name: string) => string} nameLabel
+ * @property {Set<string>} hidden keys of hidden entries, 's:<id>' and 'n:<name>'
+ * @property {() => void} onChange called after `hidden` has changed
+ */
+
+/**
+ * Draw the legend in `box`, if it is to change.
+ *
+ * @param {HTMLElement} box
+ * @param {LegendOptions} options
+ */
+export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, hidden, onChange }) {
   const key = JSON.stringify([
-    sessions.map((s) => [s.id, labelOf(s), palette.color(s.id)]),
+    sessions.map((session) => [session.id, labelOf(session), palette.color(session.id)]),
     names,
     [...hidden],
     document.documentElement.dataset.theme,
   ]);
   if (box.dataset.key === key) return;
   box.dataset.key = key;
-  const focus = box.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-  const plain = getComputedStyle(document.documentElement).getPropertyValue(PLAIN).trim();
-  const single = names.length === 1;
+  const focused = document.activeElement;
+  const focusedKey = focused instanceof HTMLElement && box.contains(focused) ? focused.dataset.key : undefined;
+  const isSingle = names.length === 1;
   const entries = [];
-  if (sessions.length > 1 || single) {
+  if (sessions.length > 1 || isSingle) {
+    const dash = (isSingle && dashes.get(names[0])) || [];
     for (const session of sessions) {
-      const text =
-        sessions.length === 1 && single ? nameLabel(names[0]) || labelOf(session) : labelOf(session);
-      entries.push(
-        entry(
-          `s:${session.id}`,
-          text,
-          session.tag,
-          palette.color(session.id),
-          single ? dashes.get(names[0]) : [],
-        ),
-      );
+      const name = sessions.length === 1 && isSingle ? nameLabel(names[0]) : '';
+      entries.push(entry(`s:${session.id}`, name || labelOf(session), session.tag, palette.color(session.id), dash));
     }
   }
-  if (!single) {
-    const color = sessions.length === 1 ? palette.color(sessions[0].id) : plain;
+  if (!isSingle) {
+    const color = sessions.length === 1 ? palette.color(sessions[0].id) : cssValue('--dim');
     for (const name of names)
-      entries.push(entry(`n:${name}`, nameLabel(name) || name, name, color, dashes.get(name)));
+      entries.push(entry(`n:${name}`, nameLabel(name) || name, name, color, dashes.get(name) ?? []));
   }
   box.replaceChildren(...entries);
   box.classList.toggle('more', box.scrollHeight > box.clientHeight + 4);
-  if (focus) box.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus();
+  if (focusedKey && entries.some(({ dataset }) => dataset.key === focusedKey))
+    find(box, `[data-key="${CSS.escape(focusedKey)}"]`).focus();
 
+  /**
+   * @param {string} id
+   * @param {string} text
+   * @param {string} title
+   * @param {string} color
+   * @param {Dash} dash
+   */
   function entry(id, text, title, color, dash) {
-    const button = document.createElement('button');
-    button.type = 'button';
+    const button = make(
+      'button',
+      {
+        type: 'button',
+        title: title ? `${title}: hide or show` : 'Hide or show',
+        ariaPressed: String(!hidden.has(id)),
+        ariaLabel: text,
+      },
+      lineSample(color, dash),
+      generatedText(text),
+    );
     button.dataset.key = id;
-    button.title = title ? `${title}: hide or show` : 'Hide or show';
-    button.ariaPressed = String(!hidden.has(id));
-    button.append(sample(document.createElement('canvas'), color, dash ?? []), quietText(text));
-    button.ariaLabel = text;
     button.addEventListener('click', () => {
       if (!hidden.delete(id)) hidden.add(id);
-      changed();
+      onChange();
     });
     return button;
   }
 }
 
-/** A name that the style sheet writes: finding a tag in the page then leads to its row, and to nothing else. */
-export function quietText(text) {
-  const span = document.createElement('span');
-  span.className = 'quiet-text';
+/**
+ * Text that the style sheet generates, so that searching the page for a tag finds its row only.
+ *
+ * @param {string} text
+ */
+export function generatedText(text) {
+  const span = make('span', { className: 'quiet-text' });
   span.dataset.text = text;
   return span;
 }
 
-/** What a quantity is called beside its graph's title: 'train_loss' in 'loss' is 'train'. */
+/**
+ * A metric's name beside its graph's title: 'train_loss' in 'loss' is 'train'; '' if it is the title.
+ *
+ * @param {string} name
+ * @param {string} title
+ */
 export function shortName(name, title) {
   if (name.toLowerCase() === title.toLowerCase()) return '';
   const parts = name.split(/[_/. -]/);

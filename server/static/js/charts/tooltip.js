@@ -1,167 +1,206 @@
-// The values under the crosshair, beside it; and the dots on the lines that show which point is meant.
-import { MINUS, NAN, PLUS, nearest } from '../data/line.js';
+// The values under the crosshair, beside it, and dots on the lines at the points that they belong to.
+import { MINUS, NAN, nearestIndex, PLUS } from '../data/line.js';
 import { state } from '../data/store.js';
+import { make } from '../ui/dom.js';
 import { number, whole } from '../ui/format.js';
-import { sample } from './canvas.js';
-import { placeText } from './x_axis.js';
+import { lineSample } from './canvas.js';
+import { positionText } from './x_axis.js';
 
-const REACH = 14; // pixels beyond a line's end at which it still has a value
-const MARK_REACH = 7;
-const ROWS = 14;
+/** @import { DrawnLine } from './canvas.js' */
+/** @import { Chart } from './chart.js' */
 
+const LINE_REACH = 14; // pixels beyond a line's end in which it still has a value
+const MARK_REACH = 7; // pixels around a value that is not finite
+const MAX_MARK_DISTANCE = 30; // points that are looked at on each side
+const MAX_ROWS = 14;
+
+/**
+ * A line's point at the crosshair.
+ *
+ * @typedef {object} Hit
+ * @property {DrawnLine} item
+ * @property {number} at its index
+ * @property {number} bad the index of a value near it that is not finite, or -1
+ */
+
+/** @type {HTMLElement | null} */
 let tip = null;
 
-/** What each line has at a place of the axis: [{item, at, pixel, broken}]. */
-function found(chart, place) {
-  const { u } = chart;
-  const result = [];
-  for (const item of chart.lines) {
-    const at = nearest(item.places, place);
+/**
+ * The nearest point of each line.
+ *
+ * @param {Chart} chart
+ * @param {number} position on the axis
+ * @returns {Hit[]}
+ */
+function hitsAt({ u, lines }, position) {
+  const pixel = u.valToPos(position, 'x');
+  const hits = [];
+  for (const item of lines) {
+    const { positions } = item;
+    const at = nearestIndex(positions, position);
     if (at < 0) continue;
-    const away = Math.abs(u.valToPos(item.places[at], 'x') - u.valToPos(place, 'x'));
-    const inside = place >= item.places[0] && place <= item.places.at(-1);
-    if (!inside && away > REACH) continue;
-    result.push({ item, at, broken: brokenNear(u, item, at, place) });
+    const isInside = position >= positions[0] && position <= positions[positions.length - 1];
+    if (!isInside && Math.abs(u.valToPos(positions[at], 'x') - pixel) > LINE_REACH) continue;
+    hits.push({ item, at, bad: nearestBad(u, item, at, pixel) });
   }
-  return result;
+  return hits;
 }
 
-// The nearest NaN or infinity within reach of the pointer.
-function brokenNear(u, item, at, place) {
-  const { bad } = item.line;
-  for (let by = 0; by < 30; by += 1) {
+/**
+ * @param {uPlot} u
+ * @param {DrawnLine} item
+ * @param {number} at
+ * @param {number} pixel the crosshair's
+ */
+function nearestBad(u, { line, positions }, at, pixel) {
+  for (let by = 0; by < MAX_MARK_DISTANCE; by += 1) {
     for (const near of [at - by, at + by]) {
-      if (bad[near] && Math.abs(u.valToPos(item.places[near], 'x') - u.valToPos(place, 'x')) <= MARK_REACH)
-        return near;
+      if (line.bad[near] && Math.abs(u.valToPos(positions[near], 'x') - pixel) <= MARK_REACH) return near;
     }
   }
-  return bad[at] ? at : -1;
+  return line.bad[at] ? at : -1;
 }
 
-/** Show what is under the crosshair of a chart; the words only for the chart that the pointer is in. */
-export function point(chart, xlabel) {
-  const place = chart.cursor;
-  const here = place === null ? [] : found(chart, place);
-  dots(chart, here);
-  if (!chart.hovered && !chart.tipped) return;
-  chart.tipped = false;
-  if (place === null || !here.length || !chart.hovered) return hide();
-  chart.tipped = true;
-  fill(chart, here, place, xlabel);
+/**
+ * Show what is under the crosshair: dots in every chart, the tooltip in the one that the pointer is in.
+ *
+ * @param {Chart} chart
+ * @param {string | null | undefined} xlabel
+ */
+export function showTooltip(chart, xlabel) {
+  const position = chart.cursor;
+  const hits = position === null ? [] : hitsAt(chart, position);
+  drawDots(chart, hits);
+  if (!chart.isHovered && !chart.hasTooltip) return;
+  chart.hasTooltip = chart.isHovered && hits.length > 0;
+  if (position === null || !chart.hasTooltip) return hideTooltip();
+  fill(chart, hits, position, xlabel);
 }
 
-export function hide() {
+export function hideTooltip() {
   if (tip) tip.hidden = true;
 }
 
-function dots(chart, here) {
-  const { over } = chart.u;
-  chart.spots ??= [];
-  if (chart.spotsIn !== over) chart.spots = [];
-  chart.spotsIn = over;
-  const places = here.filter(
-    ({ item, at }) => Number.isFinite(valueOf(item, at)) && !(state.logY && valueOf(item, at) <= 0),
-  );
-  while (chart.spots.length < places.length) {
-    const spot = document.createElement('i');
-    spot.className = 'spot';
-    over.append(spot);
-    chart.spots.push(spot);
+/**
+ * @param {Chart} chart
+ * @param {Hit[]} hits
+ */
+function drawDots({ u, dots }, hits) {
+  const visible = hits.filter((hit) => Number.isFinite(yOf(hit)) && !(state.logY && yOf(hit) <= 0));
+  while (dots.length < visible.length) {
+    const dot = make('i', { className: 'spot' });
+    u.over.append(dot);
+    dots.push(dot);
   }
-  chart.spots.forEach((spot, n) => {
-    spot.hidden = n >= places.length;
-    if (spot.hidden) return;
-    const { item, at } = places[n];
-    spot.style.background = item.color;
-    spot.style.transform = `translate(${chart.u.valToPos(item.places[at], 'x')}px, ${chart.u.valToPos(valueOf(item, at), 'y')}px)`;
+  dots.forEach((dot, n) => {
+    dot.hidden = n >= visible.length;
+    if (dot.hidden) return;
+    const { item, at } = visible[n];
+    const [x, y] = [u.valToPos(item.positions[at], 'x'), u.valToPos(yOf(visible[n]), 'y')];
+    dot.style.background = item.color;
+    dot.style.transform = `translate(${x}px, ${y}px)`;
   });
 }
 
-const valueOf = (item, at) => (item.smoothed ?? item.line.mid)[at];
+/** @param {Hit} hit */
+const yOf = ({ item, at }) => (item.smoothed ?? item.line.mid)[at];
 
-function fill(chart, here, place, xlabel) {
-  tip ??= document.body.appendChild(
-    Object.assign(document.createElement('div'), { className: 'tip', role: 'tooltip' }),
+/**
+ * @param {Chart} chart
+ * @param {Hit[]} hits
+ * @param {number} position
+ * @param {string | null | undefined} xlabel
+ */
+function fill(chart, hits, position, xlabel) {
+  tip ??= document.body.appendChild(make('div', { className: 'tip', role: 'tooltip' }));
+  const { min = 0, max = 0 } = chart.u.scales.x;
+  const nearest = hits
+    .map(({ item, at }) => item.positions[at])
+    .reduce((a, b) => (Math.abs(b - position) < Math.abs(a - position) ? b : a));
+  const nearestHit = closestToPointer(chart, hits);
+  const isMany = hits.length > MAX_ROWS;
+  const shown = isMany ? [...hits].sort((a, b) => Number(b === nearestHit) - Number(a === nearestHit)) : hits;
+  tip.replaceChildren(
+    make('div', { className: 'at' }, positionText(nearest, state.xMode, xlabel, max - min)),
+    make('table', {}, ...shown.slice(0, MAX_ROWS).map((hit) => row(hit, hit === nearestHit && hits.length > 1))),
   );
-  const at = document.createElement('div');
-  at.className = 'at';
-  const steps = here.map(({ item, at: n }) => item.places[n]);
-  at.textContent = placeText(
-    steps.reduce((best, x) => (Math.abs(x - place) < Math.abs(best - place) ? x : best), steps[0]),
-    state.xMode,
-    xlabel,
-    chart.u.scales.x.max - chart.u.scales.x.min,
-  );
-  const nearestRow = closest(chart, here);
-  const table = document.createElement('table');
-  const shown =
-    here.length > ROWS
-      ? [...here].sort((a, b) => (b === nearestRow) - (a === nearestRow)).slice(0, ROWS)
-      : here;
-  table.append(...shown.map((entry) => row(entry, entry === nearestRow && here.length > 1)));
-  tip.replaceChildren(at, table);
-  if (here.length > ROWS) tip.append(`and ${here.length - ROWS} more`);
+  if (isMany) tip.append(`and ${hits.length - MAX_ROWS} more`);
   tip.hidden = false;
-  putBeside(chart);
+  placeBeside(chart, tip);
 }
 
-function row({ item, at, broken }, near) {
-  const tr = document.createElement('tr');
-  tr.classList.toggle('near', near);
-  tr.insertCell().append(sample(document.createElement('canvas'), item.color, item.dash));
-  cell(tr, item.label, 'what').title = item.label;
-  if (broken >= 0) {
-    cell(tr, `${words(item.line.bad[broken])} ${brokenPlace(item, broken)}`, 'value broken');
-  } else {
-    cell(tr, number(valueOf(item, at)), 'value');
-    if (item.smoothed) cell(tr, number(item.line.mid[at]), 'spread');
-    else if (item.line.lo[at] < item.line.hi[at])
-      cell(tr, `${number(item.line.lo[at])} to ${number(item.line.hi[at])}`, 'spread');
+/**
+ * @param {Hit} hit
+ * @param {boolean} isNearest
+ */
+function row(hit, isNearest) {
+  const { item, at, bad } = hit;
+  const { lo, hi, mid } = item.line;
+  const tr = make('tr', {}, make('td', {}, lineSample(item.color, item.dash)));
+  tr.classList.toggle('near', isNearest);
+  /**
+   * @param {string} className
+   * @param {string} text
+   */
+  const add = (className, text) => tr.append(make('td', { className }, text));
+  tr.append(make('td', { className: 'what', title: item.label }, item.label));
+  if (bad >= 0) {
+    add('value broken', `${flagsText(item.line.bad[bad])} ${badPosition(item, bad)}`);
+    return tr;
   }
+  add('value', number(yOf(hit)));
+  if (item.smoothed) add('spread', number(mid[at]));
+  else if (lo[at] < hi[at]) add('spread', `${number(lo[at])} to ${number(hi[at])}`);
   return tr;
 }
 
-// A bucket tells only where it begins; the first of all is known exactly from the statistics.
-function brokenPlace({ line, brokenAt }, at) {
+/**
+ * Where a value is not finite. A summary knows only where it begins; the statistics know the first of all exactly.
+ *
+ * @param {DrawnLine} item
+ * @param {number} at
+ */
+function badPosition({ line, firstBad }, at) {
   const next = line.x[at + 1] ?? Infinity;
   if (line.exact) return `at ${whole(line.x[at])}`;
-  return brokenAt >= line.x[at] && brokenAt < next ? `at ${whole(brokenAt)}` : `after ${whole(line.x[at])}`;
+  const isFirst = firstBad !== null && firstBad >= line.x[at] && firstBad < next;
+  return isFirst ? `at ${whole(firstBad)}` : `after ${whole(line.x[at])}`;
 }
 
-function cell(tr, text, className) {
-  const td = tr.insertCell();
-  td.textContent = text;
-  td.className = className;
-  return td;
-}
+/**
+ * The names of values that are not finite, of their flags.
+ *
+ * @param {number} flags
+ */
+export const flagsText = (flags) =>
+  [flags & NAN && 'NaN', flags & PLUS && '∞', flags & MINUS && '−∞'].filter(Boolean).join(', ');
 
-/** The flags of a place in words. */
-export function words(flags) {
-  return [
-    [NAN, 'NaN'],
-    [PLUS, '∞'],
-    [MINUS, '−∞'],
-  ]
-    .filter(([flag]) => flags & flag)
-    .map(([, word]) => word)
-    .join(', ');
-}
-
-function closest(chart, here) {
-  const { top } = chart.u.cursor;
-  let best = null;
-  let away = Infinity;
-  for (const entry of here) {
-    const by = Math.abs(chart.u.valToPos(valueOf(entry.item, entry.at), 'y') - top);
-    if (by < away) [best, away] = [entry, by];
+/**
+ * @param {Chart} chart
+ * @param {Hit[]} hits
+ * @returns {Hit | null}
+ */
+function closestToPointer({ u }, hits) {
+  const { top = 0 } = u.cursor;
+  let closest = null;
+  let distance = Infinity;
+  for (const hit of hits) {
+    const away = Math.abs(u.valToPos(yOf(hit), 'y') - top);
+    if (away < distance) [closest, distance] = [hit, away];
   }
-  return best;
+  return closest;
 }
 
-function putBeside(chart) {
-  const box = chart.u.over.getBoundingClientRect();
-  const x = box.left + chart.u.cursor.left;
-  const left = x + 16 + tip.offsetWidth < innerWidth ? x + 16 : Math.max(4, x - 16 - tip.offsetWidth);
-  const top = Math.min(box.top + 8, innerHeight - tip.offsetHeight - 6);
-  tip.style.transform = `translate(${Math.round(left + scrollX)}px, ${Math.round(Math.max(4, top) + scrollY)}px)`;
+/**
+ * @param {Chart} chart
+ * @param {HTMLElement} element
+ */
+function placeBeside({ u }, element) {
+  const box = u.over.getBoundingClientRect();
+  const x = box.left + (u.cursor.left ?? 0);
+  const isRight = x + 16 + element.offsetWidth < innerWidth;
+  const left = isRight ? x + 16 : Math.max(4, x - 16 - element.offsetWidth);
+  const top = Math.max(4, Math.min(box.top + 8, innerHeight - element.offsetHeight - 6));
+  element.style.transform = `translate(${Math.round(left + scrollX)}px, ${Math.round(top + scrollY)}px)`;
 }

@@ -1,49 +1,126 @@
-// The server's read API. Every function gives what the server answered, or throws.
+// The server's read API. Every function returns what the server answered, or throws.
+
+/** @import { Session, Status } from './session.js' */
+
+/**
+ * A page of the list of sessions.
+ *
+ * @typedef {object} SessionPage
+ * @property {Session[]} sessions
+ * @property {string | null} next the next page's cursor
+ * @property {number} [total] not with `counts=0`
+ * @property {Record<Status, number>} [counts] how many sessions have which status; not with `counts=0`
+ * @property {Record<string, number>} [best] by the names of statistics that were asked for
+ */
+
+/**
+ * The columns of a metric, as they are sent: all points, or summaries of them.
+ *
+ * @typedef {object} Columns
+ * @property {number[]} x
+ * @property {number[]} [t]
+ * @property {(number | string | null)[]} [y] only of exact series
+ * @property {(number | null)[]} [min] only of summaries, as the following
+ * @property {(number | null)[]} [max]
+ * @property {(number | null)[]} [mean]
+ * @property {number[]} [nan]
+ * @property {number[]} [inf]
+ */
+
+/**
+ * @typedef {object} GraphSeries
+ * @property {boolean} exact whether these are all points
+ * @property {number} [version]
+ * @property {number} [arrivals]
+ * @property {Record<string, Columns>} series by metric
+ */
+
 export class ApiError extends Error {
+  /**
+   * @param {string} message
+   * @param {number} status the HTTP status; 0 if there was no response
+   */
   constructor(message, status) {
     super(message);
     this.status = status;
   }
 }
 
+/** @param {unknown} error */
+export const isAbort = (error) => error instanceof DOMException && error.name === 'AbortError';
+
+/**
+ * The HTTP status of an error that a function of this module has thrown; 0 if the server did not respond.
+ *
+ * @param {unknown} error
+ */
+export const statusOf = (error) => (error instanceof ApiError ? error.status : 0);
+
+/**
+ * Whether the server says that there is no such thing, or no longer.
+ *
+ * @param {unknown} error
+ */
+export const isMissing = (error) => [404, 410].includes(statusOf(error));
+
+/**
+ * @param {string} path
+ * @param {URLSearchParams | null} query
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ */
 async function get(path, query, signal) {
   const text = String(query ?? '');
   let response;
   try {
-    response = await fetch(text ? `${path}?${text}` : path, {
-      signal,
-      headers: { Accept: 'application/json' },
-    });
+    response = await fetch(text ? `${path}?${text}` : path, { signal, headers: { Accept: 'application/json' } });
   } catch (error) {
-    if (error.name === 'AbortError') throw error;
-    throw new ApiError('The server does not answer.', 0);
+    if (isAbort(error)) throw error;
+    throw new ApiError('The server does not respond.', 0);
   }
   if (response.status === 401) {
     location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
   }
   const body = await response.json().catch(() => null);
   if (!response.ok || body === null)
-    throw new ApiError(body?.error ?? `The server answered ${response.status}.`, response.status);
+    throw new ApiError(body?.error ?? `The server responded with status ${response.status}.`, response.status);
   return body;
 }
 
-/** A page of the project's sessions. */
-export function listSessions(project, { q, status, sort, cursor, limit, best } = {}, signal) {
+/**
+ * A page of a project's sessions.
+ *
+ * @param {string} project
+ * @param {{q?: string, status?: string, sort?: string, cursor?: string, limit?: number, counts?: string, best?: string[]}} asked
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<SessionPage>}
+ */
+export function listSessions(project, { best = [], ...asked }, signal) {
   const query = new URLSearchParams({ project_id: project });
-  for (const [name, value] of Object.entries({ q, status, sort, cursor, limit }))
-    if (value) query.set(name, value);
-  for (const name of best ?? []) query.append('best', name);
+  for (const [name, value] of Object.entries(asked)) if (value) query.set(name, String(value));
+  for (const name of best) query.append('best', name);
   return get('/api/v2/sessions', query, signal);
 }
 
+/**
+ * @param {string} id
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Session>}
+ */
 export const getSession = (id, signal) => get(`/api/v2/sessions/${encodeURIComponent(id)}`, null, signal);
 
-/** What charts of `width` pixels need of these graphs, in a window of steps or whole. */
+/**
+ * What charts of `width` pixels need of these graphs, in a window of steps or whole.
+ *
+ * @param {string[]} graphs
+ * @param {{x0?: number, x1?: number, width: number}} asked
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{graphs: Record<string, GraphSeries>}>}
+ */
 export function getSeries(graphs, { x0, x1, width }, signal) {
-  const query = new URLSearchParams();
-  for (const graph of graphs) query.append('graph', graph);
-  if (x0 != null) query.set('x0', Math.floor(x0));
-  if (x1 != null) query.set('x1', Math.ceil(x1));
-  query.set('width', Math.max(50, Math.round(width)));
+  const query = new URLSearchParams(graphs.map((graph) => ['graph', graph]));
+  if (x0 != null) query.set('x0', String(Math.floor(x0)));
+  if (x1 != null) query.set('x1', String(Math.ceil(x1)));
+  query.set('width', String(Math.max(50, Math.round(width))));
   return get('/api/v2/series', query, signal);
 }

@@ -1,6 +1,10 @@
 // Live updates: each tab has one stream of server-sent events, open while the tab is visible. Without a stream, the
 // page polls and says so.
+import { statusOf } from './api.js';
 import { emit, page, state } from './store.js';
+
+/** @import { Session } from './session.js' */
+/** @import { LiveStatus } from './store.js' */
 
 const POLL_INTERVAL_MS = 2000;
 const RECONNECT_PATIENCE_MS = 2500;
@@ -12,23 +16,53 @@ const MAX_SILENCE_MS = 40_000; // the server says something every 15 s
 const MAX_NAMED_SESSIONS = 150; // more do not fit into an address: the stream then covers the whole project
 
 /**
- * Keeps the page up to date. Emits 'live' with connecting | live | away | reconnecting | polling | unreachable.
+ * New points of a session: what leads from version `from` to version `to`.
  *
- * Events of two streams may overlap while one replaces the other; their versions tell doubles apart.
+ * @typedef {object} PointsEvent
+ * @property {string} session
+ * @property {number} from
+ * @property {number} to
+ * @property {number} arrivals how many points of the session have arrived by `to`
+ * @property {Record<string, {series: Record<string, PointColumns>} | null> | null} graphs null, for all or for one graph,
+ *   if there are too many points to send: they are to be fetched
+ */
+
+/**
+ * The new points of a metric; `n` is their number of arrival in the session.
+ *
+ * @typedef {{x: number[], y: (number | string | null)[], t: number[], n: number[]}} PointColumns
+ */
+
+/**
+ * What to do with the server's events.
+ *
+ * @typedef {object} Handlers
+ * @property {() => void} hello events may have been missed: fetch what is shown
+ * @property {(session: Session) => void} session
+ * @property {(deleted: {id: string}) => void} deleted
+ * @property {(event: PointsEvent) => void} points
+ * @property {(version: {static: string}) => void} version the version of the server's static files
+ * @property {() => Promise<void>} poll called again and again while there is no stream
+ */
+
+/**
+ * Keeps the page up to date, and emits 'live' with its status.
+ *
+ * While one stream replaces another the events of both may come; their versions tell doubles apart.
  */
 export class LiveUpdates {
-  /**
-   * handlers: hello(), session(row), deleted({id}), points(event), version({static}), poll() -> promise, called while
-   * there is no stream.
-   */
+  /** @param {Handlers} handlers */
   constructor(handlers) {
     this.handlers = handlers;
-    this.source = null; // the stream in use
-    this.next = null; // the stream opened last: `source`, or the one that will replace it
+    /** @type {EventSource | null} the stream in use */
+    this.source = null;
+    /** @type {EventSource | null} the stream opened last: `source`, or the one that will replace it */
+    this.next = null;
     this.polling = this.patience = this.retry = this.check = 0; // timers
     this.pause = FIRST_RETRY_MS;
     this.heardAt = 0;
-    this.status = '';
+    /** @type {LiveStatus} */
+    this.status = 'connecting';
     addEventListener('pagehide', () => this.close());
     addEventListener('pageshow', (event) => event.persisted && this.open());
     addEventListener('online', () => this.status !== 'live' && this.open());
@@ -43,7 +77,8 @@ export class LiveUpdates {
     const source = new EventSource(this.address());
     this.next = source;
     this.heardAt = Date.now();
-    for (const name of ['session', 'deleted', 'points', 'version']) this.listen(source, name, this.handlers[name]);
+    for (const name of /** @type {const} */ (['session', 'deleted', 'points', 'version']))
+      this.listen(source, name, this.handlers[name]);
     this.listen(source, 'hello', (data) => this.use(source, data));
     this.listen(source, 'unavailable', () => source === this.source && this.databaseDown());
     this.listen(source, 'ping', () => {});
@@ -69,14 +104,24 @@ export class LiveUpdates {
     return `/live?${query}`;
   }
 
+  /**
+   * @param {EventSource} source
+   * @param {string} name
+   * @param {(data: any) => void} act
+   */
   listen(source, name, act) {
-    source.addEventListener(name, (event) => {
+    source.addEventListener(name, (/** @type {MessageEvent<string>} */ event) => {
       this.heardAt = Date.now();
       act(JSON.parse(event.data));
     });
   }
 
-  // The stream begins, or the server has dropped events that we read too slowly: refetch what is shown.
+  /**
+   * The stream begins, or the server has dropped events because they were not read in time.
+   *
+   * @param {EventSource} source
+   * @param {{time: number}} hello
+   */
   use(source, { time }) {
     if (this.source !== source) this.source?.close();
     this.source = source;
@@ -93,10 +138,11 @@ export class LiveUpdates {
     this.say('away');
   }
 
+  /** @param {EventSource} source */
   failed(source) {
     if (source.readyState !== EventSource.CLOSED) {
       // the connection broke; the browser reconnects by itself
-      if (['live', 'away', ''].includes(this.status)) this.say('reconnecting');
+      if (['live', 'away', 'connecting'].includes(this.status)) this.say('reconnecting');
       this.patience ||= setTimeout(() => this.startPolling(), RECONNECT_PATIENCE_MS);
       return;
     }
@@ -124,7 +170,7 @@ export class LiveUpdates {
           this.say('polling');
         }
       } catch (error) {
-        if (this.polling) this.say(error.status === 503 ? 'away' : 'unreachable');
+        if (this.polling) this.say(statusOf(error) === 503 ? 'away' : 'unreachable');
       }
       if (this.polling) this.polling = setTimeout(poll, POLL_INTERVAL_MS);
     };
@@ -137,6 +183,7 @@ export class LiveUpdates {
     this.polling = this.patience = 0;
   }
 
+  /** @param {LiveStatus} status */
   say(status) {
     if (this.status === status) return;
     this.status = status;

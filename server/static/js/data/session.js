@@ -1,39 +1,145 @@
-// What the page says about one session: its name, its address, why it has its status.
-import { clockTime, middle, whole } from '../ui/format.js';
+// What a session is to the page, and what the page says about one: its name, its address, why it has its status.
+import { clockTime, shorten, whole } from '../ui/format.js';
 
-/** What a session is called where it stands alone. */
+/** @typedef {number | string | null} Value a number; 'NaN', 'Infinity' and '-Infinity' as text; or null */
+
+/** @typedef {'active' | 'complete' | 'failed' | 'cancelled'} Status */
+
+/**
+ * The statistics of a metric of a graph.
+ *
+ * @typedef {object} Stat
+ * @property {Value} min
+ * @property {Value} max
+ * @property {Value} last
+ * @property {number} count
+ * @property {number} [nan] how many values are not finite
+ * @property {number} [nan_x] the step of the first of them
+ */
+
+/**
+ * @typedef {object} Graph
+ * @property {string} id
+ * @property {string} title
+ * @property {'min' | 'max' | null} kind which value is the best
+ * @property {string | null} xlabel
+ * @property {string | null} ylabel
+ * @property {string[]} names its metrics
+ * @property {Record<string, Stat>} stats by metric
+ */
+
+/**
+ * A session as the read API returns it. Times are unix seconds.
+ *
+ * @typedef {object} Session
+ * @property {string} id
+ * @property {string} tag
+ * @property {Status} status
+ * @property {string | null} reason
+ * @property {string | null} failure the error's type and message, in a line
+ * @property {number} created_at
+ * @property {number} updated_at
+ * @property {number | null} heard_at
+ * @property {number | null} ended_at
+ * @property {number | null} max_iter
+ * @property {number | null} progress from 0 to 1
+ * @property {number | null} eta
+ * @property {number | null} last_x the last step
+ * @property {number} points
+ * @property {number} dropped how many points were lost
+ * @property {string | null} group
+ * @property {string[]} tags
+ * @property {Record<string, unknown>} params
+ * @property {Record<string, unknown>} values
+ * @property {Record<string, Stat>} stats by metric, or by 'graph/metric' where two graphs have one of this name
+ * @property {Graph[]} graphs
+ * @property {number} version rises with each change
+ */
+
+/**
+ * What a session is called: its tag, or the start of its id.
+ *
+ * @param {Pick<Session, 'id' | 'tag'>} session
+ */
 export const tagOf = (session) => session.tag || `session ${session.id.slice(0, 4)}`;
 
-/** Why a session has its status, or ''. */
+/**
+ * @param {Pick<Session, 'id' | 'tag'>} session
+ * @param {number} [length]
+ */
+export const shortTag = (session, length = 22) => shorten(tagOf(session), length);
+
+/**
+ * The address of the session's page.
+ *
+ * @param {string} id
+ */
+export const detailsOf = (id) => `/s/${id}/details`;
+
+/**
+ * Why a session has its status, and whether points were dropped; '' if there is nothing to say.
+ *
+ * @param {Session} session
+ * @param {number} now
+ */
 export const reasonOf = (session, now) =>
-  [whyOf(session, now), session.dropped && 'points dropped'].filter(Boolean).join(', ');
+  [statusReason(session, now), session.dropped && 'points dropped'].filter(Boolean).join(', ');
 
-/** The same, and how many points were dropped. */
-export const wholeReasonOf = (session, now) =>
-  [whyOf(session, now), session.dropped && `points dropped: ${whole(session.dropped)}`].filter(Boolean).join(', ');
+/**
+ * The same with the number of dropped points.
+ *
+ * @param {Session} session
+ * @param {number} now
+ */
+export const fullReasonOf = (session, now) =>
+  [statusReason(session, now), session.dropped && `points dropped: ${whole(session.dropped)}`]
+    .filter(Boolean)
+    .join(', ');
 
-function whyOf(session, now) {
-  const broken = session.graphs?.map((graph) => firstBroken(graph)).find((found) => found);
-  if (session.reason === 'silent')
-    return `silent since ${clockTime(session.heard_at ?? session.updated_at, now)}`;
-  if (session.status === 'failed' || session.status === 'active') {
-    if (broken) return `NaN at ${whole(broken.x)}`;
+/**
+ * @param {Session} session
+ * @param {number} now
+ */
+function statusReason(session, now) {
+  const { status, reason } = session;
+  if (reason === 'silent') return `silent since ${clockTime(session.heard_at ?? session.updated_at, now)}`;
+  if (status === 'failed' || status === 'active') {
+    const nonFinite = session.graphs?.map(firstNonFinite).find((found) => found);
+    if (nonFinite) return `NaN at ${whole(nonFinite.x)}`;
   }
-  if (session.status === 'failed') return session.failure || session.reason || '';
-  return session.status === 'cancelled' ? session.reason || '' : '';
+  if (status === 'failed') return session.failure || reason || '';
+  return status === 'cancelled' ? reason || '' : '';
 }
 
-/** The first NaN or infinity of a graph: {name, x, count}, or null. */
-export function firstBroken(graph) {
+/**
+ * The first NaN or infinity of a graph, or null.
+ *
+ * @param {Graph} graph
+ * @returns {{name: string, x: number, count: number} | null}
+ */
+export function firstNonFinite(graph) {
   let first = null;
-  for (const [name, stat] of Object.entries(graph.stats ?? {})) {
-    if (stat.nan && (first === null || stat.nan_x < first.x))
-      first = { name, x: stat.nan_x, count: stat.nan };
+  for (const [name, { nan, nan_x: x }] of Object.entries(graph.stats ?? {})) {
+    if (nan && x !== undefined && (first === null || x < first.x)) first = { name, x, count: nan };
   }
   return first;
 }
 
-/** The address of the page of all that is not a curve. */
-export const detailsOf = (id) => `/s/${id}/details`;
-
-export const shortTag = (session, most = 22) => middle(tagOf(session), most);
+/**
+ * The best value of some graphs: the minimum or maximum, of held-out metrics if there are any.
+ *
+ * @param {{session: Session, graph: Graph}[]} records
+ * @param {'min' | 'max'} kind
+ * @param {(name: string) => boolean} isHeldOut
+ */
+export function bestOf(records, kind, isHeldOut) {
+  const all = records.flatMap(({ session, graph }) =>
+    Object.entries(graph.stats ?? {}).flatMap(([name, { [kind]: value }]) =>
+      typeof value === 'number' ? [{ session, name, value }] : [],
+    ),
+  );
+  const heldOut = all.filter(({ name }) => isHeldOut(name));
+  const among = heldOut.length ? heldOut : all;
+  if (!among.length) return null;
+  return among.reduce((a, b) => ((kind === 'min' ? b.value < a.value : b.value > a.value) ? b : a));
+}

@@ -1,196 +1,242 @@
-// Which sessions the table holds, in the server's order: asks for pages, takes in what arrives live.
-import { getSession, listSessions } from './api.js';
-import { emit, page as shown, sessions, state } from './store.js';
+// The table's rows: loads pages of sessions in the server's order, and takes in what live updates bring.
+import { getSession, isAbort, isMissing, listSessions, statusOf } from './api.js';
+import { emit, page, sessions, state } from './store.js';
 
-const PAGE = 100;
-const CHECKED = 20;
+/** @import { SessionPage } from './api.js' */
+/** @import { Session, Status } from './session.js' */
+
+const PAGE_SIZE = 100;
+const MAX_CHECKED = 20; // rows that are looked up when an answer lacks them
 const MAX_BEST = 50; // the server takes no more names at once
+const SUMMARY_INTERVAL_MS = 1000;
+const WITHOUT_COUNTS = '0';
 
-/** The table's rows: ids in the server's order, and what the server said of the whole filter. */
 export const list = {
+  /** @type {string[]} the rows' ids, in order */
   ids: [],
+  /** @type {string | null} the next page's cursor */
   next: null,
   total: 0,
+  /** @type {Partial<Record<Status, number>>} how many sessions of the search have which status */
   counts: {},
-  /** Of the statistics that are shown, the best values over all sessions of the filter. */
+  /** @type {Record<string, number>} the best values of statistics, over all sessions of the filter */
   best: {},
   loaded: false,
-  waiting: false,
+  loading: false,
+  /** @type {string | null} why the last request failed */
   error: null,
-  refused: false,
-  news: new Set(),
-  /** The session that was deleted last. */
-  gone: null,
+  /** Whether the server rejected the query, rather than not responding. */
+  rejected: false,
+  /** @type {Set<string>} new sessions whose place in the order is not known */
+  unplaced: new Set(),
+  /** @type {Session | null} */
+  lastDeleted: null,
 };
 
-let asking = null;
-let countsTimer = 0;
+/** @type {AbortController | null} */
+let request = null;
+let summaryTimer = 0;
+/** @type {string[]} */
 let bestNames = [];
-let bestAsked = '';
+let bestKeyAsked = '';
+let countedKey = '';
 
-const question = () => ({ q: state.q, status: state.status, sort: state.sort });
-const newestFirst = () => state.sort === '-created_at';
+const currentQuery = () => ({ q: state.q, status: state.status, sort: state.sort });
+const bestKey = () => JSON.stringify([state.q, state.status, bestNames]);
+const isNewestFirst = () => state.sort === '-created_at';
 
-/** Ask from the start, in the person's order. */
+/** @param {unknown} error */
+const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+
+/** Load the first page of the current query. */
 export async function reload() {
-  if (bestKey() !== bestAsked) list.best = {};
-  asking?.abort();
-  asking = new AbortController();
-  list.waiting = true;
-  emit('waiting');
+  if (bestKey() !== bestKeyAsked) list.best = {};
+  request?.abort();
+  request = new AbortController();
+  list.loading = true;
+  emit('loading');
   try {
-    const page = await listSessions(shown.project, { ...question(), limit: PAGE }, asking.signal);
-    list.ids = page.sessions.map((session) => session.id);
-    list.next = page.next;
-    list.news.clear();
-    take(page);
+    const key = JSON.stringify([state.q, state.status]);
+    // counting costs the server a look at all sessions, and the order does not change the counts
+    const counts = key === countedKey ? WITHOUT_COUNTS : undefined;
+    const asked = { ...currentQuery(), limit: PAGE_SIZE, counts };
+    const answer = await listSessions(page.project, asked, request.signal);
+    countedKey = key;
+    list.ids = answer.sessions.map((session) => session.id);
+    list.next = answer.next;
+    list.unplaced.clear();
+    take(answer);
     list.error = null;
   } catch (error) {
-    if (error.name === 'AbortError') return;
-    list.error = error.message;
-    list.refused = Boolean(error.status);
-    if (list.refused) list.ids = []; // the question was refused: the old rows do not answer it
+    if (isAbort(error)) return;
+    list.error = messageOf(error);
+    list.rejected = statusOf(error) !== 0;
+    if (list.rejected) list.ids = []; // the old rows are not those of the new query
   }
-  list.waiting = false;
+  list.loading = false;
   list.loaded = true;
   emit('list');
 }
 
-/** The next page, when the person has scrolled near the end. */
-export async function more() {
-  if (!list.next || list.waiting) return;
-  list.waiting = true;
-  const signal = (asking = new AbortController()).signal;
+/** Load the next page. */
+export async function loadMore() {
+  if (!list.next || list.loading) return;
+  list.loading = true;
+  request = new AbortController();
   try {
-    const page = await listSessions(shown.project, { ...question(), limit: PAGE, cursor: list.next }, signal);
+    const asked = { ...currentQuery(), limit: PAGE_SIZE, counts: WITHOUT_COUNTS, cursor: list.next };
+    const answer = await listSessions(page.project, asked, request.signal);
     const known = new Set(list.ids);
-    list.ids.push(...page.sessions.map((session) => session.id).filter((id) => !known.has(id)));
-    list.next = page.next;
-    take(page);
+    list.ids.push(...answer.sessions.map((session) => session.id).filter((id) => !known.has(id)));
+    list.next = answer.next;
+    take(answer);
     list.error = null;
   } catch (error) {
-    if (error.name === 'AbortError') return;
-    list.error = error.message;
+    if (isAbort(error)) return;
+    list.error = messageOf(error);
     list.next = null;
   }
-  list.waiting = false;
+  list.loading = false;
   emit('list');
 }
 
 /**
- * What changed since the last look, after a broken connection or while there is no stream. No row moves: known
- * sessions are brought up to date, new ones are added as if they had come by the stream.
+ * Catch up after a time without live updates. No row moves: known sessions are updated, new ones are added as if they
+ * had come live.
  */
-export async function refresh(signal) {
-  const asked = question();
-  const page = await listSessions(shown.project, { ...asked, limit: PAGE }, signal);
-  if (JSON.stringify(asked) !== JSON.stringify(question())) return; // an answer to what is no longer asked
-  const fresh = page.sessions.filter((session) => !list.ids.includes(session.id));
-  take(page);
+export async function refresh() {
+  const asked = currentQuery();
+  const answer = await listSessions(page.project, { ...asked, limit: PAGE_SIZE });
+  if (JSON.stringify(asked) !== JSON.stringify(currentQuery())) return;
+  const fresh = answer.sessions.filter((session) => !list.ids.includes(session.id));
+  take(answer);
   list.error = null;
   if (!list.ids.length) {
-    list.ids = page.sessions.map((session) => session.id);
-    list.next = page.next;
-  } else if (newestFirst()) {
-    const newest = sessions.get(list.ids[0])?.created_at ?? 0;
+    list.ids = answer.sessions.map((session) => session.id);
+    list.next = answer.next;
+  } else if (isNewestFirst()) {
+    const newest = newestTime();
     list.ids.unshift(...fresh.filter((session) => session.created_at >= newest).map((session) => session.id));
   } else {
-    for (const session of fresh) list.news.add(session.id);
+    for (const session of fresh) list.unplaced.add(session.id);
   }
   list.loaded = true;
   emit('list');
-  await checkMissing(page, signal);
+  await checkMissing(answer);
 }
 
-// Rows that the answer should have held: deleted meanwhile, or changed so that the filter lets them out. The latter
-// stay where they are.
-async function checkMissing(page, signal) {
-  const held = new Set(page.sessions.map((session) => session.id));
-  const within = page.next ? list.ids.slice(0, held.size) : list.ids;
-  for (const id of within.filter((one) => !held.has(one)).slice(0, CHECKED)) {
+/**
+ * Look up rows that the answer should hold: they were deleted, or changed so that the filter excludes them. The latter
+ * stay.
+ *
+ * @param {SessionPage} answer
+ */
+async function checkMissing(answer) {
+  const held = new Set(answer.sessions.map((session) => session.id));
+  const expected = answer.next ? list.ids.slice(0, held.size) : list.ids;
+  for (const id of expected.filter((one) => !held.has(one)).slice(0, MAX_CHECKED)) {
     try {
-      absorb(await getSession(id, signal));
+      update(await getSession(id));
     } catch (error) {
-      if (error.status !== 404 && error.status !== 410) throw error;
-      forget(id);
+      if (!isMissing(error)) throw error;
+      remove(id);
     }
   }
 }
 
-/** A session as the stream tells it: made or changed. */
-export function absorb(session) {
+/**
+ * Take in a session that is new or has changed.
+ *
+ * @param {Session} session
+ */
+export function update(session) {
   const before = sessions.get(session.id);
   if (before && before.version > session.version) return;
   sessions.set(session.id, session);
-  const known = list.ids.includes(session.id);
-  if (!before && !known && list.loaded) arrive(session);
-  if (!before || before.status !== session.status) countSoon();
+  if (!before && list.loaded && !list.ids.includes(session.id)) add(session);
+  if (!before || before.status !== session.status) fetchSummarySoon();
   emit('session', session);
 }
 
-function arrive(session) {
-  const newest = sessions.get(list.ids[0])?.created_at ?? 0;
-  if (list.ids.length && session.created_at < newest) return;
-  if (newestFirst() && !state.q && (!state.status || state.status === session.status)) {
+/** @param {Session} session */
+function add(session) {
+  if (list.ids.length && session.created_at < newestTime()) return;
+  if (isNewestFirst() && !state.q && (!state.status || state.status === session.status)) {
     list.ids.unshift(session.id);
     list.total += 1;
     emit('arrived', session.id);
   } else {
-    list.news.add(session.id);
+    list.unplaced.add(session.id);
   }
   emit('list');
 }
 
-export function forget(id) {
-  list.gone = sessions.get(id) ?? null;
+const newestTime = () => sessions.get(list.ids[0])?.created_at ?? 0;
+
+/** @param {string} id */
+export function remove(id) {
+  list.lastDeleted = sessions.get(id) ?? null;
   sessions.delete(id);
-  list.news.delete(id);
+  list.unplaced.delete(id);
   const at = list.ids.indexOf(id);
   if (at >= 0) {
     list.ids.splice(at, 1);
     list.total -= 1;
   }
-  countSoon();
+  fetchSummarySoon();
   emit('deleted', id);
   emit('list');
 }
 
-// A session that is as it was stays the same object: nothing that shows it is drawn anew.
-function take(page) {
-  const fresh = page.sessions.filter((session) => {
+/**
+ * Take in the sessions of an answer. One that has not changed stays the same object, so that nothing is drawn again.
+ *
+ * @param {SessionPage} answer
+ */
+function take(answer) {
+  const fresh = answer.sessions.filter((session) => {
     const known = sessions.get(session.id);
-    const newer = session.version - (known?.version ?? -1);
-    return newer > 0 || (newer === 0 && known.status !== session.status);
+    return (
+      !known ||
+      session.version > known.version ||
+      (session.version === known.version && session.status !== known.status)
+    );
   });
   for (const session of fresh) sessions.set(session.id, session);
-  list.total = page.total ?? list.ids.length;
-  list.counts = page.counts ?? {};
+  list.total = answer.total ?? list.total;
+  list.counts = answer.counts ?? list.counts;
   for (const session of fresh) emit('session', session);
 }
 
-const bestKey = () => JSON.stringify([state.q, state.status, bestNames]);
-
-/** The table shows these statistics: have their best values over all sessions of the filter. */
-export function needBest(names) {
+/**
+ * Have the best values of these statistics, over all sessions of the filter, in `list.best`.
+ *
+ * @param {string[]} names such as 'min(val_loss)'
+ */
+export function requestBest(names) {
   bestNames = names.slice(0, MAX_BEST);
-  if (bestNames.length && !list.waiting && bestKey() !== bestAsked) countSoon();
+  if (bestNames.length && !list.loading && bestKey() !== bestKeyAsked) fetchSummarySoon();
 }
 
-/** The numbers in the status chips, when statuses change, and the best values; not more often than every second. */
-function countSoon() {
-  countsTimer ||= setTimeout(async () => {
-    countsTimer = 0;
-    const { q, status } = state;
-    bestAsked = bestKey();
-    try {
-      const page = await listSessions(shown.project, { q, status, limit: 1, best: bestNames });
-      if (q !== state.q || status !== state.status) return;
-      list.best = page.best ?? {};
-      list.counts = page.counts;
-      list.total = page.total;
-      emit('list');
-    } catch {
-      bestAsked = ''; // the next change asks again
-    }
-  }, 1000);
+/** Fetch the counts of the status filters and the best values, once in a while. */
+function fetchSummarySoon() {
+  summaryTimer ||= setTimeout(fetchSummary, SUMMARY_INTERVAL_MS);
+}
+
+async function fetchSummary() {
+  summaryTimer = 0;
+  const { q, status } = state;
+  bestKeyAsked = bestKey();
+  try {
+    const {
+      counts = {},
+      total = 0,
+      best = {},
+    } = await listSessions(page.project, { q, status, limit: 1, best: bestNames });
+    if (q !== state.q || status !== state.status) return;
+    Object.assign(list, { counts, total, best });
+    emit('list');
+  } catch {
+    bestKeyAsked = ''; // asked again with the next change
+  }
 }

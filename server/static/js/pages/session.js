@@ -1,98 +1,144 @@
-// One session's page: images by step, and what is new while the session runs.
+// The entry point of a session's page: images by step, and updates while the session runs.
+import { find, findAll } from '../ui/dom.js';
 import { showTimes } from '../ui/times.js';
 import { reloadFor } from '../ui/upgrade.js';
 
-const EVERY = 5_000;
-const SLOWEST = 60_000;
+const REFRESH_MS = 5000; // of a session that runs
+const MAX_REFRESH_MS = 60_000;
+const AT_END = 30; // pixels from the end of the console that count as its end
+
+/** @type {WeakMap<HTMLElement, string>} the HTML of each part as the server sent it */
+const sent = new WeakMap();
+/** @type {HTMLElement} */
 let root;
 
-export function start() {
-  root = document.querySelector('.page.session');
-  for (const part of root.querySelectorAll('[data-part]')) prepare(part);
-  setTimeout(refresh, root.dataset.status === 'active' ? EVERY : SLOWEST, EVERY);
+function start() {
+  root = find(document, '.page.session');
+  for (const part of partsOf(root)) prepare(part);
+  setTimeout(() => refresh(REFRESH_MS), interval());
 }
 
-/** Whatever a part needs beside its HTML. */
+/** @param {HTMLElement} page */
+const partsOf = (page) => findAll(page, '[data-part]');
+const interval = () => (root.dataset.status === 'active' ? REFRESH_MS : MAX_REFRESH_MS);
+
+/**
+ * @param {HTMLElement} part
+ * @returns {HTMLInputElement | null}
+ */
+const sliderOf = (part) => part.querySelector('input[type=range]');
+
+/**
+ * @param {HTMLElement} part
+ * @returns {HTMLElement | null}
+ */
+const consoleOf = (part) => part.querySelector('.console');
+
+/** @param {HTMLElement} part */
 function prepare(part) {
-  part.html = part.outerHTML;
+  sent.set(part, part.outerHTML);
   showTimes(part);
-  const console = part.querySelector('.console');
-  if (console) console.scrollTop = console.scrollHeight;
-  for (const image of part.querySelectorAll('.images img')) watch(image);
-  const slider = part.querySelector('input[type=range]');
+  const output = consoleOf(part);
+  if (output) output.scrollTop = output.scrollHeight;
+  for (const image of part.querySelectorAll('img')) watchImage(image);
+  const slider = sliderOf(part);
   slider?.addEventListener('input', () => showStep(part, Number(slider.value)));
 }
 
-/** An image's bytes may come after its record. */
-function watch(image) {
-  const miss = () => image.classList.add('missing');
-  image.addEventListener('error', miss);
+/**
+ * Mark an image while it is missing: its record may come before its content.
+ *
+ * @param {HTMLImageElement} image
+ */
+function watchImage(image) {
+  const markMissing = () => image.classList.add('missing');
+  image.addEventListener('error', markMissing);
   image.addEventListener('load', () => image.classList.remove('missing'));
-  if (image.complete && !image.naturalWidth) miss();
+  if (image.complete && !image.naturalWidth) markMissing();
 }
 
-function showStep(part, place) {
-  const steps = [...part.querySelectorAll('[data-step]')];
-  steps.forEach((step, number) => (step.hidden = number !== place));
-  part.querySelector('output').textContent = steps[place].dataset.step;
+/**
+ * @param {HTMLElement} part
+ * @param {number} index
+ */
+function showStep(part, index) {
+  const steps = findAll(part, '[data-step]');
+  steps.forEach((step, at) => {
+    step.hidden = at !== index;
+  });
+  find(part, 'output').textContent = steps[index].dataset.step ?? '';
 }
 
-/** Ask for the page again, and put in the parts that have changed. What somebody reads or moves stays. */
+/**
+ * Fetch the page again, and replace the parts that have changed.
+ *
+ * @param {number} pause milliseconds since the last time
+ */
 async function refresh(pause) {
-  let next = Math.min(pause * 2, SLOWEST);
+  let next = Math.min(pause * 2, MAX_REFRESH_MS);
   try {
     if (!document.hidden) {
-      const known = { 'If-None-Match': `"${root.dataset.version}"` };
-      const response = await fetch(location.pathname, { headers: known });
-      for (const image of root.querySelectorAll('img.missing')) image.setAttribute('src', image.src);
+      const response = await fetch(location.pathname, { headers: { 'If-None-Match': `"${root.dataset.version}"` } });
+      for (const image of root.querySelectorAll('img')) {
+        const { src } = image;
+        if (image.classList.contains('missing')) image.src = src; // load it again
+      }
       if (response.ok) update(new DOMParser().parseFromString(await response.text(), 'text/html'));
-      if (response.ok || response.status === 304) next = root.dataset.status === 'active' ? EVERY : SLOWEST;
+      if (response.ok || response.status === 304) next = interval();
     }
   } catch {
-    // the server is away; it is asked again, less often
+    // the server does not respond: try again later
   }
-  setTimeout(refresh, document.hidden ? EVERY : next, next);
+  setTimeout(() => refresh(next), document.hidden ? REFRESH_MS : next);
 }
 
+/** @param {Document} fresh */
 function update(fresh) {
   const page = fresh.querySelector('.page.session');
-  if (!page) return;
-  reloadFor(fresh.documentElement.dataset.version, () => [...root.querySelectorAll('[data-part]')].some(isInUse));
-  const known = new Map([...root.querySelectorAll('[data-part]')].map((part) => [part.dataset.part, part]));
+  if (!(page instanceof HTMLElement)) return;
+  reloadFor(fresh.documentElement.dataset.version, () => partsOf(root).some(isInUse));
+  const known = new Map(partsOf(root).map((part) => [part.dataset.part, part]));
+  /** @type {HTMLElement | null} */
   let before = null;
   let isLate = false;
-  for (const part of page.querySelectorAll('[data-part]')) {
+  for (const part of partsOf(page)) {
     const old = known.get(part.dataset.part);
     known.delete(part.dataset.part);
-    const isSame = old && old.html === part.outerHTML;
+    const isSame = old !== undefined && sent.get(old) === part.outerHTML;
     if (old && (isSame || isInUse(old))) {
       isLate ||= !isSame;
       before = old;
       continue;
     }
-    const scrolled = old?.querySelector('.console');
-    const place = scrolled && !isAtEnd(scrolled) ? scrolled.scrollTop : null;
+    const output = old && consoleOf(old);
+    const scrollTop = output && !isAtEnd(output) ? output.scrollTop : null;
     if (old) old.replaceWith(part);
     else if (before) before.after(part);
     else root.prepend(part);
     prepare(part);
-    if (place !== null) part.querySelector('.console').scrollTop = place;
+    const newOutput = consoleOf(part);
+    if (newOutput && scrollTop !== null) newOutput.scrollTop = scrollTop;
     before = part;
   }
   for (const gone of known.values()) gone.remove();
-  if (isLate) return; // asked for again, until nobody is in the way
+  if (isLate) return; // a part in use was left as it is: the same version is fetched again
   root.dataset.version = page.dataset.version;
   root.dataset.status = page.dataset.status;
 }
 
-/** Somebody has marked text in it, opened something, or looks at another step than the last. */
+/**
+ * Whether the user has selected text in a part, opened something, or looks at another step than the last.
+ *
+ * @param {HTMLElement} part
+ */
 function isInUse(part) {
   const selection = getSelection();
-  if (!selection.isCollapsed && part.contains(selection.anchorNode)) return true;
-  const slider = part.querySelector('input[type=range]');
-  return Boolean(part.querySelector('details[open]')) || (slider && slider.value !== slider.max);
+  if (selection && !selection.isCollapsed && part.contains(selection.anchorNode)) return true;
+  const slider = sliderOf(part);
+  return part.querySelector('details[open]') !== null || (slider !== null && slider.value !== slider.max);
 }
 
-const isAtEnd = (box) => box.scrollTop + box.clientHeight > box.scrollHeight - 30;
+/** @param {HTMLElement} box */
+const isAtEnd = (box) => box.scrollTop + box.clientHeight > box.scrollHeight - AT_END;
 
 start();

@@ -1,10 +1,11 @@
-// Runs before anything is painted, so that a dark page never flashes white. A classic script on purpose.
-(function () {
+// Sets the theme before anything is painted, so that a dark page never flashes white. A classic script for this reason.
+(() => {
+  /** @type {string | null} */
   let chosen = null;
   try {
     chosen = localStorage.getItem('losswise.theme');
   } catch {
-    /* storage is switched off */
+    // storage is switched off
   }
   const dark = matchMedia('(prefers-color-scheme: dark)');
   const apply = () => {
@@ -19,7 +20,7 @@
     try {
       localStorage.setItem('losswise.theme', chosen);
     } catch {
-      /* holds for this page then */
+      // kept while the page is open
     }
     apply();
     dispatchEvent(new Event('losswise:theme'));

@@ -1,35 +1,82 @@
-// The keyboard.
+// Keyboard shortcuts, and the dialog that lists them.
 import { detailsOf } from '../data/session.js';
-import { ask, select, state, toggle, zoomTo } from '../data/store.js';
+import { select, setQuery, state, toggle, zoomTo } from '../data/store.js';
 import { focusedRow, moveFocus } from '../table/session_table.js';
+import { byId, elementById, make } from '../ui/dom.js';
 
 const HELP = [
   ['/', 'search sessions'],
   ['j  k  ↓  ↑', 'next, previous session'],
-  ['Enter', 'show this session alone'],
-  ['Space  x', 'add it to the graphs, or take it away'],
+  ['Enter', 'show only this session'],
+  ['Space  x', 'add it to the graphs, or remove it'],
   ['d', 'details of this session: params, texts, images, console'],
   ['drag', 'zoom all charts; double-click or Esc resets'],
-  ['t', 'light or dark'],
-  ['?', 'these keys'],
+  ['t', 'light or dark theme'],
+  ['?', 'this list'],
 ];
 
-const dialogBox = () => document.getElementById('keys');
-
+/** @type {Record<string, () => void>} */
 const ACTIONS = {
-  '/': () => document.getElementById('search').select(),
+  '/': () => searchField().select(),
   j: () => moveFocus(1),
   ArrowDown: () => moveFocus(1),
   k: () => moveFocus(-1),
   ArrowUp: () => moveFocus(-1),
-  Enter: () => focusedRow() && select([focusedRow()]),
-  x: () => focusedRow() && toggle(focusedRow()),
-  ' ': () => focusedRow() && toggle(focusedRow()),
+  Enter: () => withFocused((id) => select([id])),
+  x: () => withFocused(toggle),
+  ' ': () => withFocused(toggle),
   d: showDetails,
   t: () => dispatchEvent(new Event('losswise:toggle-theme')),
   '?': showHelp,
   Escape: () => zoomTo(null),
 };
+
+const searchField = () => elementById('search', HTMLInputElement);
+const dialog = () => elementById('keys', HTMLDialogElement);
+
+export function start() {
+  byId('help').addEventListener('click', showHelp);
+  document.addEventListener('keydown', pressed);
+}
+
+/** @param {KeyboardEvent} event */
+function pressed(event) {
+  const { key } = event;
+  const target = /** @type {Element} */ (event.target);
+  if (event.ctrlKey || event.metaKey || event.altKey || dialog().open) return;
+  if (key === 'Escape' && target === searchField()) return leaveSearch();
+  const act = ACTIONS[key];
+  if (!act || needsKey(target, key)) return;
+  event.preventDefault();
+  act();
+}
+
+function leaveSearch() {
+  const field = searchField();
+  if (state.q || field.value) {
+    field.value = '';
+    setQuery({ q: '' });
+  }
+  field.blur();
+}
+
+/**
+ * Whether a focused control needs a key for itself.
+ *
+ * @param {Element} target
+ * @param {string} key
+ */
+function needsKey(target, key) {
+  if (target.closest('input[type="search"], input[type="text"], textarea, select, [contenteditable]')) return true;
+  const isUsedByControls = ['ArrowDown', 'ArrowUp', 'Enter', ' '].includes(key);
+  return isUsedByControls && target.closest('button, summary, a, input, pre, [role="separator"]') !== null;
+}
+
+/** @param {(id: string) => void} act */
+function withFocused(act) {
+  const id = focusedRow();
+  if (id !== null) act(id);
+}
 
 function showDetails() {
   const id = focusedRow() ?? (state.selected.length === 1 ? state.selected[0] : null);
@@ -37,53 +84,17 @@ function showDetails() {
 }
 
 function showHelp() {
-  const dialog = dialogBox();
-  if (!dialog.children.length) fill(dialog);
-  dialog.showModal();
+  const box = dialog();
+  if (!box.children.length) fill(box);
+  box.showModal();
 }
 
-function fill(dialog) {
-  const title = Object.assign(document.createElement('h2'), { id: 'keys-title', textContent: 'Keys' });
-  const list = document.createElement('dl');
-  for (const [keys, words] of HELP) {
-    const term = document.createElement('dt');
-    for (const key of keys.split('  '))
-      term.append(Object.assign(document.createElement('kbd'), { className: 'key', textContent: key }), ' ');
-    list.append(term, Object.assign(document.createElement('dd'), { textContent: words }));
-  }
-  const close = Object.assign(document.createElement('button'), {
-    className: 'button',
-    textContent: 'Close',
-    type: 'button',
-  });
-  close.addEventListener('click', () => dialog.close());
-  dialog.append(title, list, close);
-}
-
-// Keys that a focused control needs for itself.
-function isBusy(target, key) {
-  if (target.closest('input[type="search"], input[type="text"], textarea, select, [contenteditable]'))
-    return true;
-  const moves = ['ArrowDown', 'ArrowUp', 'Enter', ' '].includes(key);
-  return moves && Boolean(target.closest('button, summary, a, input, pre, [role="separator"]'));
-}
-
-export function start() {
-  document.getElementById('help').addEventListener('click', showHelp);
-  document.addEventListener('keydown', (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || dialogBox().open) return;
-    const field = event.target.closest?.('#search');
-    if (field && event.key === 'Escape') {
-      if (state.q || field.value) {
-        field.value = '';
-        ask({ q: '' });
-      }
-      field.blur();
-      return;
-    }
-    const act = ACTIONS[event.key];
-    if (!act || isBusy(event.target, event.key)) return;
-    event.preventDefault();
-    act();
-  });
+/** @param {HTMLDialogElement} box */
+function fill(box) {
+  const entries = HELP.flatMap(([keys, words]) => [
+    make('dt', {}, ...keys.split('  ').flatMap((key) => [make('kbd', { className: 'key' }, key), ' '])),
+    make('dd', {}, words),
+  ]);
+  const close = make('button', { type: 'button', className: 'button', onclick: () => box.close() }, 'Close');
+  box.append(make('h2', { id: 'keys-title' }, 'Keys'), make('dl', {}, ...entries), close);
 }

@@ -1,122 +1,136 @@
-// The project's page: puts its parts together.
+// The entry point of the project page: starts its parts, and connects live updates with them.
 import * as chartGrid from '../charts/chart_grid.js';
-import { getSession } from '../data/api.js';
+import { stepWindow } from '../charts/x_axis.js';
+import { getSession, isMissing } from '../data/api.js';
 import { LiveUpdates } from '../data/live_updates.js';
 import * as series from '../data/series_store.js';
 import { tagOf } from '../data/session.js';
-import { absorb, forget, list, refresh, reload } from '../data/session_list.js';
+import { list, refresh, reload, remove, update } from '../data/session_list.js';
 import * as store from '../data/store.js';
-import { emit, on, select, sessions, state } from '../data/store.js';
+import { emit, on, select, sessions, state, unselect } from '../data/store.js';
 import * as columns from '../table/columns.js';
 import * as table from '../table/session_table.js';
+import { byId } from '../ui/dom.js';
 import { reloadFor } from '../ui/upgrade.js';
 import * as keyboard from './keyboard.js';
 import * as splitter from './splitter.js';
 import * as toolbar from './toolbar.js';
 
-const SHOWN_FIRST = 5;
+/** @import { Entry, Window } from '../data/series_store.js' */
 
-/** Selected sessions that the table has not loaded are asked for one by one. */
-async function fetchSelected(always = false) {
-  const missing = state.selected.filter((id) => always || !sessions.has(id));
-  await Promise.all(
-    missing.map(async (id) => {
-      try {
-        absorb(await getSession(id));
-      } catch (error) {
-        if (error.status === 404 || error.status === 410)
-          select(
-            state.selected.filter((other) => other !== id),
-            { gone: 'The chosen session is not here, or no longer' },
-          );
-        else if (always) throw error;
-      }
-    }),
-  );
-}
+const SELECTED_AT_FIRST = 5;
+const REFRESHED_ROWS = 100; // that `refresh` brings up to date
+const FOLLOW_DELAY_MS = 150;
 
-/** After a broken connection, or while there is no stream: what has changed? */
-async function catchUpAll() {
-  await refresh();
-  await fetchSelected(false);
-  const stillShown = state.selected.filter(
-    (id) => !list.ids.slice(0, 100).includes(id) && sessions.get(id)?.status === 'active',
-  );
-  for (const id of stillShown) absorb(await getSession(id));
-  series.catchUp();
-}
+let isFirstSelection = true;
+let pageTitle = '';
 
-// Until the person chooses, the newest sessions are shown, those that start now too.
-let first = true;
-function showNewest() {
-  const filtered = state.q || state.status || state.sort !== '-created_at';
-  if (!state.automatic || !list.loaded || (filtered && !first)) return;
-  first = false;
-  if (state.selected.length >= SHOWN_FIRST) return;
-  const fresh = list.ids
-    .filter((id) => !state.selected.includes(id))
-    .slice(0, SHOWN_FIRST - state.selected.length);
-  if (fresh.length) select([...state.selected, ...fresh], { automatic: true });
-}
-
-/** Whether a reload would lose what the address does not hold: a zoom, a filter of graphs, an open menu, typed text. */
-const isBusy = () =>
-  Boolean(state.zoom || state.graphFilter || document.querySelector('input[type=search]:focus, dialog[open], details[open]'));
-
-let plainTitle = '';
-function showTitle() {
-  const alone = state.selected.length === 1 ? sessions.get(state.selected[0]) : null;
-  document.title = alone ? `${tagOf(alone)} · ${plainTitle}` : plainTitle;
-}
-
-export async function start() {
-  plainTitle = document.title;
-  for (const part of [store, series, columns, table, chartGrid, toolbar, keyboard, splitter]) part.start();
-  table.draw();
+async function start() {
+  pageTitle = document.title;
+  store.start();
+  series.start(zoomWindow);
+  columns.start();
+  table.start();
+  chartGrid.start();
+  toolbar.start();
+  keyboard.start();
+  splitter.start();
 
   const live = new LiveUpdates({
-    hello: () => catchUpAll().catch(() => {}),
-    session: absorb,
-    deleted: ({ id }) => forget(id),
+    hello: () => catchUp().catch(() => {}), // the next hello or poll tries again
+    session: update,
+    deleted: ({ id }) => remove(id),
     points: series.append,
-    version: (data) => reloadFor(data.static, isBusy),
-    poll: catchUpAll,
+    version: (version) => reloadFor(version.static, isBusy),
+    poll: catchUp,
   });
-
+  let followTimer = 0;
   let followed = [...state.selected];
-  let following = 0;
   on('selection', () => {
     fetchSelected();
     series.unfollow(followed.filter((id) => !state.selected.includes(id)));
     followed = [...state.selected];
-    clearTimeout(following);
-    following = setTimeout(() => live.open(), 150);
+    clearTimeout(followTimer);
+    followTimer = setTimeout(() => live.open(), FOLLOW_DELAY_MS);
   });
   on('deleted', (id) => {
     if (!state.selected.includes(id)) return;
-    const gone = list.gone ? `${tagOf(list.gone)} was deleted` : '';
-    if (gone) emit('trouble', gone);
-    select(
-      state.selected.filter((other) => other !== id),
-      { automatic: state.automatic, gone },
-    );
+    const notice = list.lastDeleted ? `${tagOf(list.lastDeleted)} was deleted` : '';
+    if (notice) emit('message', notice);
+    unselect(id, { automatic: state.automatic, notice });
   });
   on('list', () => {
-    showNewest();
+    selectNewest();
     chartGrid.arrange();
   });
-  on('trouble', (text) => {
-    document.getElementById('announce').textContent = text;
+  on('message', (text) => {
+    byId('announce').textContent = text;
   });
-
-  for (const name of ['selection', 'session']) on(name, showTitle);
+  on('selection', showTitle);
+  on('session', showTitle);
 
   await Promise.all([reload(), fetchSelected()]);
   if (state.selected.length === 1) table.reveal(state.selected[0]);
   showTitle();
   chartGrid.arrange();
-  if (!following) live.open();
-  emit('ready');
+  if (!followTimer) live.open();
 }
 
-await start();
+/** Fetch selected sessions that the table has not loaded. */
+async function fetchSelected() {
+  await Promise.all(
+    state.selected
+      .filter((id) => !sessions.has(id))
+      .map(async (id) => {
+        try {
+          update(await getSession(id));
+        } catch (error) {
+          if (isMissing(error)) unselect(id, { notice: 'The selected session does not exist, or has been deleted' });
+        }
+      }),
+  );
+}
+
+/** Fetch what has changed while there were no live updates. */
+async function catchUp() {
+  await refresh();
+  await fetchSelected();
+  const refreshed = new Set(list.ids.slice(0, REFRESHED_ROWS));
+  for (const { id, status } of store.selectedSessions())
+    if (status === 'active' && !refreshed.has(id)) update(await getSession(id));
+  series.catchUp();
+}
+
+/** Select the newest sessions, also those that start now, until the user selects some. */
+function selectNewest() {
+  const isFiltered = state.q || state.status || state.sort !== '-created_at';
+  if (!state.automatic || !list.loaded || (isFiltered && !isFirstSelection)) return;
+  isFirstSelection = false;
+  const room = Math.max(0, SELECTED_AT_FIRST - state.selected.length);
+  const fresh = list.ids.filter((id) => !state.selected.includes(id)).slice(0, room);
+  if (fresh.length) select([...state.selected, ...fresh], { automatic: true });
+}
+
+/**
+ * The zoom's window of a graph in steps.
+ *
+ * @param {Entry} entry
+ * @returns {Window | null}
+ */
+function zoomWindow({ session, full }) {
+  const [longest] = [...(full?.lines.values() ?? [])].sort((a, b) => b.x.length - a.x.length);
+  return longest && state.zoom ? stepWindow(longest, sessions.get(session), state.xMode, state.zoom) : null;
+}
+
+/** Whether a reload would lose what the address does not hold: a zoom, a filter of graphs, an open menu, typed text. */
+const isBusy = () =>
+  state.zoom !== null ||
+  state.graphFilter !== '' ||
+  document.querySelector('input[type=search]:focus, dialog[open], details[open]') !== null;
+
+function showTitle() {
+  const session = state.selected.length === 1 ? sessions.get(state.selected[0]) : undefined;
+  document.title = session ? `${tagOf(session)} · ${pageTitle}` : pageTitle;
+}
+
+start();

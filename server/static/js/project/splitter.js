@@ -1,56 +1,66 @@
-// The bar between the table and the graphs, dragged by pointer or moved by arrow keys. Its place is kept.
+// The bar between the table and the graphs, moved by pointer or arrow keys. Its position is kept.
 import { list } from '../data/session_list.js';
-import { once } from '../data/store.js';
+import { on } from '../data/store.js';
+import { byId } from '../ui/dom.js';
 import { readPref, writePref } from '../ui/prefs.js';
 
-const LEAST = 94;
-const ROW = 30;
-const HEAD = 34;
-const FEW = 5;
+// pixels
+const MIN_HEIGHT = 94;
+const CHARTS_HEIGHT = 260;
+const ROW_HEIGHT = 30;
+const HEAD_HEIGHT = 34;
+const MIN_ROWS = 5;
+const PREF = 'split';
+/** @type {Record<string, number>} */
+const STEPS = { ArrowDown: 30, ArrowUp: -30, PageDown: 150, PageUp: -150 };
 
 export function start() {
-  const bar = document.getElementById('split');
-  const pane = document.getElementById('table-pane');
-  const most = () => Math.max(LEAST, innerHeight - 260);
-  const set = (height) => {
-    const within = Math.round(Math.min(most(), Math.max(LEAST, height)));
-    pane.style.height = `${within}px`;
-    bar.ariaValueNow = String(within);
-    bar.ariaValueMin = String(LEAST);
-    bar.ariaValueMax = String(most());
-    return within;
+  const bar = byId('split');
+  const pane = byId('table-pane');
+  const maximum = () => Math.max(MIN_HEIGHT, innerHeight - CHARTS_HEIGHT);
+  /** @param {number} height */
+  const setHeight = (height) => {
+    const bounded = Math.round(Math.min(maximum(), Math.max(MIN_HEIGHT, height)));
+    pane.style.height = `${bounded}px`;
+    bar.ariaValueNow = String(bounded);
+    bar.ariaValueMin = String(MIN_HEIGHT);
+    bar.ariaValueMax = String(maximum());
+    return bounded;
   };
   const usual = pane.offsetHeight;
-  const kept = readPref('split', null);
-  set(kept ?? usual);
-  // The first rows that come say how high the table is, once; after that only the person does.
-  if (kept === null) once('list', () => set(Math.min(usual, HEAD + ROW * Math.max(FEW, list.ids.length))));
+  /** @type {number | null} */
+  const kept = readPref(PREF, null);
+  setHeight(kept ?? usual);
+  // the first rows that are loaded set the height, once; after that only the user does
+  const fitRows = () => setHeight(Math.min(usual, HEAD_HEIGHT + ROW_HEIGHT * Math.max(MIN_ROWS, list.ids.length)));
+  if (kept === null) on('list', fitRows, { once: true });
 
   bar.addEventListener('pointerdown', (event) => {
     event.preventDefault();
     bar.setPointerCapture(event.pointerId);
     bar.classList.add('held');
     const start = event.clientY - pane.offsetHeight;
-    const move = (moved) => set(moved.clientY - start);
+    /** @param {PointerEvent} moved */
+    const move = (moved) => setHeight(moved.clientY - start);
     bar.addEventListener('pointermove', move);
     bar.addEventListener(
       'lostpointercapture',
       () => {
         bar.removeEventListener('pointermove', move);
         bar.classList.remove('held');
-        writePref('split', pane.offsetHeight);
+        writePref(PREF, pane.offsetHeight);
       },
       { once: true },
     );
   });
   bar.addEventListener('keydown', (event) => {
-    const by = { ArrowDown: 30, ArrowUp: -30, PageDown: 150, PageUp: -150 }[event.key];
+    const by = STEPS[event.key];
     if (!by) return;
     event.preventDefault();
-    writePref('split', set(pane.offsetHeight + by));
+    writePref(PREF, setHeight(pane.offsetHeight + by));
   });
   bar.addEventListener('dblclick', () => {
-    writePref('split', null);
-    set(usual);
+    writePref(PREF, null);
+    setHeight(usual);
   });
 }

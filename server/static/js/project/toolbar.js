@@ -1,13 +1,17 @@
-// The two bars: search, status chips, news; horizontal axis, smoothing, log axis, zoom.
+// The two toolbars: search, status filters, new sessions; horizontal axis, smoothing, log axis, zoom.
 import { MODES } from '../charts/x_axis.js';
 import { detailsOf, shortTag } from '../data/session.js';
 import { list, reload } from '../data/session_list.js';
-import { ask, on, sessions, state, view, zoomTo } from '../data/store.js';
+import { on, sessions, setQuery, setView, state, zoomTo } from '../data/store.js';
+import { byId, childrenOf, elementById, find, make } from '../ui/dom.js';
 import { whole } from '../ui/format.js';
 
-const byId = (id) => document.getElementById(id);
-const WAIT = 50; // milliseconds without another key
+/** @import { Status } from '../data/session.js' */
+/** @import { LiveStatus } from '../data/store.js' */
 
+const TYPING_DELAY_MS = 50;
+
+/** @type {[status: Status | '', label: string][]} */
 const STATUSES = [
   ['', 'All'],
   ['active', 'Active'],
@@ -15,143 +19,148 @@ const STATUSES = [
   ['failed', 'Failed'],
   ['cancelled', 'Cancelled'],
 ];
-const LIVE = {
+
+/** @type {Record<LiveStatus, string>} */
+const LIVE_LABELS = {
   connecting: 'connecting',
   live: 'live',
-  away: 'the database is away',
+  away: 'database unavailable',
   reconnecting: 'reconnecting',
-  polling: 'asking every 2 s',
+  polling: 'polling every 2 s',
   unreachable: 'server unreachable',
 };
 
-function later(act) {
+export function start() {
+  startSearch();
+  startStatuses();
+  startAxis();
+  startSmoothing();
+  startZoom();
+  startDetails();
+  startNewSessions();
+  on('live', (status) => {
+    byId('live').dataset.state = status;
+    find(byId('live'), 'span').textContent = LIVE_LABELS[status];
+  });
+}
+
+/** @param {() => void} act */
+function debounced(act) {
   let timer = 0;
-  return (...given) => {
+  return () => {
     clearTimeout(timer);
-    timer = setTimeout(() => act(...given), WAIT);
+    timer = setTimeout(act, TYPING_DELAY_MS);
   };
 }
 
-function chip(text, className = 'chip') {
-  return Object.assign(document.createElement('button'), { type: 'button', className, textContent: text });
-}
+const chip = (text = '') => make('button', { type: 'button', className: 'chip' }, text);
 
-export function start() {
-  search();
-  statuses();
-  axis();
-  smoothing();
-  zoom();
-  details();
-  news();
-  on('live', (what) => {
-    byId('live').dataset.state = what;
-    byId('live').lastChild.textContent = LIVE[what];
-  });
-}
-
-function search() {
-  const field = byId('search');
+function startSearch() {
+  const field = elementById('search', HTMLInputElement);
   field.value = state.q;
-  const send = later(() => field.value.trim() !== state.q && ask({ q: field.value.trim() }));
-  field.addEventListener('input', send);
-  on('question', () => {
+  const search = () => {
+    const q = field.value.trim();
+    if (q !== state.q) setQuery({ q });
+  };
+  field.addEventListener('input', debounced(search));
+  on('query', () => {
     if (document.activeElement !== field) field.value = state.q;
   });
-  const graphs = byId('graph-filter');
-  graphs.addEventListener(
+  const filter = elementById('graph-filter', HTMLInputElement);
+  filter.addEventListener(
     'input',
-    later(() => view({ graphFilter: graphs.value.trim() })),
+    debounced(() => setView({ graphFilter: filter.value.trim() })),
   );
 }
 
-function statuses() {
-  const box = byId('statuses');
-  for (const [status, word] of STATUSES) {
-    const button = chip('');
+function startStatuses() {
+  const buttons = STATUSES.map(([status, label]) => {
+    const button = chip();
+    const count = make('span', { className: 'count' });
+    if (status) button.append(make('i', { className: `dot status ${status}` }));
+    button.append(`${label} `, count);
     button.dataset.status = status;
-    if (status) button.append(Object.assign(document.createElement('i'), { className: 'dot' }));
-    button.append(`${word} `, Object.assign(document.createElement('span'), { className: 'count' }));
-    if (status) button.firstChild.classList.add('status', status);
-    button.addEventListener('click', () => ask({ status: state.status === status ? '' : status }));
-    box.append(button);
-  }
+    button.addEventListener('click', () => setQuery({ status: state.status === status ? '' : status }));
+    return { status, button, count };
+  });
+  byId('statuses').append(...buttons.map(({ button }) => button));
   const draw = () => {
     const all = Object.values(list.counts).reduce((sum, count) => sum + count, 0);
-    for (const button of box.children) {
-      const { status } = button.dataset;
-      const count = status ? (list.counts[status] ?? 0) : all;
-      button.lastChild.textContent = list.loaded ? whole(count) : '';
-      button.hidden = Boolean(status) && count === 0 && state.status !== status;
+    for (const { status, button, count } of buttons) {
+      const sessionCount = status ? (list.counts[status] ?? 0) : all;
+      count.textContent = list.loaded ? whole(sessionCount) : '';
+      button.hidden = Boolean(status) && sessionCount === 0 && state.status !== status;
       button.ariaPressed = String(state.status === status);
     }
   };
   on('list', draw);
-  on('question', draw);
+  on('query', draw);
   draw();
 }
 
-function axis() {
+function startAxis() {
   const box = byId('x-mode');
   for (const { id, label } of MODES) {
     const button = chip(label);
     button.dataset.mode = id;
-    button.addEventListener('click', () => view({ xMode: id }));
+    button.addEventListener('click', () => setView({ xMode: id }));
     box.append(button);
   }
   const log = byId('log-y');
-  log.addEventListener('click', () => view({ logY: !state.logY }));
+  log.addEventListener('click', () => setView({ logY: !state.logY }));
   const draw = () => {
-    for (const button of box.children) button.ariaPressed = String(button.dataset.mode === state.xMode);
+    for (const button of childrenOf(box)) button.ariaPressed = String(button.dataset.mode === state.xMode);
     log.ariaPressed = String(state.logY);
   };
   on('view', draw);
   draw();
 }
 
-function smoothing() {
-  const slider = byId('smooth');
-  slider.value = state.smooth;
-  const show = () => {
+function startSmoothing() {
+  const slider = elementById('smooth', HTMLInputElement);
+  slider.value = String(state.smooth);
+  const showValue = () => {
     byId('smooth-value').textContent = Number(slider.value).toFixed(2);
   };
   slider.addEventListener('input', () => {
-    show();
-    view({ smooth: Number(slider.value) });
+    showValue();
+    setView({ smooth: Number(slider.value) });
   });
-  show();
+  showValue();
 }
 
-function zoom() {
-  const button = byId('reset-zoom');
+function startZoom() {
+  const button = elementById('reset-zoom', HTMLButtonElement);
   button.addEventListener('click', () => zoomTo(null));
   on('zoom', () => {
     button.disabled = state.zoom === null;
   });
-  on('finer', (busy) => {
-    button.textContent = busy ? 'Reset zoom …' : 'Reset zoom';
+  on('refining', (isRefining) => {
+    button.textContent = isRefining ? 'Reset zoom …' : 'Reset zoom';
   });
 }
 
-function details() {
-  const link = byId('details');
+function startDetails() {
+  const link = elementById('details', HTMLAnchorElement);
   const draw = () => {
     const [id] = state.selected;
     link.hidden = state.selected.length !== 1;
     if (link.hidden) return;
+    const session = sessions.get(id);
     link.href = detailsOf(id);
-    link.lastChild.textContent = sessions.has(id) ? ` of ${shortTag(sessions.get(id))}` : '';
+    find(link, 'span').textContent = session ? ` of ${shortTag(session)}` : '';
   };
-  for (const name of ['selection', 'session']) on(name, draw);
+  on('selection', draw);
+  on('session', draw);
   draw();
 }
 
-function news() {
+function startNewSessions() {
   const button = byId('news');
   button.addEventListener('click', reload);
+  button.title = 'Load the new sessions';
   on('list', () => {
-    button.hidden = list.news.size === 0;
-    button.textContent = `${list.news.size} new`;
-    button.title = 'Load the sessions that have come since';
+    button.hidden = list.unplaced.size === 0;
+    button.textContent = `${list.unplaced.size} new`;
   });
 }

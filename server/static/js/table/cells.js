@@ -1,127 +1,137 @@
-// The cells of a row. Each function brings one cell up to date, and touches the page only where something changed.
-import { detailsOf, reasonOf, tagOf, wholeReasonOf } from '../data/session.js';
+// The cells of a row. Each function updates a cell, and touches the page only if something has changed.
+import { detailsOf, fullReasonOf, reasonOf, tagOf } from '../data/session.js';
 import { now, palette, state } from '../data/store.js';
-import { setText, setTitle } from '../ui/dom.js';
+import { childrenOf, make, setText, setTitle } from '../ui/dom.js';
 
-const TAG_TAIL = 10;
+/** @import { Session } from '../data/session.js' */
+
+/** @typedef {(td: HTMLTableCellElement, session: Session) => void} Cell */
+
+const TAG_END = 10; // characters at a tag's end that stay if it is cut
+const MAX_WIDTHS = 5000;
+/** @type {CanvasRenderingContext2D | null} */
 let ruler = null;
-let font = '';
+/** @type {Map<string, number>} */
 const widths = new Map();
 
-/** A column's cell of plain text, and the text that hovering shows. */
+/**
+ * The children of a cell's only child, which `create` makes the first time.
+ *
+ * @param {HTMLElement} td
+ * @param {() => HTMLElement} create
+ */
+function contentOf(td, create) {
+  if (!td.firstElementChild) td.append(create());
+  return /** @type {HTMLElement} */ (td.firstElementChild);
+}
+
+/**
+ * A cell of plain text, and its tooltip.
+ *
+ * @param {(session: Session) => string} text
+ * @param {(session: Session) => string} [title] by default, the text if it is long
+ * @returns {{cell: Cell}}
+ */
 export function textCell(text, title) {
   return {
     cell(td, session) {
-      setText(td, text(session));
+      const content = text(session);
+      setText(td, content);
       if (title) setTitle(td, title(session));
-      else if (td.textContent.length > 12) setTitle(td, td.textContent);
+      else if (content.length > 12) setTitle(td, content);
     },
   };
 }
 
+/** @type {Cell} */
 export function pickCell(td, session) {
-  let box = td.firstChild;
-  if (!box) {
-    td.className = 'pick';
-    box = document.createElement('input');
-    box.type = 'checkbox';
-    box.className = 'swatch';
-    box.tabIndex = -1;
-    td.append(box);
-  }
-  const chosen = state.selected.includes(session.id);
-  box.checked = chosen;
+  if (td.className !== 'pick') td.className = 'pick';
+  const box = /** @type {HTMLInputElement} */ (
+    contentOf(td, () => make('input', { type: 'checkbox', className: 'swatch', tabIndex: -1 }))
+  );
+  const isSelected = state.selected.includes(session.id);
+  box.checked = isSelected;
   const label = `Show ${tagOf(session)} in the graphs`;
   if (box.ariaLabel !== label) box.ariaLabel = label;
-  box.style.setProperty('--session', chosen ? palette.color(session.id) : '');
+  box.style.setProperty('--session', isSelected ? palette.color(session.id) : '');
 }
 
+/** @type {Cell} */
 export function tagCell(td, session) {
-  let box = td.firstChild;
-  if (!box) {
-    box = document.createElement('div');
-    box.className = 'tag-cell';
-    const tag = document.createElement('span');
-    tag.className = 'tag';
-    const short = document.createElement('a');
-    short.className = 'short';
-    short.tabIndex = -1;
-    box.append(tag, short);
-    td.append(box);
-  }
-  const tag = tagOf(session);
-  const [label, short] = box.children;
-  if (label.textContent !== tag) {
-    label.textContent = tag;
-    label.title = tag;
-  }
-  setText(short, session.id.slice(0, 4));
-  if (short.title !== `Details of ${session.id}`) {
-    short.title = `Details of ${session.id}`;
-    short.href = detailsOf(session.id);
-  }
+  const box = contentOf(td, () =>
+    make(
+      'div',
+      { className: 'tag-cell' },
+      make('span', { className: 'tag' }),
+      make('a', { className: 'short', tabIndex: -1, href: detailsOf(session.id), title: `Details of ${session.id}` }),
+    ),
+  );
+  const [label, link] = childrenOf(box);
+  setText(label, tagOf(session));
+  setTitle(label, tagOf(session));
+  setText(link, session.id.slice(0, 4));
 }
 
-/** Cut tags that are too wide for the column in their middle: the end of the text is shown by the style sheet. */
+/**
+ * Cut the middle of a tag that is too wide: the style sheet shows the end that this gives it.
+ *
+ * @param {HTMLTableCellElement} td made by `tagCell`
+ * @param {number} available pixels
+ */
 export function cutTag(td, available) {
-  const box = td.firstChild;
-  const tag = box.firstChild.textContent;
-  const cut = textWidth(tag) > available;
-  const tail = cut ? [...tag].slice(-TAG_TAIL).join('') : '';
-  if (cut && box.dataset.tail !== tail) box.dataset.tail = tail;
-  if (!cut && 'tail' in box.dataset) delete box.dataset.tail;
+  const [box] = childrenOf(td);
+  const tag = box.firstElementChild?.textContent ?? '';
+  const isCut = textWidth(tag) > available;
+  const end = isCut ? [...tag].slice(-TAG_END).join('') : '';
+  if (isCut && box.dataset.tail !== end) box.dataset.tail = end;
+  if (!isCut && 'tail' in box.dataset) delete box.dataset.tail;
 }
 
+/** @param {string} text */
 function textWidth(text) {
   if (text.length > 400) return Infinity;
   let width = widths.get(text);
   if (width === undefined) {
-    ruler ??= document.createElement('canvas').getContext('2d');
-    ruler.font = font ||= getComputedStyle(document.body).font; // asked of a page under change, it is laid out anew
-    width = ruler.measureText(text).width;
-    if (widths.size > 5000) widths.clear();
+    if (!ruler) {
+      ruler = make('canvas').getContext('2d');
+      // once, because asking a changing page for styles makes the browser lay it out
+      if (ruler) ruler.font = getComputedStyle(document.body).font;
+    }
+    width = ruler?.measureText(text).width ?? 0;
+    if (widths.size > MAX_WIDTHS) widths.clear();
     widths.set(text, width);
   }
   return width;
 }
 
+/** @type {Cell} */
 export function statusCell(td, session) {
-  let box = td.firstChild;
-  if (!box) {
-    box = document.createElement('span');
-    const dot = document.createElement('i');
-    dot.className = 'dot';
-    const why = document.createElement('span');
-    why.className = 'why';
-    box.append(dot, document.createElement('span'), why);
-    td.append(box);
-  }
-  const [, word, why] = box.children;
-  const reason = reasonOf(session, now());
-  if (box.className !== `status ${session.status}`) box.className = `status ${session.status}`;
-  setText(word, session.status);
-  setText(why, reason);
-  const title = [...new Set([session.status, session.failure, wholeReasonOf(session, now())])].filter(Boolean);
-  setTitle(td, title.join(session.failure ? '\n' : ': '));
+  const box = contentOf(td, () =>
+    make('span', {}, make('i', { className: 'dot' }), make('span'), make('span', { className: 'why' })),
+  );
+  const [, word, why] = childrenOf(box);
+  const { status, failure } = session;
+  if (box.className !== `status ${status}`) box.className = `status ${status}`;
+  setText(word, status);
+  setText(why, reasonOf(session, now()));
+  const parts = [...new Set([status, failure, fullReasonOf(session, now())])].filter(Boolean);
+  setTitle(td, parts.join(failure ? '\n' : ': '));
 }
 
+/** @type {Cell} */
 export function progressCell(td, session) {
-  let box = td.firstChild;
-  if (!box) {
-    box = document.createElement('div');
-    box.className = 'progress';
-    const track = document.createElement('span');
-    track.className = 'track';
-    track.append(document.createElement('i'));
-    const percent = document.createElement('span');
-    percent.className = 'percent';
-    box.append(track, percent);
-    td.append(box);
-  }
-  const [track, percent] = box.children;
-  const known = session.progress != null;
-  track.style.visibility = known ? '' : 'hidden';
-  if (known) track.firstChild.style.transform = `scaleX(${session.progress})`;
-  setText(percent, known ? `${Math.floor(session.progress * 100)}%` : '–');
+  const box = contentOf(td, () =>
+    make(
+      'div',
+      { className: 'progress' },
+      make('span', { className: 'track' }, make('i')),
+      make('span', { className: 'percent' }),
+    ),
+  );
+  const [track, percent] = childrenOf(box);
+  const { progress } = session;
+  track.style.visibility = progress === null ? 'hidden' : '';
+  if (progress !== null) childrenOf(track)[0].style.transform = `scaleX(${progress})`;
+  setText(percent, progress === null ? '–' : `${Math.floor(progress * 100)}%`);
   setTitle(td, session.max_iter ? `${session.last_x ?? 0} of ${session.max_iter}` : 'max_iter was not given');
 }

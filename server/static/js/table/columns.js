@@ -1,17 +1,43 @@
-// The table's columns: what each shows, how the server sorts by it, which of them the person chose.
+// The table's columns: what each shows, how the server sorts by it, which of them the user has chosen.
 import { list } from '../data/session_list.js';
 import { emit, now, page, sessions } from '../data/store.js';
+import { find, make } from '../ui/dom.js';
 import { anything, duration, exactTime, number, relativeTime, whole } from '../ui/format.js';
 import { readPref, writePref } from '../ui/prefs.js';
 import { pickCell, progressCell, statusCell, tagCell, textCell } from './cells.js';
 
-const SHOWN_STATISTICS = 6;
-const pref = () => `columns.${page.project}`;
+/** @import { Graph, Session, Value } from '../data/session.js' */
+/** @import { Cell } from './cells.js' */
 
-export const endOf = (session) => session.ended_at ?? session.heard_at ?? session.updated_at;
-export const elapsedOf = (session) =>
-  (session.status === 'active' ? now() : endOf(session)) - session.created_at;
+/**
+ * @typedef {object} Column
+ * @property {string} key
+ * @property {string} label
+ * @property {number} width pixels
+ * @property {Cell} cell
+ * @property {string} [sort] the server's name for its order
+ * @property {boolean} [down] whether it is first sorted in descending order
+ * @property {boolean} [right] whether it is aligned right
+ * @property {boolean} [dim]
+ * @property {boolean} [ticks] whether it changes as time passes
+ * @property {boolean} [fixed] whether it is always shown
+ * @property {boolean} [off] whether it is not shown by default
+ * @property {'statistics' | 'params' | 'values'} [group]
+ * @property {'min' | 'max'} [kind] of a statistic: which value is the best
+ * @property {(session: Session) => Value | undefined} [value] of a statistic
+ */
 
+const MAX_STATISTICS = 6; // that are shown by default
+const MIN_WIDTH = 88;
+const MAX_WIDTH = 280;
+
+/** @param {Session} session */
+const endOf = (session) => session.ended_at ?? session.heard_at ?? session.updated_at;
+
+/** @param {Session} session */
+const elapsedOf = (session) => (session.status === 'active' ? now() : endOf(session)) - session.created_at;
+
+/** @type {Column[]} */
 const FIXED = [
   { key: 'pick', label: '', width: 38, cell: pickCell, fixed: true },
   { key: 'tag', label: 'Tag', sort: 'tag', width: 216, cell: tagCell, fixed: true },
@@ -50,7 +76,7 @@ const FIXED = [
   },
   {
     key: 'created',
-    label: 'Created',
+    label: 'Started',
     sort: 'created_at',
     down: true,
     width: 124,
@@ -66,78 +92,88 @@ const FIXED = [
   { key: 'group', label: 'Group', width: 120, off: true, ...textCell((s) => s.group || '–') },
 ];
 
+/** @param {Session} session */
 function doneAt(session) {
-  if (session.status === 'active' && session.eta < now()) return session.eta == null ? '–' : 'any moment';
-  return relativeTime(session.status === 'active' ? session.eta : endOf(session), now());
+  const { status, eta } = session;
+  if (status === 'active' && eta !== null && eta < now()) return 'any moment';
+  return relativeTime(status === 'active' ? eta : endOf(session), now());
 }
 
+/** @type {Record<string, boolean>} whether columns are shown, by key */
 let choice = {};
-let found = { statistics: [], params: [], values: [] };
-const looked = new WeakSet();
+/** @type {{statistics: Column[], params: Column[], values: Column[]}} */
+const found = { statistics: [], params: [], values: [] };
+/** @type {WeakSet<Session>} */
+const searched = new WeakSet();
 
-/** Take the choice of earlier visits. */
+const prefName = () => `columns.${page.project}`;
+
 export function start() {
-  choice = readPref(pref(), {});
+  choice = readPref(prefName(), choice);
 }
 
-/** The name under which a session's statistics hold this quantity of this graph. */
-export function statisticName(session, graph, name) {
+/**
+ * The name under which a session's statistics hold a metric of a graph.
+ *
+ * @param {Session} session
+ * @param {Graph} graph
+ * @param {string} name
+ */
+function statisticName(session, graph, name) {
   const long = `${graph.title}/${name}`;
-  return session.stats && long in session.stats ? long : name;
+  return long in (session.stats ?? {}) ? long : name;
 }
 
-/** Look through the loaded sessions that are new or changed for columns; true where there are others than before. */
+/**
+ * Search new and changed sessions for columns.
+ *
+ * @returns {boolean} whether there are new columns
+ */
 export function discover() {
-  const fresh = loaded().filter((session) => !looked.has(session));
-  if (!fresh.length) return false;
-  const names = { statistics: new Map(), params: new Set(), values: new Set() };
-  for (const session of fresh) {
-    looked.add(session);
-    for (const graph of session.graphs ?? []) {
-      if (!graph.kind) continue;
-      for (const name of graph.names ?? []) {
-        const full = statisticName(session, graph, name);
-        names.statistics.set(`${graph.kind}(${full})`, { kind: graph.kind, name: full });
-      }
-    }
+  const before = all().length;
+  for (const id of list.ids) {
+    const session = sessions.get(id);
+    if (!session || searched.has(session)) continue;
+    searched.add(session);
+    for (const graph of session.graphs ?? [])
+      for (const name of graph.kind ? graph.names : [])
+        add('statistics', statistic(graph.kind ?? 'min', statisticName(session, graph, name)));
     for (const [name, value] of Object.entries(session.params ?? {}))
-      if (isPlain(value)) names.params.add(name);
-    for (const name of Object.keys(session.values ?? {})) names.values.add(name);
+      if (isPlain(value)) add('params', fieldColumn('params', name));
+    for (const name of Object.keys(session.values ?? {})) add('values', fieldColumn('values', name));
   }
-  const before = signature();
-  found = {
-    statistics: merge(
-      found.statistics,
-      [...names.statistics].map(([key, at]) => statistic(key, at)),
-      'key',
-    ),
-    params: merge(
-      found.params,
-      [...names.params].map((name) => anyColumn('params', name)),
-      'key',
-    ),
-    values: merge(
-      found.values,
-      [...names.values].map((name) => anyColumn('values', name)),
-      'key',
-    ),
-  };
-  return signature() !== before;
+  return all().length !== before;
 }
 
-const loaded = () => list.ids.map((id) => sessions.get(id)).filter(Boolean);
-
-// A column keeps its place once it has one, so that nothing jumps when a session brings another.
-function merge(old, fresh, by) {
-  const known = new Set(old.map((column) => column[by]));
-  return [...old, ...fresh.filter((column) => !known.has(column[by]))];
+/**
+ * Add a column after those that are known, so that none moves.
+ *
+ * @param {keyof typeof found} group
+ * @param {Column} column
+ */
+function add(group, column) {
+  if (!found[group].some(({ key }) => key === column.key)) found[group].push(column);
 }
 
+/** @param {unknown} value */
 const isPlain = (value) => value === null || typeof value !== 'object' || Array.isArray(value);
-// room for the label in bold and the arrow
-const widthFor = (label) => Math.min(280, Math.max(88, 40 + 7.1 * label.length));
 
-function statistic(key, { kind, name }) {
+/**
+ * Room for a label in bold and the arrow of the sorted column.
+ *
+ * @param {string} label
+ */
+const widthFor = (label) => Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, 40 + 7.1 * label.length));
+
+/**
+ * @param {'min' | 'max'} kind
+ * @param {string} name
+ * @returns {Column}
+ */
+function statistic(kind, name) {
+  const key = `${kind}(${name})`;
+  /** @param {Session} session */
+  const value = (session) => session.stats?.[name]?.[kind];
   return {
     key,
     label: key,
@@ -147,13 +183,19 @@ function statistic(key, { kind, name }) {
     width: widthFor(key),
     kind,
     group: 'statistics',
-    value: (s) => s.stats?.[name]?.[kind],
-    ...textCell((s) => number(s.stats?.[name]?.[kind])),
+    value,
+    ...textCell((session) => number(value(session))),
   };
 }
 
-function anyColumn(group, name) {
-  const read = (s) => s[group]?.[name];
+/**
+ * A column of a param or a value.
+ *
+ * @param {'params' | 'values'} group
+ * @param {string} name
+ * @returns {Column}
+ */
+function fieldColumn(group, name) {
   return {
     key: `${group}.${name}`,
     label: name,
@@ -162,63 +204,52 @@ function anyColumn(group, name) {
     width: widthFor(name),
     off: group === 'params',
     group,
-    ...textCell((s) =>
-      typeof read(s) === 'number' && group === 'values' ? number(read(s)) : anything(read(s)),
-    ),
+    ...textCell((session) => {
+      const value = session[group]?.[name];
+      return typeof value === 'number' && group === 'values' ? number(value) : anything(value);
+    }),
   };
 }
 
-const signature = () =>
-  all()
-    .map((column) => column.key)
-    .join('\n');
-export const all = () => [...FIXED, ...found.statistics, ...found.params, ...found.values];
+const all = () => [...FIXED, ...found.statistics, ...found.params, ...found.values];
 
+/** @param {Column} column */
 function isShown(column) {
   if (column.fixed) return true;
   if (column.key in choice) return choice[column.key];
-  if (column.group === 'statistics') return found.statistics.indexOf(column) < SHOWN_STATISTICS;
+  if (column.group === 'statistics') return found.statistics.indexOf(column) < MAX_STATISTICS;
   return !column.off;
 }
 
-export const shown = () => all().filter(isShown);
+export const shownColumns = () => all().filter(isShown);
 
-/** Fill the Columns menu. */
+/**
+ * Fill the Columns menu.
+ *
+ * @param {HTMLElement} menu
+ */
 export function fillMenu(menu) {
-  const box = menu.querySelector('.menu-list');
+  /** @type {[title: string, columns: Column[]][]} */
   const groups = [
     ['Columns', FIXED.filter((column) => !column.fixed)],
     ['Statistics', found.statistics],
     ['Params', found.params],
     ['Values', found.values],
   ];
-  box.replaceChildren(
+  find(menu, '.menu-list').replaceChildren(
     ...groups
       .filter(([, columns]) => columns.length)
-      .flatMap(([title, columns]) => [heading(title), ...columns.map(picker)]),
+      .flatMap(([title, columns]) => [make('h3', { textContent: title }), ...columns.map(picker)]),
   );
 }
 
-function heading(title) {
-  const element = document.createElement('h3');
-  element.textContent = title;
-  return element;
-}
-
+/** @param {Column} column */
 function picker(column) {
-  const label = document.createElement('label');
-  label.className = 'pick';
-  label.title = column.label;
-  const box = document.createElement('input');
-  box.type = 'checkbox';
-  box.checked = isShown(column);
+  const box = make('input', { type: 'checkbox', checked: isShown(column) });
   box.addEventListener('change', () => {
     choice = { ...choice, [column.key]: box.checked };
-    writePref(pref(), choice);
+    writePref(prefName(), choice);
     emit('columns');
   });
-  const text = document.createElement('span');
-  text.textContent = column.label;
-  label.append(box, text);
-  return label;
+  return make('label', { className: 'pick', title: column.label }, box, make('span', {}, column.label));
 }

@@ -1,285 +1,325 @@
-// The session table. Only the rows in sight are in the page, so 10,000 sessions scroll like ten.
-import { list, more, reload } from '../data/session_list.js';
-import { ask, on, select, sessions, state, toggle } from '../data/store.js';
-import { setText } from '../ui/dom.js';
-import { bestOf, findBest } from './best_values.js';
+// The session table. Only the rows in sight are in the page, so that 10,000 sessions scroll like ten.
+import { list, loadMore, reload } from '../data/session_list.js';
+import { on, select, sessions, setQuery, state, toggle } from '../data/store.js';
+import { childrenOf, elementById, find, make, setText } from '../ui/dom.js';
+import { bestIn, findBest } from './best_values.js';
 import { cutTag } from './cells.js';
-import { discover, fillMenu, shown } from './columns.js';
-import { absentTable } from './empty_table.js';
+import { discover, fillMenu, shownColumns } from './columns.js';
+import { showEmptyTable } from './empty_table.js';
 
-const ROW = 30;
-const SPARE = 12;
-const BONES = 5;
+/** @import { Session } from '../data/session.js' */
+/** @import { Column } from './columns.js' */
 
+const ROW_HEIGHT = 30;
+const SPARE_ROWS = 12; // above and below those in sight
+const PLACEHOLDER_ROWS = 5;
+const NARROW = 700; // pixels of a narrow window
+
+/** @type {HTMLTableElement} */
 let table;
-let scroll;
+/** @type {HTMLElement} */
+let scroller;
+/** @type {HTMLTableRowElement} */
 let head;
+/** @type {HTMLTableSectionElement} */
 let body;
-let group;
+/** @type {HTMLDetailsElement} */
 let menu;
-const rows = new Map();
+/** @type {HTMLTableRowElement} */
 let above;
+/** @type {HTMLTableRowElement} */
 let below;
+
+/** @type {Map<string, HTMLTableRowElement>} by session */
+const rows = new Map();
+/** @type {Column[]} */
 let columns = [];
 let tagWidth = 0;
+/** @type {string | null} the session that keys act on */
 let focused = null;
 let frame = 0;
-let stale = true;
+let hasChanged = true;
 
-function spacer() {
-  const row = document.createElement('tr');
-  row.className = 'space';
-  row.ariaHidden = 'true';
-  row.append(document.createElement('td'));
-  return row;
+export function start() {
+  table = elementById('sessions', HTMLTableElement);
+  scroller = elementById('table-scroll', HTMLElement);
+  menu = elementById('columns', HTMLDetailsElement);
+  head = table.rows[0];
+  body = table.tBodies[0];
+  above = spacer();
+  below = spacer();
+  body.addEventListener('click', (event) => clicked(event, /** @type {Element} */ (event.target)));
+  body.addEventListener('focusin', (event) => {
+    focused = rowAt(/** @type {Element} */ (event.target))?.dataset.session ?? focused;
+  });
+  scroller.addEventListener('scroll', draw, { passive: true });
+  new ResizeObserver(() => {
+    measure();
+    draw();
+  }).observe(scroller);
+  menu.addEventListener('toggle', () => menu.open && fillMenu(menu));
+  addEventListener('losswise:theme', draw);
+  on('columns', () => {
+    layOutColumns();
+    drawChanged();
+  });
+  on('list', drawChanged);
+  on('session', drawChanged);
+  on('selection', draw);
+  on('loading', draw);
+  on('query', () => {
+    scroller.scrollTop = 0;
+    reload();
+  });
+  on('arrived', (id) => {
+    if (scroller.scrollTop > 0) scroller.scrollTop += ROW_HEIGHT; // the rows in sight stay where they are
+    requestAnimationFrame(() => requestAnimationFrame(() => rows.get(id)?.classList.add('fresh')));
+  });
+  setInterval(updateTimes, 1000);
+  draw();
 }
 
+const spacer = () => make('tr', { className: 'space', ariaHidden: 'true' }, make('td'));
+
 /** Draw in the next frame; many calls are one drawing. */
-export function draw() {
+function draw() {
   frame ||= requestAnimationFrame(() => {
     frame = 0;
-    if (stale) lookThrough();
+    // what looks at every loaded session waits until one changes: scrolling does not
+    if (hasChanged) {
+      hasChanged = false;
+      if (discover() || !columns.length) layOutColumns();
+      findBest(columns);
+    }
     drawRows();
   });
 }
 
-// What looks at every loaded session waits for one to change: scrolling does not.
-function lookThrough() {
-  stale = false;
-  if (discover() || !columns.length) layColumns();
-  findBest(columns);
-}
-
 function drawChanged() {
-  stale = true;
+  hasChanged = true;
   draw();
 }
 
-function layColumns() {
-  columns = shown();
+function layOutColumns() {
+  columns = shownColumns();
   rows.clear();
-  group.replaceChildren(
-    ...columns.map((column) => {
-      const col = document.createElement('col');
-      if (column.key !== 'tag') col.style.width = `${column.width}px`;
+  find(table, 'colgroup').replaceChildren(
+    ...columns.map(({ key, width }) => {
+      const col = make('col');
+      if (key !== 'tag') col.style.width = `${width}px`;
       return col;
     }),
   );
-  const wanted = columns.reduce((sum, column) => sum + column.width, 0);
-  table.style.minWidth = `${innerWidth <= 700 ? wanted - 90 : wanted}px`;
+  const width = columns.reduce((sum, column) => sum + column.width, 0);
+  table.style.minWidth = `${innerWidth <= NARROW ? width - 90 : width}px`;
   head.replaceChildren(...columns.map(header));
-  for (const space of [above, below]) space.firstChild.colSpan = columns.length;
-  setText(menu.querySelector('.count'), String(columns.length - 1));
+  for (const space of [above, below]) space.cells[0].colSpan = columns.length;
+  setText(find(menu, '.count'), String(columns.length - 1));
   if (menu.open) fillMenu(menu);
   measure();
 }
 
 function measure() {
   const at = columns.findIndex((column) => column.key === 'tag');
-  tagWidth = (head.cells[at]?.offsetWidth ?? 0) - 20 - (innerWidth <= 700 ? 0 : 42);
+  tagWidth = (head.cells[at]?.offsetWidth ?? 0) - 20 - (innerWidth <= NARROW ? 0 : 42);
 }
 
+/** @param {Column} column */
 function header(column) {
-  const th = document.createElement('th');
-  th.scope = 'col';
+  const { sort, label } = column;
+  const th = make('th', { scope: 'col', title: label });
   th.classList.toggle('n', Boolean(column.right));
-  th.title = column.label;
-  if (!column.sort) {
-    const span = document.createElement('span');
-    span.textContent = column.label;
-    if (column.key === 'pick')
-      span.append(
-        Object.assign(document.createElement('span'), {
-          className: 'unseen',
-          textContent: 'Shown in the graphs',
-        }),
-      );
-    th.append(span);
+  const text = make('span', {}, label);
+  if (column.key === 'pick') text.append(make('span', { className: 'unseen' }, 'Shown in the graphs'));
+  if (!sort) {
+    th.append(text);
     return th;
   }
-  const button = document.createElement('button');
-  button.type = 'button';
-  button.append(Object.assign(document.createElement('span'), { textContent: column.label }));
-  button.addEventListener('click', () => ask({ sort: nextSort(column) }));
+  const button = make('button', { type: 'button' }, text);
+  button.addEventListener('click', () => setQuery({ sort: nextSort(sort, Boolean(column.down)) }));
   th.append(button);
-  markSort(th, column);
+  markSort(th, sort);
   return th;
 }
 
-function nextSort(column) {
-  const first = (column.down ? '-' : '') + column.sort;
-  const second = (column.down ? '' : '-') + column.sort;
+/**
+ * The order after a click on a header: one direction, the other, the default.
+ *
+ * @param {string} sort
+ * @param {boolean} isDownFirst
+ */
+function nextSort(sort, isDownFirst) {
+  const [first, second] = isDownFirst ? [`-${sort}`, sort] : [sort, `-${sort}`];
   if (state.sort === first) return second;
   return state.sort === second ? '-created_at' : first;
 }
 
-function markSort(th, column) {
-  if (state.sort === column.sort) th.ariaSort = 'ascending';
-  else if (state.sort === `-${column.sort}`) th.ariaSort = 'descending';
+/**
+ * @param {HTMLTableCellElement} th
+ * @param {string} sort
+ */
+function markSort(th, sort) {
+  if (state.sort === sort) th.ariaSort = 'ascending';
+  else if (state.sort === `-${sort}`) th.ariaSort = 'descending';
   else th.removeAttribute('aria-sort');
 }
 
 function drawRows() {
-  columns.forEach((column, at) => column.sort && markSort(head.cells[at], column));
-  table.classList.toggle('waiting', list.waiting && list.loaded);
-  if (!list.loaded) return drawBones();
-  const ids = list.ids;
-  absentTable(ids.length === 0);
-  const first = Math.max(0, Math.floor(scroll.scrollTop / ROW) - SPARE);
-  const last = Math.min(ids.length, first + Math.ceil(scroll.clientHeight / ROW) + 2 * SPARE);
-  table.setAttribute('aria-rowcount', list.total + 1);
-  above.firstChild.style.height = `${first * ROW}px`;
-  below.firstChild.style.height = `${(ids.length - last) * ROW}px`;
+  columns.forEach(({ sort }, at) => {
+    if (sort) markSort(head.cells[at], sort);
+  });
+  table.classList.toggle('waiting', list.loading && list.loaded);
+  if (!list.loaded) return drawPlaceholder();
+  const { ids } = list;
+  if (table.tHead) table.tHead.hidden = ids.length === 0;
+  showEmptyTable(ids.length === 0);
+  const first = Math.max(0, Math.floor(scroller.scrollTop / ROW_HEIGHT) - SPARE_ROWS);
+  const last = Math.min(ids.length, first + Math.ceil(scroller.clientHeight / ROW_HEIGHT) + 2 * SPARE_ROWS);
+  table.ariaRowCount = String(list.total + 1);
+  above.cells[0].style.height = `${first * ROW_HEIGHT}px`;
+  below.cells[0].style.height = `${(ids.length - last) * ROW_HEIGHT}px`;
   const wanted = ids.slice(first, last);
-  const keep = new Set(wanted);
-  for (const id of [...rows.keys()]) {
-    if (!keep.has(id) && !rows.get(id).contains(document.activeElement)) rows.delete(id);
-  }
-  const nodes = wanted.map((id, at) => patch(id, first + at));
-  place([above, ...nodes, below]);
-  if (list.next && last > ids.length - 2 * SPARE) more();
+  const kept = new Set(wanted);
+  for (const [id, row] of rows) if (!kept.has(id) && !row.contains(document.activeElement)) rows.delete(id);
+  arrange([above, ...wanted.map((id, at) => updateRow(id, first + at)), below]);
+  if (list.next && last > ids.length - 2 * SPARE_ROWS) loadMore();
 }
 
-// Put the nodes in order, moving only those that are not there already, so focus and hover stay.
-function place(nodes) {
-  const wanted = new Set(nodes);
-  for (const node of [...body.children]) if (!wanted.has(node)) node.remove();
-  nodes.forEach((node, at) => {
-    if (body.children[at] !== node) body.insertBefore(node, body.children[at] ?? null);
+/**
+ * Put rows in order. Only those that are elsewhere are moved, so that focus and hover stay.
+ *
+ * @param {HTMLTableRowElement[]} wanted
+ */
+function arrange(wanted) {
+  const kept = new Set(/** @type {Element[]} */ (wanted));
+  for (const row of childrenOf(body)) if (!kept.has(row)) row.remove();
+  wanted.forEach((row, at) => {
+    if (body.children[at] !== row) body.insertBefore(row, body.children[at] ?? null);
   });
 }
 
-function drawBones() {
-  body.replaceChildren(
-    ...Array.from({ length: BONES }, () => {
-      const row = document.createElement('tr');
-      row.className = 'bones';
-      row.ariaHidden = 'true';
-      row.append(...columns.map(() => document.createElement('td')));
-      return row;
-    }),
-  );
+function drawPlaceholder() {
+  const cells = () => columns.map(() => make('td'));
+  const placeholder = () => make('tr', { className: 'bones', ariaHidden: 'true' }, ...cells());
+  body.replaceChildren(...Array.from({ length: PLACEHOLDER_ROWS }, placeholder));
 }
 
-function patch(id, index) {
+/**
+ * @param {string} id
+ * @param {number} index
+ */
+function updateRow(id, index) {
   const session = sessions.get(id);
-  let row = rows.get(id);
-  if (!row) {
-    row = document.createElement('tr');
-    row.dataset.session = id;
-    for (const column of columns) {
-      const td = document.createElement('td');
-      if (column.right) td.classList.add('n');
-      if (column.dim) td.classList.add('dim');
-      row.append(td);
-    }
-    rows.set(id, row);
-  }
-  const chosen = String(state.selected.includes(id));
-  if (row.ariaSelected !== chosen) row.ariaSelected = chosen;
-  row.setAttribute('aria-rowindex', index + 2);
+  const row = rows.get(id) ?? createRow(id);
+  const isSelected = String(state.selected.includes(id));
+  if (row.ariaSelected !== isSelected) row.ariaSelected = isSelected;
+  row.ariaRowIndex = String(index + 2);
   row.tabIndex = id === (focused ?? list.ids[0]) ? 0 : -1;
-  if (session) columns.forEach((column, at) => fill(row.cells[at], column, session));
+  if (session) for (const [at, column] of columns.entries()) updateCell(row.cells[at], column, session);
   return row;
 }
 
-function fill(td, column, session) {
+/** @param {string} id */
+function createRow(id) {
+  const row = make('tr');
+  row.dataset.session = id;
+  for (const { right, dim } of columns)
+    row.append(make('td', { className: [right && 'n', dim && 'dim'].filter(Boolean).join(' ') }));
+  rows.set(id, row);
+  return row;
+}
+
+/**
+ * @param {HTMLTableCellElement} td
+ * @param {Column} column
+ * @param {Session} session
+ */
+function updateCell(td, column, session) {
   column.cell(td, session);
   if (column.key === 'tag') cutTag(td, tagWidth);
   if (column.value) {
     const value = column.value(session);
-    td.classList.toggle('best', typeof value === 'number' && value === bestOf(column) && list.total > 1);
+    td.classList.toggle('best', typeof value === 'number' && value === bestIn(column) && list.total > 1);
   }
 }
 
-/** Move the row that keys act on, and bring it into sight. */
+function updateTimes() {
+  if (document.hidden) return;
+  columns.forEach(({ ticks, cell }, at) => {
+    if (!ticks) return;
+    for (const [id, row] of rows) {
+      const session = sessions.get(id);
+      if (session) cell(row.cells[at], session);
+    }
+  });
+}
+
+/**
+ * Move the focused row, and scroll it into sight.
+ *
+ * @param {number} by
+ */
 export function moveFocus(by) {
   if (!list.ids.length) return;
-  const at = list.ids.indexOf(focused);
+  const at = focused === null ? -1 : list.ids.indexOf(focused);
   const next = at < 0 ? 0 : Math.min(list.ids.length - 1, Math.max(0, at + by));
   focused = list.ids[next];
-  const top = next * ROW;
-  const room = scroll.clientHeight - head.offsetHeight;
-  if (top < scroll.scrollTop) scroll.scrollTop = top;
-  else if (top + ROW > scroll.scrollTop + room) scroll.scrollTop = top + ROW - room;
+  const top = next * ROW_HEIGHT;
+  const room = visibleHeight();
+  if (top < scroller.scrollTop) scroller.scrollTop = top;
+  else if (top + ROW_HEIGHT > scroller.scrollTop + room) scroller.scrollTop = top + ROW_HEIGHT - room;
   drawRows();
   rows.get(focused)?.focus({ preventScroll: true });
 }
 
-/** Bring the row of a session that an address named into sight. */
+/**
+ * Scroll a session's row into sight.
+ *
+ * @param {string} id
+ */
 export function reveal(id) {
   draw();
   requestAnimationFrame(() => {
-    const at = list.ids.indexOf(id);
-    const room = scroll.clientHeight - head.offsetHeight;
-    if (at >= 0 && (at + 1) * ROW > room) scroll.scrollTop = (at + 1) * ROW - room / 2;
+    const bottom = (list.ids.indexOf(id) + 1) * ROW_HEIGHT;
+    if (bottom > visibleHeight()) scroller.scrollTop = bottom - visibleHeight() / 2;
   });
 }
 
-export const focusedRow = () => (list.ids.includes(focused) ? focused : null);
+const visibleHeight = () => scroller.clientHeight - head.offsetHeight;
 
+/** The session that keys act on, or null. */
+export const focusedRow = () => (focused !== null && list.ids.includes(focused) ? focused : null);
+
+/**
+ * @param {Element} element
+ * @returns {HTMLElement | null}
+ */
+const rowAt = (element) => element.closest('tr[data-session]');
+
+/**
+ * @param {MouseEvent} event
+ * @param {Element} target
+ */
+function clicked(event, target) {
+  const row = rowAt(target);
+  const id = row?.dataset.session;
+  if (!row || !id || target.closest('a')) return;
+  if (target.closest('td.pick')) return toggle(id);
+  const selection = getSelection();
+  const isCopying = selection?.type === 'Range' && row.contains(selection.anchorNode);
+  if (event.shiftKey && focused) selectRange(focused, id);
+  else if (isCopying) return;
+  else if (event.ctrlKey || event.metaKey) toggle(id);
+  else select([id]);
+  focused = id;
+}
+
+/**
+ * @param {string} from
+ * @param {string} to
+ */
 function selectRange(from, to) {
-  const [a, b] = [list.ids.indexOf(from), list.ids.indexOf(to)].sort((one, other) => one - other);
-  getSelection().removeAllRanges();
-  select([...state.selected, ...list.ids.slice(Math.max(0, a), b + 1)]);
-}
-
-export function start() {
-  table = document.getElementById('sessions');
-  scroll = document.getElementById('table-scroll');
-  head = table.tHead.rows[0];
-  body = table.tBodies[0];
-  group = table.querySelector('colgroup');
-  menu = document.getElementById('columns');
-  above = spacer();
-  below = spacer();
-
-  body.addEventListener('click', (event) => {
-    const row = event.target.closest('tr[data-session]');
-    if (!row || event.target.closest('a')) return;
-    const id = row.dataset.session;
-    if (event.target.closest('td.pick')) return toggle(id);
-    const copying = getSelection().type === 'Range' && row.contains(getSelection().anchorNode);
-    if (event.shiftKey && focused) selectRange(focused, id);
-    else if (copying) return;
-    else if (event.ctrlKey || event.metaKey) toggle(id);
-    else select([id]);
-    focused = id;
-  });
-
-  body.addEventListener('focusin', (event) => {
-    focused = event.target.closest('tr[data-session]')?.dataset.session ?? focused;
-  });
-
-  scroll.addEventListener('scroll', draw, { passive: true });
-  new ResizeObserver(() => {
-    measure();
-    draw();
-  }).observe(scroll);
-  menu.addEventListener('toggle', () => menu.open && fillMenu(menu));
-
-  on('columns', () => {
-    layColumns();
-    drawChanged();
-  });
-  for (const name of ['list', 'session']) on(name, drawChanged);
-  for (const name of ['selection', 'waiting']) on(name, draw);
-  addEventListener('losswise:theme', draw);
-  on('question', () => {
-    scroll.scrollTop = 0;
-    reload();
-  });
-  on('arrived', (id) => {
-    if (scroll.scrollTop > 0) scroll.scrollTop += ROW; // what the person reads stays where it is
-    requestAnimationFrame(() => requestAnimationFrame(() => rows.get(id)?.classList.add('fresh')));
-  });
-
-  // Times pass by themselves.
-  setInterval(() => {
-    if (document.hidden) return;
-    columns.forEach((column, at) => {
-      if (!column.ticks) return;
-      for (const [id, row] of rows) if (sessions.has(id)) column.cell(row.cells[at], sessions.get(id));
-    });
-  }, 1000);
+  const [first, last] = [list.ids.indexOf(from), list.ids.indexOf(to)].sort((a, b) => a - b);
+  getSelection()?.removeAllRanges();
+  select([...state.selected, ...list.ids.slice(Math.max(0, first), last + 1)]);
 }

@@ -1,21 +1,33 @@
-// An empty place that says what to do next.
+// A message in an empty part of the page that says what to do next.
+import { make } from './dom.js';
 
-// Write the words, once: {id, title, text, code, button: [label, act], link: [label, address]} or null for none.
-export function say(box, words) {
-  box.hidden = words === null;
-  const id = words?.id ?? '';
+/**
+ * @typedef {object} EmptyMessage
+ * @property {string} id tells messages apart: the same one is not written again
+ * @property {string} title
+ * @property {string} [text]
+ * @property {string} [code]
+ * @property {[label: string, act: () => void]} [button]
+ * @property {[label: string, address: string]} [link]
+ */
+
+/**
+ * Show a message in `box`, or hide the box if there is none.
+ *
+ * @param {HTMLElement} box
+ * @param {EmptyMessage | null} message
+ */
+export function showEmpty(box, message) {
+  box.hidden = message === null;
+  const id = message?.id ?? '';
   if (box.dataset.id === id) return;
   box.dataset.id = id;
+  const { title, text, code, button, link } = message ?? {};
   const parts = [];
-  const add = (tag, text, more = {}) =>
-    text && parts.push(Object.assign(document.createElement(tag), { textContent: text, ...more }));
-  add('h2', words?.title);
-  add('p', words?.text);
-  add('pre', words?.code);
-  if (words?.button) {
-    add('button', words.button[0], { type: 'button', className: 'button' });
-    parts.at(-1).addEventListener('click', words.button[1]);
-  }
-  if (words?.link) add('a', words.link[0], { href: words.link[1], className: 'button primary' });
+  if (title) parts.push(make('h2', { textContent: title }));
+  if (text) parts.push(make('p', { textContent: text }));
+  if (code) parts.push(make('pre', { textContent: code }));
+  if (button) parts.push(make('button', { type: 'button', className: 'button', onclick: button[1] }, button[0]));
+  if (link) parts.push(make('a', { href: link[1], className: 'button primary' }, link[0]));
   box.replaceChildren(...parts);
 }

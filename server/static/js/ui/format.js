@@ -1,29 +1,49 @@
-// Numbers, durations and times as words. Times are unix seconds, as everywhere in Losswise.
+// Numbers, durations and times as text. Times are unix seconds, durations are seconds.
+
+/** @typedef {number | null | undefined} Maybe a number that may be missing */
+
+const NOTHING = '–';
+const MINUTE = 60;
+const HOUR = 3600;
+const DAY = 86_400;
+
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 const full = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'medium' });
 
-/** A whole number with its thousands apart: 18,940. */
-export const whole = (value) => (value == null ? '–' : grouped.format(value));
+/**
+ * A whole number with separated thousands: 18,940.
+ *
+ * @param {Maybe} value
+ */
+export const whole = (value) => (value == null ? NOTHING : grouped.format(value));
 
-/** A measured value, with as many digits from one moment to the next: 0.0871, 12.34, 3.1e-5, NaN. */
+/**
+ * A measured value, with about as many digits each time it changes: 0.0871, 12.34, 3.10e-5, NaN.
+ *
+ * @param {Maybe | string} value a string is one of the values that JSON cannot hold, such as 'Infinity'
+ */
 export function number(value) {
-  if (value == null) return '–';
+  if (value == null) return NOTHING;
   if (typeof value === 'string') return special(value);
   if (!Number.isFinite(value)) return special(String(value));
   const size = Math.abs(value);
-  if (size >= 1e9 || (size < 1e-3 && size > 0)) return value.toExponential(2);
-  if (Number.isInteger(value)) return grouped.format(value);
-  if (size >= 1000) return grouped.format(value);
+  if (size >= 1e9 || (size < 1e-3 && size > 0)) return value.toExponential(2).replace('e+', 'e');
+  if (size >= 1000 || Number.isInteger(value)) return grouped.format(value + 0); // no -0
   return value.toFixed(size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 4);
 }
 
-const special = (text) => ({ Infinity: '∞', '-Infinity': '−∞' })[text] ?? text;
+/** @param {string} text */
+const special = (text) => (text === 'Infinity' ? '∞' : text === '-Infinity' ? '−∞' : text);
 
-/** A param or a table value of any JSON type, in the fewest characters: 3e-4, adam, true, {"a":1}. */
+/**
+ * A value of any JSON type, in few characters: 3e-4, adam, true, {"a":1}.
+ *
+ * @param {unknown} value
+ */
 export function anything(value) {
-  if (value == null) return '–';
+  if (value == null) return NOTHING;
   if (typeof value === 'number' && !Number.isInteger(value)) {
     const plain = String(Number(value.toPrecision(6)));
     const short = Number(value.toPrecision(6)).toExponential();
@@ -32,19 +52,27 @@ export function anything(value) {
   return typeof value === 'object' ? JSON.stringify(value) : special(String(value));
 }
 
-/** Seconds in two units: 12s, 4m 10s, 2h 11m, 3d 4h. */
+/**
+ * A duration in up to two units: 12s, 4m 10s, 12m, 2h 11m, 3d 4h.
+ *
+ * @param {Maybe} seconds
+ */
 export function duration(seconds) {
-  if (seconds == null || !Number.isFinite(seconds)) return '–';
+  if (seconds == null || !Number.isFinite(seconds)) return NOTHING;
   const s = Math.max(0, Math.round(seconds));
-  if (s < 60) return `${s}s`;
-  if (s < 600) return `${Math.floor(s / 60)}m ${s % 60}s`;
-  if (s < 3600) return `${Math.floor(s / 60)}m`;
-  if (s < 86400) return `${Math.floor(s / 3600)}h ${Math.floor((s % 3600) / 60)}m`;
-  return `${Math.floor(s / 86400)}d ${Math.floor((s % 86400) / 3600)}h`;
+  if (s < MINUTE) return `${s}s`;
+  if (s < 10 * MINUTE) return `${Math.floor(s / MINUTE)}m ${s % MINUTE}s`;
+  if (s < HOUR) return `${Math.floor(s / MINUTE)}m`;
+  if (s < DAY) return `${Math.floor(s / HOUR)}h ${Math.floor((s % HOUR) / MINUTE)}m`;
+  return `${Math.floor(s / DAY)}d ${Math.floor((s % DAY) / HOUR)}h`;
 }
 
-/** Seconds to a thousandth: 412ms, 1.250s, 4m 10.250s. */
-export function fine(seconds) {
+/**
+ * A duration in milliseconds: 412ms, 1.250s, 4m 10.250s.
+ *
+ * @param {number} seconds
+ */
+export function fineDuration(seconds) {
   const ms = Math.round(seconds * 1000);
   if (Math.abs(ms) < 1000) return `${ms}ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(3)}s`;
@@ -53,35 +81,54 @@ export function fine(seconds) {
   return minutes < 60 ? rest : `${Math.floor(minutes / 60)}h ${rest}`;
 }
 
-/** 09:12 today, 'yesterday 22:14', '3 Nov 22:14' before that. */
+/**
+ * A time of day: 09:12 if it is today, else 'yesterday 22:14' or '3 Nov 22:14'.
+ *
+ * @param {number} time
+ * @param {number} now
+ */
 export function clockTime(time, now) {
   const date = new Date(time * 1000);
   const midnight = new Date(now * 1000);
   midnight.setHours(0, 0, 0, 0);
-  const days = Math.ceil((midnight - date) / 864e5);
+  const days = Math.ceil((midnight.getTime() - date.getTime()) / (1000 * DAY));
   if (days === 0) return clock.format(date);
   if (days === 1) return `yesterday ${clock.format(date)}`;
   return `${day.format(date)} ${clock.format(date)}`;
 }
 
-/** In words, from now: 'in 1h 17m', 'just now', '4 min ago', 'yesterday 22:14'. */
+/**
+ * A time relative to now: 'in 1h 17m', 'just now', '4 min ago', 'yesterday 22:14'.
+ *
+ * @param {Maybe} time
+ * @param {number} now
+ */
 export function relativeTime(time, now) {
-  if (time == null) return '–';
+  if (time == null) return NOTHING;
   const ago = now - time;
   if (ago < -1) return `in ${duration(-ago)}`;
   if (ago < 45) return 'just now';
-  if (ago < 3600) return `${Math.max(1, Math.round(ago / 60))} min ago`;
-  if (ago < 6 * 3600) return `${Math.floor(ago / 3600)}h ${Math.floor((ago % 3600) / 60)}m ago`;
+  if (ago < HOUR) return `${Math.max(1, Math.round(ago / MINUTE))} min ago`;
+  if (ago < 6 * HOUR) return `${Math.floor(ago / HOUR)}h ${Math.floor((ago % HOUR) / MINUTE)}m ago`;
   return clockTime(time, now);
 }
 
+/**
+ * Date and time in full, for tooltips; '' if there is no time.
+ *
+ * @param {Maybe} time
+ */
 export const exactTime = (time) => (time == null ? '' : full.format(new Date(time * 1000)));
 
-/** A long name with its middle cut out, which keeps the ends that tell names apart. */
-export function middle(text, most) {
-  const letters = [...text];
-  if (letters.length <= most) return text;
-  const tail = Math.floor((most - 1) * 0.4);
-  return letters.slice(0, most - 1 - tail).join('') + '…' + letters.slice(-tail).join('');
+/**
+ * Shorten a name by cutting its middle, since names often differ at their ends.
+ *
+ * @param {string} text
+ * @param {number} length characters to keep, the ellipsis included
+ */
+export function shorten(text, length) {
+  const characters = [...text];
+  if (characters.length <= length) return text;
+  const tail = Math.floor((length - 1) * 0.4);
+  return `${characters.slice(0, length - 1 - tail).join('')}…${characters.slice(-tail).join('')}`;
 }
-

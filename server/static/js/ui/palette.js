@@ -1,7 +1,7 @@
-// A session has one colour everywhere; a quantity has a dash.
+// Colors and dashes of lines: a session has one color everywhere, a metric has one dash in a chart.
 import { readPref, writePref } from './prefs.js';
 
-const BASE = [
+export const COLORS = [
   '#4269d0',
   '#efb118',
   '#ff725c',
@@ -14,44 +14,62 @@ const BASE = [
   '#9498a0',
 ];
 
-// Solid, then patterns that differ at a glance. Validation takes the second whatever its place.
-const DASHES = [[], [5, 3], [1.5, 3], [9, 3, 1.5, 3], [12, 4], [5, 3, 1.5, 3, 1.5, 3]];
-const HELD_OUT = /(^|[^a-z])(val|valid|validation|test|eval|dev|holdout)([^a-z]|$)/i;
+/** @typedef {number[]} Dash lengths of strokes and gaps in CSS pixels; empty for a solid line */
 
-/** The nth session's colour: ten hues, then the same hues away from the background, and on from there. */
-export function paint(slot) {
-  const base = BASE[slot % BASE.length];
-  const round = Math.floor(slot / BASE.length);
-  if (round === 0) return base;
-  const away = document.documentElement.dataset.theme === 'dark' ? 1 : -1;
-  return shade(base, away * Math.min(0.65, 0.25 + 0.15 * round));
+/** @type {Dash[]} */
+const DASHES = [[], [5, 3], [1.5, 3], [9, 3, 1.5, 3], [12, 4], [5, 3, 1.5, 3, 1.5, 3]];
+const HELD_OUT = /(^|[^a-z])(val|valid|validation|test|eval|dev|holdout)([^a-z]|$)/;
+
+/**
+ * The color of the nth session: ten hues, then the same hues shifted away from the background.
+ *
+ * @param {number} slot
+ * @param {boolean} isDark
+ */
+export function colorOf(slot, isDark) {
+  const base = COLORS[slot % COLORS.length];
+  const round = Math.floor(slot / COLORS.length);
+  return round === 0 ? base : mix(base, isDark ? 255 : 0, Math.min(0.65, 0.25 + 0.15 * round));
 }
 
-function shade(hex, by) {
-  const target = by < 0 ? 0 : 255;
-  const part = (at) => {
-    const value = parseInt(hex.slice(at, at + 2), 16);
-    return Math.round(value + (target - value) * Math.abs(by))
+/**
+ * @param {string} color #rrggbb
+ * @param {number} target 0 for black, 255 for white
+ * @param {number} share of the target, from 0 to 1
+ */
+function mix(color, target, share) {
+  const parts = [1, 3, 5].map((at) => {
+    const value = Number.parseInt(color.slice(at, at + 2), 16);
+    return Math.round(value + (target - value) * share)
       .toString(16)
       .padStart(2, '0');
-  };
-  return `#${part(1)}${part(3)}${part(5)}`;
+  });
+  return `#${parts.join('')}`;
 }
 
-/** Gives colours to sessions, and the same one again after a reload. */
+/** Gives colors to the selected sessions, the same ones after a reload. */
 export class Palette {
   constructor() {
     this.pref = '';
+    /** @type {Map<string, number>} */
     this.slots = new Map();
   }
 
-  /** Take the colours that the sessions of this project had before. */
+  /**
+   * Restore the colors that sessions of this project had before.
+   *
+   * @param {string} project
+   */
   load(project) {
     this.pref = `colors.${project}`;
     this.slots = new Map(readPref(this.pref, []));
   }
 
-  /** Take the lowest free slots for these sessions; the others' are free again. */
+  /**
+   * Give these sessions the lowest free slots, and free those of all others.
+   *
+   * @param {string[]} ids
+   */
   assign(ids) {
     const taken = new Set();
     for (const id of ids) {
@@ -70,16 +88,26 @@ export class Palette {
     if (this.pref) writePref(this.pref, [...this.slots]);
   }
 
+  /** @param {string} id */
   color(id) {
-    return paint(this.slots.get(id) ?? 0);
+    return colorOf(this.slots.get(id) ?? 0, document.documentElement.dataset.theme === 'dark');
   }
 }
 
-export const isHeldOut = (name) =>
-  HELD_OUT.test(name.replace(/([a-z])([A-Z])/g, '$1_$2').replaceAll('_', ' '));
+/**
+ * Whether a metric is measured on held-out data, judging by its name: val_loss, testAccuracy.
+ *
+ * @param {string} name
+ */
+export const isHeldOut = (name) => HELD_OUT.test(name.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase());
 
-/** The dash of each name of a chart: {name: [on, off, ...]}. */
-export function dashes(names) {
+/**
+ * Assign dashes to the metrics of a chart. Held-out metrics are dashed, the first of the others is solid.
+ *
+ * @param {string[]} names
+ * @returns {Map<string, Dash>}
+ */
+export function assignDashes(names) {
   const result = new Map();
   let next = 0;
   let heldOut = 1;
