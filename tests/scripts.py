@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "server" / "frontend"))
-import npm  # noqa: E402
+import npm  # type: ignore[import-not-found]  # noqa: E402
 
 CACHE = ROOT / ".cache" / "frontend"
 STAMP = CACHE / "installed.json"

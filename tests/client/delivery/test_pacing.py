@@ -76,7 +76,7 @@ def test_steps_that_come_fast_are_sent_together(recorder: Recorder) -> None:
 def test_a_slow_server_is_asked_less_often(recorder: Recorder, journals: Path) -> None:
     came = times_of(recorder)
     note = recorder.answer
-    recorder.answer = lambda batch: (time.sleep(0.1), note(batch))[1]  # type: ignore[func-returns-value]
+    recorder.answer = lambda batch: (time.sleep(0.1), note(batch))[1]
     journal = new_journal(journals, recorder.url)
     sender = sending(journal, recorder.url, Timing())
     begun = time.monotonic()

@@ -34,7 +34,7 @@ def naming(batch: dict[str, Any]) -> Reply | None:
 def naming_without_reasons(batch: dict[str, Any]) -> Reply | None:
     reply = naming(batch)
     if reply is not None:
-        del reply[1]["errors"]  # type: ignore[union-attr]
+        del reply[1]["errors"]
     return reply
 
 
@@ -111,7 +111,7 @@ def test_the_rest_of_a_batch_does_not_wait_for_its_turn(recorder: Recorder, jour
 
 def test_an_answer_that_is_lost_doubles_nothing(recorder: Recorder, journals: Path) -> None:
     """What replaces a rejected batch is applied, its answer is lost, and it is sent again with more behind it."""
-    is_lost = []
+    is_lost: list[bool] = []
 
     def answer(batch: dict[str, Any]) -> Reply | None:
         reply = naming(batch)
