@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from losswise.naming import GraphChoice
 from losswise.protocol.limits import INT64_MAX, INT64_MIN, KINDS
 from losswise.protocol.records import is_id
 from losswise.values.jsonable import to_name, to_text
 from losswise.values.scalars import to_x
+
+if TYPE_CHECKING:
+    from losswise.naming import GraphChoice
 
 
 def check_texts(**texts: Any) -> None:
@@ -74,8 +76,12 @@ def checked_graphs(graphs: Any) -> dict[str, GraphChoice]:
         >>> checked_graphs({"my_score": ("quality", "max"), "my_rate": "speed"})
         {'my_score': GraphChoice(title='quality', kind='max'), 'my_rate': GraphChoice(title='speed', kind=None)}
     """
+    if not graphs:
+        return {}
+    from losswise.naming import GraphChoice
+
     choices: dict[str, GraphChoice] = {}
-    for name, value in dict(graphs or {}).items():
+    for name, value in dict(graphs).items():
         title, kind = (value, None) if isinstance(value, str) else value
         if not isinstance(title, str) or kind not in (None, *KINDS):
             raise ValueError(f"graphs takes {{name: (title, kind)}}, not {name!r}: {value!r}")

@@ -19,7 +19,6 @@ from losswise.lifecycle.outcome import Outcome, outcome_of
 from losswise.params import Params
 from losswise.protocol.limits import ENDED, MAX_TEXT_LENGTH
 from losswise.protocol.records import Record, new_id, rewind_record, session_record, text_record, values_record
-from losswise.recording.metric_router import MetricRouter
 from losswise.recording.record_queue import RecordQueue, refusing_queue
 from losswise.recording.recorder import Recorder
 from losswise.session_display import SessionDisplay
@@ -34,6 +33,8 @@ from losswise.values.scalars import to_x
 
 if TYPE_CHECKING:
     from losswise.image_sequence import ImageSequence
+    from losswise.naming import GraphChoice
+    from losswise.recording.metric_router import MetricRouter
 
 REWIND_WRITE_TIMEOUT_S = 2.0
 
@@ -43,8 +44,7 @@ class Session(SessionDisplay, Uncopyable):
 
     Create it before the training. What is recorded goes to a journal on the local disk, and from there to the server
     by a background thread. Only `done` and `flush` wait for the network, and only this constructor raises. In a
-    notebook a session that is the last line of a cell shows its graphs, live; a cell that runs again ends the session
-    that it made before.
+    notebook the last line of a cell shows the session, live; a cell that runs again ends the session it made before.
 
     Args:
         tag: name of the session; default BUILDKITE_BRANCH, else the git branch, else 'default'.
@@ -58,18 +58,18 @@ class Session(SessionDisplay, Uncopyable):
         resume: id of a session to continue; a message says so if the server has no such session.
         from_x: with `resume`, the x of the next point; points at and after it are removed.
         api_key, base_url: the API key and the server's address; default as described in `losswise.settings`.
-        graphs: your own choice of graphs for names in `log`: {"my_score": ("quality", "max")}.
         command_line: record the command line.
+        graphs: your own choice of graphs for names in `log`: {"my_score": ("quality", "max")}.
         console: record what is printed (stdout and stderr; progress bars in their last state), at most 1 MiB.
         system: add graphs of CPU, memory and GPU, sampled every 10 s. Needs `pip install 'losswise[system]'`.
-        data: the name of `params` in early releases.
+        data: `params` in early releases.
 
     Raises:
         TypeError, ValueError: an argument is invalid.
 
     Attributes:
         id, session_id: 20 hex digits, made here.
-        tag: the name; None for a resumed session, whose tag the server knows.
+        tag: the name; None if resumed.
         url: the session's page, known before anything is sent; "" with LW_MODE=disabled.
         status: 'active', then how it ended.
 
@@ -90,6 +90,7 @@ class Session(SessionDisplay, Uncopyable):
     _recorder: Recorder | None = None
     _collectors: Collectors | None = None
     _open_session: OpenSession | None = None
+    _router: MetricRouter | None = None
 
     def __init__(
         self,
@@ -116,6 +117,7 @@ class Session(SessionDisplay, Uncopyable):
         self.params: dict[str, Any] = {}
         self._graphs: dict[str, graph_module.Graph] = {}
         self._queue = RecordQueue(closed=True)
+        self._chosen_graphs: Mapping[str, GraphChoice] = {}
         try:
             # invalid arguments are raised here; whatever else goes wrong is one warning
             target = settings.resolve(base_url, api_key)
@@ -125,7 +127,7 @@ class Session(SessionDisplay, Uncopyable):
             self._max_iter = arguments.checked_max_iter(max_iter)
             self._info = arguments.checked_info(info)
             self._tags = arguments.checked_tags(tags)
-            chosen_graphs = arguments.checked_graphs(graphs)
+            self._chosen_graphs = arguments.checked_graphs(graphs)
             self._after_x = arguments.checked_rewind(resume, from_x)
             self._project, self._group, self._is_resumed = project, group, resume is not None
             self.tag = tag if tag is not None or resume else git.default_tag(track_git)
@@ -137,11 +139,9 @@ class Session(SessionDisplay, Uncopyable):
             raise
         except Exception as error:
             self.id = self.session_id = self.id or os.urandom(10).hex()
-            chosen_graphs = {}
             say_error("starting a session", error)
         else:
             self._begin(target, console=console, system=system, track_git=track_git, command_line=command_line)
-        self._router = MetricRouter(self._queue, self.graph, chosen_graphs)
 
     @guarded("starting a session")
     def _begin(self, target: settings.Target, **collect: bool) -> None:
@@ -218,8 +218,7 @@ class Session(SessionDisplay, Uncopyable):
     def image_sequence(self, x: int, name: str) -> ImageSequence:
         """Return a sequence of images that belong to one x, such as predictions after an epoch.
 
-        Args:
-            x, name: a whole number, such as the step; the same name at another x is the sequence's next step.
+        The same name at another x, a whole number such as the step, is the sequence's next step.
 
         Example:
             >>> session.image_sequence(3, "validation").append(image, "cat.png", {"class": "cat"}, {"p": 0.93})
@@ -245,9 +244,15 @@ class Session(SessionDisplay, Uncopyable):
             >>> session.log({"train_loss": 0.31, "val_accuracy": 0.92}, x=17)
         """
         try:  # what `guarded` does, without its call: this runs at each step
-            self._router.append(metrics, x)
+            (self._router or self._make_router()).append(metrics, x)
         except Exception as error:
             say_error("logging", error)
+
+    def _make_router(self) -> MetricRouter:
+        from losswise.recording.metric_router import MetricRouter
+
+        self._router = MetricRouter(self._queue, self.graph, self._chosen_graphs)
+        return self._router
 
     @guarded("setting values")
     def set_values(self, values: Mapping[str, Any]) -> None:
@@ -335,7 +340,7 @@ class Session(SessionDisplay, Uncopyable):
     @property
     def last_x(self) -> int:
         """The x of the last `log`; 0 before the first."""
-        return max(0, self._router.next_x - 1)
+        return max(0, self._router.next_x - 1) if self._router is not None else 0
 
     def label_axes(self, labels: Callable[[str], tuple[str, str]]) -> None:
         """Label the axes of the graphs that `log` creates.
@@ -343,7 +348,7 @@ class Session(SessionDisplay, Uncopyable):
         Args:
             labels: returns the labels of x and y for a metric name.
         """
-        self._router.labels = labels
+        (self._router or self._make_router()).labels = labels
 
     def expect(self, outcome: Outcome) -> None:
         """Set the outcome that the process's exit records if nothing ends the session before and nothing fails."""

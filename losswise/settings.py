@@ -6,7 +6,6 @@ import os
 import re
 from dataclasses import dataclass, field
 
-from losswise.util.credentials import load_login
 from losswise.util.messages import say_once
 from losswise.util.units import size_text
 
@@ -116,18 +115,18 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Target:
     Raises:
         TypeError, ValueError: an argument is wrong. A wrong environment variable is a warning instead.
     """
-    login = load_login()
-    if base_url is not None:
-        address = check_base_url(base_url)
-    else:
-        address = _set.get("base_url") or _address_from_environment() or ""
-        if not address:
-            address = login.base_url if login else DEFAULT_BASE_URL
+    chosen = check_base_url(base_url) if base_url is not None else _set.get("base_url") or _address_from_environment()
     if api_key is not None and not isinstance(api_key, str):
         raise TypeError(f"the API key must be text, not {type(api_key).__name__}")
     key = (api_key or _set.get("api_key") or os.environ.get("LW_API_KEY", "")).strip()
-    if not key and login and login.base_url == address:
-        key = login.api_key
+    address = chosen or DEFAULT_BASE_URL
+    if not (chosen and key):
+        from losswise.util.credentials import load_login
+
+        login = load_login()
+        address = chosen or (login.base_url if login else DEFAULT_BASE_URL)
+        if not key and login and login.base_url == address:
+            key = login.api_key
     if key and not (key.isascii() and key.isprintable()):
         say_once(("key", address), "the API key contains a character that no key has; no key is used")
         key = ""

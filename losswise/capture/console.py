@@ -25,13 +25,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from losswise.capture.terminal import Terminal
 from losswise.protocol.records import Record, text_record
 from losswise.util import messages
 from losswise.util.messages import say_error
 from losswise.values.jsonable import to_text
+
+if TYPE_CHECKING:
+    from losswise.capture.terminal import Terminal
 
 RECORD_INTERVAL_S = 1.0
 # `print` writes a line and its end separately, so an unfinished line is looked at again soon
@@ -46,6 +48,10 @@ MAX_PENDING_BYTES = 4 * 1024 * 1024
 TAIL_CHARS = 64
 
 # a line counts as finished if only colour sequences follow its newline
+# of a line, which is then final as far as it goes
+MAX_UNFINISHED_CHARS = 4_096
+# characters and sequences that change more than the end of the text
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _FINISHED = re.compile(r"\n(?:\x1b\[[0-9;]*m)*\Z")
 
 
@@ -75,7 +81,8 @@ class Console:
         self._dropped_chars = 0
         self._is_announced = False
         self._next_record_at = 0.0
-        self._terminal = Terminal()
+        self._lines: Terminal | PlainLines = PlainLines()
+        self._has_control = False
 
     def start(self) -> None:
         """Patch what sys.stdout and sys.stderr are now."""
@@ -97,6 +104,10 @@ class Console:
         if len(text) > MAX_FOLDED_CHARS:
             self._dropped_chars += len(text) - MAX_FOLDED_CHARS
             text = text[-MAX_FOLDED_CHARS:]
+        if not self._has_control and _CONTROL.search(text):
+            import losswise.capture.terminal  # noqa: F401 - here, so that no fork meets an import on the other thread
+
+            self._has_control = True
         self._pending.append(text)
         self._size += sys.getsizeof(text)  # inexact if threads meet: counted again before anything is dropped
         if self._size > MAX_PENDING_BYTES:
@@ -134,28 +145,38 @@ class Console:
             text = to_text(self._fold(final), 2 * MAX_RECORD_CHARS)
         except Exception as error:
             say_error("reading console output", error)
-            self._terminal = Terminal()
+            self._lines = PlainLines()
             text = ""
         self._next_record_at = now + (RECORD_INTERVAL_S if text else UNFINISHED_INTERVAL_S)
         return [text_record("console", text, append=True)] if text else []
 
     def _fold(self, final: bool) -> str:
         text, dropped = self._drain()
+        lines = self._interpreter()
         head = tail = ""
         if dropped:
-            tail = self._terminal.feed(text[-MAX_FOLDED_CHARS:])
+            tail = lines.feed(text[-MAX_FOLDED_CHARS:])
             dropped += max(0, len(text) - MAX_FOLDED_CHARS)
         elif len(text) > MAX_FOLDED_CHARS:
-            head = self._terminal.feed(text[: MAX_FOLDED_CHARS // 2])
-            tail = self._terminal.feed(text[-MAX_FOLDED_CHARS // 2 :])
+            head = lines.feed(text[: MAX_FOLDED_CHARS // 2])
+            tail = lines.feed(text[-MAX_FOLDED_CHARS // 2 :])
             dropped = len(text) - MAX_FOLDED_CHARS
         else:
-            tail = self._terminal.feed(text)
+            tail = lines.feed(text)
         if final:
-            tail += self._terminal.close()
+            tail += lines.close()
             # what follows, from this process or another one, begins on a line of its own
             tail += "\n" if tail and not tail.endswith("\n") else ""
         return _shortened(head, tail, dropped)
+
+    def _interpreter(self) -> Terminal | PlainLines:
+        """Return what turns the output into lines: a terminal once there were control characters in it."""
+        if self._has_control and isinstance(self._lines, PlainLines):
+            from losswise.capture.terminal import Terminal
+
+            unfinished, self._lines = self._lines.unfinished, Terminal()
+            self._lines.feed(unfinished)
+        return self._lines
 
     def _drain(self) -> tuple[str, int]:
         """Remove and return what was captured, and how many characters were dropped before it."""
@@ -167,6 +188,24 @@ class Console:
             while True:
                 texts.append(self._pending.popleft())
         return "".join(texts), dropped
+
+
+class PlainLines:
+    """Folds output without control characters as `Terminal` does, which is not loaded for it."""
+
+    def __init__(self) -> None:
+        self.unfinished = ""
+
+    def feed(self, text: str) -> str:
+        lines, newline, self.unfinished = (self.unfinished + text).rpartition("\n")
+        final = "".join(line.rstrip(" ") + "\n" for line in lines.split("\n")) if newline else ""
+        if len(self.unfinished) > MAX_UNFINISHED_CHARS:
+            final, self.unfinished = final + self.unfinished, ""
+        return final
+
+    def close(self) -> str:
+        unfinished, self.unfinished = self.unfinished, ""
+        return unfinished.rstrip(" ")
 
 
 def _shortened(head: str, tail: str, dropped: int) -> str:

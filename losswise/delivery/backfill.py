@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import socket
 import threading
@@ -47,10 +46,9 @@ def send_soon(folder: Path, target: Target) -> None:
         _threads.append(thread)
 
 
-@atexit.register
 @guarded("ending the sending of earlier sessions")
-def _finish() -> None:
-    """Wait for the request that is under way, so that what it sends is deleted here. No other is begun."""
+def finish() -> None:
+    """At exit: wait for the request that is under way, so that what it sends is deleted here. No other is begun."""
     _ending.set()
     with contextlib.suppress(KeyboardInterrupt):
         for thread in _threads:

@@ -10,16 +10,18 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from losswise.delivery import backfill, pacing
+from losswise.delivery import pacing
 from losswise.delivery.client import Client, preload
 from losswise.delivery.timing import DEFAULT_TIMING, Timing
 from losswise.delivery.uploader import MAX_BATCH_BYTES, Step, StepResult, Uploader
 from losswise.journal.format import Header
+from losswise.journal.paths import has_journals
 from losswise.journal.reader import JournalReader
 from losswise.journal.writer import Journal
 from losswise.protocol.records import is_sha256
 from losswise.settings import Target
 from losswise.util.guard import guarded_thread
+from losswise.util.paths import journal_folders
 
 OPEN_ATTEMPTS = 5
 """To open the journal, one second apart."""
@@ -65,6 +67,7 @@ class Sender:
         self._ahead = 0
         self._target, self._on_deleted, self._timing = target, on_deleted, timing
         preload()
+        self._send_leftovers = _leftover_sender()
         self._client = Client(target.base_url, target.api_key or "", timing.response_timeout)
         self._pace = pacing.Pace(timing)
         self._uploader: Uploader | None = None
@@ -267,7 +270,7 @@ class Sender:
             return False
         if uploader.acknowledged > self.acknowledged or uploader.freed:
             if not self.acknowledged:
-                backfill.send_soon(journal.paths.folder, self._target)
+                self._send_leftovers(journal.paths.folder, self._target)
             self.acknowledged = uploader.acknowledged
             self.last_ack_at = time.monotonic()
             self._ahead = uploader.ahead
@@ -299,3 +302,12 @@ class Sender:
             while True:
                 self._wakes.get_nowait()
         return True
+
+
+def _leftover_sender() -> Callable[[Path, Target], None]:
+    """Return what sends the journals of earlier runs, which is imported only if there are any journals now."""
+    if not any(has_journals(folder) for folder in journal_folders()):
+        return lambda folder, target: None
+    from losswise.delivery.backfill import send_soon
+
+    return send_soon

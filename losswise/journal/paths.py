@@ -72,6 +72,13 @@ def find(folder: Path) -> list[Path]:
     return [first[stem] for stem in sorted(first)]
 
 
+def has_journals(folder: Path) -> bool:
+    """Whether a folder has at least one journal."""
+    with contextlib.suppress(OSError):
+        return next(folder.glob(f"*{SUFFIX}"), None) is not None
+    return False
+
+
 def make_private_folder(folder: Path) -> None:
     """Create a folder that only this user can read, and its parent.
 

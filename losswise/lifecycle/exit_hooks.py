@@ -92,6 +92,8 @@ def _at_exit() -> None:
         open_sessions.give_up(None, choose)
     else:
         open_sessions.end_all(choose)
+    if "losswise.delivery.backfill" in sys.modules:
+        import_module("losswise.delivery.backfill").finish()
     if is_interrupted:
         # CPython ends by SIGINT if the last code it ran was interrupted. Imports since then, made to send the rest,
         # made it forget that, and the script would exit with another status.

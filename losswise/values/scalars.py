@@ -10,7 +10,6 @@ import math
 from typing import Any
 
 from losswise.protocol.limits import INT64_MAX, INT64_MIN
-from losswise.values.cuda import PendingTensor, until_computed
 
 # Packages, and attributes, of values that an accelerator may still be computing
 _ASYNCHRONOUS = frozenset(("torch", "jax", "jaxlib", "tensorflow", "mlx", "cupy"))
@@ -30,6 +29,8 @@ def detach(value: Any) -> Any:
         if hasattr(value, "assign") and hasattr(value, "value"):  # a variable of Keras or TensorFlow
             value = value.value() if callable(value.value) else value.value
         if hasattr(value, "detach") and hasattr(value, "clone"):  # torch
+            from losswise.values.cuda import until_computed  # not needed without PyTorch
+
             return until_computed(value.detach().clone())
         if hasattr(value, "__cuda_array_interface__") or type(value).__module__ == "numpy":
             return value.copy() if hasattr(value, "copy") else value
@@ -45,9 +46,10 @@ def is_pending(value: Any) -> bool:
     """Whether an accelerator may still be computing the value, so that reading it may block."""
     if type(value) in _IMMUTABLE:
         return False
-    if type(value) is PendingTensor:
+    module = type(value).__module__
+    if module == "losswise.values.cuda":
         return True
-    package = type(value).__module__.partition(".")[0]
+    package = module.partition(".")[0]
     return package in _ASYNCHRONOUS or any(hasattr(value, name) for name in _DEVICE_ATTRIBUTES)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from random import Random
 
 import pytest
 
 from losswise.capture import console as console_of
-from losswise.capture.console import MAX_FOLDED_CHARS, MAX_PENDING_BYTES, MAX_RECORD_CHARS, Console
+from losswise.capture.console import MAX_FOLDED_CHARS, MAX_PENDING_BYTES, MAX_RECORD_CHARS, Console, PlainLines
+from losswise.capture.terminal import Terminal
 from tests.client.capture.hearing import taken
 from tests.support.server import eventually
 
@@ -76,8 +78,8 @@ def test_of_more_than_can_be_folded_head_and_tail_are_kept(console: Console, mon
     whole = "".join(f"line {number}\n" for number in range(100_000))
     for start in range(0, len(whole), 300_000):
         console.add(whole[start : start + 300_000])
-    feed, fed = console._terminal.feed, []
-    monkeypatch.setattr(console._terminal, "feed", lambda text: (fed.append(len(text)), feed(text))[1])
+    feed, fed = console._lines.feed, []
+    monkeypatch.setattr(console._lines, "feed", lambda text: (fed.append(len(text)), feed(text))[1])
     text = taken(console, final=False)
     assert sum(fed) == MAX_FOLDED_CHARS
     assert text.startswith("line 0\nline 1\n")
@@ -124,3 +126,14 @@ def test_any_text_becomes_a_record(console: Console) -> None:
     console.add("ünï 日本 🎉\n")
     console.add("lone \ud800 surrogate and \x00 NUL\n")
     assert taken(console) == "ünï 日本 🎉\nlone ? surrogate and  NUL\n"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_plain_output_is_folded_as_a_terminal_would(seed: int) -> None:
+    random = Random(seed)
+    pieces = ["epoch 1", "\n", " ", "  \n", "\n\n", "\t0.5", "x" * 3_000, "ä€", ""]
+    plain, terminal = PlainLines(), Terminal()
+    for _ in range(200):
+        text = "".join(random.choices(pieces, k=random.randrange(5)))
+        assert plain.feed(text) == terminal.feed(text)
+    assert plain.close() == terminal.close()
