@@ -18,6 +18,8 @@ from typing import Any
 from flask import Flask, Response, current_app, send_from_directory, url_for
 from markupsafe import Markup
 
+from losswise import __version__
+
 YEAR_S = 365 * 86_400
 _VERSION = re.compile(r"v-[0-9a-f]{12}")
 _IMPORT = re.compile(r"""^(?:import|export)\b(?:[^'";]*\bfrom)?\s*['"](\.{1,2}/[^'"]+)['"]""", re.MULTILINE)
@@ -58,8 +60,11 @@ class FolderVersion:
 
 
 def content_version(folder: Path) -> str:
-    """A short hash of the paths and contents of all files in a folder."""
-    digest = hashlib.sha256()
+    """A short hash of the paths and contents of all files in a folder, and of the program's version.
+
+    The latter tells an upgraded process from one that still runs when the files are replaced: its templates are older.
+    """
+    digest = hashlib.sha256(__version__.encode())
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             content = path.read_bytes()

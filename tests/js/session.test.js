@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { shortName } from '../../server/static/js/charts/legend.js';
 import * as sessions from '../../server/static/js/data/session.js';
 import { isHeldOut } from '../../server/static/js/ui/palette.js';
 import { session } from './support.js';
@@ -19,14 +18,6 @@ test('names', () => {
   assert.equal(sessions.tagOf({ id: 'abcdef', tag: '' }), 'session abcd');
   assert.equal(sessions.shortTag({ id: 'x', tag: 'a'.repeat(99) }, 9).length, 9);
   assert.equal(sessions.detailsOf('x'), '/s/x/details');
-});
-
-test('a metric is named without what its graph says', () => {
-  assert.equal(shortName('train_loss', 'loss'), 'train');
-  assert.equal(shortName('Loss', 'loss'), '');
-  assert.equal(shortName('loss/val/top5', 'loss'), 'val top5');
-  assert.equal(shortName('accuracy', 'loss'), 'accuracy');
-  assert.equal(shortName('loss_loss', 'loss'), 'loss_loss');
 });
 
 test('the first value that is not finite', () => {

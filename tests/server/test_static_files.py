@@ -11,6 +11,7 @@ import requests
 from losswise_server.static_files import FolderVersion, content_version, imported_modules
 
 from tests.support.server import Server
+from tests.support.stream import Stream
 
 OTHER_VERSION = "v-0123456789ab"
 
@@ -48,6 +49,13 @@ def test_static_files_may_be_kept_for_a_year(server: Server) -> None:
     answer = requests.get(server.url + entry, timeout=30)
     assert answer.status_code == 200
     assert {"public", "immutable", "max-age=31536000"} <= set(answer.headers["Cache-Control"].split(", "))
+
+
+def test_the_stream_tells_the_version(server: Server) -> None:
+    _, [entry, *_] = addresses(server, "/")
+    stream = Stream(server, project_id=server.project_id())
+    assert stream.wait("version")["static"] == entry.split("/")[2]
+    stream.close()
 
 
 def test_other_versions_of_an_address_give_the_file_too_but_are_not_kept(server: Server) -> None:

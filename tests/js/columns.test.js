@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { before, beforeEach, test } from 'node:test';
+import { installBrowser, session } from './support.js';
+
+let store;
+let list;
+let columns;
+let best;
+
+before(async () => {
+  installBrowser();
+  store = await import('../../server/static/js/data/store.js');
+  ({ list } = await import('../../server/static/js/data/session_list.js'));
+  columns = await import('../../server/static/js/table/columns.js');
+  best = await import('../../server/static/js/table/best_values.js');
+  store.start();
+  columns.start();
+});
+
+beforeEach(() => {
+  store.sessions.clear();
+  Object.assign(list, { ids: [], next: null, best: {} });
+});
+
+const withLoss = (id, min, fields = {}) =>
+  session(id, {
+    stats: { val_loss: { min, max: 9, last: 1, count: 1 } },
+    graphs: [{ id: `g${id}`, title: 'loss', kind: 'min', names: ['val_loss'], stats: {} }],
+    ...fields,
+  });
+
+function show(...sessions) {
+  for (const one of sessions) store.sessions.set(one.id, one);
+  list.ids = sessions.map(({ id }) => id);
+}
+
+const keys = () => columns.shownColumns().map(({ key }) => key);
+
+test('columns come with the sessions that have them, and stay', () => {
+  show(withLoss('a', 0.5, { values: { score: 1 }, params: { lr: 0.1, nested: { a: 1 } } }));
+  assert.equal(columns.discover(), true);
+  assert.equal(columns.discover(), false);
+  assert.deepEqual(keys().slice(-2), ['min(val_loss)', 'values.score']);
+  show(session('b'));
+  assert.equal(columns.discover(), false);
+  assert.ok(keys().includes('min(val_loss)'));
+});
+
+test('a metric of two graphs is told apart by its graph', () => {
+  show(
+    session('c', {
+      stats: { 'a/value': { max: 3 }, 'b/value': { max: 4 } },
+      graphs: ['a', 'b'].map((title) => ({ id: title, title, kind: 'max', names: ['value'], stats: {} })),
+    }),
+  );
+  columns.discover();
+  assert.ok(keys().includes('max(a/value)') && keys().includes('max(b/value)'));
+  assert.ok(!keys().includes('max(value)'));
+});
+
+test('the best is marked among the rows, and beyond them while there are more', () => {
+  show(withLoss('d', 0.5), withLoss('e', 0.25), withLoss('f', 'NaN'), session('g'));
+  columns.discover();
+  const column = columns.shownColumns().find(({ key }) => key === 'min(val_loss)');
+  best.findBest(columns.shownColumns());
+  assert.equal(best.bestIn(column), 0.25);
+  Object.assign(list, { best: { 'min(val_loss)': 0.125 } });
+  best.findBest(columns.shownColumns());
+  assert.equal(best.bestIn(column), 0.25);
+  Object.assign(list, { next: 'more', loading: true });
+  best.findBest(columns.shownColumns());
+  assert.equal(best.bestIn(column), 0.125);
+  list.loading = false;
+});
