@@ -90,17 +90,13 @@ def quarantined_files(folder: Path) -> list[Path]:
 
 
 def _list(records: Sequence[tuple[int, bytes, str]]) -> str:
-    """As in "record 7 (text notes): too long" or "2 records (too long): 7 (text notes), 9 (text log)"."""
+    """As in "record 7 (text notes): too long" or "2 records: 7 (text notes): too long; 9 (text log): no name"."""
+    named = [f"{number} ({_describe(line)}): {reason}" for number, line, reason in records[:MAX_NAMED_RECORDS]]
     if len(records) == 1:
-        [(number, line, reason)] = records
-        return f"record {number} ({_describe(line)}): {reason}"
-    named, reasons = records[:MAX_NAMED_RECORDS], {reason for _number, _line, reason in records}
-    more = [f"{len(records) - len(named):,} more"] if len(records) > len(named) else []
-    if len(reasons) == 1:
-        names = [f"{number} ({_describe(line)})" for number, line, _reason in named]
-        return f"{len(records):,} records ({reasons.pop()}): {', '.join(names + more)}"
-    names = [f"{number} ({_describe(line)}): {reason}" for number, line, reason in named]
-    return f"{len(records):,} records: {'; '.join(names + more)}"
+        return f"record {named[0]}"
+    if len(records) > len(named):
+        named.append(f"{len(records) - len(named):,} more")
+    return f"{len(records):,} records: {'; '.join(named)}"
 
 
 def _describe(line: bytes) -> str:

@@ -91,11 +91,10 @@ def test_a_stream_with_bad_records_keeps_the_others_moving(
     said = [line for line in capsys.readouterr().err.splitlines() if "the server reject" in line]
     numbers = list(range(0, 300, every))[:5]
     more = [f"{count - 5} more"] if count > 5 else []
-    if answer is naming:
-        listed = ": " + "; ".join([*(f"{2 + n} (text bad {n}): no bad {n} here" for n in numbers), *more])
-    else:
-        listed = " (no bad 0 here): " + ", ".join([*(f"{2 + n} (text bad {n})" for n in numbers), *more])
-    assert said[0] == f"losswise: the server rejected {count} records{listed}; they are kept in {kept}"
+    reasons = [f"no bad {n if answer is naming else 0} here" for n in numbers]
+    listed = [f"{2 + n} (text bad {n}): {reason}" for n, reason in zip(numbers, reasons, strict=True)]
+    sentence = f"the server rejected {count} records: {'; '.join(listed + more)}; they are kept in {kept}"
+    assert said[0] == f"losswise: {sentence}"
     assert len(said) == 6
     assert said[5] == f"losswise: the server rejects more records; they are kept in {kept}"
 
