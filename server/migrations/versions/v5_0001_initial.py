@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 ORDERED_JSON = sa.JSON(none_as_null=True)
 JSON = ORDERED_JSON.with_variant(JSONB(none_as_null=True), "postgresql")
 
-# not "0001": development snapshots had migrations 0001 to 0004 (setup/upgrade.py refuses their databases)
+# development snapshots had migrations 0001 to 0004: setup/upgrade.py refuses their databases
 revision = "v5_0001"
 down_revision = None
 branch_labels = None
