@@ -1,4 +1,4 @@
-"""The server's application in this process, on a database: for tests of what is behind HTTP."""
+"""The server's application in this process, on a database, for tests without HTTP."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def counted_statements() -> Iterator[list[str]]:
 
 
 class DirectWriting:
-    """A writer of a new session that hands its records to ingest."""
+    """A writer of a new session that calls the ingest pipeline."""
 
     def __init__(self) -> None:
         project = db.session.query(Project).first()

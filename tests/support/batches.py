@@ -1,4 +1,4 @@
-"""Batches for tests that speak to the server as a client does."""
+"""Send batches to a server as a client does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.server import Server
 
 
 class Writing:
-    """A writer of one session that numbers its records, and fails the test when a batch is refused."""
+    """A writer of one session that numbers its records, and fails the test if a batch is rejected."""
 
     def __init__(self, server: Server, session: str | None = None, **fields: Any) -> None:
         self.server = server

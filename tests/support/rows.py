@@ -1,4 +1,4 @@
-"""A server's tables, looked into from outside and filled in bulk."""
+"""Read and fill a server's tables directly."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def has_rows(server: Server, table: str, key: int) -> bool:
 
 
 def multiply_points(server: Server, key: int, rows: int) -> None:
-    """Make a session's one point into so many, at x = 1, 2, 3, ..., without its statistics and summaries."""
+    """Copy a session's only point to x = 1, 2, 3, ... without updating statistics and summaries."""
     names = [column.name for column in points.columns]
     values = ", ".join("n" if name in ("x", "sequence") else name for name in names)
     with database(server) as connection:

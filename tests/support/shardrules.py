@@ -1,4 +1,4 @@
-"""What a PostgreSQL that shards by a column asks of a statement, checked on its text."""
+"""The rules of a PostgreSQL that shards by a column, checked on the text of statements."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Rules:
         return [name.lower() for pattern in self._tables for name in pattern.findall(text)]
 
     def breach(self, statement: str) -> str | None:
-        """What is wrong with the statement; None where nothing is."""
+        """What is wrong with the statement; None if it follows the rules."""
         tables = self.tables(statement)
         statement = _without_texts(statement)
         if not tables:

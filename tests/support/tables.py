@@ -1,4 +1,4 @@
-"""Rows written straight into a server's database: what no page makes yet."""
+"""Insert rows directly into a server's database that neither API nor pages can create."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches that are refused: a sentence says why, all bad records are named, and nothing of the batch is applied."""
+"""Rejected batches: the error names all bad records, and nothing of the batch is applied."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ BAD_RECORDS = [
 
 
 @pytest.mark.parametrize(("change", "sentence"), BAD_BATCHES)
-def test_bad_batches_are_refused_and_lose_nothing(server: Server, change: dict, sentence: str) -> None:
+def test_a_bad_batch_is_rejected_and_changes_nothing(server: Server, change: dict, sentence: str) -> None:
     run = Writing(server)
     graph = run.graph()
     run.points(graph, [0], a=[1.0])
@@ -71,13 +71,13 @@ def test_bad_batches_are_refused_and_lose_nothing(server: Server, change: dict, 
     assert answer.status_code == 422
     assert answer.json()["code"] == "bad_batch"
     assert sentence in answer.json()["error"]
-    assert "records" not in answer.json()  # none of them is to blame
+    assert "records" not in answer.json()  # the batch itself is wrong
     run.points(graph, [1], a=[2.0])
     assert server.points(graph)["a"]["y"] == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(("record", "sentence"), BAD_RECORDS, ids=range(len(BAD_RECORDS)))
-def test_a_bad_record_is_named_and_costs_no_other(server: Server, record: Any, sentence: str) -> None:
+def test_a_bad_record_is_named_and_nothing_is_applied(server: Server, record: Any, sentence: str) -> None:
     run = Writing(server)
     graph = run.graph()
     good = [records.points_record(graph, [x], [1.0], {"a": [float(x)]}) for x in range(2)]
@@ -91,7 +91,7 @@ def test_a_bad_record_is_named_and_costs_no_other(server: Server, record: Any, s
     assert server.points(graph)["a"]["y"] == [0.0, 1.0]
 
 
-def test_other_refusals(server: Server) -> None:
+def test_other_rejections(server: Server) -> None:
     session = records.new_id()
     for body in (b"{", b"\xff\xfe", b"[1, NaN]", b"[" * 100_000):
         answer = server.request("POST", "/api/v2/batches", data=body)
@@ -109,7 +109,7 @@ def test_other_refusals(server: Server) -> None:
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_times_that_are_no_times_are_refused(server: Server) -> None:
+def test_times_out_of_range_are_rejected(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     for time_ in (1e300, -1.0, 253_402_300_800):
@@ -123,20 +123,20 @@ def test_times_that_are_no_times_are_refused(server: Server) -> None:
             assert "253402300799" in answer.json()["error"] or ">= 0.0" in answer.json()["error"]
 
 
-def test_what_would_decode_to_too_much_is_not_decoded() -> None:
+def test_a_body_with_too_many_values_is_not_decoded() -> None:
     body = b'{"records": [' + b"1," * decoding.MAX_COMMAS + b"1, not JSON"
     with pytest.raises(json_body.TooLarge, match="values"):
         decoding.decode_batch(body)
 
 
-def test_the_schema_has_the_words_of_the_protocol() -> None:
+def test_the_schema_has_the_values_of_the_protocol() -> None:
     assert get_args(schema.Status) == limits.STATUSES
     assert get_args(schema.Kind) == limits.KINDS
     assert set(get_args(get_args(schema.Value)[1])) == set(numbers.NON_FINITE)
 
 
 def test_all_bad_records_of_a_batch_are_named(server: Server) -> None:
-    """Those that break the format at once; where none does, those that do not fit the session."""
+    """Those that break the format; if there are none, those that do not fit the session."""
     run = Writing(server)
     graph = run.graph()
     point = records.points_record(graph, [1], [1.0], {"a": [1.0]})
@@ -152,14 +152,14 @@ def test_all_bad_records_of_a_batch_are_named(server: Server) -> None:
     assert "no graph" in answer.json()["errors"][0]
     assert "id must be made" in answer.json()["errors"][1]
     assert server.points(graph) == {}
-    # the numbers of records that were applied before count, too
+    # the index counts from the start of the request, also if records were applied before
     run.send(point)
     answer = server.post_batch(run.session, [point, lost], writer=run.writer, seq=run.seq + 1)
     assert (answer.status_code, answer.json()["records"]) == (422, [1])
     assert run.row()["points"] == 1
 
 
-def test_a_float_that_is_a_whole_number_is_an_x(server: Server) -> None:
+def test_a_float_that_is_a_whole_number_is_accepted_as_x(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     run.points(graph, [0.0, 1, 2.0**40], a=[1.0, 2.0, 3.0])  # type: ignore[list-item]

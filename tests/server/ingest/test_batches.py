@@ -1,4 +1,4 @@
-"""POST /api/v2/batches: records are stored once, whatever is resent, and bad ones are refused by a sentence."""
+"""POST /api/v2/batches: records are stored once, however often they are sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.batches import Writing
 from tests.support.server import Server
 
 
-def test_points_arrive_with_statistics(server: Server) -> None:
+def test_points_are_stored_with_statistics(server: Server) -> None:
     run = Writing(server, tag="first", max_iter=10, params={"lr": 0.1, "net": {"layers": [1, 2]}})
     graph = run.graph("loss", "min")
     run.points(graph, [0, 1, 2], train_loss=[3.0, 1.0, 2.0], val_loss=[None, None, 5.0])
@@ -38,12 +38,12 @@ def test_points_arrive_with_statistics(server: Server) -> None:
     assert points["val_loss"]["x"] == [2]
 
 
-def test_a_resend_is_applied_once_however_it_is_cut(server: Server) -> None:
+def test_records_that_are_sent_again_in_other_batches_are_applied_once(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     each = [records.points_record(graph, [x], [0.0], {"a": [float(x)]}) for x in range(6)]
     run.send(*each[:4])
-    # the answer was lost: the same and more, cut differently
+    # the response was lost: the same records and more, in other batches
     answer = server.post_batch(run.session, each, writer=run.writer, seq=run.seq + 2)
     assert answer.json() == {"last": run.seq + 2}
     answer = server.post_batch(run.session, each[1:3], writer=run.writer, seq=run.seq - 1)
@@ -52,7 +52,7 @@ def test_a_resend_is_applied_once_however_it_is_cut(server: Server) -> None:
     assert run.row()["stats"]["a"]["count"] == 6
 
 
-def test_a_gap_in_the_numbers_is_allowed(server: Server) -> None:
+def test_sequence_numbers_may_have_gaps(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     run.seq += 5
@@ -60,7 +60,7 @@ def test_a_gap_in_the_numbers_is_allowed(server: Server) -> None:
     assert server.points(graph)["a"]["y"] == [1.0]
 
 
-def test_nan_and_infinities_are_data(server: Server) -> None:
+def test_nan_and_infinities_are_stored(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     run.points(graph, [0, 1, 2, 3], a=[1.0, "NaN", "Infinity", "-Infinity"])
@@ -69,7 +69,7 @@ def test_nan_and_infinities_are_data(server: Server) -> None:
     assert run.row()["graphs"][0]["stats"]["a"]["nan_x"] == 1
 
 
-def test_last_is_at_the_greatest_x_and_the_latest_there(server: Server) -> None:
+def test_last_is_the_last_value_to_arrive_at_the_greatest_x(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     run.points(graph, [5, 3, 5], a=[1.0, 2.0, 3.0])
@@ -108,7 +108,7 @@ def test_a_graph_keeps_the_first_kind_and_labels(server: Server) -> None:
     assert (shown["kind"], shown["xlabel"]) == ("max", "step")
 
 
-def test_facts_texts_and_images_are_on_the_session(server: Server) -> None:
+def test_a_session_has_metadata_texts_and_images(server: Server) -> None:
     run = Writing(server, git={"branch": "main", "diff": "+1"}, env={"HOST": "h"}, info={"note": "*hi*"})
     run.send(
         records.text_record("summary", "one"),
@@ -127,7 +127,7 @@ def test_facts_texts_and_images_are_on_the_session(server: Server) -> None:
     assert (row["status"], row["reason"]) == ("failed", "error")
 
 
-def test_a_blob_is_kept_by_its_hash(server: Server) -> None:
+def test_a_blob_is_stored_under_its_hash(server: Server) -> None:
     import hashlib
 
     run = Writing(server)
@@ -154,7 +154,7 @@ def test_gzip_bodies(server: Server) -> None:
     for data in (packed[:-9], b"not gzip"):
         answer = server.request("POST", "/api/v2/batches", data=data, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
-    for lie in (0, len(packed), 2**31):  # as its last four bytes say how long it is
+    for lie in (0, len(packed), 2**31):  # a wrong size in the last four bytes
         answer = server.request("POST", "/api/v2/batches", data=packed + lie.to_bytes(4, "little"), headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
     bomb = gzip.compress(b"[" + b" " * (limits.MAX_BATCH_BYTES + 10) + b"]")
@@ -162,7 +162,7 @@ def test_gzip_bodies(server: Server) -> None:
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-def test_the_values_of_a_batch_are_bounded(server: Server) -> None:
+def test_the_number_of_values_in_a_batch_is_limited(server: Server) -> None:
     """A client splits a batch on a 413. The fifth record makes it one too many."""
     run = Writing(server)
     graph = run.graph()
@@ -181,10 +181,10 @@ def test_the_values_of_a_batch_are_bounded(server: Server) -> None:
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     assert answer.json()["error"].startswith("4000001 values")
     assert send(batch[3:]).status_code == 200
-    assert run.row()["points"] == 2  # a place without any value is none
+    assert run.row()["points"] == 2  # points without any value are not stored
 
 
-def test_a_session_may_begin_without_numbers_and_a_graph_too(server: Server) -> None:
+def test_session_and_graph_records_may_come_without_numbers(server: Server) -> None:
     """What a client sends after 404 unknown_session."""
     session = records.new_id()
     graph = records.graph_record(records.graph_id(session, "loss"), "loss")
@@ -195,12 +195,14 @@ def test_a_session_may_begin_without_numbers_and_a_graph_too(server: Server) -> 
     assert len(server.session(session)["graphs"]) == 1
 
 
-def test_rewind_takes_back_also_what_arrives_later(server: Server) -> None:
+def test_a_rewind_deletes_points_that_arrive_later(server: Server) -> None:
     run = Writing(server, max_iter=100)
     graph = run.graph()
     run.points(graph, list(range(40)), t=[1000.0 + x for x in range(40)], a=[float(x) for x in range(40)])
     run.send(records.rewind_record(19, 1100.0))
-    Writing(server, run.session).points(graph, [25, 30], t=[1025.0, 1030.0], a=[-5.0, -5.0])  # a left-over journal's
+    Writing(server, run.session).points(
+        graph, [25, 30], t=[1025.0, 1030.0], a=[-5.0, -5.0]
+    )  # from the journal of an earlier run
     run.points(graph, [20, 21], t=[1200.0, 1201.0], a=[100.0, 101.0])  # the resumed run
     series = server.points(graph)["a"]
     assert series["x"] == [*range(20), 20, 21]
@@ -210,8 +212,8 @@ def test_rewind_takes_back_also_what_arrives_later(server: Server) -> None:
     assert (row["last_x"], row["points"]) == (21, 22)
 
 
-def test_a_rewind_leaves_what_its_own_writer_records_after_it(server: Server) -> None:
-    """The clock of its machine is set back right after it; then another writer rewinds, too."""
+def test_a_rewind_keeps_what_its_own_writer_records_after_it(server: Server) -> None:
+    """The clock of its machine is set back after the rewind; then another writer rewinds, too."""
     killed = Writing(server)
     graph = killed.graph()
     killed.points(graph, [0, 1, 2, 3], t=[1000.0, 1001.0, 1002.0, 1003.0], a=[0.0, 1.0, 2.0, 3.0])
@@ -220,8 +222,8 @@ def test_a_rewind_leaves_what_its_own_writer_records_after_it(server: Server) ->
     points = records.points_record(graph, [2, 3, 4], [900.0, 901.0, 902.0], {"a": [20.0, 30.0, 40.0]})
     resumed.send(rewind, points)
     answer = server.post_batch(resumed.session, [rewind, points], writer=resumed.writer, seq=resumed.seq)
-    assert answer.status_code == 200  # sent again: neither taken back nor stored twice
-    killed.points(graph, [3, 4], t=[1003.5, 1004.0], a=[-3.0, -4.0])  # what had not been sent
+    assert answer.status_code == 200  # sent again: neither deleted nor stored twice
+    killed.points(graph, [3, 4], t=[1003.5, 1004.0], a=[-3.0, -4.0])  # what it had not sent before it was killed
     series = server.points(graph)["a"]
     assert (series["x"], series["y"]) == ([0, 1, 2, 3, 4], [0.0, 1.0, 20.0, 30.0, 40.0])
     again = Writing(server, killed.session)
@@ -244,7 +246,7 @@ def test_deleted_sessions_stay_deleted(server: Server) -> None:
     assert (answer.status_code, answer.json()["code"]) == (410, "deleted_session")
 
 
-def test_eight_writers_at_once_lose_nothing(server: Server) -> None:
+def test_eight_concurrent_writers_lose_nothing(server: Server) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     session = records.new_id()
@@ -285,7 +287,7 @@ def test_any_text_is_stored(server: Server, tag: str) -> None:
     assert found[0]["stats"].get(expected[:50], {}).get("min") is not None
 
 
-def test_a_point_without_names_stores_nothing_and_blocks_nothing(server: Server) -> None:
+def test_points_without_names_are_ignored(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     run.points(graph, [0, 1])
@@ -294,7 +296,7 @@ def test_a_point_without_names_stores_nothing_and_blocks_nothing(server: Server)
     assert run.row()["points"] == 1
 
 
-def test_no_statistic_hides_behind_a_slash(server: Server) -> None:
+def test_a_name_with_a_slash_hides_no_statistic(server: Server) -> None:
     run = Writing(server)
     run.points(run.graph("a"), [0], n=[1.0])
     run.points(run.graph("b"), [0], n=[2.0])

@@ -1,4 +1,4 @@
-"""A graph's names: any sets of them, in any order, late ones, and more than a graph may have."""
+"""Metric names of a graph: any sets of them, in any order, new ones at any time, and their limits."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.rows import database, key_of
 from tests.support.server import Server
 
 
-def test_any_sets_of_names_are_kept_apart(server: Server) -> None:
-    """Accuracy by class is logged for the classes that a batch has: thousands of sets are possible."""
+def test_points_with_any_set_of_names_are_stored(server: Server) -> None:
+    """A script may log the accuracy of the classes in each batch: thousands of sets are possible."""
     run = Writing(server)
     graph = run.graph()
     chance = random.Random(5)
@@ -38,11 +38,11 @@ def test_any_sets_of_names_are_kept_apart(server: Server) -> None:
         query = text("SELECT name_sets FROM graphs WHERE session_key = :key")
         name_sets = connection.execute(query, {"key": key_of(server, run.session)}).scalar_one()
     count = len(name_sets) if isinstance(name_sets, list) else name_sets.count("[") - 1
-    # one of all names for each time that a name came after the bound was reached
+    # beyond the limit, one set of all names for each new name
     assert MAX_NAME_SETS <= count <= MAX_NAME_SETS + len(names)
 
 
-def test_name_sets_are_found_again(server: Server) -> None:
+def test_known_name_sets_are_used_again(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     for x in range(20):
@@ -53,7 +53,7 @@ def test_name_sets_are_found_again(server: Server) -> None:
     assert (names.replace(" ", ""), name_sets.replace(" ", "")) == ('["b","a"]', "[[0],[0,1]]")
 
 
-def test_a_graph_has_so_many_names_and_no_more(server: Server) -> None:
+def test_the_names_of_a_graph_are_limited(server: Server) -> None:
     run = Writing(server)
     graph = run.graph()
     most = limits.MAX_NAMES
@@ -68,7 +68,7 @@ def test_a_graph_has_so_many_names_and_no_more(server: Server) -> None:
     assert row["graphs"][0]["stats"]["name 7"]["last"] == 2.0
 
 
-def test_a_session_has_so_many_graphs_and_no_more(server: Server) -> None:
+def test_the_graphs_of_a_session_are_limited(server: Server) -> None:
     run = Writing(server)
     most = limits.MAX_GRAPHS
     titles = [f"graph {number}" for number in range(most + 1)]
@@ -77,5 +77,5 @@ def test_a_session_has_so_many_graphs_and_no_more(server: Server) -> None:
     answer = server.post_batch(run.session, [made[most]], writer=run.writer, seq=run.seq + 1)
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_batch")
     assert answer.json()["errors"] == [f"a session has at most {most} graphs; this is one too many"]
-    run.send(made[0])  # one that is there
+    run.send(made[0])  # a known one
     assert len(run.row()["graphs"]) == most

@@ -1,4 +1,4 @@
-"""The rewinds that a session remembers, and the points that they keep away."""
+"""The rewinds that a session remembers, and late points that they delete."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def test_points_that_a_rewind_deletes_are_dropped(graph: str, writer: str | None
     assert drop_rewound(points, rewinds, graph, writer).x.tolist() == left
 
 
-def test_a_left_over_journal_brings_back_nothing_after_many_rewinds(server: Server) -> None:
-    """A notebook's cell takes its steps back each time it runs."""
+def test_a_late_journal_brings_back_nothing_after_many_rewinds(server: Server) -> None:
+    """As when a notebook's cell is run again and again."""
     run = Writing(server)
     graph = run.graph()
     for number in range(5):

@@ -1,4 +1,4 @@
-"""Several writers of one session, killed, resumed, replayed: in the application, on a clock that the test sets."""
+"""Several writers of one session that are killed, resumed and replayed, by a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from tests.conftest import DATABASES, database_url
 START = 1_700_000_000.0
 
 
-class House:
-    """The application and its clock: seconds since the test began."""
+class Setting:
+    """The application, a session, and a clock in seconds since the start of the test."""
 
     def __init__(self, access: Access) -> None:
         self.now = 0.0
@@ -65,13 +65,13 @@ class House:
 
 
 class Process:
-    """A process that writes the house's session, live or as what `losswise sync` replays."""
+    """A process that writes the session, live or into a journal that is replayed later."""
 
-    def __init__(self, house: House, resumed: bool = False, replay: bool = False) -> None:
-        self.house, self.replay = house, replay
+    def __init__(self, setting: Setting, resumed: bool = False, replay: bool = False) -> None:
+        self.setting, self.replay = setting, replay
         self.writer, self.seq = records.new_id(), 0
-        self.graph = records.graph_id(house.session, "loss")
-        created_at = None if resumed else house.time()
+        self.graph = records.graph_id(setting.session, "loss")
+        created_at = None if resumed else setting.time()
         self.journal = [
             records.session_record(tag="run", created_at=created_at),
             records.graph_record(self.graph, "loss"),
@@ -79,29 +79,29 @@ class Process:
         self.deliver()
 
     def deliver(self) -> None:
-        """Send what is in the journal. A journal that is to be replayed waits for it."""
+        """Send the journal, unless it is to be replayed later."""
         if not self.replay:
             self.sync()
 
     def sync(self) -> None:
         self.seq += len(self.journal)
         records = convert_records(self.journal)
-        self._apply(Batch(self.house.session, records, self.writer, self.seq, self.replay))
+        self._apply(Batch(self.setting.session, records, self.writer, self.seq, self.replay))
         self.journal = []
 
     def beat(self) -> None:
-        self._apply(Batch(self.house.session, [], self.writer))
+        self._apply(Batch(self.setting.session, [], self.writer))
 
     def _apply(self, batch: Batch) -> None:
-        ingest.apply(batch, self.house.access, now=self.house.time())
+        ingest.apply(batch, self.setting.access, now=self.setting.time())
 
     def point(self, x: int, t: float | None = None) -> None:
-        at = self.house.time() if t is None else START + t
+        at = self.setting.time() if t is None else START + t
         self.journal.append(records.points_record(self.graph, [x], [at], {"a": [float(x)]}))
         self.deliver()
 
     def end(self, status_: str = "complete", reason: str | None = None) -> None:
-        self.journal.append(records.status_record(status_, self.house.time(), reason=reason))
+        self.journal.append(records.status_record(status_, self.setting.time(), reason=reason))
         self.deliver()
 
 
@@ -118,243 +118,245 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def house(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+def setting(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setting]:
     with app.app_context():
         with reading() as connection:
             project = connection.execute(select(Project.__table__)).first()
         assert project is not None
         here = frozenset([project.organization_id])
-        house = House(Access(here, here, project.organization_id, project.id))
+        setting = Setting(Access(here, here, project.organization_id, project.id))
         monkeypatch.setattr(status, "_receiving_since", START - 1_000)
-        monkeypatch.setattr(sorting, "time", house)
-        yield house
+        monkeypatch.setattr(sorting, "time", setting)
+        yield setting
         db.session.rollback()
 
 
-def test_a_killed_run_resumed_at_once_and_finished_is_complete(house: House) -> None:
-    killed = Process(house)
-    house.now = 10
+def test_a_killed_run_resumed_at_once_and_finished_is_complete(setting: Setting) -> None:
+    killed = Process(setting)
+    setting.now = 10
     killed.point(0)
-    house.now = 20
-    resumed = Process(house, resumed=True)
-    house.now = 40
+    setting.now = 20
+    resumed = Process(setting, resumed=True)
+    setting.now = 40
     resumed.point(1)
     resumed.end()
-    assert house.status() == "active"  # the killed one may live: it was heard 30 s ago
-    house.now = 69
-    assert house.status() == "active"
-    house.now = 71  # a minute after the killed one was heard, not after the end
-    assert house.status() == "complete"
-    assert house.row()["ended_at"] == START + 40
+    assert setting.status() == "active"  # the killed one was seen 30 s ago, and may still run
+    setting.now = 69
+    assert setting.status() == "active"
+    setting.now = 71  # a minute after the killed one was last seen
+    assert setting.status() == "complete"
+    assert setting.row()["ended_at"] == START + 40
 
 
-def test_the_table_sorts_by_the_end_that_it_shows(house: House) -> None:
+def test_the_list_sorts_by_the_duration_that_it_shows(setting: Setting) -> None:
     made = []
     for seconds in (30, 15, 40):
-        house.now, house.session = 0.0, records.new_id()
-        Process(house)
-        other = Process(house)
-        house.now = seconds
+        setting.now, setting.session = 0.0, records.new_id()
+        Process(setting)
+        other = Process(setting)
+        setting.now = seconds
         other.beat() if seconds == 15 else other.end()
-        made.append(house.session)
-    house.now = 101  # all are stale, the second without an end
-    assert house.mark_stale() == 3
+        made.append(setting.session)
+    setting.now = 101  # all are stale, the second without an end
+    assert setting.mark_stale() == 3
     with reading() as connection:
-        page = sessionlist.list_sessions(connection, [house.project], sort="elapsed", limit=1_000)
+        page = sessionlist.list_sessions(connection, [setting.project], sort="elapsed", limit=1_000)
     listed = [(row["id"], row["ended_at"] - START) for row in page["sessions"] if row["id"] in made]
     assert listed == [(made[1], 15), (made[0], 30), (made[2], 40)]
 
 
-def test_a_sweep_tells_what_it_found(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    killed = Process(house)
-    Process(house, resumed=True).end("failed", "error")
-    house.now = 61
-    version = house.row()["version"]
+def test_marking_stale_sessions_notifies_pages(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = Process(setting)
+    Process(setting, resumed=True).end("failed", "error")
+    setting.now = 61
+    version = setting.row()["version"]
     told: list[Any] = []
     monkeypatch.setattr(silence.live_changes, "committed", told.append)
-    assert house.mark_stale() == 1
+    assert setting.mark_stale() == 1
     assert [(change.session, change.before, change.version) for change in told] == [
-        (house.session, version, version + 1)
+        (setting.session, version, version + 1)
     ]
-    assert house.status() == "failed (error)"
-    killed.beat()  # it was the network
-    assert house.status() == "active"
+    assert setting.status() == "failed (error)"
+    killed.beat()  # only its network had failed
+    assert setting.status() == "active"
     killed.end()
-    assert house.status() == "failed (error)"
+    assert setting.status() == "failed (error)"
 
 
-def test_a_server_that_was_down_marks_nothing_stale_for_a_minute(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    Process(house)
-    house.now = 3_600
-    monkeypatch.setattr(status, "_receiving_since", house.time())  # the server has just started
-    assert house.status() == "active"
-    house.now += 59
-    assert house.status() == "active"
-    house.now += 2
-    assert house.status() == "cancelled (silent)"
-    assert house.row()["ended_at"] == START
+def test_a_server_that_was_down_marks_nothing_stale_for_a_minute(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Process(setting)
+    setting.now = 3_600
+    monkeypatch.setattr(status, "_receiving_since", setting.time())  # the server has just started
+    assert setting.status() == "active"
+    setting.now += 59
+    assert setting.status() == "active"
+    setting.now += 2
+    assert setting.status() == "cancelled (silent)"
+    assert setting.row()["ended_at"] == START
 
 
-def test_a_worker_that_left_without_a_word(house: House) -> None:
-    main, worker = Process(house), Process(house, resumed=True)
-    house.now = 100
+def test_a_worker_that_stops_without_a_status_ends_with_the_others(setting: Setting) -> None:
+    main, worker = Process(setting), Process(setting, resumed=True)
+    setting.now = 100
     worker.point(0)
-    house.now = 105
+    setting.now = 105
     main.end()
-    house.now = 115
-    worker.beat()  # it went a moment after
-    house.now = 176
-    assert house.status() == "complete"
-    assert house.row()["ended_at"] == START + 105
+    setting.now = 115
+    worker.beat()  # it stopped shortly after
+    setting.now = 176
+    assert setting.status() == "complete"
+    assert setting.row()["ended_at"] == START + 105
 
 
-def test_who_goes_on_alone_until_it_is_killed_is_silent(house: House) -> None:
-    first, second = Process(house), Process(house, resumed=True)
-    house.now = 10
+def test_a_writer_that_ran_on_alone_until_it_was_killed_is_silent(setting: Setting) -> None:
+    first, second = Process(setting), Process(setting, resumed=True)
+    setting.now = 10
     first.end()
-    while house.now < 1_000:
-        house.now += 10
+    while setting.now < 1_000:
+        setting.now += 10
         second.beat()
-        assert house.status() == "active"
-    house.now = 1061
-    assert house.status() == "cancelled (silent)"
-    assert house.row()["ended_at"] == START + 1000
-    third = Process(house, resumed=True)
-    assert house.status() == "active"
-    house.now = 1070
+        assert setting.status() == "active"
+    setting.now = 1061
+    assert setting.status() == "cancelled (silent)"
+    assert setting.row()["ended_at"] == START + 1000
+    third = Process(setting, resumed=True)
+    assert setting.status() == "active"
+    setting.now = 1070
     third.end()
-    assert house.status() == "complete"  # nobody lives: at once
+    assert setting.status() == "complete"  # no writer is left: at once
 
 
-def test_nobody_said_how_it_ended(house: House) -> None:
-    Process(house)
-    house.now = 61
-    assert house.status() == "cancelled (silent)"
+def test_a_session_without_any_end_is_silent(setting: Setting) -> None:
+    Process(setting)
+    setting.now = 61
+    assert setting.status() == "cancelled (silent)"
 
 
-def test_who_was_brought_back_by_a_point_has_not_ended(house: House) -> None:
-    run = Process(house)
+def test_a_writer_that_sends_points_after_its_end_has_not_ended(setting: Setting) -> None:
+    run = Process(setting)
     run.end()
-    house.now = 100
+    setting.now = 100
     run.point(1)
-    assert house.status() == "active"
-    house.now = 161
-    assert house.status() == "cancelled (silent)"
+    assert setting.status() == "active"
+    setting.now = 161
+    assert setting.status() == "cancelled (silent)"
 
 
-def test_an_end_that_is_sent_again_is_not_heard(house: House) -> None:
-    first, second = Process(house), Process(house, resumed=True)
+def test_an_end_that_is_sent_again_revives_nothing(setting: Setting) -> None:
+    first, second = Process(setting), Process(setting, resumed=True)
     first.end()
-    house.now = 50
+    setting.now = 50
     second.point(0)
-    house.now = 100
+    setting.now = 100
     first.beat()
-    house.now = 111
-    assert house.status() == "cancelled (silent)"
+    setting.now = 111
+    assert setting.status() == "cancelled (silent)"
     first.beat()
-    assert house.status() == "cancelled (silent)"
+    assert setting.status() == "cancelled (silent)"
 
 
 @pytest.mark.parametrize("killed_first", [True, False])
 @pytest.mark.parametrize("later", [0, 3600])
-def test_journals_of_a_killed_and_of_a_finished_writer(house: House, killed_first: bool, later: float) -> None:
-    killed = Process(house, replay=True)
-    house.now = 10
+def test_journals_of_a_killed_and_of_a_finished_writer(setting: Setting, killed_first: bool, later: float) -> None:
+    killed = Process(setting, replay=True)
+    setting.now = 10
     killed.point(0)
-    house.now = 12
-    finished = Process(house, resumed=True, replay=True)
-    house.now = 20
+    setting.now = 12
+    finished = Process(setting, resumed=True, replay=True)
+    setting.now = 20
     finished.point(1)
     finished.end()
-    house.now += later
+    setting.now += later
     if killed_first:
         killed.sync()
-        assert house.status() == ("cancelled (silent)" if later else "active")
-        house.now += 60
-        assert house.status() == "cancelled (silent)"
-        assert house.row()["ended_at"] == START + 10
+        assert setting.status() == ("cancelled (silent)" if later else "active")
+        setting.now += 60
+        assert setting.status() == "cancelled (silent)"
+        assert setting.row()["ended_at"] == START + 10
         finished.sync()
     else:
-        finished.journal[0]["created_at"] = START  # the first of a session must say what it is
+        finished.journal[0]["created_at"] = START  # a session needs the time of its creation
         finished.sync()
-        assert house.status() == "complete"
+        assert setting.status() == "complete"
         killed.sync()
-    assert house.status() == "complete"
-    assert house.row()["ended_at"] == START + 20
+    assert setting.status() == "complete"
+    assert setting.row()["ended_at"] == START + 20
 
 
 @pytest.mark.parametrize("alone_first", [True, False])
-def test_journals_of_one_that_ended_and_one_that_went_on_alone(house: House, alone_first: bool) -> None:
-    ended, alone = Process(house, replay=True), Process(house, replay=True)
-    house.now = 10
+def test_journals_of_one_that_ended_and_one_that_went_on_alone(setting: Setting, alone_first: bool) -> None:
+    ended, alone = Process(setting, replay=True), Process(setting, replay=True)
+    setting.now = 10
     ended.end()
-    house.now = 1000
+    setting.now = 1000
     alone.point(1)
-    house.now = 1070
+    setting.now = 1070
     for process in (alone, ended) if alone_first else (ended, alone):
         process.sync()
-    assert house.status() == "cancelled (silent)"
-    assert house.row()["ended_at"] == START + 1000
+    assert setting.status() == "cancelled (silent)"
+    assert setting.row()["ended_at"] == START + 1000
 
 
-def test_the_journal_of_a_killed_run_comes_when_its_session_has_ended(house: House) -> None:
-    killed = Process(house)
-    house.now = 10
+def test_the_journal_of_a_killed_run_arrives_after_the_end(setting: Setting) -> None:
+    killed = Process(setting)
+    setting.now = 10
     killed.replay = True
     killed.point(0)
-    house.now = 20
-    resumed = Process(house, resumed=True)
-    house.now = 70
+    setting.now = 20
+    resumed = Process(setting, resumed=True)
+    setting.now = 70
     resumed.end()
-    assert house.status() == "complete"
-    house.now = 75
+    assert setting.status() == "complete"
+    setting.now = 75
     killed.sync()
-    assert house.status() == "complete"
+    assert setting.status() == "complete"
 
 
-def test_a_journal_is_heard_at_its_own_times(house: House) -> None:
-    run = Process(house)
+def test_replayed_records_count_at_their_own_times(setting: Setting) -> None:
+    run = Process(setting)
     run.replay = True
-    house.now = 55
+    setting.now = 55
     run.point(0)
-    house.now = 62  # stale, but not marked yet
+    setting.now = 62  # stale, but not marked yet
     run.sync()
-    assert house.status() == "active"  # as where that point had come when it was made
-    house.now = 130
-    assert house.status() == "cancelled (silent)"
-    assert house.row()["ended_at"] == START + 55
+    assert setting.status() == "active"  # as if the point had arrived when it was recorded
+    setting.now = 130
+    assert setting.status() == "cancelled (silent)"
+    assert setting.row()["ended_at"] == START + 55
     run.point(1, t=56)
     run.sync()
-    assert house.row()["ended_at"] == START + 56
-    assert house.status() == "cancelled (silent)"
+    assert setting.row()["ended_at"] == START + 56
+    assert setting.status() == "cancelled (silent)"
     run.end("failed", "error")
     run.sync()
-    assert house.status() == "failed (error)"
+    assert setting.status() == "failed (error)"
 
 
-def test_an_old_end_does_not_hide_a_living_writer(house: House) -> None:
-    left_over, living = Process(house, replay=True), Process(house)
+def test_an_old_end_does_not_end_a_session_with_a_live_writer(setting: Setting) -> None:
+    left_over, living = Process(setting, replay=True), Process(setting)
     left_over.end("failed", "error")
-    house.now = 30
+    setting.now = 30
     left_over.sync()
     living.beat()
-    assert house.status() == "active"
-    house.now = 91
-    assert house.status() == "cancelled (silent)"
+    assert setting.status() == "active"
+    setting.now = 91
+    assert setting.status() == "cancelled (silent)"
 
 
-def test_failed_if_one_failed_that_lived_with_the_last_however_they_end(house: House) -> None:
+def test_a_failure_wins_in_any_order_of_ends(setting: Setting) -> None:
     """Three processes: one fails, one is killed, one completes, in every order."""
     for order in itertools.permutations(("fail", "kill", "complete")):
-        house.session = records.new_id()
-        house.now += 1_000
-        processes = [Process(house) for _ in order]
+        setting.session = records.new_id()
+        setting.now += 1_000
+        processes = [Process(setting) for _ in order]
         for what, process in zip(order, processes, strict=True):
-            house.now += 5
+            setting.now += 5
             process.beat()
             if what == "fail":
                 process.end("failed", "error")
             elif what == "complete":
                 process.end()
-        house.now += 61
-        assert house.status() == "failed (error)", order
+        setting.now += 61
+        assert setting.status() == "failed (error)", order

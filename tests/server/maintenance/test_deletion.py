@@ -1,4 +1,4 @@
-"""Deleting a session: it is gone at once, and its rows go in the background, whatever becomes of the server."""
+"""Deleting a session: it disappears at once; its rows are deleted in the background, also after a restart."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_large_session_is_gone_at_once(own_server: Server, rows: int) -> None:
     assert own_server.request("GET", f"/api/v2/sessions/{run.session}").status_code == 404
     answer = own_server.post_batch(run.session, [], writer=run.writer, seq=run.seq)
     assert (answer.status_code, answer.json()["code"]) == (410, "deleted_session")
-    # others go on meanwhile
+    # other sessions are written and read meanwhile
     longest, batches, x = 0.0, 0, 0
     while has_rows(own_server, "points", key):
         at = time.monotonic()
@@ -82,7 +82,7 @@ def test_a_large_session_is_gone_at_once(own_server: Server, rows: int) -> None:
     assert len(own_server.points(graph)["loss"]["x"]) == x
 
 
-def test_what_is_freed_is_used_again_on_sqlite(new_server: Any) -> None:
+def test_sqlite_reuses_the_space_of_deleted_rows(new_server: Any) -> None:
     server = new_server().start()
     run, key = fat_session(server, 100_000)
 
@@ -97,7 +97,7 @@ def test_what_is_freed_is_used_again_on_sqlite(new_server: Any) -> None:
     assert pages() <= before * 1.05
 
 
-def test_it_goes_on_where_a_killed_server_stopped(own_server: Server) -> None:
+def test_purging_continues_after_the_server_was_killed(own_server: Server) -> None:
     run, key = fat_session(own_server, 300_000)
     delete(own_server, run.session)
     eventually(lambda: rows_left(own_server, "points", key) < 300_000, every=0.001)
@@ -131,7 +131,7 @@ def app(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Flask]:
 
 
 def add_rows(keys: list[int], each: int) -> None:
-    """Points of sessions that are not there."""
+    """Insert points of sessions that do not exist."""
     fill = {"t": 0.0, "y": b"" if points.c.y.type.python_type is bytes else {}, "name_set": 0}
     rows = [
         {**{name: value for name, value in fill.items() if name in points.c}, "session_key": key, "graph": 1, **place}
@@ -190,7 +190,7 @@ def test_a_chunk_that_takes_long_is_followed_by_a_smaller_one(app: Flask) -> Non
     assert clock.pauses[:5] == [0.01, 0.5, 0.5, 0.5, purge.MIN_PAUSE_S]
 
 
-def test_another_worker_is_at_it(postgres: Postgres, tmp_path: Path) -> None:
+def test_another_worker_holds_the_lock(postgres: Postgres, tmp_path: Path) -> None:
     app = create_app(load_settings(str(tmp_path), postgres.new_database(), environ={}))
     upgrade_schema(app)
     with app.app_context():
@@ -205,6 +205,6 @@ def test_another_worker_is_at_it(postgres: Postgres, tmp_path: Path) -> None:
         db.engine.dispose()
 
 
-def test_every_table_of_a_session_is_a_part() -> None:
+def test_every_table_with_a_session_key_is_purged() -> None:
     with_key = {table.name for table in db.metadata.sorted_tables if "session_key" in table.c}
     assert {table.name for table in SESSION_TABLES} == with_key - {"pending_purges"}

@@ -1,4 +1,4 @@
-"""Which errors of a database pass by themselves, and what they are called: real errors of real databases."""
+"""Outages of the database are told from other errors, with real errors of real databases, and logged once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.support.postgres import Postgres
 
 
-def test_sqlite_is_full_or_locked(tmp_path: Path) -> None:
+def test_sqlite_full_or_locked(tmp_path: Path) -> None:
     path = tmp_path / "test.db"
     connection = sqlite3.connect(path, isolation_level=None, timeout=0)
     connection.execute("CREATE TABLE t (x)")
@@ -37,7 +37,7 @@ def test_sqlite_is_full_or_locked(tmp_path: Path) -> None:
     engine.dispose()
 
 
-def test_postgresql_ends_a_connection_or_is_away(postgres: Postgres) -> None:
+def test_postgresql_closes_a_connection_or_is_unreachable(postgres: Postgres) -> None:
     engine = create_engine(normalize_url(postgres.new_database()))
     end = text("SELECT pg_terminate_backend(pg_backend_pid())")
     with pytest.raises(SQLAlchemyError) as ended, engine.begin() as connection:
@@ -61,7 +61,7 @@ def test_postgresql_ends_a_connection_or_is_away(postgres: Postgres) -> None:
     assert describe_outage(away.value) == outages.UNREACHABLE
 
 
-def test_other_errors_are_faults() -> None:
+def test_other_errors_are_no_outages() -> None:
     assert describe_outage(ValueError("locked")) is None
 
 

@@ -1,4 +1,4 @@
-"""What Citus demands of the tables that are distributed by session, of every statement, and of docs/scaling.md."""
+"""The rules of Citus for tables that are distributed by session: the schema, every statement, docs/scaling.md."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_every_unique_key_contains_the_session(table: Table) -> None:
     keys += [list(index.columns) for index in table.indexes if index.unique]
     for key in keys:
         assert COLUMN in [column.name for column in key], key
-    # tables that lie together are distributed by columns of one type, and no sequence counts their rows
+    # colocated tables need columns of one type, and distributed ones have no sequences
     assert str(table.c[COLUMN].type) == "INTEGER"
     assert table.autoincrement_column is None
 
@@ -88,7 +88,7 @@ def test_the_documentation_distributes_the_same_tables() -> None:
         "SELECT 1 FROM points a JOIN writers b ON a.session_key = b.session_key",
     ],
 )
-def test_a_breach_is_found(statement: str) -> None:
+def test_a_statement_that_breaks_the_rules_is_found(statement: str) -> None:
     assert RULES.breach(statement) is not None
 
 
@@ -102,12 +102,12 @@ def test_a_breach_is_found(statement: str) -> None:
         "SELECT 1 FROM points a JOIN writers b ON a.session_key = b.session_key WHERE a.session_key = 1",
     ],
 )
-def test_a_good_statement_is_let_pass(statement: str) -> None:
+def test_a_statement_that_follows_the_rules_passes(statement: str) -> None:
     assert RULES.breach(statement) is None
 
 
 class Recording(psycopg2.extensions.cursor):
-    """Keeps the statements that it executes."""
+    """A cursor that records the statements it executes."""
 
     statements: list[str] = []
 
@@ -123,7 +123,7 @@ class Recording(psycopg2.extensions.cursor):
 
 @pytest.fixture
 def client(postgres: Postgres, tmp_path: Path) -> Iterator[FlaskClient]:
-    """A client of the application, whose statements are kept from here on, signed in as its admin."""
+    """A client of the application, signed in as admin; statements are recorded from here on."""
     settings = load_settings(str(tmp_path), postgres.new_database(), environ={})
     options = engine_options(settings.database_url)
     options["connect_args"]["cursor_factory"] = Recording
@@ -208,7 +208,7 @@ def test_every_statement_names_its_sessions(client: FlaskClient) -> None:
     local = Rules(LOCAL, "key")
     both = [text[:500] for text in Recording.statements if RULES.tables(text) and local.tables(text)]
     assert both == [], "a distributed table is joined with one on the coordinator"
-    # all tables were read, written and deleted from, or this says nothing
+    # the test means something only if every table was read, written and deleted from
     for verb in ("select", "insert|copy", "delete"):
         seen = {
             name

@@ -1,4 +1,4 @@
-"""Not less data: a thousand sessions in the table, a million points in a graph."""
+"""Large data: a thousand sessions in the list, a million points in a graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET /api/v2/series: what charts of some width are given."""
+"""GET /api/v2/series: the data for charts of some width."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.server import Server
 
 
 def long_graph(server: Server, length: int = 20_000) -> tuple[str, list[Any]]:
-    """A graph with a one-point spike, a NaN and an infinity, sent in odd pieces, some of them late."""
+    """A graph with a one-point spike, a NaN and an infinity, sent in batches of odd sizes, some of them late."""
     values: list[Any] = [math.sin(x / 100) for x in range(length)]
     values[7_777], values[12_345], values[15_000] = 1000.0, "NaN", "Infinity"
     run = Writing(server)
@@ -66,7 +66,7 @@ def test_a_long_series_keeps_every_extreme(server: Server) -> None:
     assert columns["x"] == sorted(columns["x"])
     assert max(value for value in columns["max"] if value is not None) == 1000.0
     assert (sum(columns["nan"]), sum(columns["inf"])) == (1, 1)
-    # each bucket says what its points say
+    # each bucket agrees with its points
     edges = [*columns["x"], len(values)]
     for place, (start, end) in enumerate(itertools.pairwise(edges)):
         finite = [value for value in values[start:end] if not isinstance(value, str)]
@@ -76,7 +76,7 @@ def test_a_long_series_keeps_every_extreme(server: Server) -> None:
         assert columns["nan"][place] == values[start:end].count("NaN")
 
 
-def test_zoom_fetches_finer_data_and_at_last_points(server: Server) -> None:
+def test_zoom_gives_finer_buckets_and_finally_points(server: Server) -> None:
     graph, values = long_graph(server)
 
     def zoom(x0: int, x1: int) -> Any:
@@ -152,7 +152,7 @@ def test_the_series_of_a_finished_session_is_not_sent_again(server: Server) -> N
     assert (again.status_code, again.content) == (304, b"")
     assert ask(tag, width=600).status_code == 200
     assert ask(tag, x0=3).json()["graphs"][graph]["series"]["a"]["x"][0] == 3
-    run.points(graph, [5_000], a=[1e9])  # it goes on
+    run.points(graph, [5_000], a=[1e9])  # the session goes on
     assert ask(tag).status_code == 200
     run.end()
     newest = ask(tag)
@@ -161,7 +161,7 @@ def test_the_series_of_a_finished_session_is_not_sent_again(server: Server) -> N
 
 
 def test_a_series_fits_its_width(server: Server) -> None:
-    """One quantity at 1,000 pixels: at most 60 kB on the wire."""
+    """One metric at 1,000 pixels takes at most 60 kB, compressed."""
     run = Writing(server)
     graph = run.graph()
     chance = random.Random(3)
@@ -183,7 +183,7 @@ def test_a_series_fits_its_width(server: Server) -> None:
     assert 500 <= len(found["series"]["a"]["x"]) <= 1_000
 
 
-def test_as_many_graphs_as_are_allowed_fit_into_a_question(server: Server) -> None:
+def test_the_most_graphs_fit_into_a_request_line(server: Server) -> None:
     run = Writing(server)
     titles = [f"graph {number}" for number in range(read.MAX_GRAPHS)]
     graphs = [records.graph_id(run.session, title) for title in titles]
@@ -195,7 +195,7 @@ def test_as_many_graphs_as_are_allowed_fit_into_a_question(server: Server) -> No
 
 
 class Reader:
-    """The application in this process, with a session of a graph of some names, and bounds that few values reach."""
+    """The application in this process, with one graph and limits that few values reach."""
 
     def __init__(self, client: FlaskClient, names: int, places: int) -> None:
         self.client = client
@@ -221,14 +221,14 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FlaskCli
         yield app.test_client()
 
 
-def test_an_answer_gets_narrower_before_it_holds_too_much(client: FlaskClient) -> None:
+def test_a_response_gets_narrower_before_it_gets_too_large(client: FlaskClient) -> None:
     reader = Reader(client, names=10, places=6_000)
     assert 500 <= reader.places(width=10_000) <= 1_000
-    assert reader.places(width=10_000, x0=0, x1=1_999) == 2_000  # every point, where they are few
+    assert reader.places(width=10_000, x0=0, x1=1_999) == 2_000  # every point, if they are few
     assert 50 <= reader.places(width=100) <= 100
 
 
-def test_more_names_than_any_width_could_show_are_refused(client: FlaskClient) -> None:
+def test_too_many_names_for_any_width_are_rejected(client: FlaskClient) -> None:
     reader = Reader(client, names=1_000, places=50)
     assert 5 <= reader.places() <= series.MIN_WIDTH
     more = reader.run.graph("one more")
@@ -238,7 +238,7 @@ def test_more_names_than_any_width_could_show_are_refused(client: FlaskClient) -
     assert "1001 names" in answer.json["error"]
 
 
-def test_pages_of_points_are_shorter_where_there_are_many_names(client: FlaskClient) -> None:
+def test_pages_of_points_are_shorter_with_many_names(client: FlaskClient) -> None:
     reader = Reader(client, names=10, places=3_000)
     page = reader.get(f"/graphs/{reader.graph}/points", limit=100_000).json
     assert len(page["series"]["n0"]["x"]) == 2_000
@@ -247,9 +247,7 @@ def test_pages_of_points_are_shorter_where_there_are_many_names(client: FlaskCli
     assert rest["next"] is None
 
 
-def test_another_release_does_not_say_that_nothing_has_changed(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_release_has_another_etag(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = Reader(client, names=1, places=3)
     reader.run.send(records.status_record("complete", 2.0))
     tag = reader.get("/series", graph=reader.graph).headers["ETag"]
@@ -259,7 +257,7 @@ def test_another_release_does_not_say_that_nothing_has_changed(
 
 
 def test_only_as_many_rows_are_read_as_a_chart_needs(tmp_path: Path, postgres: Postgres) -> None:
-    """PostgreSQL knows nothing yet of a graph that has just come, and would sort all of its points."""
+    """PostgreSQL has no statistics yet about a new graph, and would sort all of its points."""
     with application(tmp_path, postgres.new_database()):
         run = DirectWriting()
         graph = run.graph()

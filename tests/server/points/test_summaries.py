@@ -1,4 +1,4 @@
-"""Summaries, series and statistics agree with NumPy on the raw points, whatever came in whatever order."""
+"""Summaries, series and statistics agree with NumPy on the raw points, in whatever order they arrive."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def record_of(graph: str, batch: Batch) -> dict[str, Any]:
 
 
 class Model:
-    """What must be there: the points in their order of arrival."""
+    """The expected points, in order of arrival."""
 
     def __init__(self) -> None:
         self.points: list[Point] = []
@@ -131,13 +131,13 @@ def same_number(one: float | None, other: float | None) -> bool:
 
 
 def clipped_sum(values: np.ndarray) -> float | None:
-    """The sum, where no partial sum overflows; None where one may."""
+    """The sum; None if a partial sum may overflow."""
     with np.errstate(over="ignore"):
         return float(values.sum()) if np.isfinite(np.abs(values).sum()) else None
 
 
 def check_group(bucket: Any, t: np.ndarray, y: np.ndarray, x: np.ndarray) -> None:
-    """A bucket's record against the points that lie in it."""
+    """Compare a bucket with its points."""
     finite = y[np.isfinite(y)]
     assert bucket["count"] == len(finite)
     assert bucket["nan"] == np.isnan(y).sum()
@@ -155,7 +155,7 @@ def check_group(bucket: Any, t: np.ndarray, y: np.ndarray, x: np.ndarray) -> Non
 
 
 def check_levels(ref: GraphRef, state: SummaryState) -> None:
-    """Every level holds every sealed point, and nothing else."""
+    """Check that every level summarizes every sealed point, and nothing else."""
     arrival, stored = store.read(ref)
     sealed = stored.x < state.first_unsealed_x
     assert (~sealed).sum() == state.unsealed
@@ -238,7 +238,7 @@ def check_series(ref: GraphRef, state: SummaryState, model: Model, x0: int | Non
 
 
 def check_history(history: list[Batch | Rewind], windows: list[tuple[int, int]]) -> None:
-    """Send it, with small bounds, and compare all that is made of it."""
+    """Apply it with small limits, and compare summaries, statistics and series with the model."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(summaries, "MAX_UNSEALED_POINTS", 40)
         patch.setattr(summaries, "MAX_BUCKET_POINTS", 6)
@@ -335,9 +335,7 @@ def test_known_histories(app: None, name: str) -> None:
     points=st.lists(st.tuples(st.integers(-50, 50), st.one_of(st.none(), numbers)), min_size=1, max_size=80),
     cuts=st.lists(st.integers(0, 80), max_size=5),
 )
-def test_statistics_are_the_same_in_one_piece_and_in_many(
-    points: list[tuple[int, float | None]], cuts: list[int]
-) -> None:
+def test_statistics_do_not_depend_on_the_batches(points: list[tuple[int, float | None]], cuts: list[int]) -> None:
     def add(stat: Any, part: list[tuple[int, float | None]]) -> Any:
         values = [None if y is None else protocol_numbers.encode_number(y) for _, y in part]
         return statistics.add_column(stat, np.array([x for x, _ in part], dtype=np.int64), column_of(values))

@@ -1,4 +1,4 @@
-"""`losswise server-admin migrate-database`: what a server answers is the same on the new database."""
+"""`losswise server-admin migrate-database`: a server on the new database gives the same responses."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def migrate(server: Server, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def fill(server: Server) -> tuple[Writing, Writing]:
-    """A session of everything that there is, which is still being written, and one that is deleted."""
+    """Create a session with all kinds of data, which is still written, and a deleted one."""
     params = {"z": 1, "a": 0.1, "nested": {"rate": 1e-300, "words": ODD}, "list": [1, None, True, "x"]}
     run = Writing(server, tag=ODD, project="second", params=params, tags=["x", ODD], group="g", max_iter=100)
     graph = run.graph()
@@ -62,7 +62,7 @@ def fill(server: Server) -> tuple[Writing, Writing]:
 
 
 def everything(server: Server) -> dict[str, Any]:
-    """What the read API gives."""
+    """All responses of the read API."""
     listed = server.get("/api/v2/sessions", sort="created_at")
     found: dict[str, Any] = {"me": server.get("/api/v2/me"), "projects": server.get("/api/v2/projects")}
     found["sessions"] = listed["sessions"]
@@ -74,13 +74,13 @@ def everything(server: Server) -> dict[str, Any]:
         for image in session["images"]:
             answer = server.request("GET", f"/api/v2/sessions/{row['id']}/blobs/{image['sha256']}")
             found[image["sha256"]] = answer.content
-    # the order of params is a person's
+    # params keep the order in which they were written
     found["orders"] = [list(row["params"]) for row in listed["sessions"]]
     return found
 
 
 def plain(value: Any) -> Any:
-    """JSONB writes 1e308 as an integer of 309 digits, which is a float to whoever reads it as JSON."""
+    """JSONB writes 1e308 as an integer of 309 digits, which JSON decoders read as an int."""
     if isinstance(value, dict):
         return {name: plain(entry) for name, entry in value.items()}
     if isinstance(value, list):
@@ -89,7 +89,7 @@ def plain(value: Any) -> Any:
 
 
 @pytest.mark.full_on_postgresql
-def test_all_is_there_and_goes_on(own_server: Server, postgres: Postgres) -> None:
+def test_everything_is_copied_and_writers_continue(own_server: Server, postgres: Postgres) -> None:
     run, gone = fill(own_server)
     browser = own_server.signed_in()
     before = everything(own_server)
@@ -113,9 +113,9 @@ def test_all_is_there_and_goes_on(own_server: Server, postgres: Postgres) -> Non
     for name, value in before.items():
         assert plain(after[name]) == plain(value), name
     assert after[SHA256] == IMAGE
-    # a person is still signed in
+    # users are still signed in
     assert browser.get(own_server.url + "/api/v2/me", timeout=30).json()["user"]
-    # a writer goes on with its number: what was applied is not applied again
+    # sequence numbers are kept: records that were applied are not applied again
     graph = records.graph_id(run.session, "loss")
     again = [records.points_record(graph, [50], [time.time()], {"loss": [9.0]})]
     answer = own_server.post_batch(run.session, again, writer=run.writer, seq=run.seq)
@@ -125,7 +125,7 @@ def test_all_is_there_and_goes_on(own_server: Server, postgres: Postgres) -> Non
     assert own_server.session(run.session)["points"] == before[run.session]["points"] + 1
     answer = own_server.post_batch(gone.session, [], writer=gone.writer, seq=gone.seq)
     assert answer.json()["code"] == "deleted_session"
-    # a key that was given is not given again
+    # keys of deleted sessions are not given again
     assert key_of(own_server, Writing(own_server, project="third").session) > greatest
 
 
@@ -137,7 +137,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     return sentence
 
 
-def test_what_is_refused(new_server: Callable[..., Server], postgres: Postgres, tmp_path: Path) -> None:
+def test_what_is_rejected(new_server: Callable[..., Server], postgres: Postgres, tmp_path: Path) -> None:
     server = new_server().start()
     data = ("--data-dir", str(server.data_dir))
     target = postgres.new_database()
@@ -158,7 +158,7 @@ def test_what_is_refused(new_server: Callable[..., Server], postgres: Postgres, 
     assert "not empty" in refused(migrate(server, "--to", target, *data))
 
 
-def test_nothing_is_left_of_a_copy_that_fails(new_server: Callable[..., Server], postgres: Postgres) -> None:
+def test_a_copy_that_fails_leaves_nothing(new_server: Callable[..., Server], postgres: Postgres) -> None:
     server = new_server().start()
     Writing(server)
     assert server.stop() == 0
@@ -176,7 +176,7 @@ def test_nothing_is_left_of_a_copy_that_fails(new_server: Callable[..., Server],
 
 
 @pytest.mark.full
-def test_a_long_table_does_not_fill_the_memory(new_server: Callable[..., Server], postgres: Postgres) -> None:
+def test_memory_is_bounded_for_long_tables(new_server: Callable[..., Server], postgres: Postgres) -> None:
     server = new_server().start()
     run = Writing(server)
     run.points(run.graph(), [0], loss=[1.0])

@@ -1,4 +1,4 @@
-"""Events pass an nginx that buffers, as it does where its configuration says nothing about it."""
+"""Live events pass an nginx with its default configuration, which buffers responses."""
 
 from __future__ import annotations
 

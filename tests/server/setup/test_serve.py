@@ -1,4 +1,4 @@
-"""`losswise server`: the first start, later starts, and what it says when it cannot start."""
+"""`losswise server`: the first start, later starts, and error messages when it cannot start."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.server import ADMIN_EMAIL, API_KEY, Server
 
 
 def run(server: Server, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    """A start that is expected to end by itself."""
+    """Run a command that should exit by itself."""
     return subprocess.run(
         server.command("server", *words),
         env={**server.environ, **environ},
@@ -35,7 +35,7 @@ def run(server: Server, *words: str, **environ: str) -> subprocess.CompletedProc
 
 
 def refused(done: subprocess.CompletedProcess[str]) -> str:
-    """The one sentence of a start that failed."""
+    """The one-line error message of a start that failed."""
     assert done.returncode != 0
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
@@ -68,7 +68,7 @@ def test_first_start_with_nothing_configured(new_server: Callable[..., Server]) 
     server.api_key = key[0]
     [session] = server.get("/api/v2/sessions")["sessions"]
     assert (session["tag"], session["status"]) == ("test", "complete")
-    # the secrets are not in the database, and not told again
+    # the secrets are not in the database, and not printed again
     database = (server.data_dir / "losswise.db").read_bytes() + (server.data_dir / "losswise.db-wal").read_bytes()
     assert key[0].encode() not in database
     assert stat.S_IMODE((server.data_dir / "secret_key").stat().st_mode) == 0o600
@@ -88,7 +88,7 @@ def test_first_start_with_nothing_configured(new_server: Callable[..., Server]) 
     assert server.get("/api/v2/me")["project"]["name"] == "default"
 
 
-def test_the_database_is_private_also_in_an_open_folder(new_server: Callable[..., Server]) -> None:
+def test_the_database_is_private_even_in_a_readable_folder(new_server: Callable[..., Server]) -> None:
     server = new_server()
     server.data_dir.mkdir(mode=0o755)
     server.start()
@@ -108,7 +108,7 @@ def test_a_stored_login_of_another_address_is_left_alone(new_server: Callable[..
     assert f"scripts send to https://losswise.example.com; run `losswise login {server.url}` to change" in server.output
 
 
-def test_scripts_that_send_to_another_port_are_named(new_server: Callable[..., Server]) -> None:
+def test_the_greeting_warns_if_scripts_send_to_another_port(new_server: Callable[..., Server]) -> None:
     server = new_server(configured=False).start()
     assert "scripts send to" not in server.output
     first = server.url
@@ -156,7 +156,7 @@ def test_configured_by_the_environment_no_secret_is_printed(new_server: Callable
     assert "/sign-in/" not in server.output
     assert server.get("/api/v2/me")["project"]["name"] == "default"
     assert server.signed_in().get(server.url + "/api/v2/me", timeout=30).json()["user"]["email"] == ADMIN_EMAIL
-    # secrets that come at a later start count too
+    # secrets that are set at a later start apply too
     assert server.stop() == 0
     server.environ.update(LW_API_KEY="lw_second", LW_ADMIN_PASSWORD="a new one")
     server.start()
@@ -166,7 +166,7 @@ def test_configured_by_the_environment_no_secret_is_printed(new_server: Callable
     assert "/projects/" in answer.url
 
 
-def test_healthz_and_the_end(own_server: Server) -> None:
+def test_healthz_and_shutdown(own_server: Server) -> None:
     assert requests.get(own_server.url + "/healthz", timeout=30).json() == {"status": "ok"}
     assert own_server.stop(timeout=10) == 0
 
@@ -184,7 +184,7 @@ def test_a_port_in_use(new_server: Callable[..., Server]) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
-def test_a_folder_that_cannot_be_written(new_server: Callable[..., Server]) -> None:
+def test_a_folder_that_is_not_writable(new_server: Callable[..., Server]) -> None:
     server = new_server()
     file = server.folder / "file"
     file.write_text("")
@@ -206,7 +206,7 @@ def test_a_database_that_cannot_be_reached(new_server: Callable[..., Server]) ->
         assert "postgresql://" in sentence
 
 
-def test_a_file_that_is_no_database(new_server: Callable[..., Server]) -> None:
+def test_a_file_that_is_not_a_database(new_server: Callable[..., Server]) -> None:
     server = new_server()
     server.data_dir.mkdir()
     (server.data_dir / "losswise.db").write_text("this is not a database " * 100)
@@ -214,7 +214,7 @@ def test_a_file_that_is_no_database(new_server: Callable[..., Server]) -> None:
 
 
 def test_a_second_server_on_the_same_data(new_server: Callable[..., Server]) -> None:
-    """Its pages would not hear of what the first one stores."""
+    """Its pages would miss changes that the first one stores."""
     server = new_server().start()
     sentence = refused(run(server, "--port", "0", "--data-dir", str(server.data_dir)))
     assert "already runs" in sentence
@@ -223,7 +223,7 @@ def test_a_second_server_on_the_same_data(new_server: Callable[..., Server]) -> 
     server.start()
 
 
-def test_listening_everywhere_is_said(new_server: Callable[..., Server]) -> None:
+def test_the_greeting_mentions_listening_on_all_interfaces(new_server: Callable[..., Server]) -> None:
     server = new_server(arguments=("--host", "0.0.0.0")).start()
     assert "every network" in server.output
     assert not (server.folder / "home/.gunicorn").exists()
@@ -239,7 +239,7 @@ def test_a_newer_database(new_server: Callable[..., Server]) -> None:
     assert "newer" in refused(run(server, "--port", "0", "--data-dir", str(server.data_dir)))
 
 
-def test_wrong_words(new_server: Callable[..., Server]) -> None:
+def test_wrong_arguments(new_server: Callable[..., Server]) -> None:
     server = new_server()
     sentence = refused(run(server, "--port", "0", "--workers", "2", "--data-dir", str(server.data_dir)))
     assert "PostgreSQL" in sentence
@@ -249,7 +249,7 @@ def test_wrong_words(new_server: Callable[..., Server]) -> None:
 
 
 def test_two_servers_start_on_one_empty_database(postgres: object, tmp_path: Path) -> None:
-    """Whoever comes second waits for the migrations of the first."""
+    """The second one waits for the migrations of the first."""
     from concurrent.futures import ThreadPoolExecutor
 
     url = postgres.new_database()  # type: ignore[attr-defined]
