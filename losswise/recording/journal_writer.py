@@ -235,7 +235,8 @@ class JournalWriter:
             below = min([limit, *(number for buffer in shared if (number := buffer.take_limit()) is not None)])
             distributed = [buffer.distribute(below) for buffer in shared]
             for graph in graphs:
-                self._drain_graph(graph, below, lines)
+                if not graph.is_empty():
+                    self._drain_graph(graph, below, lines)
             if below >= limit or not any(distributed):
                 return
 

@@ -79,7 +79,7 @@ class PointBuffer:
 
     def waiting(self) -> int:
         """Return the number of bytes not yet taken."""
-        return self.held() - self._read
+        return len(self.rows) + sum(map(len, self._old)) - self._read
 
     def held(self) -> int:
         """Return the number of bytes in memory."""

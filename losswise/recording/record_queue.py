@@ -131,7 +131,7 @@ class RecordQueue:
             self.records
             or self.images
             or any(buffer.waiting() for buffer in list(self.shared.values()))
-            or any(graph.waiting() and not graph.has_pending() for graph in list(self.graphs))
+            or any(not graph.is_empty() and not graph.has_pending() for graph in list(self.graphs))
             or any(source.waiting() for source in list(self.sources))
         )
 
