@@ -168,6 +168,10 @@ class RecordQueue:
         self.sources.clear()
 
 
+CLOSED_QUEUE = RecordQueue(closed=True)
+"""The queue of sessions and graphs that record nothing."""
+
+
 def refusing_queue(key: str, message: str, is_silent: Callable[[], bool]) -> RecordQueue:
     """Return a queue that drops everything, and prints a message when something is recorded for the first time.
 
