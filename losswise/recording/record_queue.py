@@ -48,7 +48,7 @@ class PointListener(Protocol):
 class RecordQueue:
     """A session's points and records, filled by callers on any thread, emptied by one JournalWriter.
 
-    A queue that is closed from the start stands for a session that records nothing.
+    A session that records nothing has a queue that is closed from the start, CLOSED_QUEUE.
 
     Attributes:
         attend: set by the Recorder: starts or wakes the journal writer.
