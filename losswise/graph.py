@@ -11,7 +11,7 @@ from losswise.protocol.limits import KINDS
 from losswise.protocol.records import Record, graph_id, graph_record
 from losswise.recording.graph_buffer import GraphBuffer
 from losswise.recording.point_buffer import PLAIN_NUMBERS, PointBatch
-from losswise.recording.record_queue import RecordQueue
+from losswise.recording.record_queue import CLOSED_QUEUE, RecordQueue
 from losswise.util.guard import guarded
 from losswise.util.messages import say_once
 from losswise.util.uncopyable import Uncopyable
@@ -135,6 +135,6 @@ class Graph(Uncopyable):
         return f"<losswise.Graph {self.title!r} of session {self._session_id}>"
 
 
-def disconnected_graph(title: str) -> Graph:
-    """Return a graph that records nothing: what `Session.graph` gives if it fails."""
-    return Graph(RecordQueue(closed=True), "", str(title) if isinstance(title, str) else "")
+# created once, so that nothing can go wrong when it is needed
+DISCONNECTED = Graph(CLOSED_QUEUE, "", "")
+"""A graph that records nothing: what `Session.graph` returns if it fails."""

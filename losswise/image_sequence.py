@@ -86,3 +86,7 @@ class ImageSequence:
 
     def __repr__(self) -> str:
         return f"<losswise.ImageSequence {self.name!r}>"
+
+
+DISCONNECTED = ImageSequence(None, 0, "")
+"""A sequence that records nothing: what `Session.image_sequence` returns if it fails."""

@@ -19,7 +19,7 @@ from losswise.lifecycle.outcome import Outcome, outcome_of
 from losswise.params import Params
 from losswise.protocol.limits import ENDED, MAX_TEXT_LENGTH
 from losswise.protocol.records import Record, new_id, rewind_record, session_record, text_record, values_record
-from losswise.recording.record_queue import RecordQueue, refusing_queue
+from losswise.recording.record_queue import CLOSED_QUEUE, refusing_queue
 from losswise.recording.recorder import Recorder
 from losswise.session_display import SessionDisplay
 from losswise.start_message import start_message
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from losswise.image_sequence import ImageSequence
     from losswise.naming import GraphChoice
     from losswise.recording.metric_router import MetricRouter
-
-REWIND_WRITE_TIMEOUT_S = 2.0
 
 
 class Session(SessionDisplay, Uncopyable):
@@ -116,7 +114,7 @@ class Session(SessionDisplay, Uncopyable):
         self.created_at = time.time()
         self.params: dict[str, Any] = {}
         self._graphs: dict[str, graph_module.Graph] = {}
-        self._queue = RecordQueue(closed=True)
+        self._queue = CLOSED_QUEUE
         self._chosen_graphs: Mapping[str, GraphChoice] = {}
         try:
             # invalid arguments are raised here; whatever else goes wrong is one warning
@@ -198,7 +196,7 @@ class Session(SessionDisplay, Uncopyable):
             >>> accuracy = session.graph("accuracy", xlabel="step", kind="max")
         """
         graph = self._known_or_new_graph(title, xlabel, ylabel, kind, display_interval)
-        return graph if graph is not None else graph_module.disconnected_graph(title)
+        return graph if graph is not None else graph_module.DISCONNECTED
 
     Graph = graph
 
@@ -223,7 +221,7 @@ class Session(SessionDisplay, Uncopyable):
         Example:
             >>> session.image_sequence(3, "validation").append(image, "cat.png", {"class": "cat"}, {"p": 0.93})
         """
-        from losswise.image_sequence import ImageSequence
+        from losswise.image_sequence import DISCONNECTED, ImageSequence
 
         try:
             if self._queue.needs_attention and self._collectors is None:
@@ -231,7 +229,7 @@ class Session(SessionDisplay, Uncopyable):
             return ImageSequence(self._collectors.images if self._collectors is not None else None, x, name)
         except Exception as error:
             say_error("creating an image sequence", error)
-            return ImageSequence(None, 0, "")
+            return DISCONNECTED
 
     def log(self, metrics: Mapping[str, Any], x: int | float | None = None) -> None:
         """Add values to the graphs that their names belong to; see `losswise.naming`.
@@ -251,8 +249,8 @@ class Session(SessionDisplay, Uncopyable):
     def _make_router(self) -> MetricRouter:
         from losswise.recording.metric_router import MetricRouter
 
-        self._router = MetricRouter(self._queue, self.graph, self._chosen_graphs)
-        return self._router
+        router = MetricRouter(self._queue, self.graph, self._chosen_graphs)
+        return self.__dict__.setdefault("_router", router)  # another thread may have been faster
 
     @guarded("setting values")
     def set_values(self, values: Mapping[str, Any]) -> None:
@@ -366,7 +364,7 @@ class Session(SessionDisplay, Uncopyable):
     def rewind(self, x: int) -> None:
         """Remove the points at and after `x`, of this process and of earlier ones: training continues from there."""
         if self._recorder is not None:
-            self._recorder.write_out(REWIND_WRITE_TIMEOUT_S)  # points of this writer after the rewind are new
+            self._recorder.write_out(timeout=2.0)  # points of this writer after the rewind are new
         self._put(rewind_record(x - 1, time.time()))
 
     # called by the recorder and the lifecycle

@@ -80,7 +80,7 @@ class SessionDisplay:
         return render(self._view())
 
     def _ipython_display_(self) -> None:
-        """Show the session where a cell's result stands, and keep that up to date while it is active.
+        """Show the session as a cell's result, and keep that up to date while the session is active.
 
         Raises:
             NotImplementedError: this is no notebook; IPython then asks for another representation.

@@ -84,10 +84,11 @@ class GraphBuffer:
         self._slow.clear()
         self._received = []
 
-    def waiting(self) -> int:
-        """Return about how many bytes are not taken yet. Called by any thread."""
-        buffered = sum(buffer.waiting() for buffer in list(self.by_names.values()))
-        return buffered + PENDING_POINT_BYTES * (len(self._slow) + len(self._received))
+    def is_empty(self) -> bool:
+        """Return whether all points are taken. Called by any thread."""
+        if self._slow or self._received:
+            return False
+        return not any(map(PointBuffer.waiting, list(self.by_names.values())))
 
     def held(self) -> int:
         """Return about how many bytes are in memory. Called by any thread."""
@@ -97,7 +98,7 @@ class GraphBuffer:
 
     def has_pending(self) -> bool:
         """Return whether points wait whose values an accelerator may still be computing."""
-        return any(point.is_pending for point in self._slow.copy())
+        return bool(self._slow) and any(point.is_pending for point in self._slow.copy())
 
     def read_pending(self) -> None:
         """Wait for the values of such points. Called on a thread of its own."""

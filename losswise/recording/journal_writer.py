@@ -36,7 +36,7 @@ _NORMAL, _URGENT = False, True
 
 
 class JournalUnavailable(Exception):
-    """The journal cannot be opened in any folder. The user has been told."""
+    """The journal cannot be opened in any folder. A message has said so."""
 
 
 class JournalWriter:
@@ -205,6 +205,11 @@ class JournalWriter:
             say_error("writing down points", error)
 
     def _drain(self, final: bool) -> None:
+        """Write everything recorded before this call. The order matters: records first, then the points that need them.
+
+        Args:
+            final: nothing is written after this, so do not wait for appends that a signal handler has interrupted.
+        """
         queue = self._queue
         graphs = list(queue.graphs)  # before the records: a graph's record is put before its buffer is listed
         limit = queue.next_number()
@@ -235,7 +240,8 @@ class JournalWriter:
             below = min([limit, *(number for buffer in shared if (number := buffer.take_limit()) is not None)])
             distributed = [buffer.distribute(below) for buffer in shared]
             for graph in graphs:
-                self._drain_graph(graph, below, lines)
+                if not graph.is_empty():
+                    self._drain_graph(graph, below, lines)
             if below >= limit or not any(distributed):
                 return
 

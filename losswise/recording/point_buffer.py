@@ -79,7 +79,7 @@ class PointBuffer:
 
     def waiting(self) -> int:
         """Return the number of bytes not yet taken."""
-        return self.held() - self._read
+        return len(self.rows) + sum(map(len, self._old)) - self._read
 
     def held(self) -> int:
         """Return the number of bytes in memory."""
@@ -89,7 +89,7 @@ class PointBuffer:
         """Return the sequence number up to which the next `take` is complete.
 
         One `take` reads a single old buffer and at most MAX_ROWS_PER_TAKE rows of it, so rows with higher numbers may
-        be left over. Whoever merges several buffers in order must not go beyond the lowest of their limits.
+        be left over. To merge several buffers in order, take from none of them beyond the lowest of their limits.
 
         Returns:
             A number greater than that of at least one waiting row; None if the next `take` returns everything.

@@ -48,7 +48,7 @@ class PointListener(Protocol):
 class RecordQueue:
     """A session's points and records, filled by callers on any thread, emptied by one JournalWriter.
 
-    A queue that is closed from the start stands for a session that records nothing.
+    A session that records nothing has a queue that is closed from the start, CLOSED_QUEUE.
 
     Attributes:
         attend: set by the Recorder: starts or wakes the journal writer.
@@ -131,7 +131,7 @@ class RecordQueue:
             self.records
             or self.images
             or any(buffer.waiting() for buffer in list(self.shared.values()))
-            or any(graph.waiting() and not graph.has_pending() for graph in list(self.graphs))
+            or any(not graph.is_empty() and not graph.has_pending() for graph in list(self.graphs))
             or any(source.waiting() for source in list(self.sources))
         )
 
@@ -166,6 +166,10 @@ class RecordQueue:
             graph.clear()
         self.on_close()
         self.sources.clear()
+
+
+CLOSED_QUEUE = RecordQueue(closed=True)
+"""The queue of sessions and graphs that record nothing."""
 
 
 def refusing_queue(key: str, message: str, is_silent: Callable[[], bool]) -> RecordQueue:

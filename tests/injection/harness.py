@@ -41,6 +41,7 @@ ENTRY_POINTS = (
     "losswise.session.Session.__init__",
     "losswise.session.Session.__enter__",
     "losswise.session.Session.graph",
+    "losswise.session.Session.image_sequence",
     "losswise.session.Session.log",
     "losswise.graph.Graph.append",
     "losswise.util.guard.guarded",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 
 import losswise
 from losswise.integrations.base import session_options
+from losswise.recording import metric_router
 from losswise.recording.point_buffer import MAX_ROWS_PER_TAKE, PointBatch, PointBuffer, SharedPointBuffer
 from tests.client.fake_server import Recorder
 from tests.support.server import eventually
@@ -42,6 +44,28 @@ def test_log_and_append_on_one_graph_keep_their_order(recorder: Recorder) -> Non
             graph.append(x + 1, {"train_loss": float(x + 1)})
             graph.append(np.int64(x + 2), {"train_loss": np.float32(x + 2)})
     assert recorder.points("train_loss") == [(x, float(x)) for x in range(30_000)]
+
+
+def test_two_threads_that_log_first_at_once_count_x_together(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = metric_router.MetricRouter
+
+    class Slow(router):  # type: ignore[misc,valid-type]
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            if threading.current_thread() is not threading.main_thread():
+                time.sleep(0.3)
+
+    monkeypatch.setattr(metric_router, "MetricRouter", Slow)
+    with losswise.Session(track_git=False) as session:
+        late = threading.Thread(target=session.log, args=({"loss": 1.0},))
+        late.start()
+        time.sleep(0.05)
+        session.log({"loss": 0.0})
+        late.join()
+        session.log({"loss": 2.0})
+    assert recorder.points("loss") == [(0, 0.0), (1, 1.0), (2, 2.0)]
 
 
 def test_an_x_of_its_own_goes_on_with_any_kind_of_value(recorder: Recorder) -> None:
