@@ -44,7 +44,7 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"losswise", "losswise_server"}
     for name in (
         "losswise/py.typed",
-        "losswise_server/migrations/versions/0001_first_tables.py",
+        "losswise_server/migrations/versions/v5_0001_initial.py",
         "losswise_server/static/vendor/uplot/uPlot.iife.min.js",
         "losswise_server/static/vendor/uplot/LICENSE",
         "losswise_server/templates/quickstart/python.py.jinja",
