@@ -227,7 +227,7 @@ class Sender:
                     continue
                 result = uploader.heartbeat()
             else:
-                self._pace.request_ended(uploader.points_bytes)
+                self._pace.batch_sent(uploader.points_bytes)
             last_request_at = time.monotonic()
             if not self._note(uploader, result, journal):
                 return

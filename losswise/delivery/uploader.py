@@ -72,7 +72,7 @@ class Uploader:
         acknowledged: number of the last record that the server has, or that was set aside.
         freed: bytes of deleted segments and images; the caller resets it.
         freed_images: bytes of deleted images.
-        points_bytes: bytes of points in the last batch.
+        points_bytes: size of the points in the request of the last step (see `pacing.size_of_points`).
         ahead: bytes of acknowledged records whose segment still exists.
         deleted: the session was deleted on the server.
         quarantine: what cannot be sent.
@@ -117,6 +117,7 @@ class Uploader:
 
     def step(self) -> StepResult:
         """Send one batch or one image, and act on the response. They take turns, so that neither blocks the other."""
+        self.points_bytes = 0
         try:
             self._fill()
         except OSError as error:
@@ -166,7 +167,7 @@ class Uploader:
             self._read_more()
         self._is_corrected = False
         batch = self._pending[: self._max_records]
-        self.points_bytes = sum(len(line) for line in batch if line.startswith(b'{"type":"points"'))
+        self.points_bytes = pacing.size_of_points(batch)
         response = self._post(batch, self.acknowledged + len(batch))
         action = action_for(response)
         if action is Action.ACKNOWLEDGE:

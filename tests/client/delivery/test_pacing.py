@@ -73,17 +73,18 @@ def test_steps_that_come_fast_are_sent_together(recorder: Recorder) -> None:
     assert [x for x, _y in recorder.points("accuracy")] == list(range(1, x + 1))
 
 
-def test_a_slow_server_is_asked_less_often(recorder: Recorder, journals: Path) -> None:
+def test_a_slow_server_gets_steps_as_often(recorder: Recorder, journals: Path) -> None:
+    """Its own time is added, and nothing else: live charts stay live."""
     came = times_of(recorder)
     note = recorder.answer
-    recorder.answer = lambda batch: (time.sleep(0.1), note(batch))[1]
+    recorder.answer = lambda batch: (note(batch), time.sleep(0.15))[0]
     journal = new_journal(journals, recorder.url)
     sender = sending(journal, recorder.url, Timing())
     begun = time.monotonic()
-    while time.monotonic() < begun + 3.5:
+    while time.monotonic() < begun + 3.0:
         add_text(journal, sender, "note")
         time.sleep(0.02)
-    assert min(later - earlier for earlier, later in itertools.pairwise(came)) > 0.8
+    assert statistics.median(later - earlier for earlier, later in itertools.pairwise(came)) < 0.5
     finish(journal, sender)
 
 
