@@ -298,10 +298,10 @@ def test_printing_stays_cheap(console: Console) -> None:
     stream = sys.stdout
     amount, best = 10_000, 1.0
     for _ in range(5):
-        started = time.perf_counter()
+        started = time.thread_time()
         for _ in range(amount):
             stream.write(".")
-        best = min(best, (time.perf_counter() - started) / amount)
+        best = min(best, (time.thread_time() - started) / amount)
         taken(console)
     assert best < 20e-6  # 1 µs where nothing else runs
 
