@@ -20,12 +20,10 @@ from losswise.util.guard import guarded, guarded_thread
 from losswise.util.paths import journal_folders
 
 MAX_BATCH_BYTES = 512 * 1024
-EXIT_WAIT_S = 2.0
-"""How long the process's end waits for the request that is under way."""
+EXIT_WAIT_S = 2.0  # how long the process's end waits for the request that is under way
 
-_started = threading.Event()
 _ending = threading.Event()
-_threads: list[threading.Thread] = []
+_threads: list[threading.Thread] = []  # at most one, also after a fork
 
 
 @guarded("sending journals of earlier sessions")
@@ -37,13 +35,10 @@ def send_soon(folder: Path, target: Target) -> None:
         target: an address that responds, and its key. Journals for other addresses are sent there only with a stored
             login for that address.
     """
-    if _started.is_set():
-        return
-    _started.set()
-    thread = guarded_thread(Backfill(target, _ending).send_all, "losswise-leftovers", folder)
-    with contextlib.suppress(RuntimeError):  # the process is at its end
-        thread.start()
-        _threads.append(thread)
+    if not _threads:
+        _threads.append(guarded_thread(Backfill(target, _ending).send_all, "losswise-leftovers", folder))
+        with contextlib.suppress(RuntimeError):  # the process is at its end
+            _threads[0].start()
 
 
 @guarded("ending the sending of earlier sessions")
@@ -51,15 +46,14 @@ def finish() -> None:
     """At exit: wait for the request that is under way, so that what it sends is deleted here. No other is begun."""
     _ending.set()
     with contextlib.suppress(KeyboardInterrupt):
-        for thread in _threads:
-            thread.join(EXIT_WAIT_S)
+        if _threads and _threads[0].is_alive():
+            _threads[0].join(EXIT_WAIT_S)
 
 
 class Backfill:
     """One pass over folders of journals. What cannot be sent is left to `losswise sync`, without a line.
 
-    Args:
-        ending: set when the process ends. At least one request is made all the same.
+    It stops when `ending` is set, since the process ends, but makes at least one request.
     """
 
     def __init__(self, target: Target, ending: threading.Event, timing: Timing = DEFAULT_TIMING) -> None:
@@ -69,11 +63,12 @@ class Backfill:
 
     def send_all(self, folder: Path) -> None:
         """Send the journals in `folder` and in this user's usual folders."""
-        for path in (path for each in dict.fromkeys([folder, *journal_folders()]) for path in find(each)):
-            if self._is_over():
-                return
-            with contextlib.suppress(OSError, ValueError), contextlib.closing(JournalReader(path)) as reader:
-                self._send(reader)
+        for each in dict.fromkeys([folder, *journal_folders()]):
+            for path in find(each):
+                if self._is_over():
+                    return
+                with contextlib.suppress(OSError, ValueError), contextlib.closing(JournalReader(path)) as reader:
+                    self._send(reader)
 
     def _is_over(self) -> bool:
         return self._has_sent and self._ending.is_set()
@@ -84,13 +79,12 @@ class Backfill:
         key = self._key_for(header.base_url)
         if header.host != socket.gethostname() or key is None or header.base_url in self._unreachable:
             return
-        if not paths.sending.acquire():
-            return
-        try:
-            if not liveness.is_alive(paths, header):
-                self._upload(reader, Client(header.base_url, key))
-        finally:
-            paths.sending.release(remove=True)
+        if paths.sending.acquire():
+            try:
+                if not liveness.is_alive(paths, header):
+                    self._upload(reader, Client(header.base_url, key))
+            finally:
+                paths.sending.release(remove=True)
 
     def _key_for(self, base_url: str) -> str | None:
         """The key for exactly this address, or None."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import math
@@ -9,40 +10,28 @@ import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from losswise.delivery.network_errors import describe_network_error, is_refused
 from losswise.util.guard import guarded
-
-if TYPE_CHECKING:
-    import requests
 
 CONNECT_TIMEOUT_S = 5.0
 RESPONSE_TIMEOUT_S = 30.0
 MAX_RETRY_AFTER_S = 3_600.0
 MIN_GZIP_BYTES = 2_000
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
-PIECE_BYTES = 16
-"""How much of a response is read at once. Small, since the deadline is checked between two pieces only."""
+PIECE_BYTES = 16  # of a response, read at once; small, since the deadline is checked between two pieces only
 
 
 @dataclass(frozen=True)
 class Response:
-    """What the server answered, or why there is no answer (`status` 0).
+    """What the server answered, or why there is no answer."""
 
-    Attributes:
-        status: HTTP status, or 0 if no complete response came.
-        body: the JSON object, or {} if the response is none, which means that it is not from a losswise server.
-        problem: a few words on what is wrong.
-        refused: the connection was refused, so waiting does not help.
-        retry_after: seconds that the server asks to wait, or None.
-    """
-
-    status: int
-    body: dict[str, Any]
-    problem: str = ""
-    refused: bool = False
-    retry_after: float | None = None
+    status: int  # of HTTP, or 0 if no complete response came
+    body: dict[str, Any]  # the JSON object, or {} if there is none: the response is not from a losswise server
+    problem: str = ""  # a few words on what is wrong
+    refused: bool = False  # the connection was refused, so waiting does not help
+    retry_after: float | None = None  # seconds that the server asks to wait
 
     @property
     def code(self) -> str:
@@ -61,8 +50,8 @@ class Response:
             return f"cannot be reached ({self.problem})"
         if not self.body:
             return f"rejected the request (HTTP {self.status}, and the response is not from a losswise server)"
-        error = self.body.get("error")
-        return f"rejected the request (HTTP {self.status}{f': {error}' if error else ''})"
+        error = f": {self.body['error']}" if self.body.get("error") else ""
+        return f"rejected the request (HTTP {self.status}{error})"
 
 
 @guarded("importing requests")
@@ -81,17 +70,13 @@ class Client:
     Requests go through the connection pool of urllib3 that `requests` would use (a `requests.Session` and the methods
     of its adapter make it, with proxies and certificates from the environment). `requests` itself works all of that
     out again for each request, which takes twice as long as the request, ten times a second.
-
-    Attributes:
-        asked_at: when the current request was sent (`time.monotonic`), or 0 if there is none. For other threads.
     """
 
     def __init__(self, base_url: str, api_key: str, timeout: float = RESPONSE_TIMEOUT_S) -> None:
         self.base_url = base_url
-        self.asked_at = 0.0
-        self._timeout = timeout
-        self._api_key = api_key
-        self._session: requests.Session | None = None
+        self.asked_at = 0.0  # when the current request was sent (`time.monotonic`), or 0; for other threads
+        self._timeout, self._api_key = timeout, api_key
+        self._session: Any = None
 
     def get(self, path: str, timeout: float | None = None) -> Response:
         """GET `path`, such as "/api/v2/me". Never raises."""
@@ -120,35 +105,28 @@ class Client:
         timeout = self._timeout if timeout is None else timeout
         self.asked_at = time.monotonic()
         try:
-            response = self._send(method, path, body, headers, timeout)
+            if self._session is None:
+                self._connect()
+            response = self._pool.urlopen(
+                method,
+                self._prefix + path,
+                body=body,
+                headers={**self._headers, **headers},
+                timeout=self._make_timeout(connect=CONNECT_TIMEOUT_S, read=timeout),
+                retries=False,
+                redirect=False,  # a redirected POST becomes a GET
+                assert_same_host=False,
+                preload_content=False,  # the response may be endless
+                enforce_content_length=True,  # urllib3 1.26 accepts a response that was cut off
+            )
             content = _read_content(response, self.asked_at + timeout)
         except Exception as error:
             self.close()
             return Response(0, {}, describe_network_error(error), refused=is_refused(error))
         finally:
             self.asked_at = 0.0
-        return Response(
-            response.status,
-            _json_object(content),
-            problem=f"HTTP {response.status}",
-            retry_after=_parse_retry_after(response.headers.get("Retry-After")),
-        )
-
-    def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str], timeout: float) -> Any:
-        if self._session is None:
-            self._connect()
-        return self._pool.urlopen(
-            method,
-            self._prefix + path,
-            body=body,
-            headers={**self._headers, **headers},
-            timeout=self._make_timeout(connect=CONNECT_TIMEOUT_S, read=timeout),
-            retries=False,
-            redirect=False,  # a redirected POST becomes a GET
-            assert_same_host=False,
-            preload_content=False,  # the response may be endless
-            enforce_content_length=True,  # urllib3 1.26 accepts a response that was cut off
-        )
+        retry_after = _parse_retry_after(response.headers.get("Retry-After", ""))
+        return Response(response.status, _json_object(content), f"HTTP {response.status}", retry_after=retry_after)
 
     def _connect(self) -> None:
         import requests  # 70 to 160 ms: only when something is sent
@@ -176,9 +154,7 @@ class Client:
 
 
 def _read_content(response: Any, deadline: float) -> bytes:
-    """Read the body of a response.
-
-    The socket's timeout starts again with each byte, so a total deadline is kept here.
+    """Read the body of a response. The socket's timeout starts again with each byte, hence the total deadline.
 
     Raises:
         OSError: it is longer than any response of a losswise server, or not complete at `deadline`.
@@ -194,17 +170,14 @@ def _read_content(response: Any, deadline: float) -> bytes:
 
 
 def _json_object(content: bytes) -> dict[str, Any]:
-    try:
+    with contextlib.suppress(ValueError):
         body = json.loads(content)
-    except ValueError:
-        return {}
-    return body if isinstance(body, dict) else {}
+        return body if isinstance(body, dict) else {}
+    return {}
 
 
-def _parse_retry_after(header: str | None) -> float | None:
+def _parse_retry_after(header: str) -> float | None:
     """Parse Retry-After, a number of seconds or a date. Returns seconds, one hour at most, or None."""
-    if not header:
-        return None
     try:
         seconds = float(header)
     except ValueError:

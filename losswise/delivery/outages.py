@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from losswise.delivery.client import Client, Response
 from losswise.delivery.timing import Timing
-from losswise.util.messages import say_once
 
 
 class OutageReporter:
@@ -15,40 +14,28 @@ class OutageReporter:
 
     One failed request is no outage: a line comes with the second, or after `Timing.silence` seconds without a
     response. In a replay it comes only after that time, since `losswise sync` gives up with a sentence of its own.
-
-    Args:
-        notify: prints a line, or does nothing.
-
-    Attributes:
-        failures: number of failed requests since the last success.
-        problem: why the last request failed, as a sentence; empty if the user has been told.
-        last_success_at: when a request last succeeded, at first when this was made (`time.monotonic`).
     """
 
     def __init__(self, client: Client, notify: Callable[[str], None], is_replay: bool, timing: Timing) -> None:
-        self.failures = 0
-        self.problem = ""
-        self.last_success_at = time.monotonic()
-        self._client, self._notify, self._timing = client, notify, timing
-        self._is_replay = is_replay
-        self._promise = "still trying, for up to a minute" if is_replay else "everything is kept and sent later"
+        self.failures = 0  # since the last success
+        self.problem = ""  # why the last request failed, as a sentence; empty if the user has been told
+        self.last_success_at = time.monotonic()  # at first when this was made
+        self._client, self._notify, self._is_replay, self._timing = client, notify, is_replay, timing
         self._is_reported = self._is_silent = False
 
-    def failed(self, response: Response, problem: str = "") -> None:
-        """Count a failed request; `problem` replaces what the response says."""
+    def failed(self, response: Response, problem: str) -> None:
+        """Count a failed request; `problem`, if any, replaces what the response says."""
         self.failures += 1
         self._is_silent &= response.status == 0 and not response.refused
         self.problem = problem or f"{self._client.base_url} {response.trouble}"
         if self._is_overdue() if self._is_replay else self.failures >= 2:
             self._report(self.problem)
 
-    def needs_user(self, key: object, sentence: str) -> None:
-        """Count a failed request that the user has to do something about; `sentence` says what, once for each `key`."""
+    def needs_user(self) -> None:
+        """Count a failed request after which the user has been told what to do."""
         self.failures += 1
         self.problem = ""
         self._is_reported = True
-        if sentence:
-            say_once(key, sentence)
 
     def succeeded(self) -> None:
         self.last_success_at = time.monotonic()
@@ -59,8 +46,7 @@ class OutageReporter:
 
     def check_silence(self) -> None:
         """Notice that the server does not respond. Called by another thread each second, while one waits for it."""
-        asked_at = self._client.asked_at
-        if asked_at and time.monotonic() - asked_at > self._timing.silence:
+        if self._is_waiting(self._timing.silence):
             self._is_silent = True
             self._report(f"{self._client.base_url} does not answer yet")
         elif self._is_replay and self.failures and self._is_overdue():
@@ -68,10 +54,14 @@ class OutageReporter:
 
     def cause(self) -> str:
         """Why nothing is acknowledged, for other threads; empty if that is unknown or the user has been told."""
-        asked_at = self._client.asked_at
-        if self._is_silent or (asked_at and time.monotonic() - asked_at > self._timing.slow):
+        if self._is_silent or self._is_waiting(self._timing.slow):
             return f"{self._client.base_url} does not answer"
         return self.problem if self.failures and not self._is_reported else ""
+
+    def _is_waiting(self, seconds: float) -> bool:
+        """Whether the current request has had no response for so long."""
+        asked_at = self._client.asked_at
+        return asked_at > 0 and time.monotonic() - asked_at > seconds
 
     def _is_overdue(self) -> bool:
         return time.monotonic() - self.last_success_at > self._timing.silence
@@ -79,4 +69,5 @@ class OutageReporter:
     def _report(self, problem: str) -> None:
         if not self._is_reported:
             self._is_reported = True
-            self._notify(f"{problem}; {self._promise}")
+            promise = "still trying, for up to a minute" if self._is_replay else "everything is kept and sent later"
+            self._notify(f"{problem}; {promise}")

@@ -6,12 +6,11 @@ import time
 
 from losswise.delivery.timing import Timing
 
+# from this rate on, about 70 steps a second on two graphs, points are sent in larger batches
 POINTS_BYTES_PER_S = 4_000
-"""From this rate on, about 70 steps a second on two graphs, points are sent in larger batches."""
+# size of a record with one point, which does not count: slow steps are sent as they come, on many graphs too
 ONE_POINT_BYTES = 100
-"""Size of a record with one point, which does not count: slow steps are sent as they come, on many graphs too."""
-PROCESS_INTERVAL_S = 0.02
-"""Between the starts of two requests of this process, those of all sessions."""
+PROCESS_INTERVAL_S = 0.02  # between the starts of two requests of this process, those of all sessions
 
 
 class Pace:
@@ -35,7 +34,6 @@ class Pace:
         return self._started_at + min(self._interval, max_interval)
 
     def request_started(self) -> None:
-        """Note that a request starts now."""
         self._started_at = time.monotonic()
 
     def batch_sent(self, points_bytes: int) -> None:

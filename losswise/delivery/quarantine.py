@@ -12,10 +12,8 @@ from losswise.journal.paths import REFUSED_SUFFIX, Paths
 from losswise.journal.reader import Damaged
 from losswise.util.messages import say
 
-MAX_WARNINGS = 5
-"""For rejected records of one journal; further ones are only kept."""
-MAX_NAMED_RECORDS = 5
-"""In one warning."""
+MAX_WARNINGS = 5  # for rejected records of one journal; further ones are only kept
+MAX_NAMED_RECORDS = 5  # in one warning
 
 
 class Quarantine:
@@ -23,23 +21,16 @@ class Quarantine:
 
     Args:
         notify: prints a line about data that is missing or damaged. What the server rejects is always reported.
-
-    Attributes:
-        is_used: something was set aside or is missing.
     """
 
     def __init__(self, paths: Paths, session: str, notify: Callable[[str], None]) -> None:
-        self.is_used = False
+        self.is_used = False  # something was set aside or is missing
         self._paths, self._session, self._notify = paths, session, notify
         self._warnings = 0
         self._is_gap_reported = False
 
     def keep_records(self, records: Sequence[tuple[int, bytes, str]]) -> None:
-        """Keep records that the server rejected, and warn.
-
-        Args:
-            records: number, line and reason of each.
-        """
+        """Keep records that the server rejected, given by number, line and reason, and warn."""
         self.is_used = True
         self._warnings += 1
         path, are = self._paths.refused, "it is" if len(records) == 1 else "they are"
@@ -54,10 +45,10 @@ class Quarantine:
         elif self._warnings == MAX_WARNINGS + 1:
             say(f"the server rejects more records; they are kept in {path}")
 
-    def keep_image(self, path: Path, response: Response) -> None:
+    def keep_image(self, path: Path, reason: str) -> None:
         """Keep an image that the server rejected. Raises OSError."""
         kept = self._paths.folder / f"{self._paths.stem}.{path.name[:12]}{REFUSED_SUFFIX}"
-        say(f"the server rejected an image ({response.reason}); it is kept in {kept}")
+        say(f"the server rejected an image ({reason}); it is kept in {kept}")
         path.replace(kept)
         self.is_used = True
 
@@ -80,6 +71,17 @@ class Quarantine:
                 "another process has sent them, or they are lost; what follows them is sent"
             )
         self._is_gap_reported = False
+
+
+def rejected_records(response: Response, count: int) -> dict[int, str]:
+    """Index and reason of the records in a batch of `count` that a `bad_batch` response names; {} by an old server."""
+    named, reasons = response.body.get("records"), response.body.get("errors")
+    if not isinstance(named, list):
+        return {}
+    if not isinstance(reasons, list) or len(reasons) != len(named):
+        reasons = [response.reason] * len(named)
+    found = zip(named, reasons, strict=True)
+    return {index: str(reason) for index, reason in found if type(index) is int and 0 <= index < count}
 
 
 def quarantined_files(folder: Path) -> list[Path]:

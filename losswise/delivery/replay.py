@@ -34,7 +34,7 @@ def replay(
         is_idle = uploader.is_idle()
         if not is_ended and reader.is_at_end() and is_dead():  # before the last batch, to go with it
             is_ended = True
-            uploader.add(crash_record(reader))
+            uploader.add(_crash_record(reader))
             continue
         if is_idle:
             return StepResult(Step.IDLE)
@@ -45,7 +45,7 @@ def replay(
             return result
 
 
-def crash_record(reader: JournalReader) -> list[bytes]:
+def _crash_record(reader: JournalReader) -> list[bytes]:
     """The end record of a crashed writer, as a line; none if its journal, read to the end, has one or is empty.
 
     Without it, a session that another process has resumed and ended would count as active for another minute.
@@ -66,9 +66,8 @@ def watched(outages: OutageReporter, interval: float) -> Iterator[None]:
         while not ended.wait(interval):
             outages.check_silence()
 
-    thread = guarded_thread(watch, "losswise-watch")
     with contextlib.suppress(RuntimeError):  # no thread can be started: nothing is printed
-        thread.start()
+        guarded_thread(watch, "losswise-watch").start()
     try:
         yield
     finally:

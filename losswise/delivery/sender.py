@@ -8,13 +8,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from importlib import import_module
 
 from losswise.delivery import pacing
 from losswise.delivery.client import Client, preload
 from losswise.delivery.timing import DEFAULT_TIMING, Timing
 from losswise.delivery.uploader import MAX_BATCH_BYTES, Step, StepResult, Uploader
-from losswise.journal.format import Header
 from losswise.journal.paths import has_journals
 from losswise.journal.reader import JournalReader
 from losswise.journal.writer import Journal
@@ -23,11 +22,9 @@ from losswise.settings import Target
 from losswise.util.guard import guarded_thread
 from losswise.util.paths import journal_folders
 
-OPEN_ATTEMPTS = 5
-"""To open the journal, one second apart."""
+OPEN_ATTEMPTS = 5  # to open the journal, one second apart
+# how long callers wait for a server that refuses connections or rejects the key, if they ask for no shorter time
 REFUSED_GRACE_S = 2.0
-"""How long callers wait for a server that refuses connections or rejects the key, if they ask for no shorter time."""
-
 
 # whose threads are running
 _running: set[Sender] = set()
@@ -45,29 +42,23 @@ class Sender:
     Args:
         target: the server's address and key.
         on_deleted: called on the thread when the server says that the session is deleted.
-
-    Attributes:
-        acknowledged: number of the last record that the server has.
-        last_ack_at: when the server last took records or an image (`time.monotonic`), or 0.
-        refused: the last attempt was refused at once, and no other is under way.
-        finished: everything is acknowledged and the journal is deleted.
-        stopped: nothing more will be sent, although not everything was.
-        deleted: the session was deleted on the server.
     """
 
     def __init__(
         self, target: Target, on_deleted: Callable[[], None] = lambda: None, timing: Timing = DEFAULT_TIMING
     ) -> None:
-        self.acknowledged = 0
-        self.last_ack_at = 0.0
-        self.refused = False
-        self.finished = False
-        self.stopped = False
-        self.deleted = False
+        self.acknowledged = 0  # number of the last record that the server has
+        self.last_ack_at = 0.0  # when the server last took records or an image (`time.monotonic`)
+        self.refused = False  # the last attempt was refused at once, and no other is under way
+        self.finished = False  # everything is acknowledged and the journal is deleted
+        self.stopped = False  # nothing more will be sent, although not everything was
+        self.deleted = False  # the session, on the server
         self._ahead = 0
         self._target, self._on_deleted, self._timing = target, on_deleted, timing
         preload()
-        self._send_leftovers = _leftover_sender()
+        # imported only if earlier runs left journals, and here for the reason that `preload` has
+        has_left = any(has_journals(folder) for folder in journal_folders())
+        self._backfill = import_module("losswise.delivery.backfill") if has_left else None
         self._client = Client(target.base_url, target.api_key or "", timing.response_timeout)
         self._pace = pacing.Pace(timing)
         self._uploader: Uploader | None = None
@@ -105,16 +96,10 @@ class Sender:
         return not (self.finished or self.stopped) and self._thread.is_alive()
 
     @property
-    def header(self) -> Header:
-        """The journal's header."""
+    def journal(self) -> Journal:
+        """The journal, once it is open."""
         assert self._journal is not None
-        return self._journal.header
-
-    @property
-    def folder(self) -> Path:
-        """The journal's folder."""
-        assert self._journal is not None
-        return self._journal.paths.folder
+        return self._journal
 
     def has_sent(self, count: int) -> bool:
         """Whether the server has the first `count` records, and all images."""
@@ -122,15 +107,13 @@ class Sender:
 
     def unsent(self) -> int:
         """Number of records and images that the server does not have yet."""
-        if self._journal is None:
-            return 0
-        return self._journal.count + len(self._journal.unwritten) - self.acknowledged + self._count_images()
+        journal = self._journal
+        return journal.count + len(journal.unwritten) - self.acknowledged + self._count_images() if journal else 0
 
     def unsent_size(self) -> int:
         """About how many bytes the server does not have yet. Headers of segments are included."""
-        if self._journal is None:
-            return 0
-        return max(0, self._journal.size - self._ahead) + sum(map(len, self._journal.unwritten))
+        journal = self._journal
+        return max(0, journal.size - self._ahead) + sum(map(len, journal.unwritten)) if journal else 0
 
     def cause(self) -> str:
         """Why nothing is acknowledged, as a sentence; empty if that is unknown or the user has been told."""
@@ -179,36 +162,37 @@ class Sender:
             return
         _running.add(self)
         try:
-            self._send(self._journal)
+            self._send()
             self.finished = not self.stopped
         finally:
             _running.discard(self)
             self._journal.paths.sending.release(remove=True)
             self.stopped = not self.finished
 
-    def _send(self, journal: Journal) -> None:
-        reader = self._open(journal)
+    def _send(self) -> None:
+        reader = self._open()
         uploader = self._uploader = Uploader(reader, self._client, await_turn=self._await_turn, timing=self._timing)
         try:
-            self._deliver(uploader, journal)
+            self._deliver(uploader)
             is_at_end = reader.is_at_end()
         finally:
             reader.close()
             self._client.close()
             self.acknowledged = uploader.acknowledged
         if uploader.deleted or (is_at_end and not self.stopped):
-            journal.paths.remove()
+            self.journal.paths.remove()
 
-    def _open(self, journal: Journal) -> JournalReader:
+    def _open(self) -> JournalReader:
         """Open the journal. A network file system may fail for a moment."""
         for _ in range(OPEN_ATTEMPTS):
             with contextlib.suppress(OSError, ValueError):
-                return JournalReader(journal.paths.segment(1))
+                return JournalReader(self.journal.paths.segment(1))
             time.sleep(1.0)
-        return JournalReader(journal.paths.segment(1))
+        return JournalReader(self.journal.paths.segment(1))
 
-    def _deliver(self, uploader: Uploader, journal: Journal) -> None:
+    def _deliver(self, uploader: Uploader) -> None:
         """Send until everything is acknowledged, or nothing more will be."""
+        journal = self.journal
         last_request_at = time.monotonic()
         while not self.stopped:
             complete, count = journal.complete, journal.count
@@ -229,12 +213,10 @@ class Sender:
             else:
                 self._pace.batch_sent(uploader.points_bytes)
             last_request_at = time.monotonic()
-            if not self._note(uploader, result, journal):
-                return
+            self._note(uploader, result)
 
     def _await_turn(self, max_interval: float) -> None:
         """Wait until a request may start. The last one of a session starts at once."""
-        assert self._journal is not None
         reserved: float | None = None
         while not (self.stopped or self._is_last_request()):
             is_hurried = self.is_waited_for or self._is_urgent
@@ -253,32 +235,27 @@ class Sender:
 
     def _is_last_request(self) -> bool:
         """Whether all that is left fits into one request. True once."""
-        assert self._journal is not None
-        if self._is_last_sent or not self._journal.complete or self.unsent_size() > MAX_BATCH_BYTES:
+        if self._is_last_sent or not self.journal.complete or self.unsent_size() > MAX_BATCH_BYTES:
             return False
         self._is_last_sent = True
         return True
 
-    def _note(self, uploader: Uploader, result: StepResult, journal: Journal) -> bool:
-        """Note the result of a step, and pause for as long as it asks. False if nothing more is to be sent."""
+    def _note(self, uploader: Uploader, result: StepResult) -> None:
+        """Note the result of a step, and pause for as long as it asks."""
         self.refused = result.refused
         if result.step is Step.STOPPED:
-            self.deleted = uploader.deleted
-            self.stopped = True
-            if self.deleted:
-                self._on_deleted()
-            return False
-        if uploader.acknowledged > self.acknowledged or uploader.freed:
-            if not self.acknowledged:
-                self._send_leftovers(journal.paths.folder, self._target)
+            self.deleted = self.stopped = True
+            self._on_deleted()
+        elif uploader.acknowledged > self.acknowledged or uploader.freed:
+            if not self.acknowledged and self._backfill is not None:
+                self._backfill.send_soon(self.journal.paths.folder, self._target)
             self.acknowledged = uploader.acknowledged
             self.last_ack_at = time.monotonic()
             self._ahead = uploader.ahead
-            journal.forgotten(uploader.freed)
+            self.journal.forgotten(uploader.freed)
             uploader.freed = 0
         if result.step is Step.RETRY:
             self._back_off(result)
-        return True
 
     def _back_off(self, result: StepResult) -> None:
         """Pause before the next attempt. It ends when a caller begins to wait, unless the server asked for it."""
@@ -302,12 +279,3 @@ class Sender:
             while True:
                 self._wakes.get_nowait()
         return True
-
-
-def _leftover_sender() -> Callable[[Path, Target], None]:
-    """Return what sends the journals of earlier runs, which is imported only if there are any journals now."""
-    if not any(has_journals(folder) for folder in journal_folders()):
-        return lambda folder, target: None
-    from losswise.delivery.backfill import send_soon
-
-    return send_soon

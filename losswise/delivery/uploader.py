@@ -18,22 +18,20 @@ from pathlib import Path
 from losswise.delivery import pacing
 from losswise.delivery.client import Client, Response
 from losswise.delivery.outages import OutageReporter
-from losswise.delivery.quarantine import Quarantine
-from losswise.delivery.responses import Action, action_for, rejected_indexes, rejection_reasons
+from losswise.delivery.quarantine import Quarantine, rejected_records
 from losswise.delivery.timing import DEFAULT_TIMING, Timing
 from losswise.journal.reader import Damaged, JournalReader
 from losswise.protocol.limits import FORMAT
 from losswise.protocol.records import is_sha256
-from losswise.util.messages import say
+from losswise.util.messages import say, say_once
 from losswise.util.paths import sync_command
 
+# size of a batch in the journal; a point takes 22 bytes at least, so that is below MAX_BATCH_POINTS too
 MAX_BATCH_BYTES = 2 * 1024 * 1024
-"""Size of a batch in the journal. A point takes 22 bytes at least, so that is below MAX_BATCH_POINTS too."""
 MIN_BATCH_BYTES = 64 * 1024
-BACKLOG_SHARE = 4
-"""From a quarter of a batch on, records do not wait for more."""
+BACKLOG_SHARE = 4  # from a quarter of a batch on, records do not wait for more
+# sent in place of a rejected record, so that the records after it keep their numbers; it changes nothing
 PLACEHOLDER = b'{"type":"values","values":{}}'
-"""Sent in place of a rejected record, so that the records after it keep their numbers. It changes nothing."""
 
 
 class Step(Enum):
@@ -45,18 +43,12 @@ class Step(Enum):
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one step led to.
-
-    Attributes:
-        pause: for RETRY, seconds until the next step.
-        refused: the connection was refused or the key rejected: waiting does not help.
-        requested: the server asked for this pause, so it must not be shortened.
-    """
+    """What one step led to."""
 
     step: Step
-    pause: float = 0.0
-    refused: bool = False
-    requested: bool = False
+    pause: float = 0.0  # for RETRY, seconds until the next step
+    refused: bool = False  # the connection was refused or the key rejected: waiting does not help
+    requested: bool = False  # the server asked for this pause, so it must not be shortened
 
 
 class Uploader:
@@ -67,17 +59,6 @@ class Uploader:
         is_muted: print nothing about the server and missing data; only what the server rejects is reported.
         batch_bytes: size of a batch in the journal.
         await_turn: called before each request; waits until it may start, with the longest interval since the last.
-
-    Attributes:
-        acknowledged: number of the last record that the server has, or that was set aside.
-        freed: bytes of deleted segments and images; the caller resets it.
-        freed_images: bytes of deleted images.
-        points_bytes: size of the points in the request of the last step (see `pacing.size_of_points`).
-        ahead: bytes of acknowledged records whose segment still exists.
-        deleted: the session was deleted on the server.
-        quarantine: what cannot be sent.
-        outages: what is known of failed requests.
-        is_server_lost: the last attempt failed for a reason that affects other journals too.
     """
 
     def __init__(
@@ -90,15 +71,18 @@ class Uploader:
         await_turn: Callable[[float], None] = pacing.wait_for_process,
         timing: Timing = DEFAULT_TIMING,
     ) -> None:
-        self.acknowledged = reader.number
-        self.freed = self.freed_images = self.ahead = self.points_bytes = 0
-        self.deleted = self.is_server_lost = False
-        notify = _notify_nobody if is_muted else say
+        self.acknowledged = reader.number  # number of the last record that the server has, or that was set aside
+        self.freed = 0  # bytes of deleted segments and images; the caller resets it
+        self.freed_images = 0  # bytes of deleted images
+        self.points_bytes = 0  # in the request of the last step (see `pacing.size_of_points`)
+        self.ahead = 0  # bytes of acknowledged records whose segment still exists
+        self.deleted = False  # on the server
+        self.is_server_lost = False  # the last attempt failed for a reason that affects other journals too
+        self._notify = notify = (lambda text: None) if is_muted else say
         self.quarantine = Quarantine(reader.paths, reader.header.session, notify)
         self.outages = OutageReporter(client, notify, replay, timing)
         self._reader, self._client, self._timing = reader, client, timing
-        self._replay, self._is_muted, self._notify = replay, is_muted, notify
-        self._await_turn = await_turn
+        self._replay, self._is_muted, self._await_turn = replay, is_muted, await_turn
         self._batch_bytes = batch_bytes
         self._pending: list[bytes] = []  # read and not acknowledged, from record `acknowledged` + 1 on
         self._max_records: int | None = None  # in a batch, after one was split
@@ -148,18 +132,14 @@ class Uploader:
 
     def _fill(self) -> None:
         """Read records if none are pending."""
-        if self._pending:
-            return
-        while lines := self._reader.read(self._batch_bytes):
+        while not self._pending and (lines := self._reader.read(self._batch_bytes)):
             first = self._reader.number - len(lines) + 1
-            known = max(0, self.acknowledged + 1 - first)
+            if first > self.acknowledged + 1:
+                self.quarantine.report_gap(self.acknowledged + 1, first - 1)
+                self.acknowledged, self._has_gap = first - 1, True
+            known = self.acknowledged + 1 - first
             self.ahead += _size(lines[:known])
-            if self._reader.number > self.acknowledged:
-                if first > self.acknowledged + 1:
-                    self.quarantine.report_gap(self.acknowledged + 1, first - 1)
-                    self.acknowledged, self._has_gap = first - 1, True
-                self._pending = lines[known:]
-                return
+            self._pending = lines[known:]
 
     def _send_batch(self) -> StepResult:
         self._await_turn(self._max_interval())
@@ -169,19 +149,19 @@ class Uploader:
         batch = self._pending[: self._max_records]
         self.points_bytes = pacing.size_of_points(batch)
         response = self._post(batch, self.acknowledged + len(batch))
-        action = action_for(response)
-        if action is Action.ACKNOWLEDGE:
+        status, code, reason = response.status, response.code, response.reason
+        if status == 200 and isinstance(response.body.get("last"), int):
             if response.body.get("created") is True:
                 self._warn_if_resumed(batch[0])
             return self._acknowledge(response.body["last"])
-        if action is Action.QUARANTINE:
-            return self._set_aside(batch, rejected_indexes(response, len(batch)), response)
-        if action is Action.QUARANTINE_DAMAGED:
-            damaged = [index for index, line in enumerate(batch) if not _is_json(line)]
-            return self._set_aside(batch, damaged, response) if damaged else self._wait(response)
-        if action is Action.SPLIT:
+        if status in (400, 422) and code == "bad_batch":
+            return self._set_aside(batch, rejected_records(response, len(batch)), reason)
+        if status == 400 and code == "bad_json":
+            damaged = {index: reason for index, line in enumerate(batch) if not _is_json(line)}
+            return self._set_aside(batch, damaged, reason) if damaged else self._wait(response)
+        if status == 413:
             self._batch_bytes = max(MIN_BATCH_BYTES, self._batch_bytes // 2)
-            return self._split(batch, response)
+            return self._split(batch, reason)
         return self._handle_response(response)
 
     def _max_interval(self) -> float:
@@ -235,15 +215,16 @@ class Uploader:
 
     # rejected and damaged data
 
-    def _set_aside(self, batch: list[bytes], indexes: list[int], response: Response) -> StepResult:
-        """Move records into quarantine; the others are sent at once. If none are named, the batch is split."""
-        indexes = [index for index in indexes if batch[index] is not PLACEHOLDER]
-        if not indexes:
-            return self._split(batch, response)
-        reasons = rejection_reasons(response, indexes)
-        numbers = [self.acknowledged + 1 + index for index in indexes]
-        self.quarantine.keep_records(list(zip(numbers, [batch[index] for index in indexes], reasons, strict=True)))
-        for index in indexes:
+    def _set_aside(self, batch: list[bytes], rejected: dict[int, str], reason: str) -> StepResult:
+        """Move records into quarantine, given by index with the reason; the others are sent at once.
+
+        If none is named, the batch is split.
+        """
+        new = [index for index in sorted(rejected) if batch[index] is not PLACEHOLDER]
+        if not new:
+            return self._split(batch, reason)
+        self.quarantine.keep_records([(self.acknowledged + 1 + index, batch[index], rejected[index]) for index in new])
+        for index in new:
             self.ahead += len(batch[index]) - len(PLACEHOLDER)
             self._pending[index] = PLACEHOLDER
         # a batch may begin after a gap
@@ -252,15 +233,15 @@ class Uploader:
         self._is_corrected = True
         return StepResult(Step.SENT)
 
-    def _split(self, batch: list[bytes], response: Response) -> StepResult:
+    def _split(self, batch: list[bytes], reason: str) -> StepResult:
         """Halve a batch that is too large, or in which an older server rejects a record without naming it."""
         self._is_corrected = True
         if len(batch) > 1:
             self._max_records = len(batch) // 2
-            return StepResult(Step.SENT)
-        if batch[0] is not PLACEHOLDER:
-            return self._set_aside(batch, [0], response)
-        self._forget_pending(1)
+        elif batch[0] is not PLACEHOLDER:
+            return self._set_aside(batch, {0: reason}, reason)
+        else:
+            self._forget_pending(1)
         return StepResult(Step.SENT)
 
     def _skip_damaged(self, damaged: Damaged) -> StepResult:
@@ -306,7 +287,7 @@ class Uploader:
         self.outages.succeeded()
         try:
             if is_rejected:
-                self.quarantine.keep_image(path, response)
+                self.quarantine.keep_image(path, response.reason)
             else:
                 path.unlink()
         except OSError:
@@ -320,28 +301,24 @@ class Uploader:
     def _handle_response(self, response: Response) -> StepResult:
         """Handle a response that neither acknowledges nor rejects records."""
         self.is_server_lost = response.status != 403
-        action, address = action_for(response), self._client.base_url
-        sync = sync_command(self._reader.paths.folder)
-        if action is Action.RESEND_PREAMBLE:
+        status, code, address = response.status, response.code, self._client.base_url
+        if status == 404 and code == "unknown_session":
             return self._resend_preamble()
-        if action is Action.STOP:
+        if status == 410 and code == "deleted_session":
             self.deleted = True
-            session = self._reader.header.session
-            self._notify(f"session {session} was deleted on the server; nothing more is sent")
+            self._notify(f"session {self._reader.header.session} was deleted on the server; nothing more is sent")
             return StepResult(Step.STOPPED)
-        if action is Action.WAIT_FOR_KEY:
-            return self._wait_for_user(
-                ("key", address),
-                f"{address} does not accept the API key ({response.reason}). "
-                f"Everything is kept; check LW_API_KEY or run `losswise login URL`, then `{sync}`",
-            )
-        if action is Action.WAIT_FOR_UPGRADE:
-            return self._wait_for_user(
-                ("format", address),
-                f"{address} does not know this version's format ({response.reason}). "
-                f"Everything is kept; upgrade the server, then `{sync}` sends it",
-            )
-        return self._wait(response)
+        sync = sync_command(self._reader.paths.folder)
+        if status in (401, 403):
+            problem, fix = "accept the API key", f"check LW_API_KEY or run `losswise login URL`, then `{sync}`"
+        elif code == "unsupported_format":
+            problem, fix = "know this version's format", f"upgrade the server, then `{sync}` sends it"
+        else:
+            return self._wait(response)
+        self.outages.needs_user()
+        if not self._is_muted:
+            say_once((problem, address), f"{address} does not {problem} ({response.reason}). Everything is kept; {fix}")
+        return StepResult(Step.RETRY, self._timing.fix_retry, refused=True)
 
     def _resend_preamble(self) -> StepResult:
         """Resend the session and graph records to a server that does not know them. It merges them."""
@@ -354,17 +331,10 @@ class Uploader:
             self._has_gap = False
             self.outages.failures += 1  # no endless loop with a server that forgets at once
             return StepResult(Step.SENT if self.outages.failures < 3 else Step.RETRY, self._timing.first_retry)
-        if response.status == 404:
-            return self._wait(response)
-        return self._handle_response(response)
-
-    def _wait_for_user(self, key: object, sentence: str) -> StepResult:
-        """Retry slowly: the user has to fix the API key or upgrade the server."""
-        self.outages.needs_user(key, "" if self._is_muted else sentence)
-        return StepResult(Step.RETRY, self._timing.fix_retry, refused=True)
+        return self._wait(response) if response.status == 404 else self._handle_response(response)
 
     def _wait(self, response: Response, problem: str = "") -> StepResult:
-        """Try again later, after pauses that grow, or when the server asks to."""
+        """Try again later, after pauses that grow, or when the server asks to. `problem` replaces the response's."""
         self.outages.failed(response, problem)
         if response.status in (429, 503) and response.retry_after is not None:
             return StepResult(Step.RETRY, response.retry_after, requested=True)
@@ -384,7 +354,3 @@ def _is_json(line: bytes) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _notify_nobody(text: str) -> None:
-    """Print nothing, for uploads in the background."""

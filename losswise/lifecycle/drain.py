@@ -75,7 +75,7 @@ def _report_unsent(senders: Sequence[Sender]) -> None:
     unsent = [sender for sender in senders if sender.unsent()]
     if unsent:
         cause = next(filter(None, (sender.cause() for sender in unsent)), "")
-        folder = unsent[0].folder
+        folder = unsent[0].journal.paths.folder
         say(
             f"{cause}{'; ' if cause else ''}{_sessions(unsent)}: {_size(unsent)} are not sent yet; "
             f"they are kept in {folder}, and `{sync_command(folder)}` sends them"
@@ -83,7 +83,7 @@ def _report_unsent(senders: Sequence[Sender]) -> None:
 
 
 def _sessions(senders: Sequence[Sender]) -> str:
-    ids = {sender.header.session for sender in senders}
+    ids = {sender.journal.header.session for sender in senders}
     return f"session {ids.pop()}" if len(ids) == 1 else f"{len(ids)} sessions"
 
 

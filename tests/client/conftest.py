@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import textwrap
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def fresh_client(clean_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "_set", {})
     monkeypatch.setattr(messages, "_said", set())
-    monkeypatch.setattr(backfill, "_started", threading.Event())
+    monkeypatch.setattr(backfill, "_threads", [])
 
 
 @pytest.fixture
