@@ -252,7 +252,7 @@ class Sender:
             self.acknowledged = uploader.acknowledged
             self.last_ack_at = time.monotonic()
             self._ahead = uploader.ahead
-            self.journal.forgotten(uploader.freed)
+            self.journal.removed += uploader.freed
             uploader.freed = 0
         if result.step is Step.RETRY:
             self._back_off(result)

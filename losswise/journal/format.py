@@ -19,24 +19,16 @@ def record_line(record: Record) -> bytes:
 
 @dataclass(frozen=True)
 class Header:
-    """The first line of a segment: which session and writer it belongs to. Never holds the API key.
-
-    Attributes:
-        base_url: address of the server that the session was recorded for.
-        host: name of the machine that writes it.
-        segment: 1 for the first file of a writer, 2 for the next, ...
-        first: number of the first record in this file.
-        preamble: number of lines after the header that repeat session and graph records and have no number.
-    """
+    """The first line of a segment: which session and writer it belongs to. Never holds the API key."""
 
     session: str
     writer: str
-    base_url: str
-    host: str = ""
+    base_url: str  # of the server that the session was recorded for
+    host: str = ""  # name of the machine that writes it
     created_at: float = 0.0
-    segment: int = 1
-    first: int = 1
-    preamble: int = 0
+    segment: int = 1  # for the first file of a writer, 2 for the next, ...
+    first: int = 1  # number of the first record in this file
+    preamble: int = 0  # number of lines after the header that repeat session and graph records and have no number
     format: int = FORMAT
 
     @classmethod
@@ -46,11 +38,7 @@ class Header:
 
     @classmethod
     def parse(cls, line: bytes) -> Header:
-        """Parse a header. Fields that are not known here, such as those of older versions, are ignored.
-
-        Raises:
-            ValueError: the line is not a header of a known format.
-        """
+        """Parse a header, ignoring unknown fields. Raises ValueError if the line is not a header of a known format."""
         fields = json.loads(line)
         if not isinstance(fields, dict) or fields.pop("losswise", None) != "journal":
             raise ValueError("not a journal of losswise")
@@ -60,7 +48,8 @@ class Header:
             raise ValueError("its header has no session and writer ids")
         known = cls.__dataclass_fields__
         header = cls(**{name: value for name, value in fields.items() if name in known})
-        if not all(type(number) is int for number in (header.first, header.preamble, header.segment)):
+        numbers = (header.first, header.preamble, header.segment)
+        if not all(type(number) is int for number in numbers) or not isinstance(header.created_at, (int, float)):
             raise ValueError("its header is damaged")
         return header
 

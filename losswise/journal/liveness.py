@@ -9,8 +9,8 @@ import time
 from losswise.journal.format import Header
 from losswise.journal.paths import Paths
 
+# without a usable lock: how long after its last heartbeat, which comes each minute, a writer counts as dead
 HEARTBEAT_TIMEOUT_S = 600.0
-"""Without a usable lock: how long after its last heartbeat a writer counts as dead. A heartbeat comes each minute."""
 
 
 def is_alive(paths: Paths, header: Header) -> bool:

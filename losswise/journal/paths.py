@@ -14,30 +14,21 @@ from pathlib import Path
 from losswise.util.locks import FileLock
 
 SUFFIX = ".journal"
-REFUSED_SUFFIX = ".refused"
-"""Of files in quarantine: what the server rejected, and damaged segments."""
-
+REFUSED_SUFFIX = ".refused"  # of files in quarantine: what the server rejected, and damaged segments
 _SEGMENT = re.compile(r"\.(\d{5,})\.journal$")
 
 
 class Paths:
-    """The files of one writer, found from the path of any of its segments.
-
-    Attributes:
-        alive: the lock that the writer holds while it lives.
-        sending: the lock of the process that sends the journal.
-        refused: the file of records that the server rejected.
-        blobs: the folder of image files, each named by its SHA-256.
-    """
+    """The files of one writer, found from the path of any of its segments."""
 
     def __init__(self, segment: Path) -> None:
         stem = _SEGMENT.sub("", segment.name)
         self.folder = segment.parent
         self.stem = stem if stem != segment.name else segment.name.removesuffix(SUFFIX)
-        self.alive = FileLock(self.folder / f"{self.stem}.alive")
-        self.sending = FileLock(self.folder / f"{self.stem}.sending")
-        self.refused = self.folder / f"{self.stem}{REFUSED_SUFFIX}"
-        self.blobs = self.folder / f"{self.stem}.blobs"
+        self.alive = FileLock(self.folder / f"{self.stem}.alive")  # held by the writer while it lives
+        self.sending = FileLock(self.folder / f"{self.stem}.sending")  # held by the process that sends the journal
+        self.refused = self.folder / f"{self.stem}{REFUSED_SUFFIX}"  # records that the server rejected
+        self.blobs = self.folder / f"{self.stem}.blobs"  # image files, each named by its SHA-256
 
     def segment(self, number: int) -> Path:
         """The path of a segment, which may not exist."""

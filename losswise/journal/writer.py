@@ -15,24 +15,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from losswise.journal.format import Header
+from losswise.journal.format import Header, record_line
 from losswise.journal.paths import SUFFIX, Paths, create_private_file, make_private_folder
 from losswise.protocol.records import Record, merged_session
-from losswise.values.jsonable import dumps
 
-SEGMENT_BYTES = 32 * 1024 * 1024
-"""The size from which on a new segment is begun."""
-MIN_SEGMENTS = 4
-"""A full journal has at least this many segments, since space is freed by whole segments."""
+SEGMENT_BYTES = 32 * 1024 * 1024  # the size from which on a new segment is begun
+MIN_SEGMENTS = 4  # a full journal has at least this many, since space is freed by whole segments
 MAX_REMEMBERED_IMAGES = 10_000
 
 
 class NotWritten(OSError):
-    """The disk did not take all lines.
-
-    Attributes:
-        lines: how many leading lines were written.
-    """
+    """The disk took only the first `lines` lines."""
 
     def __init__(self, lines: int, error: OSError) -> None:
         super().__init__(error.errno, error.strerror or str(error))
@@ -40,14 +33,7 @@ class NotWritten(OSError):
 
 
 class Journal:
-    """A journal being written. Only one thread writes; others may read `count`, `size` and `complete`.
-
-    Attributes:
-        path: the current segment.
-        count: number of records so far.
-        complete: no more records will follow.
-        unwritten: last lines that the disk did not take. The sender can still send them.
-    """
+    """A journal being written. Only one thread writes; others may read `count`, `size` and `complete`."""
 
     def __init__(
         self,
@@ -69,14 +55,14 @@ class Journal:
         """
         make_private_folder(folder)
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(header.created_at))
-        self.path = folder / f"{stamp}-{header.session}-{header.writer}.{header.segment:05d}{SUFFIX}"
+        self.path = folder / f"{stamp}-{header.session}-{header.writer}.{header.segment:05d}{SUFFIX}"  # now written
         self.paths = Paths(self.path)
         self.header = header
-        self.count = 0
-        self.complete = False
-        self.unwritten: list[bytes] = []
+        self.count = 0  # records so far
+        self.complete = False  # no more records will follow
+        self.unwritten: list[bytes] = []  # last lines that the disk did not take; the sender can still send them
         self._written = 0  # bytes in all segments and images
-        self._removed = 0  # bytes of these that are deleted, counted by the sender
+        self.removed = 0  # bytes of these that are deleted, counted by the sender
         self._images: dict[str, None] = {}  # hashes of the images written last
         self._session: Record = {}
         self._graphs: dict[str, Record] = {}
@@ -84,20 +70,21 @@ class Journal:
         if sends:
             self.paths.sending.acquire()
         self._segment_bytes = min(segment_bytes or SEGMENT_BYTES, bound / MIN_SEGMENTS)
-        self._size = self._head = 0  # bytes of this segment, and of its header and preamble
+        self._size = 0  # bytes of this segment
         try:
             self._file = create_private_file(self.path)
-            self._write_head(header.line())
+            self._write(header.line())
         except OSError:  # no space left even for the header
             self.paths.remove()
             self.paths.sending.release(remove=True)
             self.paths.alive.release(remove=True)
             raise
+        self._head = self._size  # bytes of its header and preamble
 
     @property
     def size(self) -> int:
         """Size of what is not delivered yet, in bytes: segments and images."""
-        return self._written - self._removed
+        return self._written - self.removed
 
     def add_image(self, sha256: str, data: bytes) -> None:
         """Write an image's bytes beside the journal: the whole file under its name, or none.
@@ -128,11 +115,7 @@ class Journal:
     def measure(self) -> None:
         """Measure what is on disk, since another process may have delivered some of it."""
         with contextlib.suppress(OSError):
-            self._removed = self._written - self.paths.size()
-
-    def forgotten(self, size: int) -> None:
-        """Count `size` bytes that the sender has deleted."""
-        self._removed += size
+            self.removed = self._written - self.paths.size()
 
     def note(self, record: Record) -> None:
         """Remember session and graph records for the preamble of later segments."""
@@ -150,35 +133,31 @@ class Journal:
         if self._size - self._head > self._segment_bytes:
             with contextlib.suppress(OSError):  # a full disk: go on with this segment
                 self._rotate()
-        data = b"".join(lines)
+        data, before = b"".join(lines), self._size
         try:
             self._write(data)
         except OSError as error:
             # whole lines stay: a reader may have seen them already
-            whole = data[: self._partly].count(b"\n")
+            whole = data[: self._size - before].count(b"\n")
             self.count += whole
             raise NotWritten(whole, error) from error
         self.count += len(lines)
 
     def _rotate(self) -> None:
-        known = [dumps(record).encode() + b"\n" for record in (self._session, *self._graphs.values()) if record]
+        known = [record_line(record) for record in (self._session, *self._graphs.values()) if record]
         header = replace(self.header, segment=self.header.segment + 1, first=self.count + 1, preamble=len(known))
         path = self.paths.segment(header.segment)
         file = create_private_file(path)
         before, self._file, size, self._size = self._file, file, self._size, 0
         try:
-            self._write_head(header.line() + b"".join(known))
+            self._write(header.line() + b"".join(known))
         except OSError:
             self._file, self._size = before, size
             file.close()
             path.unlink()
             raise
-        self.header, self.path = header, path
+        self.header, self.path, self._head = header, path, self._size
         before.close()
-
-    def _write_head(self, data: bytes) -> None:
-        self._write(data)
-        self._head = len(data)
 
     def _write(self, data: bytes) -> None:
         done = 0
@@ -191,7 +170,6 @@ class Journal:
             self._file.seek(self._size + done)
             raise
         finally:
-            self._partly = done
             self._size += done
             self._written += done
 
