@@ -29,9 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words and words[0] in _EXTERNAL:
         return _run_external(words[0], words[1:])
-    arguments = _parser().parse_args(words)
-    try:
-        return int(arguments.run(arguments))
+    options = vars(_parser().parse_args(words))
+    command = options.pop("command")
+    try:  # `losswise.commands` has a module with a function of the same name for each command
+        return int(getattr(import_module(f"losswise.commands.{command}"), command)(**options))
     except KeyboardInterrupt:
         return 130
 
@@ -39,42 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="losswise", description="Watch models train.")
     parser.add_argument("--version", action="version", version=f"losswise {__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     login = commands.add_parser("login", help="store a server's address and an API key for this user")
     login.add_argument("url", metavar="URL", help="the server's address, such as http://127.0.0.1:3000")
     login.add_argument("--key", help="the API key; by default it is asked for, or read from standard input")
-    login.set_defaults(run=_login)
-
     sync = commands.add_parser("sync", help="send the sessions that could not reach a server")
-    sync.add_argument("folder", metavar="FOLDER", nargs="?", help="of journals, by default the usual one")
-    sync.set_defaults(run=_sync)
-
     status = commands.add_parser("status", help="list the sessions that are not sent")
-    status.add_argument("folder", metavar="FOLDER", nargs="?", help="of journals, by default the usual one")
-    status.set_defaults(run=_status)
-
+    for command in (sync, status):
+        command.add_argument("folder", metavar="FOLDER", nargs="?", help="of journals, by default the usual one")
     for name, (_module, help, _extra) in _EXTERNAL.items():
         commands.add_parser(name, help=help, add_help=False)
     return parser
-
-
-def _login(arguments: argparse.Namespace) -> int:
-    from losswise.commands.login import login
-
-    return login(arguments.url, arguments.key)
-
-
-def _sync(arguments: argparse.Namespace) -> int:
-    from losswise.commands.sync import sync
-
-    return sync(arguments.folder)
-
-
-def _status(arguments: argparse.Namespace) -> int:
-    from losswise.commands.status import status
-
-    return status(arguments.folder)
 
 
 def _run_external(word: str, rest: list[str]) -> int:

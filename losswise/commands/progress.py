@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from types import TracebackType
 
 from losswise.util import messages
 from losswise.util.units import size_text
@@ -17,9 +16,6 @@ CLEAR = "\r\x1b[K"
 
 class Progress:
     """A progress bar for a number of bytes. Draws nothing if stderr is not a terminal.
-
-    Args:
-        total: in bytes.
 
     Example:
         >>> with Progress(1_000) as progress:
@@ -50,9 +46,7 @@ class Progress:
             self._draw()
         return self
 
-    def __exit__(
-        self, type_: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         messages.line_start = ""
         if self._is_shown:
             _write(CLEAR)

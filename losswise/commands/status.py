@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -20,8 +19,7 @@ from losswise.util.messages import say
 from losswise.util.paths import journal_folder, journal_folders
 from losswise.util.units import size_text
 
-TAIL_BYTES = 4_096
-"""How much of a journal's end is read to find its last record."""
+TAIL_BYTES = 4_096  # of a journal's end, read to find its last record
 
 
 class State(Enum):
@@ -30,56 +28,47 @@ class State(Enum):
     BY_SCRIPT = "its script sends it"
     BY_OTHERS = "being sent"
 
-    @property
-    def is_being_sent(self) -> bool:
-        return self in (State.BY_SCRIPT, State.BY_OTHERS)
-
 
 @dataclass(frozen=True)
 class UnsentJournal:
-    """A journal on this disk.
-
-    Attributes:
-        size: in bytes. If the writer is running or was killed, a part may be delivered already.
-        is_ended: the writer ended properly, so nothing of it is delivered yet.
-    """
+    """A journal on this disk."""
 
     paths: Paths
     header: Header
-    size: int
+    size: int  # in bytes; if the writer is running or was killed, a part may be delivered already
     state: State
-    is_ended: bool
+    is_ended: bool  # the writer ended properly, so nothing of it is delivered yet
 
 
-@dataclass(frozen=True)
-class UnreadableFile:
-    """A file with the name of a journal, and why it cannot be read."""
+@dataclass
+class Found:
+    """What is in folders of journals."""
 
-    path: Path
-    problem: str
-
-
-@dataclass(frozen=True)
-class EmptyJournal:
-    """A journal without a complete header. If its writer is dead, it stays empty."""
-
-    paths: Paths
+    journals: list[UnsentJournal] = field(default_factory=list)  # oldest first
+    empty: list[Paths] = field(default_factory=list)  # no complete header; if the writer is dead, it stays that way
+    unreadable: int = 0  # number of files with the name of a journal that cannot be read
 
 
-def find_journals(folder: Path) -> Iterator[UnsentJournal | EmptyJournal | UnreadableFile]:
-    """Find the journals in a folder, oldest first."""
-    for path in find(folder):
+def find_journals(folders: list[Path]) -> Found:
+    """Find the journals in folders, with a message about each that cannot be read."""
+    found = Found()
+    for path in (path for folder in folders for path in find(folder)):
         paths = Paths(path)
         try:
             reader = JournalReader(path)
             reader.close()
-            yield UnsentJournal(paths, reader.header, paths.size(), _state(paths, reader.header), _is_ended(paths))
+            header, state = reader.header, _state(paths, reader.header)
+            found.journals.append(UnsentJournal(paths, header, paths.size(), state, _is_ended(paths)))
         except (FileNotFoundError, IndexError):  # just sent and deleted
             continue
-        except Incomplete as error:
-            yield EmptyJournal(paths) if len(paths.segments()) == 1 else UnreadableFile(path, str(error))
         except (OSError, ValueError) as error:
-            yield UnreadableFile(path, str(error))
+            if isinstance(error, Incomplete) and len(paths.segments()) == 1:
+                found.empty.append(paths)
+            else:
+                found.unreadable += 1
+                say(f"{path} cannot be read: {error}")
+    found.journals.sort(key=lambda journal: journal.header.created_at)
+    return found
 
 
 def _is_ended(paths: Paths) -> bool:
@@ -118,7 +107,10 @@ def status(folder: str | os.PathLike[str] | None = None) -> int:
     folders = folders_of(folder)
     rows: list[UnsentJournal] = []
     for each in folders:
-        rows += _print_folder(each, folder is None and each != journal_folder())
+        if found := find_journals([each]).journals:
+            print(f"in {each}{', among the temporary files' if folder is None and each != journal_folder() else ''}:")
+            _print_table(found)
+            rows += found
     states = {row.state for row in rows}
     if folders and not states:
         print(f"nothing is left to send in {folders[0]}")
@@ -136,30 +128,21 @@ def status(folder: str | os.PathLike[str] | None = None) -> int:
     return 0 if folders else 1
 
 
-def _print_folder(folder: Path, is_temporary: bool) -> list[UnsentJournal]:
-    rows: list[UnsentJournal] = []
-    for row in find_journals(folder):
-        if isinstance(row, UnreadableFile):
-            say(f"{row.path} cannot be read: {row.problem}")
-        if not isinstance(row, UnsentJournal):
-            continue
-        if not rows:
-            print(f"in {folder}{', among the temporary files' if is_temporary else ''}:")
-            print(f"  {'session':<22}{'since':<18}{'on disk':>10}  {'state':<21}recorded for")
-        rows.append(row)
+def _print_table(rows: list[UnsentJournal]) -> None:
+    print(f"  {'session':<22}{'since':<18}{'on disk':>10}  {'state':<21}recorded for")
+    for row in rows:
         header, since = row.header, time.strftime("%Y-%m-%d %H:%M", time.localtime(row.header.created_at))
         size, state = size_text(row.size), row.state.value
         print(f"  {header.session:<22}{since:<18}{size:>10}  {state:<21}{header.base_url}")
-    return rows
 
 
 def _how_to_send(states: set[State], words: str, target: Target) -> str:
-    address = target.base_url
-    what = [
-        *(["what is left over"] if State.LEFT in states else []),
-        *(["what is recorded so far"] if State.RECORDED in states else []),
-    ]
-    sends = f"`losswise sync{words}` sends {' and '.join(what)} to {address}"
-    if target.api_key is None:
-        return f"no API key for {address}: `losswise login {address}`, or set LW_API_KEY; then {sends}"
-    return sends
+    what = {State.LEFT: "what is left over", State.RECORDED: "what is recorded so far"}
+    named = " and ".join(text for state, text in what.items() if state in states)
+    sends = f"`losswise sync{words}` sends {named} to {target.base_url}"
+    return sends if target.api_key is not None else f"{no_key(target)}; then {sends}"
+
+
+def no_key(target: Target) -> str:
+    """How to get a key for a server."""
+    return f"no API key for {target.base_url}: `losswise login {target.base_url}`, or set LW_API_KEY"

@@ -6,11 +6,11 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import IntEnum
 
 from losswise.commands.progress import Progress
-from losswise.commands.status import EmptyJournal, UnreadableFile, UnsentJournal, find_journals, folders_of
+from losswise.commands.status import State, UnsentJournal, find_journals, folders_of, no_key
 from losswise.delivery.client import Client
 from losswise.delivery.replay import replay, watched
 from losswise.delivery.timing import DEFAULT_TIMING, Timing
@@ -22,8 +22,7 @@ from losswise.settings import Target, resolve
 from losswise.util.messages import say
 from losswise.util.units import size_text
 
-MAX_FAILURES = 4
-"""Failed requests in a row after which `sync` gives up."""
+MAX_FAILURES = 4  # failed requests in a row after which `sync` gives up
 
 
 class SyncResult(IntEnum):
@@ -38,16 +37,12 @@ class SyncResult(IntEnum):
 
 
 class ServerLost(Exception):
-    """The server takes nothing, so the other sessions are not tried.
-
-    Attributes:
-        problem: a sentence, or "" if the user has been told.
-        refused: the server refuses connections.
-    """
+    """The server takes nothing, so the other sessions are not tried."""
 
     def __init__(self, problem: str, refused: bool) -> None:
         super().__init__(problem)
-        self.problem, self.refused = problem, refused
+        self.problem = problem  # a sentence, or "" if the user has been told
+        self.refused = refused  # the server refuses connections
 
 
 def sync(folder: str | os.PathLike[str] | None = None, timing: Timing = DEFAULT_TIMING) -> int:
@@ -67,39 +62,31 @@ def sync(folder: str | os.PathLike[str] | None = None, timing: Timing = DEFAULT_
     folders = folders_of(folder)
     if not folders:
         return 1
-    found = [journal for each in folders for journal in find_journals(each)]
-    unreadable = [journal for journal in found if isinstance(journal, UnreadableFile)]
+    found = find_journals(folders)
+    for paths in found.empty:
+        _remove_empty(paths)
+    if not found.journals:
+        say(f"nothing {'else ' if found.unreadable else ''}is left to send in {folders[0]}")
+        return 1 if found.unreadable else 0
     # oldest first: a session's first journal creates it
-    journals = sorted((journal for journal in found if isinstance(journal, UnsentJournal)), key=_created_at)
-    for file in unreadable:
-        say(f"{file.path} cannot be read: {file.problem}")
-    for empty in found:
-        if isinstance(empty, EmptyJournal):
-            _remove_empty(empty.paths)
-    if not journals:
-        say(f"nothing {'else ' if unreadable else ''}is left to send in {folders[0]}")
-        return 1 if unreadable else 0
+    sessions: dict[str, list[UnsentJournal]] = {}
+    for journal in found.journals:
+        sessions.setdefault(journal.header.session, []).append(journal)
     target = resolve()
     if target.api_key is None:
-        left = _count_sessions(len(_by_session(journals)), "left")
-        say(f"no API key for {target.base_url}, so {left}: `losswise login {target.base_url}`, or set LW_API_KEY")
+        say(f"{no_key(target)}; {_count_sessions(len(sessions), 'left')}")
         return 1
-    _report_other_addresses(journals, target.base_url)
-    is_done = _Sync(target, journals, timing).run()
-    return 0 if is_done and not unreadable else 1
+    _report_other_addresses(found.journals, target.base_url)
+    is_done = _Sync(target, sessions, timing).run()
+    return 0 if is_done and not found.unreadable else 1
 
 
 class _Sync:
-    """Sends journals, session by session.
+    """Sends journals, session by session."""
 
-    Args:
-        journals: oldest first.
-    """
-
-    def __init__(self, target: Target, journals: list[UnsentJournal], timing: Timing) -> None:
-        self._target, self._timing = target, timing
-        self._sessions = _by_session(journals)
-        self._progress = Progress(sum(journal.size for journal in journals))
+    def __init__(self, target: Target, sessions: dict[str, list[UnsentJournal]], timing: Timing) -> None:
+        self._target, self._sessions, self._timing = target, sessions, timing
+        self._progress = Progress(sum(journal.size for journals in sessions.values() for journal in journals))
         self._size = 0  # bytes sent of the current session
         self._ahead = 0  # bytes of the current journal that are sent and still on disk
         self._results: dict[str, SyncResult] = {}
@@ -249,11 +236,6 @@ class _Sync:
         say(", ".join([_count_sessions(*first), *are]))
 
 
-def _created_at(journal: UnsentJournal) -> float:
-    created_at = journal.header.created_at
-    return created_at if isinstance(created_at, (int, float)) else 0.0
-
-
 def _remove_empty(paths: Paths) -> None:
     """Delete the journal of a writer that died before it wrote a record."""
     with contextlib.suppress(OSError):
@@ -262,19 +244,11 @@ def _remove_empty(paths: Paths) -> None:
             paths.sending.release(remove=True)
 
 
-def _by_session(journals: Iterable[UnsentJournal]) -> dict[str, list[UnsentJournal]]:
-    """Group journals by session, in the order of the sessions' first journals."""
-    sessions: dict[str, list[UnsentJournal]] = {}
-    for journal in journals:
-        sessions.setdefault(journal.header.session, []).append(journal)
-    return sessions
-
-
 def _report_other_addresses(journals: list[UnsentJournal], address: str) -> None:
     """Say which sessions were recorded for another server than the one they are sent to."""
     others: dict[str, set[str]] = {}
     for journal in journals:
-        if journal.header.base_url != address and not journal.state.is_being_sent:
+        if journal.header.base_url != address and journal.state not in (State.BY_SCRIPT, State.BY_OTHERS):
             others.setdefault(journal.header.base_url, set()).add(journal.header.session)
     for recorded, sessions in others.items():
         which = f"session {sessions.pop()} was" if len(sessions) == 1 else f"{len(sessions)} sessions were"
