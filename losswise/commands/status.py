@@ -116,7 +116,11 @@ def status(folder: str | os.PathLike[str] | None = None) -> int:
         print(f"nothing is left to send in {folders[0]}")
     if states & {State.LEFT, State.RECORDED}:
         words = "" if folder is None else f" {shlex.quote(str(folder))}"
-        print(_how_to_send(states, words, resolve()))
+        what = {State.LEFT: "what is left over", State.RECORDED: "what is recorded so far"}
+        named = " and ".join(text for state, text in what.items() if state in states)
+        target = resolve()
+        hint = f"{no_key(target)}; then " if target.api_key is None else ""
+        print(f"{hint}`losswise sync{words}` sends {named} to {target.base_url}")
         if any(row.state is State.LEFT and not row.is_ended for row in rows):
             print(f"a killed script's journal may have been delivered already; `losswise sync{words}` makes sure")
     if states & {State.RECORDED, State.BY_SCRIPT}:
@@ -134,13 +138,6 @@ def _print_table(rows: list[UnsentJournal]) -> None:
         header, since = row.header, time.strftime("%Y-%m-%d %H:%M", time.localtime(row.header.created_at))
         size, state = size_text(row.size), row.state.value
         print(f"  {header.session:<22}{since:<18}{size:>10}  {state:<21}{header.base_url}")
-
-
-def _how_to_send(states: set[State], words: str, target: Target) -> str:
-    what = {State.LEFT: "what is left over", State.RECORDED: "what is recorded so far"}
-    named = " and ".join(text for state, text in what.items() if state in states)
-    sends = f"`losswise sync{words}` sends {named} to {target.base_url}"
-    return sends if target.api_key is not None else f"{no_key(target)}; then {sends}"
 
 
 def no_key(target: Target) -> str:

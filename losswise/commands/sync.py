@@ -186,23 +186,19 @@ class _Sync:
             before, done = done, reader.bytes_read + uploader.freed_images
             self._size += done - before
             self._progress.advance(done - before)
-            if result is None or result.step is not Step.RETRY:
-                return True
-            if self._is_hopeless(uploader, result):
-                return False
-            time.sleep(result.pause)
+            if result is not None and result.step is Step.RETRY:
+                outages = uploader.outages
+                silent = time.monotonic() - outages.last_success_at + result.pause
+                has_failed = outages.failures >= MAX_FAILURES and not result.requested
+                if result.refused or has_failed or silent > self._timing.sync_patience:
+                    return False
+                time.sleep(result.pause)
             return True
 
         try:
             return replay(uploader, reader, is_dead, goes_on)
         finally:
             goes_on(None)
-
-    def _is_hopeless(self, uploader: Uploader, result: StepResult) -> bool:
-        if result.refused or (uploader.outages.failures >= MAX_FAILURES and not result.requested):
-            return True
-        silent = time.monotonic() - uploader.outages.last_success_at
-        return silent + result.pause > self._timing.sync_patience
 
     # what is printed at the end
 
@@ -216,8 +212,11 @@ class _Sync:
     def _left(self) -> str:
         """As in "2 sessions are left (1.2 MiB)"."""
         left = [session for session in self._sessions if self._results.get(session) in (None, SyncResult.LEFT)]
-        size = sum(_size(journal.paths) for session in left for journal in self._sessions[session])
-        return f"{_count_sessions(len(left), 'left')} ({size_text(max(0, size - self._ahead))})"
+        size = -self._ahead
+        for journal in (journal for session in left for journal in self._sessions[session]):
+            with contextlib.suppress(OSError):
+                size += journal.paths.size()
+        return f"{_count_sessions(len(left), 'left')} ({size_text(max(0, size))})"
 
     def _report_all(self) -> None:
         """Print a summary of several sessions."""
@@ -257,10 +256,3 @@ def _report_other_addresses(journals: list[UnsentJournal], address: str) -> None
 
 def _count_sessions(count: int, what: str) -> str:
     return f"{count} session is {what}" if count == 1 else f"{count} sessions are {what}"
-
-
-def _size(paths: Paths) -> int:
-    try:
-        return paths.size()
-    except OSError:
-        return 0
