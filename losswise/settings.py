@@ -26,10 +26,7 @@ class Target:
 
 
 def set_base_url(base_url: str) -> None:
-    """Set the server's address for sessions created from now on.
-
-    Args:
-        base_url: the address of the dashboard, such as "http://127.0.0.1:3000".
+    """Set the server's address, that of the dashboard, for sessions created from now on.
 
     Raises:
         TypeError, ValueError: it is not an http address.
@@ -51,9 +48,7 @@ def set_api_key(api_key: str) -> None:
         >>> import losswise
         >>> losswise.set_api_key("LW-...")
     """
-    if not isinstance(api_key, str):
-        raise TypeError(f"the API key must be text, not {type(api_key).__name__}")
-    _set["api_key"] = api_key.strip()
+    _set["api_key"] = _text(api_key, "the API key").strip()
 
 
 def check_base_url(base_url: str) -> str:
@@ -62,12 +57,16 @@ def check_base_url(base_url: str) -> str:
     Raises:
         TypeError, ValueError: it is not an http address.
     """
-    if not isinstance(base_url, str):
-        raise TypeError(f"the address must be text, not {type(base_url).__name__}")
-    address = base_url.strip().rstrip("/")
+    address = _text(base_url, "the address").strip().rstrip("/")
     if not address.startswith(("http://", "https://")) or len(address) <= len("https://"):
         raise ValueError(f"the address must start with http:// or https://, not {base_url!r}")
     return address
+
+
+def _text(value: str, what: str) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be text, not {type(value).__name__}")
+    return value
 
 
 def mode() -> str:
@@ -89,6 +88,11 @@ def end_timeout() -> float:
     return _positive("LW_END_TIMEOUT", _SECONDS, END_TIMEOUT_S)
 
 
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)( ?s)?")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?i?b?)", re.IGNORECASE)
+_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
 def _positive(name: str, pattern: re.Pattern[str], default: float) -> float:
     chosen = os.environ.get(name, "").strip()
     if not chosen:
@@ -102,11 +106,6 @@ def _positive(name: str, pattern: re.Pattern[str], default: float) -> float:
     return float(found[1]) * _UNITS[unit]
 
 
-_SECONDS = re.compile(r"(\d+(?:\.\d+)?)( ?s)?")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?i?b?)", re.IGNORECASE)
-_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
-
-
 def resolve(base_url: str | None = None, api_key: str | None = None) -> Target:
     """Find the address and key to use: arguments, else `set_*`, else LW_BASE_URL and LW_API_KEY, else the stored login.
 
@@ -115,10 +114,14 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Target:
     Raises:
         TypeError, ValueError: an argument is wrong. A wrong environment variable is a warning instead.
     """
-    chosen = check_base_url(base_url) if base_url is not None else _set.get("base_url") or _address_from_environment()
-    if api_key is not None and not isinstance(api_key, str):
-        raise TypeError(f"the API key must be text, not {type(api_key).__name__}")
-    key = (api_key or _set.get("api_key") or os.environ.get("LW_API_KEY", "")).strip()
+    chosen = check_base_url(base_url) if base_url is not None else _set.get("base_url")
+    if chosen is None and (from_environment := os.environ.get("LW_BASE_URL", "").strip()):
+        try:
+            chosen = check_base_url(from_environment)
+        except ValueError as error:
+            say_once(("address", from_environment), f"LW_BASE_URL is ignored: {error}")
+    given = "" if api_key is None else _text(api_key, "the API key")
+    key = (given or _set.get("api_key") or os.environ.get("LW_API_KEY", "")).strip()
     address = chosen or DEFAULT_BASE_URL
     if not (chosen and key):
         from losswise.util.credentials import load_login
@@ -131,14 +134,3 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Target:
         say_once(("key", address), "the API key contains a character that no key has; no key is used")
         key = ""
     return Target(address, key or None)
-
-
-def _address_from_environment() -> str | None:
-    chosen = os.environ.get("LW_BASE_URL", "")
-    if not chosen.strip():
-        return None
-    try:
-        return check_base_url(chosen)
-    except ValueError as error:
-        say_once(("address", chosen), f"LW_BASE_URL is ignored: {error}")
-        return None
