@@ -32,18 +32,12 @@ def load_login() -> StoredLogin | None:
         base_url, api_key = stored["base_url"], stored["api_key"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not isinstance(base_url, str) or not isinstance(api_key, str) or not base_url or not api_key:
-        return None
-    return StoredLogin(base_url.rstrip("/"), api_key)
+    is_whole = isinstance(base_url, str) and isinstance(api_key, str) and base_url and api_key
+    return StoredLogin(base_url.rstrip("/"), api_key) if is_whole else None
 
 
 def store_login(base_url: str, api_key: str) -> Path:
-    """Store an address and a key, replacing the stored login.
-
-    The file has mode 600, its folder 700. It is replaced atomically.
-
-    Returns:
-        The file's path.
+    """Store an address and a key, replacing the stored login atomically. Returns the file's path.
 
     Raises:
         OSError: the folder or the file cannot be written.

@@ -44,10 +44,7 @@ class FileLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock without waiting.
-
-        Returns:
-            False if another holder has it.
+        """Take the lock without waiting. False if another holder has it.
 
         Raises:
             OSError: the file cannot be opened.
@@ -59,17 +56,17 @@ class FileLock:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
             answer = _lock(descriptor)
             self.is_trusted = answer is not None
+            if answer is not False:
+                with contextlib.suppress(OSError):
+                    if os.path.samestat(os.fstat(descriptor), os.stat(self.path)):
+                        _held.add(key)
+                        self._descriptor = descriptor
+                        return True
+            os.close(descriptor)
             if answer is False:
-                os.close(descriptor)
                 return False
-            if _is_at(descriptor, self.path):
-                break
-            os.close(descriptor)  # the holder removed the file between open and lock
-        else:
-            return False
-        _held.add(key)
-        self._descriptor = descriptor
-        return True
+            # the holder removed the file between open and lock
+        return False
 
     def release(self, remove: bool = False) -> None:
         """Release the lock. With `remove`, delete its file too."""
@@ -108,15 +105,6 @@ def forget_held() -> None:
     _held.clear()
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
-    """Whether an open file is the one that `path` names now."""
-    try:
-        opened, named = os.fstat(descriptor), os.stat(path)
-    except OSError:
-        return False
-    return (opened.st_dev, opened.st_ino) == (named.st_dev, named.st_ino)
-
-
 def _lock(descriptor: int) -> bool | None:
     """True if the lock was taken, False if another process has it, None if the file system does not support locks."""
     try:
@@ -127,8 +115,6 @@ def _lock(descriptor: int) -> bool | None:
         else:
             return None
     except OSError as error:
-        return False if error.errno in _LOCKED_ERRNOS else None
+        # EAGAIN and EACCES of Linux, macOS and Windows, EDEADLOCK of Windows
+        return False if error.errno in (11, 13, 35, 36) else None
     return True
-
-
-_LOCKED_ERRNOS = {11, 13, 35, 36}  # EAGAIN and EACCES of Linux, macOS and Windows, EDEADLOCK of Windows
