@@ -152,7 +152,7 @@ class _Sync:
                 result = self._replay(uploader, reader, is_dead)
             finally:
                 self._ahead = uploader.ahead
-        if uploader.deleted:
+        if result.step is Step.DELETED:
             reader.close()
             paths.remove()
             return SyncResult.DELETED

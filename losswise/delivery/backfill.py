@@ -11,7 +11,7 @@ from losswise.delivery.client import Client
 from losswise.delivery.replay import replay
 from losswise.delivery.timing import DEFAULT_TIMING, Timing
 from losswise.delivery.uploader import Step, StepResult, Uploader
-from losswise.journal import liveness
+from losswise.journal.liveness import is_alive
 from losswise.journal.paths import find
 from losswise.journal.reader import JournalReader
 from losswise.settings import Target
@@ -30,10 +30,7 @@ _threads: list[threading.Thread] = []  # at most one, also after a fork
 def send_soon(folder: Path, target: Target) -> None:
     """Start to send the journals of dead writers, once in this process. Returns at once.
 
-    Args:
-        folder: a folder of journals; this user's usual folders are searched too.
-        target: an address that responds, and its key. Journals for other addresses are sent there only with a stored
-            login for that address.
+    `target` is a server that responds. Journals for other addresses are sent there only with a stored login for them.
     """
     if not _threads:
         _threads.append(guarded_thread(Backfill(target, _ending).send_all, "losswise-leftovers", folder))
@@ -77,11 +74,11 @@ class Backfill:
         """Send one journal if it is of this host, there is a key for it, and its writer is dead."""
         header, paths = reader.header, reader.paths
         key = self._key_for(header.base_url)
-        if header.host != socket.gethostname() or key is None or header.base_url in self._unreachable:
+        if key is None or header.base_url in self._unreachable or header.host != socket.gethostname():
             return
         if paths.sending.acquire():
             try:
-                if not liveness.is_alive(paths, header):
+                if not is_alive(paths, header):
                     self._upload(reader, Client(header.base_url, key))
             finally:
                 paths.sending.release(remove=True)
@@ -102,7 +99,7 @@ class Backfill:
             result = replay(uploader, reader, is_dead=lambda: True, goes_on=self._goes_on)
         if result.step is Step.RETRY and uploader.is_server_lost:
             self._unreachable.add(client.base_url)
-        if uploader.deleted or (result.step is Step.IDLE and reader.is_at_end()):
+        if result.step is Step.DELETED or (result.step is Step.IDLE and reader.is_at_end()):
             reader.close()
             reader.paths.remove()
 

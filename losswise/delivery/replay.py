@@ -25,7 +25,7 @@ def replay(
             and returns False to stop.
 
     Returns:
-        The last result: IDLE if everything was sent, STOPPED if the session was deleted, else that of the request
+        The last result: IDLE if everything was sent, DELETED if the session was deleted, else that of the request
         after which `goes_on` returned False.
     """
     is_ended = False
@@ -41,7 +41,7 @@ def replay(
         if not goes_on(result):
             return result or StepResult(Step.RETRY)
         result = uploader.step()
-        if result.step is Step.STOPPED:
+        if result.step is Step.DELETED:
             return result
 
 

@@ -26,15 +26,6 @@ OPEN_ATTEMPTS = 5  # to open the journal, one second apart
 # how long callers wait for a server that refuses connections or rejects the key, if they ask for no shorter time
 REFUSED_GRACE_S = 2.0
 
-# whose threads are running
-_running: set[Sender] = set()
-
-
-def stop_all() -> None:
-    """Stop all senders of this process."""
-    for sender in list(_running):
-        sender.stop()
-
 
 class Sender:
     """Delivers one journal on its own thread, until everything in it is acknowledged. Made on the caller's thread.
@@ -50,9 +41,8 @@ class Sender:
         self.acknowledged = 0  # number of the last record that the server has
         self.last_ack_at = 0.0  # when the server last took records or an image (`time.monotonic`)
         self.refused = False  # the last attempt was refused at once, and no other is under way
-        self.finished = False  # everything is acknowledged and the journal is deleted
+        self.finished = False  # everything is acknowledged, or the session was deleted on the server
         self.stopped = False  # nothing more will be sent, although not everything was
-        self.deleted = False  # the session, on the server
         self._ahead = 0
         self._target, self._on_deleted, self._timing = target, on_deleted, timing
         preload()
@@ -85,11 +75,6 @@ class Sender:
         self._journal = journal
         self.stopped = self.stopped or journal is None
         self._opened.set()
-
-    def stop(self) -> None:
-        """Give up: at most one more request is sent, and what is left stays in the journal."""
-        self.stopped = True
-        self.nudge(at_once=True)
 
     def is_at_work(self) -> bool:
         """Whether more may be sent."""
@@ -158,29 +143,26 @@ class Sender:
 
     def _run(self) -> None:
         self._opened.wait()
-        if self._journal is None:
-            return
-        _running.add(self)
-        try:
-            self._send()
-            self.finished = not self.stopped
-        finally:
-            _running.discard(self)
-            self._journal.paths.sending.release(remove=True)
-            self.stopped = not self.finished
+        if self._journal is not None:
+            try:
+                self._send()
+            finally:
+                self._journal.paths.sending.release(remove=True)
+                self.stopped = not self.finished
 
     def _send(self) -> None:
         reader = self._open()
         uploader = self._uploader = Uploader(reader, self._client, await_turn=self._await_turn, timing=self._timing)
         try:
-            self._deliver(uploader)
+            is_deleted = self._deliver(uploader) is Step.DELETED
             is_at_end = reader.is_at_end()
         finally:
             reader.close()
             self._client.close()
             self.acknowledged = uploader.acknowledged
-        if uploader.deleted or (is_at_end and not self.stopped):
+        if is_deleted or (is_at_end and not self.stopped):
             self.journal.paths.remove()
+        self.finished = is_deleted or not self.stopped
 
     def _open(self) -> JournalReader:
         """Open the journal. A network file system may fail for a moment."""
@@ -190,18 +172,18 @@ class Sender:
             time.sleep(1.0)
         return JournalReader(self.journal.paths.segment(1))
 
-    def _deliver(self, uploader: Uploader) -> None:
-        """Send until everything is acknowledged, or nothing more will be."""
-        journal = self.journal
+    def _deliver(self, uploader: Uploader) -> Step | None:
+        """Send until everything is acknowledged, or nothing more will be. Returns the last step."""
+        journal, step = self.journal, None
         last_request_at = time.monotonic()
-        while not self.stopped:
+        while not self.stopped and step is not Step.DELETED:
             complete, count = journal.complete, journal.count
             self.refused = False  # callers do not give up during an attempt
             result = uploader.step()
             if result.step is Step.IDLE:
                 if complete and uploader.acknowledged >= count:
                     if not journal.unwritten:
-                        return
+                        break
                     uploader.add(journal.unwritten)
                     journal.count += len(journal.unwritten)
                     journal.unwritten = []
@@ -214,6 +196,8 @@ class Sender:
                 self._pace.batch_sent(uploader.points_bytes)
             last_request_at = time.monotonic()
             self._note(uploader, result)
+            step = result.step
+        return step
 
     def _await_turn(self, max_interval: float) -> None:
         """Wait until a request may start. The last one of a session starts at once."""
@@ -243,10 +227,9 @@ class Sender:
     def _note(self, uploader: Uploader, result: StepResult) -> None:
         """Note the result of a step, and pause for as long as it asks."""
         self.refused = result.refused
-        if result.step is Step.STOPPED:
-            self.deleted = self.stopped = True
+        if result.step is Step.DELETED:
             self._on_deleted()
-        elif uploader.acknowledged > self.acknowledged or uploader.freed:
+        if uploader.acknowledged > self.acknowledged or uploader.freed:
             if not self.acknowledged and self._backfill is not None:
                 self._backfill.send_soon(self.journal.paths.folder, self._target)
             self.acknowledged = uploader.acknowledged

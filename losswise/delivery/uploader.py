@@ -38,7 +38,7 @@ class Step(Enum):
     SENT = "sent"
     IDLE = "idle"
     RETRY = "retry"
-    STOPPED = "stopped"
+    DELETED = "deleted"  # the session, on the server: nothing more is to be sent
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,6 @@ class Uploader:
         self.freed_images = 0  # bytes of deleted images
         self.points_bytes = 0  # in the request of the last step (see `pacing.size_of_points`)
         self.ahead = 0  # bytes of acknowledged records whose segment still exists
-        self.deleted = False  # on the server
         self.is_server_lost = False  # the last attempt failed for a reason that affects other journals too
         self._notify = notify = (lambda text: None) if is_muted else say
         self.quarantine = Quarantine(reader.paths, reader.header.session, notify)
@@ -143,8 +142,11 @@ class Uploader:
 
     def _send_batch(self) -> StepResult:
         self._await_turn(self._max_interval())
-        if not self._is_corrected:  # new records could be rejected too, and hold up the others again
-            self._read_more()
+        room = self._batch_bytes - _size(self._pending)
+        # if it is corrected, new records could be rejected too, and hold up the others again
+        if room > 0 and self._max_records is None and not self._is_corrected:
+            with contextlib.suppress(OSError):
+                self._pending += self._reader.read_here(room)  # recorded while the batch waited for its turn
         self._is_corrected = False
         batch = self._pending[: self._max_records]
         self.points_bytes = pacing.size_of_points(batch)
@@ -170,13 +172,6 @@ class Uploader:
             return 0.0
         is_backlog = _size(self._pending) > self._batch_bytes // BACKLOG_SHARE
         return self._timing.min_interval if is_backlog or self.outages.failures else self._timing.max_interval
-
-    def _read_more(self) -> None:
-        """Add what was recorded while the batch waited for its turn."""
-        room = self._batch_bytes - _size(self._pending)
-        if self._max_records is None and room > 0:
-            with contextlib.suppress(OSError):
-                self._pending += self._reader.read_here(room)
 
     def _post(self, records: list[bytes], seq: int | None) -> Response:
         """Send records, which are lines of the journal, unchanged. Session and graph records need no `seq`."""
@@ -305,9 +300,8 @@ class Uploader:
         if status == 404 and code == "unknown_session":
             return self._resend_preamble()
         if status == 410 and code == "deleted_session":
-            self.deleted = True
             self._notify(f"session {self._reader.header.session} was deleted on the server; nothing more is sent")
-            return StepResult(Step.STOPPED)
+            return StepResult(Step.DELETED)
         sync = sync_command(self._reader.paths.folder)
         if status in (401, 403):
             problem, fix = "accept the API key", f"check LW_API_KEY or run `losswise login URL`, then `{sync}`"

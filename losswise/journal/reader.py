@@ -33,12 +33,7 @@ class JournalReader:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the segment `path`.
-
-        Raises:
-            OSError: it cannot be read.
-            ValueError: it is not a journal.
-        """
+        """Open a segment. Raises OSError if it cannot be read, ValueError if it is not a journal."""
         self.paths = Paths(path)
         self.bytes_read = 0  # size of the records read so far
         self.last_line: bytes | None = None  # the last record read
@@ -133,14 +128,7 @@ class JournalReader:
         return lines
 
     def forget(self, acknowledged: int) -> int:
-        """Delete the segments whose records are all acknowledged.
-
-        Args:
-            acknowledged: number of the last acknowledged record.
-
-        Returns:
-            Bytes freed.
-        """
+        """Delete the segments without a record after number `acknowledged`. Returns the bytes freed."""
         freed = 0
         while self._finished and self._finished[0][1] <= acknowledged:
             path, _ = self._finished.pop(0)

@@ -87,12 +87,9 @@ class Journal:
         return self._written - self.removed
 
     def add_image(self, sha256: str, data: bytes) -> None:
-        """Write an image's bytes beside the journal: the whole file under its name, or none.
+        """Write an image's bytes beside the journal: the whole file under its name, or none and an OSError.
 
         The same bytes are written once, even if the sender has delivered and deleted them meanwhile.
-
-        Raises:
-            OSError: they cannot be written.
         """
         if sha256 in self._images:
             return
@@ -125,11 +122,7 @@ class Journal:
             self._graphs[record["id"]] = record
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Append whole lines.
-
-        Raises:
-            NotWritten: the disk did not take all of them.
-        """
+        """Append whole lines. Raises NotWritten if the disk does not take all of them."""
         if self._size - self._head > self._segment_bytes:
             with contextlib.suppress(OSError):  # a full disk: go on with this segment
                 self._rotate()

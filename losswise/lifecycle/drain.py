@@ -44,7 +44,7 @@ def wait_delivered(journals: Sequence[EndedJournal], silence_timeout: float, tim
         for sender in senders:
             stack.enter_context(sender.waited_for())
         _wait(senders, started, silence_timeout, timeout)
-    _report_unsent([sender for sender in senders if not sender.finished and not sender.deleted])
+    _report_unsent([sender for sender in senders if not sender.finished])
 
 
 def _wait(senders: Sequence[Sender], started: float, silence_timeout: float, timeout: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ def end_sessions() -> None:
     """End all sessions without sending what is left, and wait for their threads, 5 s for all together."""
     if "losswise.lifecycle.open_sessions" not in sys.modules:
         return
-    from losswise.delivery import sender
+    from losswise.delivery.sender import Sender
     from losswise.lifecycle import open_sessions
     from losswise.lifecycle.outcome import INTERRUPTED
 
@@ -24,8 +25,12 @@ def end_sessions() -> None:
         with contextlib.suppress(Exception):
             session.end(INTERRUPTED, time.monotonic(), 0.0)
     until = time.monotonic() + TIMEOUT_S
+    senders: list[Sender] = []
     while left := [thread for thread in threading.enumerate() if thread.name in SPEAKING]:
         if time.monotonic() > until:
             return
-        sender.stop_all()
+        senders = senders or [found for found in gc.get_objects() if type(found) is Sender]
+        for sender in senders:
+            sender.stopped = True
+            sender.nudge(at_once=True)
         left[0].join(0.02)
