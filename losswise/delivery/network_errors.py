@@ -32,8 +32,14 @@ def describe_network_error(error: BaseException) -> str:
             return description
     if "SSLError" in kinds:
         return _describe_tls_error(causes)
-    if "OSError" in kinds:
-        return _describe_system_error(causes, kinds) or str(error)[:200]
+    if system_errors := [cause for cause in causes if isinstance(cause, OSError)]:
+        for cause in system_errors:
+            if cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
+                return str(cause.strerror).lower()
+        if any("Timeout" in kind for kind in kinds):
+            return "no response in time"
+        words = (cause.strerror.lower() for cause in system_errors if cause.strerror)
+        return next(words, str(error)[:200])
     if "ValueError" in kinds and "header" in str(error):  # the text may contain the key
         return INVALID_KEY
     return f"{type(error).__name__}: {error}"[:200]
@@ -53,17 +59,6 @@ def _describe_tls_error(causes: list[BaseException]) -> str:
         return NO_HTTPS
     reason = next((text for text in reasons if isinstance(text, str)), "connection closed")
     return f"the https connection failed: {reason.replace('_', ' ').lower()}"
-
-
-def _describe_system_error(causes: list[BaseException], kinds: set[str]) -> str:
-    """The operating system's words for the error, or ""."""
-    for cause in causes:
-        if isinstance(cause, OSError) and cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-            return str(cause.strerror).lower()
-    if any("Timeout" in kind for kind in kinds):
-        return "no response in time"
-    words = (cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror)
-    return str(next(words, "")).lower()
 
 
 def _causes(error: BaseException) -> list[BaseException]:
