@@ -183,7 +183,7 @@ class _Sync:
 
         def goes_on(result: StepResult | None) -> bool:
             nonlocal done
-            before, done = done, reader.bytes_read + uploader.freed_images
+            before, done = done, uploader.freed + uploader.ahead
             self._size += done - before
             self._progress.advance(done - before)
             if result is not None and result.step is Step.RETRY:

@@ -63,11 +63,7 @@ class Sender:
     # called by other threads
 
     def start(self) -> None:
-        """Start the thread. Must be called while the process is not at its end, since no thread can start then.
-
-        Raises:
-            RuntimeError: no thread can be started.
-        """
+        """Start the thread. Raises RuntimeError if none can be started, such as when the process is at its end."""
         self._thread.start()
 
     def begin(self, journal: Journal | None) -> None:
@@ -92,13 +88,15 @@ class Sender:
 
     def unsent(self) -> int:
         """Number of records and images that the server does not have yet."""
-        journal = self._journal
-        return journal.count + len(journal.unwritten) - self.acknowledged + self._count_images() if journal else 0
+        if self._journal is None:
+            return 0
+        return self.journal.count + len(self.journal.unwritten) - self.acknowledged + self._count_images()
 
     def unsent_size(self) -> int:
         """About how many bytes the server does not have yet. Headers of segments are included."""
-        journal = self._journal
-        return max(0, journal.size - self._ahead) + sum(map(len, journal.unwritten)) if journal else 0
+        if self._journal is None:
+            return 0
+        return max(0, self.journal.size - self._ahead) + sum(map(len, self.journal.unwritten))
 
     def cause(self) -> str:
         """Why nothing is acknowledged, as a sentence; empty if that is unknown or the user has been told."""

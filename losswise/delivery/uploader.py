@@ -72,8 +72,7 @@ class Uploader:
         timing: Timing = DEFAULT_TIMING,
     ) -> None:
         self.acknowledged = reader.number  # number of the last record that the server has, or that was set aside
-        self.freed = 0  # bytes of deleted segments and images; the caller resets it
-        self.freed_images = 0  # bytes of deleted images
+        self.freed = 0  # bytes of deleted segments and images; the caller may reset it
         self.points_bytes = 0  # in the request of the last step (see `pacing.size_of_points`)
         self.ahead = 0  # bytes of acknowledged records whose segment still exists
         self.is_server_lost = False  # the last attempt failed for a reason that affects other journals too
@@ -288,7 +287,6 @@ class Uploader:
         except OSError:
             self._unreadable.add(path.name)
         self.freed += len(data)
-        self.freed_images += len(data)
         return StepResult(Step.SENT)
 
     # responses that are about more than the records

@@ -35,7 +35,6 @@ class JournalReader:
     def __init__(self, path: Path) -> None:
         """Open a segment. Raises OSError if it cannot be read, ValueError if it is not a journal."""
         self.paths = Paths(path)
-        self.bytes_read = 0  # size of the records read so far
         self.last_line: bytes | None = None  # the last record read
         self._finished: list[tuple[Path, int]] = []  # segments read to their end, with their last records' numbers
         self._open(path, *_head(path))
@@ -121,7 +120,6 @@ class JournalReader:
         if not size:
             return []
         self._offset += size
-        self.bytes_read += size
         lines = data[: size - 1].split(b"\n")
         self.number += len(lines)
         self.last_line = lines[-1]
