@@ -13,38 +13,18 @@ ONE_POINT_BYTES = 100
 PROCESS_INTERVAL_S = 0.02  # between the starts of two requests of this process, those of all sessions
 
 
-class Pace:
-    """When the next request of one session may start.
+def interval_after(lines: list[bytes], timing: Timing) -> float:
+    """Seconds from the start of a request with these records to the start of the session's next one.
 
-    It starts one second after the start of the last one for each 4 kB of points in that, within bounds. So fast steps
-    are sent in batches, and a point after a quiet moment goes at once.
+    One second for each 4 kB of points in it, within bounds. So fast steps are sent in batches, and a point after a
+    quiet moment goes at once.
 
     The duration of the last request does not count. A request to a near server takes some milliseconds whatever is in
     it, so that does not tell fast steps from slow ones; and a busy or distant server would make live charts jerky: with
     ten times the duration as the interval, the 95th percentile from `append` to the chart rose from 0.2 s to 1 s.
     """
-
-    def __init__(self, timing: Timing) -> None:
-        self._timing = timing
-        self._started_at = float("-inf")
-        self._interval = timing.min_interval
-
-    def next_start(self, max_interval: float) -> float:
-        """When the next request may start (`time.monotonic`), if no interval is longer than `max_interval`."""
-        return self._started_at + min(self._interval, max_interval)
-
-    def request_started(self) -> None:
-        self._started_at = time.monotonic()
-
-    def batch_sent(self, points_bytes: int) -> None:
-        """Note the size of the points in the last request (see `size_of_points`)."""
-        interval = max(self._timing.min_interval, points_bytes / POINTS_BYTES_PER_S)
-        self._interval = min(interval, self._timing.max_interval)
-
-
-def size_of_points(lines: list[bytes]) -> int:
-    """Bytes of points in records, beyond the first point of each."""
-    return sum(max(0, len(line) - ONE_POINT_BYTES) for line in lines if line.startswith(b'{"type":"points"'))
+    points = sum(max(0, len(line) - ONE_POINT_BYTES) for line in lines if line.startswith(b'{"type":"points"'))
+    return min(max(timing.min_interval, points / POINTS_BYTES_PER_S), timing.max_interval)
 
 
 _next_start = 0.0

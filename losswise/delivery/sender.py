@@ -50,7 +50,8 @@ class Sender:
         has_left = any(has_journals(folder) for folder in journal_folders())
         self._backfill = import_module("losswise.delivery.backfill") if has_left else None
         self._client = Client(target.base_url, target.api_key or "", timing.response_timeout)
-        self._pace = pacing.Pace(timing)
+        self._started_at = float("-inf")  # the last request
+        self._interval = timing.min_interval  # from then to the start of the next one
         self._uploader: Uploader | None = None
         self._journal: Journal | None = None
         self._opened = threading.Event()
@@ -191,7 +192,7 @@ class Sender:
                     continue
                 result = uploader.heartbeat()
             else:
-                self._pace.batch_sent(uploader.points_bytes)
+                self._interval = uploader.interval
             last_request_at = time.monotonic()
             self._note(uploader, result)
             step = result.step
@@ -203,7 +204,7 @@ class Sender:
         while not (self.stopped or self._is_last_request()):
             is_hurried = self.is_waited_for or self._is_urgent
             longest = min(max_interval, self._timing.min_interval) if is_hurried else max_interval
-            start = self._pace.next_start(longest)
+            start = self._started_at + min(self._interval, longest)
             if start <= time.monotonic():
                 if reserved is None:
                     reserved = pacing.reserve_start()
@@ -213,7 +214,7 @@ class Sender:
                 break
             self._is_woken(left)  # a caller may wait by now, or the journal be complete
         self._is_urgent = False
-        self._pace.request_started()
+        self._started_at = time.monotonic()
 
     def _is_last_request(self) -> bool:
         """Whether all that is left fits into one request. True once."""

@@ -73,7 +73,7 @@ class Uploader:
     ) -> None:
         self.acknowledged = reader.number  # number of the last record that the server has, or that was set aside
         self.freed = 0  # bytes of deleted segments and images; the caller may reset it
-        self.points_bytes = 0  # in the request of the last step (see `pacing.size_of_points`)
+        self.interval = timing.min_interval  # from the start of the last step's request to that of the next one
         self.ahead = 0  # bytes of acknowledged records whose segment still exists
         self.is_server_lost = False  # the last attempt failed for a reason that affects other journals too
         self._notify = notify = (lambda text: None) if is_muted else say
@@ -99,7 +99,7 @@ class Uploader:
 
     def step(self) -> StepResult:
         """Send one batch or one image, and act on the response. They take turns, so that neither blocks the other."""
-        self.points_bytes = 0
+        self.interval = self._timing.min_interval
         try:
             self._fill()
         except OSError as error:
@@ -148,7 +148,7 @@ class Uploader:
                 self._pending += self._reader.read_here(room)  # recorded while the batch waited for its turn
         self._is_corrected = False
         batch = self._pending[: self._max_records]
-        self.points_bytes = pacing.size_of_points(batch)
+        self.interval = pacing.interval_after(batch, self._timing)
         response = self._post(batch, self.acknowledged + len(batch))
         status, code, reason = response.status, response.code, response.reason
         if status == 200 and isinstance(response.body.get("last"), int):
