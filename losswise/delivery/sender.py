@@ -153,7 +153,7 @@ class Sender:
         reader = self._open()
         uploader = self._uploader = Uploader(reader, self._client, await_turn=self._await_turn, timing=self._timing)
         try:
-            is_deleted = self._deliver(uploader) is Step.DELETED
+            is_deleted = self._deliver(uploader)
             is_at_end = reader.is_at_end()
         finally:
             reader.close()
@@ -171,11 +171,11 @@ class Sender:
             time.sleep(1.0)
         return JournalReader(self.journal.paths.segment(1))
 
-    def _deliver(self, uploader: Uploader) -> Step | None:
-        """Send until everything is acknowledged, or nothing more will be. Returns the last step."""
-        journal, step = self.journal, None
+    def _deliver(self, uploader: Uploader) -> bool:
+        """Send until everything is acknowledged, or nothing more will be. Returns whether the session was deleted."""
+        journal = self.journal
         last_request_at = time.monotonic()
-        while not self.stopped and step is not Step.DELETED:
+        while not self.stopped:
             complete, count = journal.complete, journal.count
             self.refused = False  # callers do not give up during an attempt
             result = uploader.step()
@@ -194,9 +194,15 @@ class Sender:
             else:
                 self._interval = uploader.interval
             last_request_at = time.monotonic()
-            self._note(uploader, result)
-            step = result.step
-        return step
+            self.refused = result.refused
+            if uploader.acknowledged > self.acknowledged or uploader.freed:
+                self._note_progress(uploader)
+            if result.step is Step.DELETED:
+                self._on_deleted()
+                return True
+            if result.step is Step.RETRY:
+                self._back_off(result)
+        return False
 
     def _await_turn(self, max_interval: float) -> None:
         """Wait until a request may start. The last one of a session starts at once."""
@@ -223,21 +229,14 @@ class Sender:
         self._is_last_sent = True
         return True
 
-    def _note(self, uploader: Uploader, result: StepResult) -> None:
-        """Note the result of a step, and pause for as long as it asks."""
-        self.refused = result.refused
-        if result.step is Step.DELETED:
-            self._on_deleted()
-        if uploader.acknowledged > self.acknowledged or uploader.freed:
-            if not self.acknowledged and self._backfill is not None:
-                self._backfill.send_soon(self.journal.paths.folder, self._target)
-            self.acknowledged = uploader.acknowledged
-            self.last_ack_at = time.monotonic()
-            self._ahead = uploader.ahead
-            self.journal.removed += uploader.freed
-            uploader.freed = 0
-        if result.step is Step.RETRY:
-            self._back_off(result)
+    def _note_progress(self, uploader: Uploader) -> None:
+        if not self.acknowledged and self._backfill is not None:
+            self._backfill.send_soon(self.journal.paths.folder, self._target)
+        self.acknowledged = uploader.acknowledged
+        self.last_ack_at = time.monotonic()
+        self._ahead = uploader.ahead
+        self.journal.removed += uploader.freed
+        uploader.freed = 0
 
     def _back_off(self, result: StepResult) -> None:
         """Pause before the next attempt. It ends when a caller begins to wait, unless the server asked for it."""
