@@ -10,6 +10,7 @@ from losswise.delivery.client import Client
 from losswise.delivery.network_errors import NO_HTTPS
 from losswise.settings import check_base_url
 from losswise.util.credentials import store_login
+from losswise.util.messages import say
 
 TIMEOUT_S = 10.0
 
@@ -48,21 +49,18 @@ def login(url: str, key: str | None = None) -> int:
 def _ask_for_key(address: str) -> str:
     if sys.stdin is None:
         return ""
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().strip()
-    return getpass(f"API key for {address}: ").strip()
+    return (getpass(f"API key for {address}: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
 
 
 def _describe_address(address: str, problem: str) -> str:
     """Say what is wrong with an address where no losswise server answers, and what to try."""
-    root = re.match(r"https?://[^/]+", address)
     if problem == NO_HTTPS:
         return f"{address} does not speak https; try http://"
-    if root and root[0] != address:
-        return f"no losswise server answers at {address} ({problem}); try {root[0]}, without what follows it"
-    return f"no losswise server answers at {address} ({problem})"
+    root = re.match(r"https?://[^/]+", address)
+    hint = f"; try {root[0]}, without what follows it" if root and root[0] != address else ""
+    return f"no losswise server answers at {address} ({problem}){hint}"
 
 
 def _fail(sentence: str) -> int:
-    print(f"losswise: {sentence}", file=sys.stderr)
+    say(sentence)
     return 1

@@ -22,6 +22,7 @@ from losswise.settings import Target, resolve
 from losswise.util.messages import say
 from losswise.util.units import size_text
 
+RUNNING = "its script is still running, so run this again later"
 MAX_FAILURES = 4  # failed requests in a row after which `sync` gives up
 
 
@@ -115,7 +116,7 @@ class _Sync:
         if result is SyncResult.SENT_IN_PART:
             say(f"session {session} is sent, except what is missing, damaged or rejected: {url}")
         if result is SyncResult.SENT_SO_FAR:
-            say(f"session {session} is sent so far: {url}; its script is still running, so run this again later")
+            say(f"session {session} is sent so far: {url}; {RUNNING}")
         return result
 
     def _send_journal(self, journal: UnsentJournal) -> SyncResult:
@@ -165,7 +166,7 @@ class _Sync:
         self._ahead = 0
         if not is_dead():
             if uploader.quarantine.is_used:
-                say(f"session {session}: its script is still running, so run this again later")
+                say(f"session {session}: {RUNNING}")
                 return SyncResult.SENT_IN_PART
             return SyncResult.SENT_SO_FAR
         if not reader.is_at_end():

@@ -7,12 +7,9 @@ from collections.abc import Callable
 
 
 def wait_until(done: Callable[[], bool], timeout: float) -> bool:
-    """Poll until `done` returns true, for at most `timeout` seconds.
+    """Poll until `done` returns true, for at most `timeout` seconds. Returns False if the time ran out first.
 
     Polling instead of a condition variable lets a signal handler that interrupts this wait do the same wait itself.
-
-    Returns:
-        False if the time ran out first.
     """
     deadline = time.monotonic() + timeout
     pause = 0.001
