@@ -13,6 +13,9 @@ DEFAULT_BASE_URL = "http://127.0.0.1:3000"
 MODES = ("online", "offline", "disabled")
 MAX_JOURNAL_BYTES = 2 * 1024**3
 END_TIMEOUT_S = 10.0
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?)( ?s)?")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?i?b?)", re.IGNORECASE)
+_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 _set: dict[str, str] = {}
 
@@ -86,11 +89,6 @@ def journal_bound() -> int:
 def end_timeout() -> float:
     """How long a session's end waits while the server acknowledges nothing, in seconds: LW_END_TIMEOUT."""
     return _positive("LW_END_TIMEOUT", _SECONDS, END_TIMEOUT_S)
-
-
-_SECONDS = re.compile(r"(\d+(?:\.\d+)?)( ?s)?")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?i?b?)", re.IGNORECASE)
-_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
 def _positive(name: str, pattern: re.Pattern[str], default: float) -> float:
