@@ -307,7 +307,7 @@ class Uploader:
             problem, fix = "know this version's format", f"upgrade the server, then `{sync}` sends it"
         else:
             return self._wait(response)
-        self.outages.needs_user()
+        self.outages.needs_user()  # to fix the key or upgrade the server; until then, attempts are rare
         if not self._is_muted:
             say_once((problem, address), f"{address} does not {problem} ({response.reason}). Everything is kept; {fix}")
         return StepResult(Step.RETRY, self._timing.fix_retry, refused=True)
