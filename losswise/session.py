@@ -19,7 +19,7 @@ from losswise.lifecycle.outcome import Outcome, outcome_of
 from losswise.params import Params
 from losswise.protocol.limits import ENDED, MAX_TEXT_LENGTH
 from losswise.protocol.records import Record, new_id, rewind_record, session_record, text_record, values_record
-from losswise.recording.record_queue import CLOSED_QUEUE, refusing_queue
+from losswise.recording.record_queue import CLOSED_QUEUE
 from losswise.recording.recorder import Recorder
 from losswise.session_display import SessionDisplay
 from losswise.start_message import start_message
@@ -147,7 +147,7 @@ class Session(SessionDisplay, Uncopyable):
             return
         if fork.is_reimport():
             # the parent has made the real session; one of each worker would be an empty row in the table
-            self._queue = refusing_queue("reimported", fork.REIMPORTED_MESSAGE, fork.is_reimport)
+            self._queue = fork.queue_of_reimport()
             return
         recorder = Recorder(
             self.id, target, journal_folders(), mode == "online", settings.journal_bound(), self._opening_records

@@ -38,7 +38,8 @@ class SessionDisplay:
         from losswise.notebook.curves import CurveStore
 
         if is_notebook():
-            self._curves = self._queue.listener = CurveStore()
+            self._curves = CurveStore()
+            self._queue.listener = self._curves.add
         cells.track(lambda: self.status == "active", self.done)
 
     def _follow_in_notebook(self) -> None:
