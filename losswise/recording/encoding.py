@@ -15,12 +15,9 @@ from losswise.protocol.numbers import encode_number
 from losswise.recording.point_buffer import PointBatch
 from losswise.values.jsonable import dumps
 
-NUMBERS_PER_SLICE = 2_000
-"""Numbers encoded in one call, which takes about a millisecond."""
-YIELD_S = 0.0001
-"""Sleep between two calls. After a sleep of 0 this thread would take the lock right back."""
-MAX_RECORD_NUMBERS = 50_000
-"""Numbers in one record, so that a record stays around a megabyte."""
+NUMBERS_PER_SLICE = 2_000  # encoded in one call, which takes about a millisecond
+YIELD_S = 0.0001  # sleep between two calls; after a sleep of 0 this thread would take the lock right back
+MAX_RECORD_NUMBERS = 50_000  # so that a record stays around a megabyte
 MAX_RECORD_ROWS = 10_000
 
 

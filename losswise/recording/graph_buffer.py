@@ -18,8 +18,7 @@ from losswise.util.messages import say_once
 from losswise.values.jsonable import to_name
 from losswise.values.scalars import detach, is_pending, to_float, to_x
 
-PENDING_POINT_BYTES = 500
-"""Estimate of the memory of a point on the slow path."""
+PENDING_POINT_BYTES = 500  # estimated memory of a point on the slow path
 
 
 class PendingPoint:

@@ -22,10 +22,8 @@ from losswise.values.pixels import ImageCopy
 from losswise.values.png import ImageError
 from losswise.values.scalars import to_x
 
-MAX_PIXEL_BYTES = 16 * 1024 * 1024
-"""Memory for pixels at which `add` waits until some are encoded."""
-IDLE_TIMEOUT_S = 5.0
-"""Time without an image after which the thread ends. The next image starts another."""
+MAX_PIXEL_BYTES = 16 * 1024 * 1024  # memory for pixels at which `add` waits until some are encoded
+IDLE_TIMEOUT_S = 5.0  # time without an image after which the thread ends; the next image starts another
 POLL_INTERVAL_S = 0.005
 
 

@@ -19,18 +19,13 @@ from losswise.recording.record_queue import RecordQueue
 from losswise.util.guard import guarded, guarded_thread
 from losswise.util.messages import say_error, say_once
 
-WRITE_INTERVAL_S = 0.09
-"""Time between two writes. A killed process loses at most the points of this time and of the write."""
+WRITE_INTERVAL_S = 0.09  # between two writes; a killed process loses at most the points of this time and of the write
 WRITE_BYTES = 256 * 1024
-MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024
-"""Memory for records other than points while the disk takes none."""
-IDLE_S = 1.0
-"""Longest sleep, and time between two measurements of the journal on disk."""
+MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024  # memory for records other than points while the disk takes none
+IDLE_S = 1.0  # longest sleep, and time between two measurements of the journal on disk
 HEARTBEAT_INTERVAL_S = 60.0
-PENDING_VALUES_TIMEOUT_S = 5.0
-"""How long the end waits for values that an accelerator still computes."""
-BOUNDED_RECORDS = ("text", "values")
-"""Records that are dropped, like points, once the journal has reached its bound."""
+PENDING_VALUES_TIMEOUT_S = 5.0  # how long the end waits for values that an accelerator still computes
+BOUNDED_RECORDS = ("text", "values")  # these are dropped, like points, once the journal has reached its bound
 
 
 class JournalUnavailable(Exception):
@@ -43,11 +38,11 @@ class JournalWriter:
     Args:
         queue: where points and records come from.
         open_journal: creates the journal; called on the thread. Raises JournalUnavailable.
-        sender: delivers the journal; None offline.
         bound: size of the journal in bytes beyond which points are dropped.
 
     Attributes:
         thread: not started yet.
+        sender: delivers the journal; None offline.
         journal: None until the thread has created it, and if it cannot.
         ending: the last record, once the writer shall end.
         requested: number of the last request for everything recorded so far to be written.
@@ -67,7 +62,7 @@ class JournalWriter:
         self.writing_since = 0.0
         self._queue = queue
         self._open_journal = open_journal
-        self._sender = sender
+        self.sender = sender
         self._bound = bound
         self._unwritten: list[bytes] = []
         self._begin_lines()
@@ -90,8 +85,8 @@ class JournalWriter:
     def _run(self) -> None:
         try:
             self.journal = self._open_journal()
-            if self._sender is not None:
-                self._sender.begin(self.journal)
+            if self.sender is not None:
+                self.sender.begin(self.journal)
             while self._write_round():
                 pass
         except JournalUnavailable:
@@ -102,8 +97,8 @@ class JournalWriter:
         finally:
             self._queue.full = False
             self.written = self.requested
-            if self.journal is None and self._sender is not None:
-                self._sender.begin(None)
+            if self.journal is None and self.sender is not None:
+                self.sender.begin(None)
 
     def _write_round(self) -> bool:
         """Write everything there is, then wait for more. Returns False after the last round."""
@@ -122,8 +117,8 @@ class JournalWriter:
         if self.journal is not None and time.monotonic() > self._heartbeat_at + HEARTBEAT_INTERVAL_S:
             self._heartbeat_at = time.monotonic()
             self.journal.heartbeat()
-        if self._sender is not None:
-            self._sender.check_silence()
+        if self.sender is not None:
+            self.sender.check_silence()
         return True
 
     def _pause(self) -> bool:
@@ -152,11 +147,7 @@ class JournalWriter:
     # values of accelerators
 
     def _read_pending_values(self) -> bool:
-        """Have a thread of its own read values that an accelerator may still be computing, so that the journal goes on.
-
-        Returns:
-            Whether there are such values.
-        """
+        """Have another thread read values that an accelerator may still be computing. Returns whether there are any."""
         graphs = [graph for graph in list(self._queue.graphs) if graph.has_pending()]
         if graphs and (self._value_reader is None or not self._value_reader.is_alive()):
             try:
@@ -287,8 +278,8 @@ class JournalWriter:
                 say_once(("images", folder), problem)
                 continue
             self._write_records([image.record])
-            if self._sender is not None:
-                self._sender.nudge(at_once=True)
+            if self.sender is not None:
+                self.sender.nudge(at_once=True)
 
     def _write_points(self) -> None:
         """Write the lines of points, or count them as dropped, and see how much is in memory now."""
@@ -324,8 +315,8 @@ class JournalWriter:
             self._disk_problem = not_written(self.journal.path, error)
             self.dropped.add(self._disk_problem, 0)
             written = error.lines
-        if self._sender is not None:
-            self._sender.nudge()
+        if self.sender is not None:
+            self.sender.nudge()
         return written
 
     @contextlib.contextmanager
@@ -347,6 +338,6 @@ class JournalWriter:
         if self.journal is not None:
             self.journal.unwritten, self._unwritten = self._unwritten, []
             self.journal.finish()
-            if self._sender is not None:
-                self._sender.nudge()
+            if self.sender is not None:
+                self.sender.nudge()
         self.dropped.report()

@@ -28,8 +28,7 @@ class GraphLike(Protocol):
     def append(self, x: Any, y: Any) -> None: ...
 
 
-Routes = list[tuple[GraphLike, tuple[Any, ...]]]
-"""Graphs, each with the names that are drawn on it."""
+Routes = list[tuple[GraphLike, tuple[Any, ...]]]  # graphs, each with the names that are drawn on it
 
 
 class MetricRouter:

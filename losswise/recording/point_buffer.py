@@ -17,25 +17,20 @@ from typing import Any, NamedTuple
 
 from losswise.values.jsonable import to_name
 
-HEADER_CELLS = 3
-"""Cells of a row before its values: sequence number, x, time."""
-
-MAX_ROWS_PER_TAKE = 5_000
-"""Limits how long one copy holds the interpreter lock."""
-
+HEADER_CELLS = 3  # cells of a row before its values: sequence number, x, time
+MAX_ROWS_PER_TAKE = 5_000  # limits how long one copy holds the interpreter lock
+# From this size on a buffer is swapped out even while an older one is being read: growing it may copy all of it
 SWAP_BYTES = 1024 * 1024
-"""Size from which a buffer is swapped out even while an older one is being read: growing it may copy all of it."""
 
 _getrefcount = getattr(sys, "getrefcount", lambda rows: 0)
 # Swapping relies on the interpreter lock, which free-threaded builds of Python (3.13t and later) lack, and on
 # reference counts, which PyPy lacks. There all points take the slow path, a deque, which is safe but slower.
 _can_swap = hasattr(sys, "getrefcount") and getattr(sys, "_is_gil_enabled", lambda: True)()
 
+# Distinct sets of metric names that get a buffer; points with further sets take the slow path
 MAX_NAME_SETS = 200 if _can_swap else 0
-"""Distinct sets of metric names that get a buffer; points with further sets take the slow path."""
-
+# Types whose values are immutable and available at once. NumPy's float64 and bool are subclasses.
 PLAIN_NUMBERS = (float, int)
-"""Types whose values are immutable and available at once. NumPy's float64 and bool are subclasses."""
 
 
 def _unshared_references() -> int:

@@ -11,10 +11,8 @@ from losswise.protocol.records import Record
 from losswise.recording.graph_buffer import GraphBuffer
 from losswise.recording.point_buffer import PointBatch, SharedPointBuffer
 
-MAX_HELD_BYTES = 20 * 1024 * 1024
-"""Memory for points and records at which `append` waits for the local disk."""
-MAX_IMAGE_BYTES = 8 * 1024 * 1024
-"""Memory for encoded images that wait for the local disk; a larger one is taken alone."""
+MAX_HELD_BYTES = 20 * 1024 * 1024  # memory for points and records at which `append` waits for the local disk
+MAX_IMAGE_BYTES = 8 * 1024 * 1024  # memory for encoded images that wait for the local disk; a larger one goes alone
 
 
 class Source(Protocol):
@@ -152,8 +150,7 @@ class RecordQueue:
         self.sources.clear()
 
 
-CLOSED_QUEUE = RecordQueue(closed=True)
-"""The queue of sessions and graphs that record nothing."""
+CLOSED_QUEUE = RecordQueue(closed=True)  # of sessions and graphs that record nothing
 
 
 def estimate_bytes(record: Record) -> int:

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from losswise.delivery.sender import Sender
 from losswise.journal.format import Header
@@ -24,19 +23,9 @@ from losswise.util.guard import guarded
 from losswise.util.messages import say_once
 from losswise.util.polling import wait_until
 
-APPEND_WAIT_S = 0.002
-"""How long one `append` waits for the disk while memory is full."""
-MEMORY_CHECK_INTERVAL_S = 0.1
-"""During a write that takes longer than this, callers check the memory, this often."""
-TEXT_WAIT_S = 10.0
-"""How long adding a large text waits for the disk at most."""
-
-
-class EndedJournal(NamedTuple):
-    """A journal to which nothing is added any more."""
-
-    writer: JournalWriter  # may still be writing its last lines
-    sender: Sender | None  # delivers the journal; None offline
+APPEND_WAIT_S = 0.002  # how long one `append` waits for the disk while memory is full
+MEMORY_CHECK_INTERVAL_S = 0.1  # during a write that takes longer than this, callers check the memory, this often
+TEXT_WAIT_S = 10.0  # how long adding a large text waits for the disk at most
 
 
 class Recorder:
@@ -79,7 +68,6 @@ class Recorder:
         self.open = False
         self._lock = threading.RLock()  # reentrant: a signal handler may end the session within `_start`
         self._writer: JournalWriter | None = None
-        self._sender: Sender | None = None
         self._memory_checked_at = 0.0
 
     def after_fork(self) -> None:
@@ -176,7 +164,7 @@ class Recorder:
             queue.records.extendleft(reversed(self._opening()))
             sender = Sender(self._target, on_deleted=queue.close) if self.online else None
             writer = JournalWriter(queue, self._create_journal, sender, self.bound)
-            self._writer, self._sender, self.open = writer, sender, True
+            self._writer, self.open = writer, True
             try:
                 writer.thread.start()
             except RuntimeError as error:  # a limit of the system, or the interpreter is shutting down
@@ -188,7 +176,6 @@ class Recorder:
                 if sender is not None:
                     sender.start()
             except RuntimeError as error:
-                self._sender = None
                 say_once("sender", f"no thread can be started ({error}); what is recorded is only kept")
 
     def _create_journal(self) -> Journal:
@@ -214,12 +201,12 @@ class Recorder:
         """Return whether a writer is at work, be it on its last lines."""
         return self.open or (self._writer is not None and self._writer.is_writing())
 
-    def ending_journal(self) -> EndedJournal | None:
-        """Return the journal of a session that something else is just ending; None if nothing is at work."""
-        writer, sender = self._writer, self._sender
-        if writer is None or not (writer.is_writing() or (sender is not None and sender.is_at_work())):
-            return None
-        return EndedJournal(writer, sender)
+    def ending(self) -> JournalWriter | None:
+        """Return the writer of a session that something else is just ending; None if nothing is at work."""
+        writer = self._writer
+        if writer is None or writer.is_writing() or (writer.sender is not None and writer.sender.is_at_work()):
+            return writer
+        return None
 
     def write_out(self, timeout: float) -> bool:
         """Wait until everything recorded before this call is in the journal. Returns False after `timeout` seconds."""
@@ -244,9 +231,10 @@ class Recorder:
         if not self.open and self.queue.has_work():
             self.attend()
         self.write_out(timeout)
-        writer, sender = self._writer, self._sender
-        if writer is None or writer.journal is None or sender is None:
+        writer = self._writer
+        if writer is None or writer.journal is None or writer.sender is None:
             return False
+        sender = writer.sender
         count = writer.journal.count
         sender.nudge()
         left = deadline - time.monotonic()
@@ -254,13 +242,13 @@ class Recorder:
             wait_until(lambda: sender.has_sent(count) or not sender.is_at_work() or sender.is_hopeless(begun), left)
         return sender.has_sent(count) and not writer.dropped.total
 
-    def end(self, status: Record) -> EndedJournal | None:
+    def end(self, status: Record) -> JournalWriter | None:
         """Have what is left and this status, as the last record, written to the journal.
 
         What is recorded from here on opens another writer.
 
         Returns:
-            What `lifecycle.drain` waits for; None if the session had ended before.
+            The writer, for which `lifecycle.drain` waits; None if the session had ended before.
         """
         with self._lock:
             if not self.open or self._writer is None:
@@ -269,4 +257,4 @@ class Recorder:
             self.open = False
             self.queue.needs_attention = True
             self._writer.wake(urgent=True)
-            return EndedJournal(self._writer, self._sender)
+            return self._writer
