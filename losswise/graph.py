@@ -23,13 +23,7 @@ _now = time.time
 
 
 class Graph(Uncopyable):
-    """One graph of a session. Created by `Session.graph`, not by hand.
-
-    Args:
-        queue: the session's queue.
-        session_id: 20 hex digits.
-        title, xlabel, ylabel, kind, display_interval: as in `Session.graph`. What is invalid is ignored, with one
-            warning.
+    """One graph of a session. Created by `Session.graph`, not by hand. What is invalid is ignored, with one warning.
 
     Attributes:
         id: 20 hex digits, the same for the same title of the same session in every process.

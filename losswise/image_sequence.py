@@ -82,5 +82,4 @@ class ImageSequence:
         return f"<losswise.ImageSequence {self.name!r}>"
 
 
-DISCONNECTED = ImageSequence(None, 0, "")
-"""A sequence that records nothing: what `Session.image_sequence` returns if it fails."""
+DISCONNECTED = ImageSequence(None, 0, "")  # records nothing: what `Session.image_sequence` returns if it fails

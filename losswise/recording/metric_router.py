@@ -35,7 +35,6 @@ class MetricRouter:
     """Finds or creates the graphs of metrics.
 
     Args:
-        queue: the session's queue.
         make_graph: returns the graph for a title, an x label, a y label and a kind: `Session.graph`.
         graphs: the user's own choice of graphs by metric name, which wins over the naming rule.
 

@@ -32,8 +32,6 @@ class Recorder:
     """Takes a session's records to a journal, and the journal to a server.
 
     Args:
-        session_id: 20 hex digits.
-        target: the server's address and key.
         folders: where the journal may be; the first that can be written is used.
         online: send it; otherwise it is only kept.
         bound: size of the journal in bytes beyond which points are dropped.
@@ -133,11 +131,7 @@ class Recorder:
             self._slow_down()
 
     def put_image(self, image: EncodedImage) -> bool:
-        """Add an image, unless too many images wait for the disk already. Called by the image encoder.
-
-        Returns:
-            False if it was not added and should be offered again later.
-        """
+        """Add an image. Returns False if too many images wait for the disk: it should be offered again later."""
         queue = self.queue
         if not self.open and not queue.closed:
             self._start()
