@@ -132,7 +132,8 @@ class GraphBuffer:
             parts.extend(self._convert(slow))
             if parts:
                 yield merge(parts)
-            elif not slow:  # if points were only dropped, others may wait behind them
+            # where this round did not reach the limit, others may wait behind its points, also behind dropped ones
+            if below >= limit or not (parts or slow):
                 return
 
     def _take_slow(self, limit: int) -> tuple[list[PendingPoint], int]:
