@@ -26,10 +26,11 @@ def check_texts(**texts: Any) -> None:
             raise TypeError(f"{name} must be text, not {type(value).__name__}")
 
 
-def check_params(value: Any, name: str) -> None:
-    """Check that the argument called `name` is a mapping or None."""
-    if value is not None and not isinstance(value, Mapping):
-        raise TypeError(f"{name} must be a dictionary, not {type(value).__name__}")
+def check_params(**params: Any) -> None:
+    """Check arguments, by name, that must be a mapping or None."""
+    for name, value in params.items():
+        if value is not None and not isinstance(value, Mapping):
+            raise TypeError(f"{name} must be a dictionary, not {type(value).__name__}")
 
 
 def checked_max_iter(value: Any) -> int | None:
@@ -70,12 +71,7 @@ def checked_tags(tags: Any) -> list[str] | None:
 
 
 def checked_graphs(graphs: Any) -> dict[str, GraphChoice]:
-    """Return the user's choice of graphs by metric name, as `losswise.naming.graph_for` takes it.
-
-    Example:
-        >>> checked_graphs({"my_score": ("quality", "max"), "my_rate": "speed"})
-        {'my_score': GraphChoice(title='quality', kind='max'), 'my_rate': GraphChoice(title='speed', kind=None)}
-    """
+    """Return the user's choice of graphs by metric name, as `losswise.naming.graph_for` takes it."""
     if not graphs:
         return {}
     from losswise.naming import GraphChoice
@@ -90,11 +86,7 @@ def checked_graphs(graphs: Any) -> dict[str, GraphChoice]:
 
 
 def checked_rewind(resume: Any, from_x: Any) -> int | None:
-    """Check `resume` and `from_x` of a session that continues another run.
-
-    Returns:
-        The last x whose points are kept. None: all points are kept.
-    """
+    """Check `resume` and `from_x`. Returns the last x whose points are kept; None means that all are kept."""
     if resume is not None and not is_id(resume):
         raise ValueError(f"resume takes a session's id, 20 hex digits, not {resume!r}")
     if from_x is None:

@@ -10,7 +10,7 @@ from typing import Any, overload
 from losswise.protocol.limits import KINDS
 from losswise.protocol.records import Record, graph_id, graph_record
 from losswise.recording.graph_buffer import GraphBuffer
-from losswise.recording.point_buffer import PLAIN_NUMBERS, PointBatch
+from losswise.recording.point_buffer import PLAIN_NUMBERS
 from losswise.recording.record_queue import CLOSED_QUEUE, RecordQueue
 from losswise.util.guard import guarded
 from losswise.util.messages import say_once
@@ -23,13 +23,7 @@ _now = time.time
 
 
 class Graph(Uncopyable):
-    """One graph of a session. Created by `Session.graph`, not by hand.
-
-    Args:
-        queue: the session's queue.
-        session_id: 20 hex digits.
-        title, xlabel, ylabel, kind, display_interval: as in `Session.graph`. What is invalid is ignored, with one
-            warning.
+    """One graph of a session. Created by `Session.graph`, not by hand. What is invalid is ignored, with one warning.
 
     Attributes:
         id: 20 hex digits, the same for the same title of the same session in every process.
@@ -65,8 +59,7 @@ class Graph(Uncopyable):
         self._by_names = self.buffer.by_names
         self._queue = queue
         self._session_id = session_id
-        interval = self.display_interval
-        self._every = interval if interval is not None and interval > 1 else None
+        self._every = max(1, self.display_interval or 1)
         self._seen: dict[Any, int] = {}
         self._own_x = itertools.count()
 
@@ -92,7 +85,7 @@ class Graph(Uncopyable):
         try:
             if y is None:
                 x, y = next(self._own_x), x
-            if self._every and self._is_left_out(y):
+            if self._every > 1 and self._is_left_out(y):
                 return
             buffer = self._by_names[tuple(y)]
             for value in y.values():
@@ -120,11 +113,7 @@ class Graph(Uncopyable):
         names = tuple(y)
         seen = self._seen.get(names, 0)
         self._seen[names] = seen + 1
-        return seen % (self._every or 1) != 0
-
-    def receive(self, points: PointBatch) -> None:
-        """Take over points that `Session.log` wrote for several graphs. Called by the journal writer."""
-        self.buffer.receive(points)
+        return seen % self._every != 0
 
     def record(self) -> Record:
         """Return the record that describes this graph to the server."""
@@ -135,6 +124,5 @@ class Graph(Uncopyable):
         return f"<losswise.Graph {self.title!r} of session {self._session_id}>"
 
 
-# created once, so that nothing can go wrong when it is needed
+# What `Session.graph` returns if it fails: a graph that records nothing, made here, where nothing can go wrong
 DISCONNECTED = Graph(CLOSED_QUEUE, "", "")
-"""A graph that records nothing: what `Session.graph` returns if it fails."""

@@ -28,10 +28,9 @@ class ImageSequence:
 
     def __init__(self, encoder: ImageEncoder | None, x: Any, name: str) -> None:
         """Create a sequence; with `encoder` None it records nothing."""
-        self._encoder, self.name, self._x = encoder, "", None
-        if encoder is not None:
-            self.name = try_text(to_name, name, "")
-            self._x = detach(x)
+        self._encoder = encoder
+        self.name = try_text(to_name, name, "")
+        self._x = detach(x)
 
     @guarded("adding an image")
     def append(
@@ -73,20 +72,14 @@ class ImageSequence:
 
     def _mapping(self, argument: str, given: Any) -> dict[str, Any]:
         """Return a copy of `outputs` or `metrics`; empty, with one warning, if it is not a mapping."""
-        if given is None:
-            return {}
-        if not isinstance(given, Mapping):
-            say_once(
-                ("image", argument, self.name),
-                f"images {self.name!r}: {argument} takes a dictionary, not {given!r:.60}; ignored",
-            )
-            return {}
-        copied: dict[str, Any] = snapshot(given)
-        return copied
+        if given is not None and not isinstance(given, Mapping):
+            problem = f"{argument} takes a dictionary, not {given!r:.60}"
+            say_once(("image", argument, self.name), f"images {self.name!r}: {problem}; ignored")
+            given = None
+        return dict(snapshot(given or {}))
 
     def __repr__(self) -> str:
         return f"<losswise.ImageSequence {self.name!r}>"
 
 
-DISCONNECTED = ImageSequence(None, 0, "")
-"""A sequence that records nothing: what `Session.image_sequence` returns if it fails."""
+DISCONNECTED = ImageSequence(None, 0, "")  # records nothing: what `Session.image_sequence` returns if it fails

@@ -87,15 +87,10 @@ _ABOUT_ROUNDS = _words("per global best last current num n max min total first f
 
 
 class GraphChoice(NamedTuple):
-    """The graph chosen for a metric.
-
-    Attributes:
-        title: title of the graph.
-        kind: 'min' (low values are better), 'max' (high values are better) or None (neither, or unknown).
-    """
+    """The graph chosen for a metric."""
 
     title: str
-    kind: str | None
+    kind: str | None  # 'min' (low values are better), 'max' (high values are better) or None (neither, or unknown)
 
 
 def graph_for(name: str, graphs: Mapping[str, Any] | None = None) -> GraphChoice:
@@ -202,11 +197,9 @@ def _without_rounds(parts: list[str]) -> list[str]:
 
 def _bare(part: str) -> str:
     """Strip stages and rounds from both ends of one part of a path, as long as something is left."""
-    while True:
-        shorter = _without_front(_without_back(part))
-        if shorter == part:
-            return part
+    while (shorter := _without_front(_without_back(part))) != part:
         part = shorter
+    return part
 
 
 def _without_front(part: str) -> str:

@@ -13,20 +13,15 @@ from losswise.values.jsonable import snapshot
 class Params(dict[str, Any]):
     """What a run was started with. Setting an entry records it; removing one does not remove it on the server.
 
-    Args:
-        params: the entries known at the start, which the session records itself.
-        put: called with the session record of each change.
-
     Example:
         >>> session.params["optimizer"] = "adam"
         >>> session.params.update(rate=0.1, layers=[64, 10])
     """
 
     def __init__(self, params: Mapping[str, Any], put: Callable[[Record], None]) -> None:
-        super().__init__(params)
+        super().__init__(params)  # which the session records itself
         self._put = put
 
-    @guarded("updating params")
     def __setitem__(self, name: str, value: Any) -> None:
         self.update({name: value})
 

@@ -19,10 +19,9 @@ from losswise.lifecycle.outcome import Outcome, outcome_of
 from losswise.params import Params
 from losswise.protocol.limits import ENDED, MAX_TEXT_LENGTH
 from losswise.protocol.records import Record, new_id, rewind_record, session_record, text_record, values_record
-from losswise.recording.record_queue import CLOSED_QUEUE, refusing_queue
+from losswise.recording.record_queue import CLOSED_QUEUE
 from losswise.recording.recorder import Recorder
 from losswise.session_display import SessionDisplay
-from losswise.start_message import start_message
 from losswise.util.guard import guarded
 from losswise.util.messages import say, say_error, say_once
 from losswise.util.paths import journal_folders
@@ -79,13 +78,7 @@ class Session(SessionDisplay, Uncopyable):
         ...         graph.append(step, {"train_loss": 1.0 / (step + 1)})
     """
 
-    id: str = ""
     session_id: str = ""
-    url: str = ""
-    base_url: str = ""
-    tag: str | None = None
-    status: str = "active"
-    _recorder: Recorder | None = None
     _collectors: Collectors | None = None
     _open_session: OpenSession | None = None
     _router: MetricRouter | None = None
@@ -120,8 +113,7 @@ class Session(SessionDisplay, Uncopyable):
             # invalid arguments are raised here; whatever else goes wrong is one warning
             target = settings.resolve(base_url, api_key)
             arguments.check_texts(tag=tag, project=project, group=group)
-            arguments.check_params(params, "params")
-            arguments.check_params(data, "data")
+            arguments.check_params(params=params, data=data)
             self._max_iter = arguments.checked_max_iter(max_iter)
             self._info = arguments.checked_info(info)
             self._tags = arguments.checked_tags(tags)
@@ -147,7 +139,7 @@ class Session(SessionDisplay, Uncopyable):
             return
         if fork.is_reimport():
             # the parent has made the real session; one of each worker would be an empty row in the table
-            self._queue = refusing_queue("reimported", fork.REIMPORTED_MESSAGE, fork.is_reimport)
+            self._queue = fork.queue_of_reimport()
             return
         recorder = Recorder(
             self.id, target, journal_folders(), mode == "online", settings.journal_bound(), self._opening_records
@@ -156,10 +148,10 @@ class Session(SessionDisplay, Uncopyable):
         self._collectors = collectors = Collectors(self.graph, recorder)
         self._open_session = OpenSession(recorder, collectors.finish, self._set_status, collectors.after_fork)
         if "IPython" in sys.modules:
-            self._attend_notebook()
+            self._attend_notebook(self.done)
         recorder.attend()
         collectors.start(**collect)
-        say(start_message(self.url, self.base_url, self._is_resumed, mode, recorder.online))
+        say(self._start_message(mode, recorder.online))
 
     @property
     def max_iter(self) -> int | None:
@@ -176,6 +168,7 @@ class Session(SessionDisplay, Uncopyable):
         if value is not None:
             self._put(session_record(max_iter=self._max_iter))
 
+    @guarded("creating a graph", default=graph_module.DISCONNECTED)
     def graph(
         self,
         title: str = "",
@@ -195,23 +188,18 @@ class Session(SessionDisplay, Uncopyable):
         Example:
             >>> accuracy = session.graph("accuracy", xlabel="step", kind="max")
         """
-        graph = self._known_or_new_graph(title, xlabel, ylabel, kind, display_interval)
-        return graph if graph is not None else graph_module.DISCONNECTED
-
-    Graph = graph
-
-    @guarded("creating a graph")
-    def _known_or_new_graph(self, title: Any, *options: Any) -> graph_module.Graph | None:
         title = try_text(jsonable.to_name, title, "")
         if (known := self._graphs.get(title)) is not None:
             return known
         queue = self._queue
-        graph = graph_module.Graph(queue, self.id, title, *options)
+        graph = graph_module.Graph(queue, self.id, title, xlabel, ylabel, kind, display_interval)
         self._put(graph.record())
         graph = self._graphs.setdefault(title, graph)  # another thread may have been faster
         if not queue.closed and graph.buffer not in queue.graphs:
             queue.graphs.append(graph.buffer)
         return graph
+
+    Graph = graph
 
     def image_sequence(self, x: int, name: str) -> ImageSequence:
         """Return a sequence of images that belong to one x, such as predictions after an epoch.
@@ -280,10 +268,7 @@ class Session(SessionDisplay, Uncopyable):
 
     @guarded("flushing", default=False)
     def flush(self, timeout: float = 10.0) -> bool:
-        """Wait until the server has everything recorded so far.
-
-        Args:
-            timeout: seconds.
+        """Wait until the server has everything recorded so far, at most `timeout` seconds.
 
         Returns:
             Whether all of it is acknowledged. Offline this is False, even though it is on the disk.
@@ -341,11 +326,7 @@ class Session(SessionDisplay, Uncopyable):
         return max(0, self._router.next_x - 1) if self._router is not None else 0
 
     def label_axes(self, labels: Callable[[str], tuple[str, str]]) -> None:
-        """Label the axes of the graphs that `log` creates.
-
-        Args:
-            labels: returns the labels of x and y for a metric name.
-        """
+        """Label the axes of the graphs that `log` creates: `labels` returns those of x and y for a metric name."""
         (self._router or self._make_router()).labels = labels
 
     def expect(self, outcome: Outcome) -> None:

@@ -1,11 +1,13 @@
-"""How a session shows itself: as text, and in a notebook."""
+"""How a session shows itself: as text, in a notebook, and in the line that is printed when it starts."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from losswise.util.guard import guarded
 from losswise.util.ipython import is_notebook
+from losswise.util.paths import journal_folder, sync_command
 
 if TYPE_CHECKING:
     from losswise.graph import Graph
@@ -18,28 +20,40 @@ if TYPE_CHECKING:
 class SessionDisplay:
     """Base class of Session. The package `notebook` is imported only where a notebook asks for it."""
 
-    id: str
-    url: str
-    tag: str | None
-    status: str
+    id: str = ""
+    url: str = ""
+    base_url: str = ""
+    tag: str | None = None
+    status: str = "active"
+    _is_resumed: bool
     _max_iter: int | None
     _graphs: dict[str, Graph]
     _queue: RecordQueue
-    _recorder: Recorder | None
+    _recorder: Recorder | None = None
     _curves: CurveStore | None = None
 
-    def done(self) -> None:
-        raise NotImplementedError
+    def _start_message(self, mode: str, is_online: bool) -> str:
+        """Return where the session can be watched, or how it gets to a server."""
+        if is_online:
+            return f"{'going on, ' if self._is_resumed else ''}watching at {self.url}"
+        folder, command = journal_folder(), sync_command(journal_folder())
+        if mode == "offline":
+            return f"offline: kept in {folder}; `{command}` sends it"
+        return (
+            f"no API key for {self.base_url}, so this session is kept in {folder}; "
+            f"`losswise login {self.base_url}`, then `{command}` sends it"
+        )
 
     @guarded("watching the cells of a notebook")
-    def _attend_notebook(self) -> None:
+    def _attend_notebook(self, done: Callable[[], None]) -> None:
         """Keep the curves in memory if they can be shown, and end the session if its cell runs again."""
         from losswise.notebook import cells
         from losswise.notebook.curves import CurveStore
 
         if is_notebook():
-            self._curves = self._queue.listener = CurveStore()
-        cells.track(lambda: self.status == "active", self.done)
+            self._curves = CurveStore()
+            self._queue.listener = self._curves.add
+        cells.track(lambda: self.status == "active", done)
 
     def _follow_in_notebook(self) -> None:
         """Update the outputs that show this session: it is active (again)."""

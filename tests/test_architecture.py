@@ -32,7 +32,7 @@ ROWS = {
         session
         session_display
         lifecycle capture notebook
-        graph image_sequence params arguments start_message
+        graph image_sequence params arguments
         recording
         naming
         delivery

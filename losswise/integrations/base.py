@@ -71,7 +71,7 @@ def session_options(
         TypeError, ValueError: `Session` would raise it.
     """
     check_texts(tag=tag)
-    check_params(params, "params")
+    check_params(params=params)
     checked_max_iter(max_iter)
     checked_graphs(options.get("graphs"))
     signature = inspect.signature(Session)

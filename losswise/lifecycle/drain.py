@@ -15,7 +15,7 @@ from losswise.util.units import size_text
 
 if TYPE_CHECKING:
     from losswise.delivery.sender import Sender
-    from losswise.recording.recorder import EndedJournal
+    from losswise.recording.journal_writer import JournalWriter
 
 # how long the local disk may take for what is in memory, of all journals together
 WRITE_TIMEOUT_S = 30.0
@@ -23,23 +23,23 @@ PROGRESS_AFTER_S = 2.0
 PROGRESS_INTERVAL_S = 5.0
 
 
-def wait_delivered(journals: Sequence[EndedJournal], silence_timeout: float, timeout: float = float("inf")) -> None:
+def wait_delivered(writers: Sequence[JournalWriter], silence_timeout: float, timeout: float = float("inf")) -> None:
     """Wait for the delivery of journals, with messages about the progress and about what is left.
 
     A server that goes on acknowledging gets all the time it needs.
 
     Args:
-        journals: to which nothing is added any more.
+        writers: of journals to which nothing is added any more.
         silence_timeout: seconds without an acknowledgement of any journal after which to give up. If the server
             refuses connections, at most REFUSED_GRACE_S.
         timeout: seconds in all.
     """
     started = time.monotonic()
-    for writer, _sender in journals:
+    for writer in writers:
         seconds = max(0.0, started + min(WRITE_TIMEOUT_S, timeout) - time.monotonic())
         if not wait_until(lambda writer=writer: not writer.is_writing(), seconds):  # type: ignore[misc]
             say("the journal could not be written to its end in time")
-    senders = [sender for _writer, sender in journals if sender is not None]
+    senders = [writer.sender for writer in writers if writer.sender is not None]
     with contextlib.ExitStack() as stack:
         for sender in senders:
             stack.enter_context(sender.waited_for())

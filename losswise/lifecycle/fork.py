@@ -7,12 +7,9 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
+from losswise.recording.record_queue import RecordQueue
 from losswise.util.guard import guarded
-
-REIMPORTED_MESSAGE = (
-    "a worker process that imports the script records nothing into the sessions made there; give it session.id, "
-    "and have it make losswise.Session(resume=id)"
-)
+from losswise.util.messages import say_once
 
 
 def is_reimport() -> bool:
@@ -28,6 +25,27 @@ def is_reimport() -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def queue_of_reimport() -> RecordQueue:
+    """Return the queue of a session that such a worker makes: it drops everything, and says so after the import."""
+    queue = RecordQueue()
+
+    def attend() -> None:
+        if not is_reimport():
+            queue.close()
+            say_once(
+                "reimported",
+                "a worker process that imports the script records nothing into the sessions made there; give it "
+                "session.id, and have it make losswise.Session(resume=id)",
+            )
+            return
+        for graph in queue.graphs:
+            graph.clear()
+        queue.shared.clear()
+
+    queue.attend = attend
+    return queue
 
 
 def call_in_child(function: Callable[[], None]) -> None:

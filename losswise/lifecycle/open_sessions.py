@@ -19,7 +19,8 @@ from losswise.util.paths import journal_folder, sync_command
 from losswise.values.errors import describe_exception
 
 if TYPE_CHECKING:
-    from losswise.recording.recorder import EndedJournal, Recorder
+    from losswise.recording.journal_writer import JournalWriter
+    from losswise.recording.recorder import Recorder
 
 WRITE_TIMEOUT_S = 2.0
 # how long the end still waits for the disk after Ctrl-C
@@ -58,7 +59,7 @@ class OpenSession:
         self.recorder.after_fork()
         self._after_fork()
 
-    def end(self, outcome: Outcome, begun: float | None = None, budget: float = math.inf) -> EndedJournal | None:
+    def end(self, outcome: Outcome, begun: float | None = None, budget: float = math.inf) -> JournalWriter | None:
         """Record the outcome, without waiting for the delivery.
 
         Args:
@@ -127,9 +128,9 @@ def end(session: OpenSession, outcome: Outcome, timeout: float) -> None:
     """
     was_interrupted = isinstance(sys.exc_info()[1], KeyboardInterrupt)
     try:
-        journal = session.end(outcome)
-        if journal is not None:
-            wait_delivered([journal], timeout)
+        writer = session.end(outcome)
+        if writer is not None:
+            wait_delivered([writer], timeout)
     except KeyboardInterrupt:
         give_up([session], lambda session: outcome)
         if not was_interrupted:
@@ -150,8 +151,8 @@ def end_all(choose: ChooseOutcome) -> bool:
     sessions = list(_state.sessions)
     try:
         _set_exiting(sessions)
-        journals = _end_each(sessions, choose, math.inf)
-        wait_delivered(journals, end_timeout(), timeout=_state.deadline - time.monotonic())
+        writers = _end_each(sessions, choose, math.inf)
+        wait_delivered(writers, end_timeout(), timeout=_state.deadline - time.monotonic())
     except KeyboardInterrupt:
         give_up(sessions, choose)
         return False
@@ -173,8 +174,8 @@ def end_all_within(seconds: float, outcome: Outcome, collecting: float, is_exiti
     sessions = list(_state.sessions)
     if is_exiting:
         _set_exiting(sessions)
-    journals = _end_each(sessions, lambda session: outcome, collecting)
-    wait_delivered(journals, seconds, timeout=_state.deadline - time.monotonic())
+    writers = _end_each(sessions, lambda session: outcome, collecting)
+    wait_delivered(writers, seconds, timeout=_state.deadline - time.monotonic())
 
 
 def give_up(sessions: list[OpenSession] | None, choose: ChooseOutcome) -> None:
@@ -185,12 +186,12 @@ def give_up(sessions: list[OpenSession] | None, choose: ChooseOutcome) -> None:
         choose: returns the outcome of a session.
     """
     _state.gave_up = True
-    journals: list[EndedJournal] = []
+    writers: list[JournalWriter] = []
     try:
-        journals = _end_each(list(_state.sessions) if sessions is None else sessions, choose, 0.0)
-        wait_delivered(journals, silence_timeout=0.0, timeout=INTERRUPTED_TIMEOUT_S)
+        writers = _end_each(list(_state.sessions) if sessions is None else sessions, choose, 0.0)
+        wait_delivered(writers, silence_timeout=0.0, timeout=INTERRUPTED_TIMEOUT_S)
     except KeyboardInterrupt:
-        folders = [writer.journal.paths.folder for writer, _sender in journals if writer.journal is not None]
+        folders = [writer.journal.paths.folder for writer in writers if writer.journal is not None]
         command = sync_command(folders[0] if folders else journal_folder())
         say(f"interrupted; what is not sent yet is kept, and `{command}` sends it")
 
@@ -208,15 +209,15 @@ def _set_exiting(sessions: list[OpenSession]) -> None:
         session.recorder.is_exiting = True
 
 
-def _end_each(sessions: list[OpenSession], choose: ChooseOutcome, budget: float) -> list[EndedJournal]:
+def _end_each(sessions: list[OpenSession], choose: ChooseOutcome, budget: float) -> list[JournalWriter]:
     """End all sessions before any is waited for. What is collected beside metrics gets `budget` seconds in all."""
     begun = time.monotonic()
-    journals = [_end_one(session, choose, begun, budget) for session in sessions]
-    return [journal for journal in journals if journal is not None]
+    writers = [_end_one(session, choose, begun, budget) for session in sessions]
+    return [writer for writer in writers if writer is not None]
 
 
 @guarded("ending a session")
-def _end_one(session: OpenSession, choose: ChooseOutcome, begun: float, budget: float) -> EndedJournal | None:
+def _end_one(session: OpenSession, choose: ChooseOutcome, begun: float, budget: float) -> JournalWriter | None:
     """End a session. Returns what is to be delivered, also of a session that something else is just ending."""
     if session.recorder.open:
         try:
@@ -225,7 +226,7 @@ def _end_one(session: OpenSession, choose: ChooseOutcome, begun: float, budget: 
             say_error("ending a session", error)
             session.recorder.write_out(WRITE_TIMEOUT_S)
             return None
-    return session.recorder.ending_journal()
+    return session.recorder.ending()
 
 
 def _reset_for_tests() -> list[OpenSession]:

@@ -22,13 +22,5 @@ def encode_number(value: float) -> float | str:
 
 
 def decode_number(value: float | str) -> float:
-    """Return the float that `encode_number` was given.
-
-    Raises:
-        KeyError: for a string other than "NaN", "Infinity" and "-Infinity".
-
-    Example:
-        >>> decode_number(0.5), decode_number("-Infinity")
-        (0.5, -inf)
-    """
+    """Return the float that `encode_number` was given. Raises KeyError for any other string."""
     return NON_FINITE[value] if isinstance(value, str) else float(value)

@@ -20,8 +20,6 @@ Record = dict[str, Any]
 _ID = re.compile(r"[0-9a-f]{20}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
-# Ids
-
 
 def new_id() -> str:
     """Return a new random id for a session or a writer: 20 hex digits."""
@@ -43,10 +41,6 @@ def graph_id(session_id: str, title: str) -> str:
 
     It is derived, so that several processes that write to one session draw on the same graph without asking the
     server: the first 20 hex digits of BLAKE2b over the session's id, a zero byte and the title.
-
-    Example:
-        >>> graph_id("0123456789abcdef0123", "loss") == graph_id("0123456789abcdef0123", "loss")
-        True
     """
     text = session_id.encode() + b"\0" + storable_text(title).encode()
     return hashlib.blake2b(text).hexdigest()[:20]
@@ -54,8 +48,7 @@ def graph_id(session_id: str, title: str) -> str:
 
 def storable_text(text: str) -> str:
     """Return the text with every character that a database cannot store (NUL, lone surrogates) replaced by U+FFFD."""
-    if "\0" in text:
-        text = text.replace("\0", "\ufffd")
+    text = text.replace("\0", "\ufffd")
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -69,17 +62,10 @@ def storable_text(text: str) -> str:
 def session_record(**fields: Any) -> Record:
     """Create or change the session. The first record of every writer.
 
-    Args:
-        fields: any of
-            project (str): name of the project, where the API key may write to several;
-            tag (str), group (str), tags (list of str);
-            params: mapping of parameter names to JSON values;
-            max_iter (int): expected number of x values;
-            created_at (float): unix seconds;
-            git: mapping with branch, url, commit and diff;
-            env: mapping of names to str, such as the host and the Python version;
-            info: mapping of titles to markdown.
-            A field that is None is left out, and leaves what the server has unchanged.
+    The fields are `project` (a name, where the API key may write to several), `tag`, `group`, `tags` (list of str),
+    `params` (JSON values by name), `max_iter` (expected number of x values), `created_at` (unix seconds), `git`
+    (branch, url, commit and diff), `env` (texts by name, such as the host and the Python version) and `info` (markdown
+    by title). One that is None is left out, and leaves what the server has unchanged.
     """
     return {"type": "session", **{name: value for name, value in fields.items() if value is not None}}
 
@@ -103,9 +89,8 @@ def graph_record(id: str, title: str, xlabel: str = "", ylabel: str = "", kind: 
     """Create or change a graph.
 
     Args:
-        id: as `graph_id` returns it.
-        title: shown above the graph; unique within the session.
-        xlabel, ylabel: axis labels.
+        id: as `graph_id` returns it for this title.
+        title, xlabel, ylabel: shown above the graph and at its axes.
         kind: 'min' or 'max': which value of its metrics is the best, for the session table. None: neither.
     """
     return {"type": "graph", "id": id, "title": title, "xlabel": xlabel, "ylabel": ylabel, "kind": kind}
@@ -118,22 +103,14 @@ def points_record(
 
     Args:
         graph: id of the graph.
-        x: N integers.
-        t: N times, unix seconds.
+        x, t: N integers, and N times.
         y: for each metric name N numbers as `encode_number` returns them; None where the metric has no value.
-
-    Example:
-        >>> points_record(graph_id(session, "loss"), [0, 1], times, {"loss": [0.9, 0.8], "val_loss": [None, 1]})
     """
     return {"type": "points", "graph": graph, "x": x, "t": t, "y": y}
 
 
 def values_record(values: Mapping[str, Any]) -> Record:
-    """Set cells of the session table.
-
-    Args:
-        values: mapping of column names to JSON values.
-    """
+    """Set cells of the session table: JSON values by column name."""
     return {"type": "values", "values": values}
 
 
@@ -162,13 +139,10 @@ def image_record(
     """Add an image to a sequence. Its file is uploaded separately, as a blob.
 
     Args:
-        sequence: name of the sequence.
-        x: the step that the image belongs to.
-        image_id: name of the image, unique among the images of this sequence and x.
+        sequence, x, image_id: name of the sequence, step, and name of the image, which is unique among these.
         sha256: digest of the file, 64 hex digits.
         width, height: pixels.
-        outputs: what the model made of it; mapping of names to JSON values.
-        metrics: numbers about it; mapping of names to JSON values.
+        outputs, metrics: what the model made of the image, and numbers about that: JSON values by name.
     """
     return {
         "type": "image",
@@ -195,17 +169,13 @@ def rewind_record(after: int, t: float, graph: str | None = None) -> Record:
 
 
 def status_record(
-    status: str,
-    t: float,
-    reason: str | None = None,
-    error: Mapping[str, str] | None = None,
-    dropped: int = 0,
+    status: str, t: float, reason: str | None = None, error: Mapping[str, str] | None = None, dropped: int = 0
 ) -> Record:
     """Record how the writer ended. The last record of every writer.
 
     Args:
         status: one of `STATUSES`.
-        t: when, unix seconds.
+        t: when.
         reason: a word such as 'error' or 'interrupted'; None: it ended well.
         error: mapping with `type`, `message` and `traceback`; None: there was no exception.
         dropped: number of points that the writer lost, for example because the disk was full.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from losswise.util.messages import say
 from losswise.util.units import bound_text
@@ -12,17 +12,11 @@ from losswise.util.units import bound_text
 _FULL = (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC)
 
 
-@dataclass(frozen=True)
-class Cause:
-    """Why points are dropped.
+class Cause(NamedTuple):
+    """Why points are dropped."""
 
-    Attributes:
-        reason: completes the sentence "3 points were dropped since ..." at the end of the session.
-        warning: the line that is printed when dropping begins; "" if another line has said it.
-    """
-
-    reason: str
-    warning: str = ""
+    reason: str  # completes the sentence "3 points were dropped since ..." at the end of the session
+    warning: str = ""  # the line that is printed when dropping begins; "" if another line has said it
 
 
 NOT_ENCODED = Cause("they could not be written down")
@@ -51,14 +45,7 @@ def not_written(path: object, error: OSError) -> Cause:
 
 
 class DroppedPoints:
-    """Counts the points that one journal writer dropped: one line when dropping begins, one with the sum at the end.
-
-    Example:
-        >>> dropped = DroppedPoints()
-        >>> dropped.add(NOT_ENCODED, 3)
-        >>> dropped.total
-        3
-    """
+    """Counts the points that one journal writer dropped: one line when dropping begins, one with the sum at the end."""
 
     def __init__(self) -> None:
         self._by_reason: Counter[str] = Counter()

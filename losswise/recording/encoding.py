@@ -15,12 +15,9 @@ from losswise.protocol.numbers import encode_number
 from losswise.recording.point_buffer import PointBatch
 from losswise.values.jsonable import dumps
 
-NUMBERS_PER_SLICE = 2_000
-"""Numbers encoded in one call, which takes about a millisecond."""
-YIELD_S = 0.0001
-"""Sleep between two calls. After a sleep of 0 this thread would take the lock right back."""
-MAX_RECORD_NUMBERS = 50_000
-"""Numbers in one record, so that a record stays around a megabyte."""
+NUMBERS_PER_SLICE = 2_000  # encoded in one call, which takes about a millisecond
+YIELD_S = 0.0001  # sleep between two calls; after a sleep of 0 this thread would take the lock right back
+MAX_RECORD_NUMBERS = 50_000  # so that a record stays around a megabyte
 MAX_RECORD_ROWS = 10_000
 
 
@@ -28,31 +25,20 @@ def points_lines(graph_id: str, points: PointBatch) -> Iterator[tuple[bytes, int
     """Yield points records as lines, each with its number of points. `type` comes first, as readers expect."""
     total = len(points.x)
     rows = max(1, min(MAX_RECORD_ROWS, MAX_RECORD_NUMBERS // (len(points.y) + 2)))
+    encoded = {} if points.encoded is None else points.encoded
     for start in range(0, total, rows):
         part = slice(start, min(total, start + rows))
+        key = start, part.stop
+        if key not in encoded:
+            encoded[key] = f'"x":{_numbers(points.x[part])},"t":{_times(points.t[part])}'
         columns = ",".join(f"{dumps(name)}:{_numbers(column[part])}" for name, column in points.y.items())
-        line = f'{{"type":"points","graph":"{graph_id}",{_x_and_t(points, part)},"y":{{{columns}}}}}\n'
+        line = f'{{"type":"points","graph":"{graph_id}",{encoded[key]},"y":{{{columns}}}}}\n'
         yield line.encode(), part.stop - start
-
-
-def _x_and_t(points: PointBatch, part: slice) -> str:
-    """Encode the x and t columns, once for all graphs that share them."""
-    shared = points.encoded
-    key = f"{part.start}:{part.stop}"
-    if shared is not None and key in shared:
-        return shared[key]
-    text = f'"x":{_numbers(points.x[part])},"t":{_times(points.t[part])}'
-    if shared is not None:
-        shared[key] = text
-    return text
 
 
 def _times(column: Sequence[float]) -> str:
     """Encode unix seconds, to a tenth of a millisecond: all digits of a clock would take half of the encoder's time."""
-    parts = []
-    for part in _slices(column):
-        parts.append(",".join(["%.4f"] * len(part)) % tuple(part))
-    return f"[{','.join(parts)}]"
+    return f"[{','.join(','.join(['%.4f'] * len(part)) % tuple(part) for part in _slices(column))}]"
 
 
 def _numbers(column: Sequence[Any]) -> str:

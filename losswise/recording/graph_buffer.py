@@ -8,18 +8,17 @@ from typing import Any
 
 from losswise.recording.point_buffer import (
     HEADER_CELLS,
-    MAX_NAME_SETS,
     MAX_ROWS_PER_TAKE,
     PointBatch,
     PointBuffer,
     merge,
+    needs_buffer,
 )
 from losswise.util.messages import say_once
 from losswise.values.jsonable import to_name
 from losswise.values.scalars import detach, is_pending, to_float, to_x
 
-PENDING_POINT_BYTES = 500
-"""Estimate of the memory of a point on the slow path."""
+PENDING_POINT_BYTES = 500  # estimated memory of a point on the slow path
 
 
 class PendingPoint:
@@ -53,6 +52,7 @@ class GraphBuffer:
 
     Attributes:
         by_names: a buffer for each set of metric names that `append` has seen; `append` adds its rows there.
+        received: batches from buffers that several graphs share.
     """
 
     def __init__(self, graph_id: str, title: str) -> None:
@@ -60,7 +60,7 @@ class GraphBuffer:
         self.title = title
         self.by_names: dict[Any, PointBuffer] = {}
         self._slow: deque[PendingPoint] = deque()
-        self._received: list[PointBatch] = []
+        self.received: list[PointBatch] = []
 
     # the caller's thread
 
@@ -69,12 +69,9 @@ class GraphBuffer:
         values = {key: detach(value) for key, value in y.items()} if hasattr(y, "items") else y
         self._slow.append(PendingPoint(number, detach(x), t, values))
         if isinstance(values, dict):
-            self._open_buffer(tuple(values))
-
-    def _open_buffer(self, names: tuple[Any, ...]) -> None:
-        is_new = names and names not in self.by_names and len(self.by_names) < MAX_NAME_SETS
-        if is_new and all(type(name) is str and to_name(name) == name for name in names):
-            self.by_names.setdefault(names, PointBuffer(names))  # another thread may have been faster
+            names = tuple(values)
+            if needs_buffer(names, self.by_names):
+                self.by_names.setdefault(names, PointBuffer(names))  # another thread may have been faster
 
     # the journal writer's thread, unless noted
 
@@ -82,18 +79,18 @@ class GraphBuffer:
         """Discard everything: in a forked child, whose parent sends it, and when nothing can be recorded any more."""
         self.by_names.clear()
         self._slow.clear()
-        self._received = []
+        self.received.clear()
 
     def is_empty(self) -> bool:
         """Return whether all points are taken. Called by any thread."""
-        if self._slow or self._received:
+        if self._slow or self.received:
             return False
         return not any(map(PointBuffer.waiting, list(self.by_names.values())))
 
     def held(self) -> int:
         """Return about how many bytes are in memory. Called by any thread."""
         buffered = sum(buffer.held() for buffer in list(self.by_names.values()))
-        received = sum(8 * (HEADER_CELLS + len(points.y)) * len(points.x) for points in self._received)
+        received = sum(8 * (HEADER_CELLS + len(points.y)) * len(points.x) for points in self.received)
         return buffered + received + PENDING_POINT_BYTES * len(self._slow)
 
     def has_pending(self) -> bool:
@@ -113,15 +110,6 @@ class GraphBuffer:
             if not point.is_pending:
                 self._slow.append(point)
 
-    def set_final(self, is_final: bool) -> None:
-        """Set `PointBuffer.is_final` of all buffers."""
-        for buffer in list(self.by_names.values()):
-            buffer.is_final = is_final
-
-    def receive(self, points: PointBatch) -> None:
-        """Take over points of a buffer that several graphs share."""
-        self._received.append(points)
-
     def take(self, limit: int) -> Iterator[PointBatch]:
         """Remove and yield batches of points with a sequence number below `limit`, in the order of appending.
 
@@ -135,21 +123,18 @@ class GraphBuffer:
                 below = below if buffer_limit is None else min(below, buffer_limit)
             # what lies before that, from all three sources; what was taken too early goes back
             parts = [part for buffer in list(self.by_names.values()) if (part := buffer.take(below))]
-            parts.extend(self._take_received(below))
+            if self.received:
+                received = [points.split(below) for points in self.received]
+                self.received[:] = [later for _now, later in received if later]
+                parts.extend(now for now, _later in received if now)
             while slow and slow[-1].number >= below:
                 self._slow.appendleft(slow.pop())
             parts.extend(self._convert(slow))
             if parts:
                 yield merge(parts)
-            elif not slow:  # if points were only dropped, others may wait behind them
+            # where this round did not reach the limit, others may wait behind its points, also behind dropped ones
+            if below >= limit or not (parts or slow):
                 return
-
-    def _take_received(self, limit: int) -> list[PointBatch]:
-        if not self._received:
-            return []
-        parts = [points.split(limit) for points in self._received]
-        self._received = [later for _now, later in parts if later]
-        return [now for now, _later in parts if now]
 
     def _take_slow(self, limit: int) -> tuple[list[PendingPoint], int]:
         """Remove the points of the slow path that are ready, from the front.
@@ -168,49 +153,37 @@ class GraphBuffer:
             limit = min(limit, self._slow[0].number)
         return taken, limit
 
-    def _convert(self, points: list[PendingPoint]) -> list[PointBatch]:
-        """Convert points of the slow path, one batch for each set of names. Points without any number are dropped."""
-        parts: dict[tuple[str, ...], tuple[list[int], list[int], list[float], list[list[float]]]] = {}
+    def _convert(self, points: list[PendingPoint]) -> Iterator[PointBatch]:
+        """Yield points of the slow path, one batch for each set of names. Points without any number are dropped."""
+        by_names: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
         for point in points:
-            converted = self._to_numbers(point)
-            if converted is None:
-                continue
-            x, values = converted
-            numbers, xs, ts, rows = parts.setdefault(tuple(values), ([], [], [], []))
-            numbers.append(point.number)
-            xs.append(x)
-            ts.append(point.t)
-            rows.append(list(values.values()))
-        return [
-            PointBatch(numbers, xs, ts, dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-            for names, (numbers, xs, ts, rows) in parts.items()
-        ]
+            y = self._numbers(point.y)
+            x = to_x(point.x) if y else None
+            if x is not None:
+                by_names.setdefault(tuple(y), []).append((point.number, x, point.t, *y.values()))
+            elif y:
+                self._warn(("x", self.graph_id), f"x must be a whole number of 64 bits, not {_short(point.x)}")
+        for names, rows in by_names.items():
+            numbers, x_column, t_column, *columns = map(list, zip(*rows, strict=True))
+            yield PointBatch(numbers, x_column, t_column, dict(zip(names, columns, strict=True)))
 
-    def _to_numbers(self, point: PendingPoint) -> tuple[int, dict[str, float]] | None:
-        """Return x and the values, or None, with one warning, if nothing of the point is a number."""
-        where = f"graph {self.title!r}"
-        if not isinstance(point.y, dict):
-            say_once(
-                ("y", self.graph_id), f"{where}: append takes (x, {{name: value}}), not {_short(point.y)}; ignored"
-            )
-            return None
-        x = to_x(point.x)
-        if x is None:
-            say_once(
-                ("x", self.graph_id), f"{where}: x must be a whole number of 64 bits, not {_short(point.x)}; ignored"
-            )
-            return None
-        values: dict[str, float] = {}
-        for name, value in point.y.items():
+    def _numbers(self, y: Any) -> dict[str, float]:
+        """Return the values that are numbers, by name. Others are ignored, with one warning."""
+        if not isinstance(y, dict):
+            self._warn(("y", self.graph_id), f"append takes (x, {{name: value}}), not {_short(y)}")
+            return {}
+        numbers: dict[str, float] = {}
+        for name, value in y.items():
             number = to_float(value)
             if number is None:
-                say_once(
-                    ("value", self.graph_id, name),
-                    f"{where}: the value of {_short(name)} is not a number ({_short(value)}); ignored",
-                )
-                continue
-            values[to_name(name)] = number
-        return (x, values) if values else None
+                problem = f"the value of {_short(name)} is not a number ({_short(value)})"
+                self._warn(("value", self.graph_id, name), problem)
+            else:
+                numbers[to_name(name)] = number
+        return numbers
+
+    def _warn(self, key: object, problem: str) -> None:
+        say_once(key, f"graph {self.title!r}: {problem}; ignored")
 
 
 def _short(value: object) -> str:

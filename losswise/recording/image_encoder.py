@@ -11,26 +11,23 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from losswise.protocol.records import image_record
 from losswise.recording.record_queue import EncodedImage
 from losswise.util.guard import guarded_thread
 from losswise.util.messages import say, say_error, say_once
+from losswise.util.polling import wait_until
 from losswise.values.pixels import ImageCopy
 from losswise.values.png import ImageError
 from losswise.values.scalars import to_x
 
-MAX_PIXEL_BYTES = 16 * 1024 * 1024
-"""Memory for pixels at which `add` waits until some are encoded."""
-IDLE_TIMEOUT_S = 5.0
-"""Time without an image after which the thread ends. The next image starts another."""
+MAX_PIXEL_BYTES = 16 * 1024 * 1024  # memory for pixels at which `add` waits until some are encoded
+IDLE_TIMEOUT_S = 5.0  # time without an image after which the thread ends; the next image starts another
 POLL_INTERVAL_S = 0.005
 
 
-@dataclass(frozen=True)
-class AppendedImage:
+class AppendedImage(NamedTuple):
     """An image as it was appended."""
 
     sequence: str
@@ -53,18 +50,15 @@ class ImageEncoder:
     def __init__(self, put: Callable[[EncodedImage], bool], begin: Callable[[], None] = lambda: None) -> None:
         self._put = put
         self._begin = begin
-        self._reset()
+        self.after_fork()
 
-    def _reset(self) -> None:
+    def after_fork(self) -> None:
+        """In a forked child: discard the images that the parent records."""
         self._queue: queue.SimpleQueue[AppendedImage] = queue.SimpleQueue()
         self._lock = threading.RLock()  # reentrant: a signal handler may interrupt `add` and add an image too
         self._thread: threading.Thread | None = None
         self._pixel_bytes = 0
         self._added = self._done = self._dropped = 0  # numbers of the last image added, done, dropped; 0 before
-
-    def after_fork(self) -> None:
-        """In a forked child: discard the images that the parent records."""
-        self._reset()
 
     # the caller's thread
 
@@ -90,12 +84,7 @@ class ImageEncoder:
     def wait(self, timeout: float) -> bool:
         """Wait until the images added before this call are encoded and put. Returns False if not in time."""
         added = self._added
-        deadline = time.monotonic() + timeout
-        while self._done < added:  # polled, because a signal handler may wait here while it interrupts `add`
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(POLL_INTERVAL_S)
-        return True
+        return wait_until(lambda: self._done >= added, timeout)
 
     def drop(self) -> None:
         """Give up the images that are not put yet, and print how many: the session has ended."""

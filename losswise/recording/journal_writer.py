@@ -8,31 +8,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from losswise.delivery.sender import Sender
 from losswise.journal.format import record_line
 from losswise.journal.writer import Journal, NotWritten
 from losswise.protocol.records import Record
 from losswise.recording.drops import NOT_ENCODED, Cause, DroppedPoints, bound_reached, not_written
 from losswise.recording.encoding import points_lines
 from losswise.recording.graph_buffer import GraphBuffer
-from losswise.recording.point_buffer import SharedPointBuffer
 from losswise.recording.record_queue import RecordQueue
-from losswise.util.guard import guarded_thread
+from losswise.util.guard import guarded, guarded_thread
 from losswise.util.messages import say_error, say_once
 
-WRITE_INTERVAL_S = 0.09
-"""Time between two writes. A killed process loses at most the points of this time and of the write."""
+WRITE_INTERVAL_S = 0.09  # between two writes; a killed process loses at most the points of this time and of the write
 WRITE_BYTES = 256 * 1024
-MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024
-"""Memory for records other than points while the disk takes none."""
-IDLE_S = 1.0
-"""Longest sleep, and time between two measurements of the journal on disk."""
+MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024  # memory for records other than points while the disk takes none
+IDLE_S = 1.0  # longest sleep, and time between two measurements of the journal on disk
 HEARTBEAT_INTERVAL_S = 60.0
-PENDING_VALUES_TIMEOUT_S = 5.0
-"""How long the end waits for values that an accelerator still computes."""
-BOUNDED_RECORDS = ("text", "values")
-"""Records that are dropped, like points, once the journal has reached its bound."""
-
-_NORMAL, _URGENT = False, True
+PENDING_VALUES_TIMEOUT_S = 5.0  # how long the end waits for values that an accelerator still computes
+BOUNDED_RECORDS = ("text", "values")  # these are dropped, like points, once the journal has reached its bound
 
 
 class JournalUnavailable(Exception):
@@ -45,12 +38,11 @@ class JournalWriter:
     Args:
         queue: where points and records come from.
         open_journal: creates the journal; called on the thread. Raises JournalUnavailable.
-        on_open: called with the journal once it is open, and with None if there will be none.
-        on_write: called after each write; the argument tells whether it should be sent at once.
         bound: size of the journal in bytes beyond which points are dropped.
-        on_round: called after each round, each second at least.
 
     Attributes:
+        thread: not started yet.
+        sender: delivers the journal; None offline.
         journal: None until the thread has created it, and if it cannot.
         ending: the last record, once the writer shall end.
         requested: number of the last request for everything recorded so far to be written.
@@ -60,14 +52,9 @@ class JournalWriter:
     """
 
     def __init__(
-        self,
-        queue: RecordQueue,
-        open_journal: Callable[[], Journal],
-        on_open: Callable[[Journal | None], None],
-        on_write: Callable[[bool], None],
-        bound: float,
-        on_round: Callable[[], None] = lambda: None,
+        self, queue: RecordQueue, open_journal: Callable[[], Journal], sender: Sender | None, bound: float
     ) -> None:
+        self.thread = guarded_thread(self._run, "losswise-journal")
         self.journal: Journal | None = None
         self.ending: Record | None = None
         self.requested = self.written = 0
@@ -75,39 +62,31 @@ class JournalWriter:
         self.writing_since = 0.0
         self._queue = queue
         self._open_journal = open_journal
-        self._on_open = on_open
-        self._on_write = on_write
-        self._on_round = on_round
+        self.sender = sender
         self._bound = bound
         self._unwritten: list[bytes] = []
+        self._begin_lines()
         self._disk_problem = Cause("the journal could not be written")  # replaced by the latest error
         self._measured_at = self._heartbeat_at = time.monotonic()
         self._value_reader: threading.Thread | None = None
-        self._wake: queues.SimpleQueue[bool] = queues.SimpleQueue()
-        self._thread = guarded_thread(self._run, "losswise-journal")
+        self._wakes: queues.SimpleQueue[bool] = queues.SimpleQueue()
 
     # called by other threads
 
-    def start(self) -> None:
-        """Start the thread. Raises RuntimeError if none can be started."""
-        self._thread.start()
-
     def wake(self, urgent: bool = False) -> None:
         """Wake the writer, because there is something to write. With `urgent`, it does not let points accumulate."""
-        self._wake.put(_URGENT if urgent else _NORMAL)
+        self._wakes.put(urgent)
 
     def is_writing(self) -> bool:
-        return self._thread.is_alive()
-
-    def join(self, timeout: float) -> None:
-        self._thread.join(timeout)
+        return self.thread.is_alive()
 
     # the thread
 
     def _run(self) -> None:
         try:
             self.journal = self._open_journal()
-            self._on_open(self.journal)
+            if self.sender is not None:
+                self.sender.begin(self.journal)
             while self._write_round():
                 pass
         except JournalUnavailable:
@@ -118,16 +97,16 @@ class JournalWriter:
         finally:
             self._queue.full = False
             self.written = self.requested
-            if self.journal is None:
-                self._on_open(None)
+            if self.journal is None and self.sender is not None:
+                self.sender.begin(None)
 
     def _write_round(self) -> bool:
         """Write everything there is, then wait for more. Returns False after the last round."""
         requested, ending = self.requested, self.ending  # read before writing: what comes later needs another round
-        self._drain_guarded(final=False)
+        self._drain(final=False)
         if ending is not None:
             self._wait_for_pending_values()
-            self._drain_guarded(final=True)
+            self._drain(final=True)
         if not self._read_pending_values():
             self.written = requested
         if ending is not None:
@@ -138,7 +117,8 @@ class JournalWriter:
         if self.journal is not None and time.monotonic() > self._heartbeat_at + HEARTBEAT_INTERVAL_S:
             self._heartbeat_at = time.monotonic()
             self.journal.heartbeat()
-        self._on_round()
+        if self.sender is not None:
+            self.sender.check_silence()
         return True
 
     def _pause(self) -> bool:
@@ -146,7 +126,7 @@ class JournalWriter:
         until = time.monotonic() + WRITE_INTERVAL_S
         while (left := until - time.monotonic()) > 0:
             with contextlib.suppress(queues.Empty):
-                if self._wake.get(timeout=left) is _URGENT:
+                if self._wakes.get(timeout=left):  # urgent
                     return True
         return False
 
@@ -162,16 +142,12 @@ class JournalWriter:
         self._queue.needs_attention = True
         if not self._queue.has_work() and self.ending is None:
             with contextlib.suppress(queues.Empty):
-                self._wake.get(timeout=IDLE_S)
+                self._wakes.get(timeout=IDLE_S)
 
     # values of accelerators
 
     def _read_pending_values(self) -> bool:
-        """Have a thread of its own read values that an accelerator may still be computing, so that the journal goes on.
-
-        Returns:
-            Whether there are such values.
-        """
+        """Have another thread read values that an accelerator may still be computing. Returns whether there are any."""
         graphs = [graph for graph in list(self._queue.graphs) if graph.has_pending()]
         if graphs and (self._value_reader is None or not self._value_reader.is_alive()):
             try:
@@ -198,12 +174,7 @@ class JournalWriter:
 
     # from the queue to lines
 
-    def _drain_guarded(self, final: bool) -> None:
-        try:
-            self._drain(final)
-        except Exception as error:
-            say_error("writing down points", error)
-
+    @guarded("writing down points")
     def _drain(self, final: bool) -> None:
         """Write everything recorded before this call. The order matters: records first, then the points that need them.
 
@@ -212,24 +183,24 @@ class JournalWriter:
         """
         queue = self._queue
         graphs = list(queue.graphs)  # before the records: a graph's record is put before its buffer is listed
-        limit = queue.next_number()
+        limit = next(queue.numbers)  # greater than that of every point appended so far
         while records := queue.take_records(WRITE_BYTES):  # the session's own record is the first of all
-            self._write_records(self._encode_records(records))
+            self._write_records(records)
         for source in list(queue.sources):
-            self._write_records(self._encode_records(source.take(final)))
-        buffers: list[GraphBuffer | SharedPointBuffer] = [*graphs, *queue.shared.values()]
-        lines = _PendingLines()
+            self._write_records(source.take(final))
+        own = (buffer for graph in graphs for buffer in list(graph.by_names.values()))
+        ended = [*list(queue.shared.values()), *own] if final else []
         try:
-            if final:
-                _set_final(buffers, True)
-            self._drain_graphs(graphs, limit, lines)
+            for buffer in ended:
+                buffer.is_final = True
+            self._drain_graphs(graphs, limit)
         finally:
-            if final:
-                _set_final(buffers, False)
-            self._write_points(lines)
+            for buffer in ended:
+                buffer.is_final = False
+            self._write_points()
         self._write_images()  # last, since a large one may take a while
 
-    def _drain_graphs(self, graphs: list[GraphBuffer], limit: int, lines: _PendingLines) -> None:
+    def _drain_graphs(self, graphs: list[GraphBuffer], limit: int) -> None:
         """Collect the points below `limit` from all buffers, in order.
 
         Shared buffers are distributed in slices. No graph is drained beyond the slice, so that points of shared and own
@@ -241,29 +212,39 @@ class JournalWriter:
             distributed = [buffer.distribute(below) for buffer in shared]
             for graph in graphs:
                 if not graph.is_empty():
-                    self._drain_graph(graph, below, lines)
+                    self._drain_graph(graph, below)
             if below >= limit or not any(distributed):
                 return
 
-    def _drain_graph(self, graph: GraphBuffer, limit: int, lines: _PendingLines) -> None:
+    def _drain_graph(self, graph: GraphBuffer, limit: int) -> None:
         queue = self._queue
         for batch in graph.take(limit):
             queue.last_point_at = max(queue.last_point_at, batch.t[-1])
             queue.last_x = max(queue.last_x, batch.x[-1])
             if queue.listener is not None:
-                queue.listener.add(graph.title, batch)
+                queue.listener(graph.title, batch)
             left = len(batch.x)
             try:
                 for line, count in points_lines(graph.graph_id, batch):
-                    lines.add(line, count)
+                    self._lines.append(line)
+                    self._counts.append(count)
+                    self._lines_size += len(line)
                     left -= count
             except Exception as error:
                 say_error("writing down points", error)
                 self.dropped.add(NOT_ENCODED, left)
-            if lines.size > WRITE_BYTES:
-                self._write_points(lines)
+            if self._lines_size > WRITE_BYTES:
+                self._write_points()
 
-    def _encode_records(self, records: list[Record]) -> list[bytes]:
+    def _begin_lines(self) -> None:
+        self._lines: list[bytes] = []  # points, to be written together
+        self._counts: list[int] = []  # number of points in each line
+        self._lines_size = 0  # bytes
+
+    # from lines to the disk
+
+    def _write_records(self, records: list[Record]) -> None:
+        """Write records, which must not be lost: they are kept in memory while the disk takes nothing."""
         if self._is_beyond_bound(0):
             kept = [record for record in records if record["type"] not in BOUNDED_RECORDS]
             if len(kept) < len(records):
@@ -277,12 +258,6 @@ class JournalWriter:
                     self.journal.note(record)
             except Exception as error:
                 say_error(f"writing down a {record.get('type')} record", error)
-        return lines
-
-    # from lines to the disk
-
-    def _write_records(self, lines: list[bytes]) -> None:
-        """Write lines that must not be lost: they are kept in memory while the disk takes nothing."""
         if sum(map(len, self._unwritten)) < MAX_UNWRITTEN_BYTES:
             self._unwritten += lines
         if self._unwritten:
@@ -302,19 +277,21 @@ class JournalWriter:
                 problem = f"images cannot be written in {folder} ({error}); they are dropped until they can"
                 say_once(("images", folder), problem)
                 continue
-            self._write_records(self._encode_records([image.record]))
-            self._on_write(True)
+            self._write_records([image.record])
+            if self.sender is not None:
+                self.sender.nudge(at_once=True)
 
-    def _write_points(self, lines: _PendingLines) -> None:
-        """Write lines of points, or count them as dropped; empty the list, and see how much is in memory now."""
-        if lines.lines and self._is_beyond_bound(lines.size):
-            self.dropped.add(bound_reached(self._bound), sum(lines.points))
-        elif lines.lines:
+    def _write_points(self) -> None:
+        """Write the lines of points, or count them as dropped, and see how much is in memory now."""
+        lines, counts, size = self._lines, self._counts, self._lines_size
+        self._begin_lines()
+        if lines and self._is_beyond_bound(size):
+            self.dropped.add(bound_reached(self._bound), sum(counts))
+        elif lines:
             # behind other lines that the disk did not take nothing is written: their graph's record may be among them
-            written = 0 if self._unwritten else self._write(lines.lines)
-            if left := sum(lines.points[written:]):
+            written = 0 if self._unwritten else self._write(lines)
+            if left := sum(counts[written:]):
                 self.dropped.add(self._disk_problem, left)
-        lines.clear()
         self._queue.check_memory()
 
     def _is_beyond_bound(self, more_bytes: int) -> bool:
@@ -338,7 +315,8 @@ class JournalWriter:
             self._disk_problem = not_written(self.journal.path, error)
             self.dropped.add(self._disk_problem, 0)
             written = error.lines
-        self._on_write(False)
+        if self.sender is not None:
+            self.sender.nudge()
         return written
 
     @contextlib.contextmanager
@@ -356,36 +334,10 @@ class JournalWriter:
     def _finish(self, ending: Record) -> None:
         if self.dropped.total:
             ending = {**ending, "dropped": self.dropped.total}
-        self._write_records([record_line(ending)])
+        self._write_records([ending])
         if self.journal is not None:
             self.journal.unwritten, self._unwritten = self._unwritten, []
             self.journal.finish()
-        self._on_write(False)
+            if self.sender is not None:
+                self.sender.nudge()
         self.dropped.report()
-
-
-def _set_final(buffers: list[GraphBuffer | SharedPointBuffer], is_final: bool) -> None:
-    for buffer in buffers:
-        buffer.set_final(is_final)
-
-
-class _PendingLines:
-    """Lines of points that are written together.
-
-    Attributes:
-        points: number of points in each line.
-        size: bytes of all lines.
-    """
-
-    def __init__(self) -> None:
-        self.clear()
-
-    def add(self, line: bytes, points: int) -> None:
-        self.lines.append(line)
-        self.points.append(points)
-        self.size += len(line)
-
-    def clear(self) -> None:
-        self.lines: list[bytes] = []
-        self.points: list[int] = []
-        self.size = 0

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from losswise.naming import GraphChoice, graph_for
-from losswise.recording.point_buffer import MAX_NAME_SETS, PLAIN_NUMBERS, PointBatch, SharedPointBuffer
+from losswise.recording.graph_buffer import GraphBuffer
+from losswise.recording.point_buffer import PLAIN_NUMBERS, SharedPointBuffer, needs_buffer
 from losswise.recording.record_queue import RecordQueue
 from losswise.util.guard import guarded
 from losswise.values.jsonable import to_name
@@ -22,21 +23,18 @@ class GraphLike(Protocol):
     """What the router needs of a graph."""
 
     display_interval: int | None
+    buffer: GraphBuffer
 
     def append(self, x: Any, y: Any) -> None: ...
 
-    def receive(self, points: PointBatch) -> None: ...
 
-
-Routes = list[tuple[GraphLike, tuple[Any, ...]]]
-"""Graphs, each with the names that are drawn on it."""
+Routes = list[tuple[GraphLike, tuple[Any, ...]]]  # graphs, each with the names that are drawn on it
 
 
 class MetricRouter:
     """Finds or creates the graphs of metrics.
 
     Args:
-        queue: the session's queue.
         make_graph: returns the graph for a title, an x label, a y label and a kind: `Session.graph`.
         graphs: the user's own choice of graphs by metric name, which wins over the naming rule.
 
@@ -56,12 +54,7 @@ class MetricRouter:
         self._routes: dict[tuple[Any, ...], Routes] = {}
 
     def append(self, metrics: Mapping[str, Any], x: Any) -> None:
-        """Add values to their graphs.
-
-        Args:
-            metrics: values by name.
-            x: None means one more than the x of the last call.
-        """
+        """Add values, by name, to their graphs. With `x` None it is one more than that of the last call."""
         queue = self._queue
         if queue.closed:
             return
@@ -95,15 +88,9 @@ class MetricRouter:
         routes = self._routes.get(names) or self._route(names)
         for graph, members in routes:
             graph.append(x, {name: metrics[name] for name in members})
-        self._open_shared_buffer(names, routes)
-
-    def _open_shared_buffer(self, names: tuple[Any, ...], routes: Routes) -> None:
         queue = self._queue
-        if queue.closed or len(queue.shared) >= MAX_NAME_SETS:
-            return
-        is_plain = names and all(type(name) is str and to_name(name) == name for name in names)
-        if is_plain and not any(graph.display_interval for graph, _members in routes):
-            buffer = SharedPointBuffer(names, [(graph.receive, members) for graph, members in routes])
+        if needs_buffer(names, queue.shared) and not any(graph.display_interval for graph, _members in routes):
+            buffer = SharedPointBuffer(names, [(graph.buffer.received.append, members) for graph, members in routes])
             queue.shared.setdefault(names, buffer)  # another thread may have been faster
             if queue.closed:
                 queue.shared.clear()

@@ -12,37 +12,25 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-HEADER_CELLS = 3
-"""Cells of a row before its values: sequence number, x, time."""
+from losswise.values.jsonable import to_name
 
-MAX_ROWS_PER_TAKE = 5_000
-"""Limits how long one copy holds the interpreter lock."""
-
+HEADER_CELLS = 3  # cells of a row before its values: sequence number, x, time
+MAX_ROWS_PER_TAKE = 5_000  # limits how long one copy holds the interpreter lock
+# From this size on a buffer is swapped out even while an older one is being read: growing it may copy all of it
 SWAP_BYTES = 1024 * 1024
-"""Size from which a buffer is swapped out even while an older one is being read: growing it may copy all of it."""
-
 
 _getrefcount = getattr(sys, "getrefcount", lambda rows: 0)
+# Swapping relies on the interpreter lock, which free-threaded builds of Python (3.13t and later) lack, and on
+# reference counts, which PyPy lacks. There all points take the slow path, a deque, which is safe but slower.
+_can_swap = hasattr(sys, "getrefcount") and getattr(sys, "_is_gil_enabled", lambda: True)()
 
-
-def _can_swap() -> bool:
-    """Return whether `PointBuffer` is safe: it relies on the interpreter lock and on reference counts.
-
-    Free-threaded builds of Python (3.13t and later) can run without the lock, and PyPy counts no references.
-    """
-    has_lock = getattr(sys, "_is_gil_enabled", lambda: True)()
-    return bool(has_lock) and hasattr(sys, "getrefcount")
-
-
-# 0: no buffer is opened, so all points take the slow path, a deque, which is safe on every interpreter but slower
-MAX_NAME_SETS = 200 if _can_swap() else 0
-"""Distinct sets of metric names that get a buffer; points with further sets take the slow path."""
-
+# Distinct sets of metric names that get a buffer; points with further sets take the slow path
+MAX_NAME_SETS = 200 if _can_swap else 0
+# Types whose values are immutable and available at once. NumPy's float64 and bool are subclasses.
 PLAIN_NUMBERS = (float, int)
-"""Types whose values are immutable and available at once. NumPy's float64 and bool are subclasses."""
 
 
 def _unshared_references() -> int:
@@ -53,6 +41,12 @@ def _unshared_references() -> int:
 
 
 _UNSHARED = _unshared_references()
+
+
+def needs_buffer(names: tuple[Any, ...], buffers: Mapping[Any, PointBuffer]) -> bool:
+    """Return whether to open a buffer for a set of metric names."""
+    is_new = names and names not in buffers and len(buffers) < MAX_NAME_SETS
+    return bool(is_new) and all(type(name) is str and to_name(name) == name for name in names)
 
 
 class PointBuffer:
@@ -163,9 +157,7 @@ def _number_at(rows: bytearray, offset: int) -> int:
 class SharedPointBuffer(PointBuffer):
     """Rows with one set of metric names that belong to several graphs: `Session.log` writes one row for all of them.
 
-    Args:
-        names: names of the values of a row.
-        members: for each graph, the function that receives its points, and its names.
+    `members` are, for each graph, the function that receives its points, and its names.
     """
 
     __slots__ = ("_members",)
@@ -176,15 +168,12 @@ class SharedPointBuffer(PointBuffer):
         super().__init__(names)
         self._members = members
 
-    def set_final(self, is_final: bool) -> None:
-        self.is_final = is_final
-
     def distribute(self, before: int) -> bool:
         """Take rows as `take` does and give each graph its columns. Returns whether there were any."""
         points = self.take(before)
         if points is None:
             return False
-        encoded: dict[str, str] = {}
+        encoded: dict[tuple[int, int], str] = {}
         for receive, names in self._members:
             receive(points._replace(y={name: points.y[name] for name in names}, encoded=encoded))
         return True
@@ -198,14 +187,15 @@ class PointBatch(NamedTuple):
         x: whole numbers (64 bits).
         t: unix seconds.
         y: columns by metric name. None means that the point has no value of that name.
-        encoded: shared by batches with the same x and t: these columns as JSON text, once one batch is encoded.
+        encoded: shared by batches with the same x and t: the JSON text of these columns, by first and last row, once
+            one of the batches is encoded.
     """
 
     numbers: Sequence[int]
     x: Sequence[int]
     t: Sequence[float]
     y: dict[str, Any]
-    encoded: dict[str, str] | None = None
+    encoded: dict[tuple[int, int], str] | None = None
 
     def split(self, before: int) -> tuple[PointBatch | None, PointBatch | None]:
         """Split before the first row whose sequence number is not below `before`. An empty part is None."""

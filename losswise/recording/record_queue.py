@@ -10,25 +10,21 @@ from typing import Any, NamedTuple, Protocol
 from losswise.protocol.records import Record
 from losswise.recording.graph_buffer import GraphBuffer
 from losswise.recording.point_buffer import PointBatch, SharedPointBuffer
-from losswise.util.messages import say_once
 
-MAX_HELD_BYTES = 20 * 1024 * 1024
-"""Memory for points and records at which `append` waits for the local disk."""
-MAX_IMAGE_BYTES = 8 * 1024 * 1024
-"""Memory for encoded images that wait for the local disk; a larger one is taken alone."""
+MAX_HELD_BYTES = 20 * 1024 * 1024  # memory for points and records at which `append` waits for the local disk
+MAX_IMAGE_BYTES = 8 * 1024 * 1024  # memory for encoded images that wait for the local disk; a larger one goes alone
 
 
 class Source(Protocol):
-    """Collects records by itself, such as the console capture; the journal writer asks for them."""
+    """Collects records by itself, such as the console capture; the journal writer asks for them.
 
-    def take(self, final: bool) -> list[Record]:
-        """Return the records that are due; with `final`, all that there are."""
+    `take` returns the records that are due, with `final` all that there are; `waiting` returns the number of bytes
+    that will be due; `after_fork` discards, in a forked child, what the parent sends.
+    """
 
-    def waiting(self) -> int:
-        """Return the number of bytes that will be due."""
-
-    def after_fork(self) -> None:
-        """In a forked child: discard what the parent sends."""
+    def take(self, final: bool) -> list[Record]: ...
+    def waiting(self) -> int: ...
+    def after_fork(self) -> None: ...
 
 
 class EncodedImage(NamedTuple):
@@ -36,13 +32,6 @@ class EncodedImage(NamedTuple):
 
     record: Record
     data: bytes
-
-
-class PointListener(Protocol):
-    """Sees each batch of points that is written, such as the curves of a notebook."""
-
-    def add(self, title: str, points: PointBatch) -> None:
-        """Add points of the graph with this title."""
 
 
 class RecordQueue:
@@ -60,7 +49,7 @@ class RecordQueue:
         records: records other than points and images.
         images: records of images, each with the image's bytes.
         numbers: sequence numbers of the points of all graphs.
-        listener: sees the points that are written; None without a notebook.
+        listener: called with a graph's title and each batch of its points that is written; None without a notebook.
         last_x: greatest x written so far.
         last_point_at: unix seconds of the latest point written; 0 before the first.
         on_close: called when the queue is closed.
@@ -72,12 +61,13 @@ class RecordQueue:
         self.closed = closed
         self.graphs: list[GraphBuffer] = []
         self.sources: list[Source] = []
-        self.listener: PointListener | None = None
+        self.listener: Callable[[str, PointBatch], None] | None = None
         self.last_x = 0
         self.last_point_at = 0.0
-        self._reset()
+        self.reset()
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Discard everything: at the start, and in a forked child, since the parent sends it."""
         self.needs_attention = not self.closed
         self.full = False
         self.records: deque[Record] = deque()
@@ -85,10 +75,6 @@ class RecordQueue:
         self.numbers = itertools.count()
         self.shared: dict[Any, SharedPointBuffer] = {}
         self._record_bytes = 0
-
-    def reset_after_fork(self) -> None:
-        """In a forked child: discard what the parent sends."""
-        self._reset()
         for graph in self.graphs:
             graph.clear()
         for source in self.sources:
@@ -150,10 +136,6 @@ class RecordQueue:
         if self.full:
             self.needs_attention = True
 
-    def next_number(self) -> int:
-        """Return a sequence number greater than that of every point appended so far."""
-        return next(self.numbers)
-
     def close(self) -> None:
         """Drop everything from here on: appends cost next to nothing, and memory does not grow."""
         self.closed = True
@@ -168,31 +150,7 @@ class RecordQueue:
         self.sources.clear()
 
 
-CLOSED_QUEUE = RecordQueue(closed=True)
-"""The queue of sessions and graphs that record nothing."""
-
-
-def refusing_queue(key: str, message: str, is_silent: Callable[[], bool]) -> RecordQueue:
-    """Return a queue that drops everything, and prints a message when something is recorded for the first time.
-
-    Args:
-        key: identifies the message, which is printed once in the process.
-        message: a sentence.
-        is_silent: returns whether to drop what is being recorded without the message.
-    """
-    queue = RecordQueue()
-
-    def refuse() -> None:
-        if is_silent():
-            for graph in queue.graphs:
-                graph.clear()
-            queue.shared.clear()
-            return
-        queue.close()
-        say_once(key, message)
-
-    queue.attend = refuse
-    return queue
+CLOSED_QUEUE = RecordQueue(closed=True)  # of sessions and graphs that record nothing
 
 
 def estimate_bytes(record: Record) -> int:

@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 from losswise.delivery.sender import Sender
 from losswise.journal.format import Header
@@ -19,50 +18,26 @@ from losswise.journal.writer import Journal
 from losswise.protocol.records import Record, new_id
 from losswise.recording.journal_writer import JournalUnavailable, JournalWriter
 from losswise.recording.record_queue import MAX_HELD_BYTES, EncodedImage, RecordQueue
+from losswise.settings import Target
 from losswise.util.guard import guarded
 from losswise.util.messages import say_once
 from losswise.util.polling import wait_until
 
-if TYPE_CHECKING:
-    from losswise.settings import Target
-
-APPEND_WAIT_S = 0.002
-"""How long one `append` waits for the disk while memory is full."""
-MEMORY_CHECK_INTERVAL_S = 0.1
-"""During a write that takes longer than this, callers check the memory, this often."""
-TEXT_WAIT_S = 10.0
-"""How long adding a large text waits for the disk at most."""
-
-
-class EndedJournal(NamedTuple):
-    """A journal to which nothing is added any more, and what delivers it.
-
-    Attributes:
-        writer: may still be writing its last lines.
-        sender: None offline.
-    """
-
-    writer: JournalWriter
-    sender: Sender | None
-
-    def is_at_work(self) -> bool:
-        return self.writer.is_writing() or (self.sender is not None and self.sender.is_at_work())
+APPEND_WAIT_S = 0.002  # how long one `append` waits for the disk while memory is full
+MEMORY_CHECK_INTERVAL_S = 0.1  # during a write that takes longer than this, callers check the memory, this often
+TEXT_WAIT_S = 10.0  # how long adding a large text waits for the disk at most
 
 
 class Recorder:
     """Takes a session's records to a journal, and the journal to a server.
 
     Args:
-        session_id: 20 hex digits.
-        target: the server's address and key.
         folders: where the journal may be; the first that can be written is used.
         online: send it; otherwise it is only kept.
         bound: size of the journal in bytes beyond which points are dropped.
         opening: returns the records with which a writer's journal begins.
 
     Attributes:
-        queue: where points and records are added.
-        online: whether the journal is sent.
         open: a writer is at work. After `end` the next record opens another one.
         is_exiting: the process ends, so nothing may open another writer.
     """
@@ -91,7 +66,6 @@ class Recorder:
         self.open = False
         self._lock = threading.RLock()  # reentrant: a signal handler may end the session within `_start`
         self._writer: JournalWriter | None = None
-        self._sender: Sender | None = None
         self._memory_checked_at = 0.0
 
     def after_fork(self) -> None:
@@ -99,7 +73,7 @@ class Recorder:
         if self.journal is not None:
             self.journal.abandon()
         self._reset()
-        self.queue.reset_after_fork()
+        self.queue.reset()
 
     @property
     def journal(self) -> Journal | None:
@@ -118,21 +92,18 @@ class Recorder:
         writer = self._writer
         if writer is None:
             return
-        if writer.writing_since:
-            self._check_memory_during(writer.writing_since)
+        if writing_since := writer.writing_since:
+            # check the memory in place of the writer, which one write on a slow disk may hold up for long
+            queue.needs_attention = True
+            now = time.monotonic()
+            if now > max(writing_since, self._memory_checked_at) + MEMORY_CHECK_INTERVAL_S:
+                self._memory_checked_at = now
+                queue.check_memory()
         else:
             writer.wake()
         if queue.full and writer.is_writing():
             queue.needs_attention = True
             self._slow_down()
-
-    def _check_memory_during(self, write_started_at: float) -> None:
-        """Check the memory in place of the writer, which one write on a slow disk may hold up for long."""
-        self.queue.needs_attention = True
-        now = time.monotonic()
-        if now > max(write_started_at, self._memory_checked_at) + MEMORY_CHECK_INTERVAL_S:
-            self._memory_checked_at = now
-            self.queue.check_memory()
 
     def _slow_down(self) -> None:
         """Wait a moment in each call, so that no single call waits long."""
@@ -160,11 +131,7 @@ class Recorder:
             self._slow_down()
 
     def put_image(self, image: EncodedImage) -> bool:
-        """Add an image, unless too many images wait for the disk already. Called by the image encoder.
-
-        Returns:
-            False if it was not added and should be offered again later.
-        """
+        """Add an image. Returns False if too many images wait for the disk: it should be offered again later."""
         queue = self.queue
         if not self.open and not queue.closed:
             self._start()
@@ -187,77 +154,56 @@ class Recorder:
                 say_once("last", "the script has ended, and its sessions with it; what comes now is not recorded")
                 return
             if self._writer is not None:  # the previous writer has its last lines to write
-                self._writer.join(timeout=5.0)
+                self._writer.thread.join(timeout=5.0)
             queue.records.extendleft(reversed(self._opening()))
             sender = Sender(self._target, on_deleted=queue.close) if self.online else None
-            if sender is None:
-                writer = JournalWriter(queue, self._create_journal, _ignore, _ignore, self.bound)
-            else:
-                on_open, on_write, on_round = sender.begin, sender.nudge, sender.check_silence
-                writer = JournalWriter(queue, self._create_journal, on_open, on_write, self.bound, on_round)
-            self._writer, self._sender, self.open = writer, sender, True
+            writer = JournalWriter(queue, self._create_journal, sender, self.bound)
+            self._writer, self.open = writer, True
             try:
-                writer.start()
+                writer.thread.start()
             except RuntimeError as error:  # a limit of the system, or the interpreter is shutting down
                 self.open = False
                 say_once(("thread", self.session_id), f"no thread can be started ({error}); nothing is recorded")
                 queue.close()
                 return
-            self._start_sender(sender)
-
-    def _start_sender(self, sender: Sender | None) -> None:
-        if sender is None:
-            return
-        try:
-            sender.start()
-        except RuntimeError as error:
-            self._sender = None
-            say_once("sender", f"no thread can be started ({error}); what is recorded is only kept")
+            try:
+                if sender is not None:
+                    sender.start()
+            except RuntimeError as error:
+                say_once("sender", f"no thread can be started ({error}); what is recorded is only kept")
 
     def _create_journal(self) -> Journal:
         """Create the journal in the first folder that can be written."""
         header = Header.of_this_process(self.session_id, new_id(), self._target.base_url)
-        first, problem = self._folders[0], None
+        first, problem, journal = self._folders[0], None, None
         for folder in self._folders:
             try:
                 journal = Journal(folder, header, sends=self.online, bound=self.bound)
+                break
             except OSError as error:
                 problem = problem or error
-                continue
-            if problem is not None:
-                say_once(
-                    ("journal", first),
-                    f"no journal can be written in {first} ({problem.strerror}), so it is kept in {folder}; "
-                    "LW_JOURNAL_DIR names another folder",
-                )
-            return journal
-        say_once(
-            ("journal", first),
-            f"no journal can be written in {first} ({problem}); this session is not recorded. "
-            "LW_JOURNAL_DIR names another folder",
-        )
-        raise JournalUnavailable from problem
+        if problem is not None:
+            kept = f"({problem.strerror}), so it is kept in {folder};"
+            result = kept if journal is not None else f"({problem}); this session is not recorded."
+            line = f"no journal can be written in {first} {result} LW_JOURNAL_DIR names another folder"
+            say_once(("journal", first), line)
+        if journal is None:
+            raise JournalUnavailable from problem
+        return journal
 
     def is_writing(self) -> bool:
         """Return whether a writer is at work, be it on its last lines."""
         return self.open or (self._writer is not None and self._writer.is_writing())
 
-    def ending_journal(self) -> EndedJournal | None:
-        """Return the journal of a session that something else is just ending; None if nothing is at work."""
-        if self._writer is None:
-            return None
-        journal = EndedJournal(self._writer, self._sender)
-        return journal if journal.is_at_work() else None
+    def ending(self) -> JournalWriter | None:
+        """Return the writer of a session that something else is just ending; None if nothing is at work."""
+        writer = self._writer
+        if writer is None or writer.is_writing() or (writer.sender is not None and writer.sender.is_at_work()):
+            return writer
+        return None
 
     def write_out(self, timeout: float) -> bool:
-        """Wait until everything recorded before this call is written to the journal.
-
-        Args:
-            timeout: seconds.
-
-        Returns:
-            False if it is not written in time.
-        """
+        """Wait until everything recorded before this call is in the journal. Returns False after `timeout` seconds."""
         writer = self._writer
         if not self.open or writer is None:
             return True
@@ -267,12 +213,9 @@ class Recorder:
         return wait_until(lambda: writer.written >= requested or not writer.is_writing(), timeout)
 
     def flush(self, timeout: float) -> bool:
-        """Wait until the server has acknowledged everything recorded before this call.
+        """Wait until the server has acknowledged everything recorded before this call, at most `timeout` seconds.
 
         Gives up early if the server refuses connections.
-
-        Args:
-            timeout: seconds.
 
         Returns:
             Whether everything is acknowledged and no point was dropped; always False offline.
@@ -282,9 +225,10 @@ class Recorder:
         if not self.open and self.queue.has_work():
             self.attend()
         self.write_out(timeout)
-        writer, sender = self._writer, self._sender
-        if writer is None or writer.journal is None or sender is None:
+        writer = self._writer
+        if writer is None or writer.journal is None or writer.sender is None:
             return False
+        sender = writer.sender
         count = writer.journal.count
         sender.nudge()
         left = deadline - time.monotonic()
@@ -292,13 +236,13 @@ class Recorder:
             wait_until(lambda: sender.has_sent(count) or not sender.is_at_work() or sender.is_hopeless(begun), left)
         return sender.has_sent(count) and not writer.dropped.total
 
-    def end(self, status: Record) -> EndedJournal | None:
+    def end(self, status: Record) -> JournalWriter | None:
         """Have what is left and this status, as the last record, written to the journal.
 
         What is recorded from here on opens another writer.
 
         Returns:
-            What `lifecycle.drain` waits for; None if the session had ended before.
+            The writer, for which `lifecycle.drain` waits; None if the session had ended before.
         """
         with self._lock:
             if not self.open or self._writer is None:
@@ -307,8 +251,4 @@ class Recorder:
             self.open = False
             self.queue.needs_attention = True
             self._writer.wake(urgent=True)
-            return EndedJournal(self._writer, self._sender)
-
-
-def _ignore(*arguments: object) -> None:
-    """Stand in for the sender's callbacks while offline."""
+            return self._writer

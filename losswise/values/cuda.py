@@ -17,23 +17,15 @@ def record_event(tensor: Any) -> Any:
         A `torch.cuda.Event`. None if the tensor is not on a CUDA device or is computed in the default stream, for
         which every reader waits.
     """
-    if not getattr(tensor, "is_cuda", False):
-        return None
     torch = sys.modules.get("torch")
-    if torch is None:
+    if torch is None or not getattr(tensor, "is_cuda", False):
         return None
-    cuda = torch.cuda
-    stream = cuda.current_stream(tensor.device)
-    return None if stream == cuda.default_stream(tensor.device) else stream.record_event()
+    stream = torch.cuda.current_stream(tensor.device)
+    return None if stream == torch.cuda.default_stream(tensor.device) else stream.record_event()
 
 
 class PendingTensor:
-    """A tensor that may be read once an event has completed. Reading it waits for that.
-
-    Args:
-        tensor: a Torch tensor.
-        event: as `record_event` returns it.
-    """
+    """A Torch tensor that may be read once an event has completed. Reading it waits for that."""
 
     __slots__ = ("_event", "_tensor")
 

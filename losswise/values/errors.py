@@ -12,29 +12,19 @@ from losswise.values.jsonable import to_name, to_text
 
 @guarded("describing an error")
 def describe_exception(error: BaseException | Mapping[str, Any] | None) -> dict[str, str] | None:
-    """Return an exception as the error of a status record.
-
-    Args:
-        error: the exception, or a mapping that describes it already.
+    """Return an exception, or a mapping that describes it already, as the error of a status record.
 
     Returns:
         A dictionary with `type`, `message` and `traceback`, empty where the exception's own code raises. None for None.
-
-    Example:
-        >>> describe_exception(KeyError("batch"))
-        {'type': 'KeyError', 'message': "'batch'", 'traceback': "KeyError: 'batch'\\n"}
     """
     if error is None:
         return None
     if isinstance(error, Mapping):
         return {to_name(key): try_text(_message, value, "") for key, value in error.items()}
+    message = try_text(_message, error, "")
     if not isinstance(error, BaseException):
-        return {"type": "", "message": try_text(_message, error, ""), "traceback": ""}
-    return {
-        "type": type(error).__name__,
-        "message": try_text(_message, error, ""),
-        "traceback": try_text(_traceback, error, ""),
-    }
+        return {"type": "", "message": message, "traceback": ""}
+    return {"type": type(error).__name__, "message": message, "traceback": try_text(_traceback, error, "")}
 
 
 def _message(value: Any) -> str:

@@ -28,14 +28,11 @@ def dumps(value: Any) -> str:
 
 
 def snapshot(value: Any, depth: int = 0) -> Any:
-    """Copy nested containers.
-
-    Args:
-        value: anything. Dataclasses become dictionaries, sets sorted lists.
-        depth: number of containers around the value.
+    """Copy nested containers, `depth` of which are around the value.
 
     Returns:
-        Dictionaries with text as keys, lists, and leaves that `dumps` can encode, copied if they could be modified.
+        Dictionaries with text as keys (also for dataclasses), lists (also for sets, sorted), and leaves that `dumps`
+        can encode, copied if they could be modified.
     """
     if isinstance(value, float):
         return encode_number(value)
@@ -62,13 +59,8 @@ def to_name(value: Any) -> str:
 
 
 def to_text(value: str, max_length: int = MAX_TEXT_LENGTH) -> str:
-    """Return the text as a plain str that UTF-8 can encode, truncated with a note if it is too long.
-
-    Args:
-        value: a str or an instance of a subclass. Lone surrogates, which UTF-8 cannot encode, are replaced.
-        max_length: characters.
-    """
-    value = str.__str__(value)
+    """Return the text as one that UTF-8 can encode, without lone surrogates, cut with a note after `max_length`."""
+    value = str.__str__(value)  # of an instance of a subclass
     if not value.isascii():
         value = value.encode("utf-8", "replace").decode("utf-8")
     if len(value) <= max_length:

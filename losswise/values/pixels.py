@@ -31,16 +31,11 @@ _IMMUTABLE_ARRAYS = {"jax", "jaxlib", "tensorflow"}
 
 
 class ImageCopy:
-    """An image that can no longer change, not encoded yet.
-
-    Args:
-        size: approximate bytes of its pixels, for the bound on memory.
-        read: returns the Pillow image, or the bytes of a file; called on the encoder's thread.
-    """
+    """An image that can no longer change, not encoded yet."""
 
     def __init__(self, size: int, read: Callable[[], Image | bytes]) -> None:
-        self.size = size
-        self._read = read
+        self.size = size  # about the bytes of its pixels, for the bound on memory
+        self._read = read  # returns the Pillow image, or the bytes of a file; called on the encoder's thread
 
     def png(self) -> tuple[bytes, int, int]:
         """Return the bytes of the file, its width and its height in pixels.
@@ -97,9 +92,6 @@ def copy_image(image: Any) -> ImageCopy:
     if hasattr(image, "detach") and hasattr(image, "clone"):  # torch
         return _of_tensor(image)
     return _of_array(image)
-
-
-# Copying, on the caller's thread
 
 
 def _import_encoders() -> None:
@@ -199,13 +191,19 @@ def _of_tensor(tensor: Any) -> ImageCopy:
 
 
 def _of_array(array: Any) -> ImageCopy:
-    known = hasattr(array, "__array__") or hasattr(array, "__array_interface__") or isinstance(array, (list, tuple))
-    if not known:
+    if not (isinstance(array, (list, tuple)) or hasattr(array, "__array__") or hasattr(array, "__array_interface__")):
         raise ImageError(f"a {type(array).__name__} is not an image that losswise can read")
     if hasattr(array, "shape"):
         _layout(tuple(array.shape), channels_first=False)  # raises before a whole data set is copied
     root = type(array).__module__.partition(".")[0]
-    held = array if root in _IMMUTABLE_ARRAYS and not hasattr(array, "assign") else _read_now(array)
+    held = array
+    if root not in _IMMUTABLE_ARRAYS or hasattr(array, "assign"):
+        import numpy
+
+        try:
+            held = numpy.array(array)
+        except Exception as error:
+            raise ImageError(f"NumPy cannot read it ({error})") from error
     shape = tuple(held.shape)
     layout = _layout(shape, channels_first=False)
 
@@ -215,15 +213,6 @@ def _of_array(array: Any) -> ImageCopy:
         return from_array(numpy.asarray(held), layout)
 
     return ImageCopy(_size(held, shape), read)
-
-
-def _read_now(array: Any) -> Any:
-    import numpy
-
-    try:
-        return numpy.array(array)
-    except Exception as error:
-        raise ImageError(f"NumPy cannot read it ({error})") from error
 
 
 def _size(array: Any, shape: tuple[int, ...]) -> int:
@@ -236,11 +225,11 @@ def _layout(shape: tuple[int, ...], channels_first: bool) -> str:
     axes = shape
     while len(axes) > 3 and axes[0] == 1:
         axes = axes[1:]
-    if 0 not in axes:
-        if len(axes) == 2:
-            return "HW"
-        if len(axes) == 3 and axes[0] in CHANNELS and (channels_first or axes[2] not in CHANNELS):
+    if len(axes) == 2 and 0 not in axes:
+        return "HW"
+    if len(axes) == 3 and 0 not in axes:
+        if axes[0] in CHANNELS and (channels_first or axes[2] not in CHANNELS):
             return "CHW"
-        if len(axes) == 3 and axes[2] in CHANNELS:
+        if axes[2] in CHANNELS:
             return "HWC"
     raise ImageError(f"shape {shape} is not (H, W), (H, W, C) or (C, H, W) with 1, 3 or 4 channels")

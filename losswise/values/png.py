@@ -38,7 +38,7 @@ def from_array(array: Any, layout: str) -> Image:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     pixels = _as_bytes(array)
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}[1 if pixels.ndim == 2 else pixels.shape[2]]
+    mode = "L" if pixels.ndim == 2 else {3: "RGB", 4: "RGBA"}[pixels.shape[2]]
     return Image.frombytes(mode, (pixels.shape[1], pixels.shape[0]), pixels.tobytes())
 
 
@@ -99,22 +99,15 @@ def for_png(image: Image) -> Image:
 
 
 def encode_to_fit(image: Image) -> tuple[bytes, int, int]:
-    """Encode as PNG, scaling the image down until the file has at most `MAX_BLOB_BYTES`.
-
-    Returns:
-        The bytes of the file, its width and its height in pixels.
-    """
+    """Encode as PNG, scaled down until the file has at most `MAX_BLOB_BYTES`. Returns it, its width and its height."""
     from PIL import Image
 
     shown = image
     while len(data := _encoded(shown)) > MAX_BLOB_BYTES:
         factor = 0.95 * math.sqrt(MAX_BLOB_BYTES / len(data))
         size = max(1, int(shown.width * factor)), max(1, int(shown.height * factor))
-        say_once(
-            "image size",
-            f"an image of {image.width} x {image.height} pixels is larger than {MAX_BLOB_BYTES >> 20} MiB as PNG; "
-            "images of that size are scaled down",
-        )
+        problem = f"{image.width} x {image.height} pixels is larger than {MAX_BLOB_BYTES >> 20} MiB as PNG"
+        say_once("image size", f"an image of {problem}; images of that size are scaled down")
         shown = image.resize(size, Image.Resampling.LANCZOS)
     return data, shown.width, shown.height
 

@@ -78,23 +78,12 @@ def to_float(value: Any) -> float | None:
 
 
 def to_x(value: Any) -> int | None:
-    """Return the value as an int of 64 bits; None if it is not a whole number or too large.
-
-    Example:
-        >>> to_x(3.0), to_x(3.5), to_x(2**63)
-        (3, None, None)
-    """
-    if type(value) is not int:
-        number = _to_int(value)
-        if number is None:
-            return None
-        value = number
-    return value if INT64_MIN <= value <= INT64_MAX else None
-
-
-def _to_int(value: Any) -> int | None:
+    """Return the value as an int of 64 bits; None if it is not a whole number (3.0 is) or too large."""
     try:
-        return int(value.__index__())
+        whole = int(value.__index__())
     except Exception:
         number = to_float(value)
-    return int(number) if number is not None and math.isfinite(number) and number == int(number) else None
+        if number is None or not math.isfinite(number) or number != int(number):
+            return None
+        whole = int(number)
+    return whole if INT64_MIN <= whole <= INT64_MAX else None

@@ -36,8 +36,8 @@ FILLS = """
     time.sleep(0.3)
     print("full", flush=True)
     input()
-    x, recorder = 20_000, session._recorder
-    while not recorder._sender.has_sent(recorder.journal.count) and x < 20_300:  # flush stays False: some were dropped
+    x, writer = 20_000, session._recorder._writer
+    while not writer.sender.has_sent(writer.journal.count) and x < 20_300:  # flush stays False: some were dropped
         session.log({"loss": 0.0}, x)
         x += 1
         session.flush(0.1)  # while a caller waits, the pauses between attempts are short
