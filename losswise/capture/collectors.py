@@ -24,12 +24,7 @@ IMAGES_TIMEOUT_S = 10.0
 
 
 class Collectors:
-    """The collectors of one session.
-
-    Args:
-        make_graph: returns the graph with a title: `Session.graph`.
-        recorder: of the session.
-    """
+    """The collectors of one session. `make_graph` is its method `graph`."""
 
     def __init__(self, make_graph: Callable[..., Any], recorder: Recorder) -> None:
         recorder.queue.on_close = self.close

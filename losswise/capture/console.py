@@ -124,11 +124,7 @@ class Console:
         return max(1, self._size) if self._pending else 0
 
     def take(self, final: bool) -> list[Record]:
-        """Return the finished lines as at most one record, at most once a second.
-
-        Args:
-            final: the session ends: take what there is now, unfinished lines as well.
-        """
+        """Return the finished lines as at most one record, at most once a second. With `final`, return all there is."""
         now = time.monotonic()
         if not final and (not self._pending or now < self._next_record_at):
             return []

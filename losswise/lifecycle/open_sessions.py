@@ -34,8 +34,7 @@ class OpenSession:
     """A session as the process's exit sees it.
 
     Attributes:
-        finish: stops what is collected beside metrics. Called with the time at which the end began (time.monotonic)
-            and the seconds since then that it may take.
+        finish: stops what is collected beside metrics; called with `begun` and `budget` of `end`.
         on_end: called with the outcome before it is recorded.
         after_fork: called in a forked child, once the recorder is reset.
         expected: the outcome that the process's exit records if nothing else ends the session and nothing fails.
@@ -48,14 +47,11 @@ class OpenSession:
     expected: Outcome = COMPLETE
 
     def end(self, outcome: Outcome, begun: float | None = None, budget: float = math.inf) -> EndedJournal | None:
-        """Record the outcome, without waiting for the delivery.
+        """Record the outcome, and return what is to be delivered; None if the session had ended before.
 
         Args:
             begun: when the end of all sessions began (time.monotonic); None means now.
             budget: seconds since `begun` that may be spent on what is still being collected.
-
-        Returns:
-            What is to be delivered; None if the session had ended before.
         """
         if not self.recorder.open:
             return None
@@ -88,11 +84,7 @@ def add(session: OpenSession) -> None:
 
 
 def end(session: OpenSession, outcome: Outcome, timeout: float) -> None:
-    """End a session and wait for its delivery. Ctrl-C ends the wait.
-
-    Args:
-        timeout: seconds without an acknowledgement after which to give up.
-    """
+    """End a session and wait for its delivery, until Ctrl-C or `timeout` seconds without an acknowledgement."""
     was_interrupted = isinstance(sys.exc_info()[1], KeyboardInterrupt)
     try:
         journal = session.end(outcome)
@@ -129,11 +121,7 @@ def end_all(choose: ChooseOutcome, is_interrupted: bool = False) -> None:
 
 @guarded("ending the sessions")
 def end_on_sigterm(is_exiting: bool) -> None:
-    """End all sessions as cancelled, within the seconds of LW_END_TIMEOUT.
-
-    Args:
-        is_exiting: the process ends afterwards, so that nothing may open another writer.
-    """
+    """End all sessions as cancelled, within LW_END_TIMEOUT. With `is_exiting`, nothing may open another writer."""
     seconds = end_timeout()
     _state.deadline = min(_state.deadline, time.monotonic() + seconds)
     sessions = list(_state.sessions)

@@ -22,14 +22,7 @@ CELL_WRITE_TIMEOUT_S = 0.2
 
 
 class _Output:
-    """One output of a cell that shows a session.
-
-    Args:
-        get_view: returns what the session shows now.
-        text: returns the session as one line.
-        write_out: writes what is recorded to the journal; called with a timeout in seconds.
-        publisher: IPython's display publisher.
-    """
+    """One output of a cell that shows a session; see `show`. `publisher` is IPython's display publisher."""
 
     def __init__(
         self, get_view: GetView, text: Callable[[], str], write_out: Callable[[float], object], publisher: Any
