@@ -70,20 +70,17 @@ def _git(*arguments: str) -> str:
         )
     except OSError:
         return ""
-    assert process.stdout is not None
     timer = threading.Timer(COMMAND_TIMEOUT_S, process.kill)
     timer.daemon = True
     timer.start()
-    try:
+    with process:  # until it has ended
+        assert process.stdout is not None
         output = process.stdout.read(MAX_DIFF_BYTES + 1)
-        cut = len(output) > MAX_DIFF_BYTES
-        if cut:
+        is_cut = len(output) > MAX_DIFF_BYTES
+        if is_cut:
             process.kill()
-        failed = process.wait() != 0 and not cut
-    finally:
-        timer.cancel()
-        process.stdout.close()
-    if failed:
+    timer.cancel()
+    if process.returncode and not is_cut:
         return ""
     text = to_text(output[:MAX_DIFF_BYTES].decode("utf-8", "replace"), MAX_DIFF_BYTES)
-    return text + "\n[cut by losswise at 1 MiB]\n" if cut else text
+    return text + "\n[cut by losswise at 1 MiB]\n" if is_cut else text
