@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from losswise.capture.environment import EnvironmentCollector
+from losswise.capture.environment import collect
 from losswise.protocol.records import session_record
 from losswise.recording.recorder import Recorder
-from losswise.util.guard import guarded
+from losswise.util.guard import guarded, guarded_thread
 
 if TYPE_CHECKING:
     from losswise.capture.console import Console
@@ -23,37 +24,34 @@ IMAGES_TIMEOUT_S = 10.0
 
 
 class Collectors:
-    """The collectors of one session.
-
-    Args:
-        make_graph: returns the graph with a title: `Session.graph`.
-        recorder: of the session.
-    """
+    """The collectors of one session. `make_graph` is its method `graph`."""
 
     def __init__(self, make_graph: Callable[..., Any], recorder: Recorder) -> None:
         recorder.queue.on_close = self.close
         self._make_graph = make_graph
         self._recorder = recorder
         self._is_child = False
-        self._environment: EnvironmentCollector | None = None
-        self._console: Console | None = None
-        self._system: SystemMonitor | None = None
+        self._environment: threading.Thread | None = None
+        self._capturing: list[Console | SystemMonitor] = []
         self._images: ImageEncoder | None = None
 
     @guarded("starting to collect console output and environment")
     def start(self, console: bool, system: bool, track_git: bool, command_line: bool) -> None:
         """Start the collectors that the session asks for."""
-        self._environment = EnvironmentCollector(self._put_environment, track_git, command_line)
-        self._environment.start()
+        # on a thread, since git is slow in a large repository
+        thread = guarded_thread(self._collect_environment, "losswise-facts", track_git, command_line)
+        thread.start()
+        self._environment = thread
         if console:
             from losswise.capture.console import Console
 
-            self._console = Console(self._wake)
-            self._recorder.queue.sources.append(self._console)
+            source = Console(self._wake)
+            self._recorder.queue.sources.append(source)
+            self._capturing.append(source)
         if system:
             from losswise.capture.system import SystemMonitor
 
-            self._system = SystemMonitor(self._make_graph, lambda: self._recorder.queue.last_x)
+            self._capturing.append(SystemMonitor(self._make_graph, lambda: self._recorder.queue.last_x))
         self.resume()
 
     @property
@@ -68,10 +66,8 @@ class Collectors:
     @guarded("collecting console output and system metrics again")
     def resume(self) -> None:
         """Start console output and system metrics, also when a session that had ended is active again."""
-        if self._console is not None:
-            self._console.start()
-        if self._system is not None:
-            self._system.start()
+        for capturing in self._capturing:
+            capturing.start()
 
     def wait_for_images(self, timeout: float) -> None:
         """Wait until the images added so far are recorded, at most `timeout` seconds."""
@@ -86,29 +82,24 @@ class Collectors:
             begun: when the end began (time.monotonic), the same for all sessions that end together.
             budget: seconds since then, for everything.
         """
-        if self._system is not None:
-            self._system.stop()
-        if self._environment is not None:
-            self._environment.wait(max(0.0, begun + min(ENVIRONMENT_TIMEOUT_S, budget) - time.monotonic()))
+        if self._environment is not None and self._environment is not threading.current_thread():
+            self._environment.join(max(0.0, begun + min(ENVIRONMENT_TIMEOUT_S, budget) - time.monotonic()))
         if self._images is not None and not self._images.wait(begun + min(IMAGES_TIMEOUT_S, budget) - time.monotonic()):
             self._images.drop()
-        if self._console is not None:
-            self._console.stop()
+        self.close()
 
     def after_fork(self) -> None:
-        """In a forked child: leave what the parent has begun to the parent. (The console is a source of the queue.)"""
+        """In a forked child: leave what the parent has begun to the parent."""
         self._is_child = True
         if self._images is not None:
             self._images.after_fork()
-        if self._system is not None:
-            self._system.after_fork()
+        for capturing in self._capturing:
+            capturing.after_fork()
 
     def close(self) -> None:
-        """Stop: nothing can be recorded any more."""
-        if self._console is not None:
-            self._console.stop()
-        if self._system is not None:
-            self._system.stop()
+        """Stop console output and system metrics."""
+        for capturing in self._capturing:
+            capturing.stop()
 
     def _wake(self) -> None:
         if self._is_child and not self._recorder.open:
@@ -120,6 +111,7 @@ class Collectors:
         if not self._recorder.open:
             self._recorder.attend()
 
-    def _put_environment(self, fields: Mapping[str, Any]) -> None:
-        if self._recorder.open:
-            self._recorder.put(session_record(**fields))
+    def _collect_environment(self, track_git: bool, command_line: bool) -> None:
+        for fields in collect(track_git, command_line):
+            if self._recorder.open:
+                self._recorder.put(session_record(**fields))

@@ -44,14 +44,14 @@ MAX_RECORD_CHARS = 100_000
 MAX_FOLDED_CHARS = 400_000
 # of more, the oldest are dropped
 MAX_PENDING_BYTES = 4 * 1024 * 1024
+# of a line, which is then final as far as it goes
+MAX_UNFINISHED_CHARS = 4_096
 # remembered of the last text, to see whether its line is finished
 TAIL_CHARS = 64
 
-# a line counts as finished if only colour sequences follow its newline
-# of a line, which is then final as far as it goes
-MAX_UNFINISHED_CHARS = 4_096
 # characters and sequences that change more than the end of the text
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# a line counts as finished if only colour sequences follow its newline
 _FINISHED = re.compile(r"\n(?:\x1b\[[0-9;]*m)*\Z")
 
 
@@ -60,15 +60,6 @@ class Console:
 
     Args:
         wake: called on the thread that prints when there is output that was not announced yet.
-
-    Example:
-        >>> console = Console(wake=lambda: None)
-        >>> console.start()
-        >>> print("epoch 1")
-        epoch 1
-        >>> console.stop()
-        >>> [record["text"] for record in console.take(final=True)]
-        ['epoch 1\\n']
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
@@ -133,11 +124,7 @@ class Console:
         return max(1, self._size) if self._pending else 0
 
     def take(self, final: bool) -> list[Record]:
-        """Return the finished lines as at most one record, at most once a second.
-
-        Args:
-            final: the session ends: take what there is now, unfinished lines as well.
-        """
+        """Return the finished lines as at most one record, at most once a second. With `final`, return all there is."""
         now = time.monotonic()
         if not final and (not self._pending or now < self._next_record_at):
             return []
@@ -152,31 +139,22 @@ class Console:
 
     def _fold(self, final: bool) -> str:
         text, dropped = self._drain()
-        lines = self._interpreter()
-        head = tail = ""
-        if dropped:
-            tail = lines.feed(text[-MAX_FOLDED_CHARS:])
-            dropped += max(0, len(text) - MAX_FOLDED_CHARS)
-        elif len(text) > MAX_FOLDED_CHARS:
-            head = lines.feed(text[: MAX_FOLDED_CHARS // 2])
-            tail = lines.feed(text[-MAX_FOLDED_CHARS // 2 :])
-            dropped = len(text) - MAX_FOLDED_CHARS
-        else:
-            tail = lines.feed(text)
-        if final:
-            tail += lines.close()
-            # what follows, from this process or another one, begins on a line of its own
-            tail += "\n" if tail and not tail.endswith("\n") else ""
-        return _shortened(head, tail, dropped)
-
-    def _interpreter(self) -> Terminal | PlainLines:
-        """Return what turns the output into lines: a terminal once there were control characters in it."""
         if self._has_control and isinstance(self._lines, PlainLines):
             from losswise.capture.terminal import Terminal
 
             unfinished, self._lines = self._lines.unfinished, Terminal()
             self._lines.feed(unfinished)
-        return self._lines
+        head = ""
+        excess = max(0, len(text) - MAX_FOLDED_CHARS)
+        if excess and not dropped:
+            half = MAX_FOLDED_CHARS // 2
+            head, text = self._lines.feed(text[:half]), text[half:]
+        tail = self._lines.feed(text[excess:])
+        if final:
+            tail += self._lines.close()
+            # what follows, from this process or another one, begins on a line of its own
+            tail += "\n" if tail and not tail.endswith("\n") else ""
+        return _shortened(head, tail, dropped + excess)
 
     def _drain(self) -> tuple[str, int]:
         """Remove and return what was captured, and how many characters were dropped before it."""
@@ -213,8 +191,8 @@ def _shortened(head: str, tail: str, dropped: int) -> str:
     if not dropped and len(head) + len(tail) <= MAX_RECORD_CHARS:
         return head + tail
     half = MAX_RECORD_CHARS // 2
-    if not head:
-        head, tail = ("", tail) if dropped else (tail[:half], tail[half:])
+    if not head and not dropped:
+        head, tail = tail[:half], tail[half:]
     dropped += max(0, len(head) - half) + max(0, len(tail) - half)
     head, tail = head[:half], tail[-half:]
     if head and not head.endswith("\n"):
@@ -298,15 +276,10 @@ def _share_a_terminal(*streams: Any) -> bool:
     return False
 
 
-class _Inside(threading.local):
-    """Whether this thread is inside a patched write: a stream that writes to another one is captured once."""
-
-    now = False
-
-
 _hook = _Hook()
 messages.output = _hook
-_inside = _Inside()
+# whether this thread is inside a patched write: a stream that writes to another one is captured once
+_inside = threading.local()
 
 
 class _PatchedStream:
@@ -328,17 +301,15 @@ class _PatchedStream:
     def restore(self) -> None:
         """Put back what was there, unless other code has replaced our `write`."""
         with contextlib.suppress(Exception):
-            if not self.is_in_place():
-                return
-            if self._before is None:
+            if self.is_in_place() and self._before is None:
                 del vars(self.stream)["write"]
-            else:
+            elif self.is_in_place():
                 vars(self.stream)["write"] = self._before
 
     def _capturing(self, write: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(write)
         def capturing_write(*arguments: Any, **named: Any) -> Any:
-            if _inside.now or not _hook.consoles:
+            if getattr(_inside, "now", False) or not _hook.consoles:
                 return write(*arguments, **named)
             _inside.now = True
             try:

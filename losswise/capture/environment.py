@@ -7,12 +7,9 @@ import platform
 import re
 import socket
 import sys
-import threading
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from losswise.capture.git import collect_git
-from losswise.util.guard import guarded_thread
 from losswise.values.jsonable import to_text
 
 # exact names, never a prefix: there is a GITHUB_TOKEN, too
@@ -44,6 +41,13 @@ _SECRET_OPTION = re.compile(r"(?i)^--?[\w-]*(key|token|secret|password|passwd)[\
 _OUR_KEY = re.compile(r"lw_[0-9a-f]{16,}")
 
 
+def collect(track_git: bool, command_line: bool) -> Iterator[dict[str, dict[str, str]]]:
+    """Yield fields of the session record: `env`, then `git` if there is a repository, which may take a while."""
+    yield {"env": collect_environment(command_line)}
+    if track_git and (git := collect_git()):
+        yield {"git": git}
+
+
 def collect_environment(command_line: bool) -> dict[str, str]:
     """Return host, process id, Python, platform, folder and CI build, and with `command_line` the command line."""
     env = {
@@ -72,33 +76,3 @@ def _command_line() -> str:
         hide = bool(secret) and "=" not in word
         words.append(word.partition("=")[0] + "=***" if secret and "=" in word else word)
     return _OUR_KEY.sub("***", " ".join(words))
-
-
-class EnvironmentCollector:
-    """Collects environment and git on a thread of its own, since git is slow in a large repository.
-
-    Args:
-        record: called on the thread with fields of the session record: `env`, then `git` if there is a repository.
-        track_git: collect git.
-        command_line: include the command line.
-    """
-
-    def __init__(self, record: Callable[[Mapping[str, Any]], None], track_git: bool, command_line: bool) -> None:
-        self._record = record
-        self._track_git = track_git
-        self._command_line = command_line
-        self._thread = guarded_thread(self._run, "losswise-facts")
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def wait(self, timeout: float) -> None:
-        """Wait until everything is recorded, at most `timeout` seconds."""
-        if self._thread is not threading.current_thread() and self._thread.ident is not None:
-            self._thread.join(timeout)
-
-    def _run(self) -> None:
-        self._record({"env": collect_environment(self._command_line)})
-        git = collect_git() if self._track_git else {}
-        if git:
-            self._record({"git": git})

@@ -44,24 +44,21 @@ def collect_git() -> dict[str, str]:
 
     What is unknown is left out; outside a repository the dictionary is empty.
     """
-    commit = _git("rev-parse", "HEAD")
-    if commit is None:
+    commit = _git("rev-parse", "HEAD").strip()
+    if not commit:
         return {}
-    found = {"commit": commit.strip()}
-    branch = git_branch() or _git("rev-parse", "--abbrev-ref", "HEAD")
-    if branch and branch.strip() != "HEAD":
-        found["branch"] = branch.strip()
-    remote = _git("config", "--get", "remote.origin.url")
-    if remote and remote.strip():
-        found["url"] = without_user(remote.strip())
-    diff = _git("diff", "--no-color", "--no-ext-diff", "--no-textconv", "HEAD")
-    if diff:
-        found["diff"] = diff
-    return found
+    branch = git_branch() or _git("rev-parse", "--abbrev-ref", "HEAD").strip()
+    found = {
+        "commit": commit,
+        "branch": branch if branch != "HEAD" else "",
+        "url": without_user(_git("config", "--get", "remote.origin.url").strip()),
+        "diff": _git("diff", "--no-color", "--no-ext-diff", "--no-textconv", "HEAD"),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
-def _git(*arguments: str) -> str | None:
-    """Return what a git command prints, at most MAX_DIFF_BYTES with a note; None if it fails."""
+def _git(*arguments: str) -> str:
+    """Return what a git command prints, at most MAX_DIFF_BYTES with a note; "" if it fails."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
         process = subprocess.Popen(
@@ -72,21 +69,18 @@ def _git(*arguments: str) -> str | None:
             env=environment,
         )
     except OSError:
-        return None
-    assert process.stdout is not None
+        return ""
     timer = threading.Timer(COMMAND_TIMEOUT_S, process.kill)
     timer.daemon = True
     timer.start()
-    try:
+    with process:  # until it has ended
+        assert process.stdout is not None
         output = process.stdout.read(MAX_DIFF_BYTES + 1)
-        cut = len(output) > MAX_DIFF_BYTES
-        if cut:
+        is_cut = len(output) > MAX_DIFF_BYTES
+        if is_cut:
             process.kill()
-        failed = process.wait() != 0 and not cut
-    finally:
-        timer.cancel()
-        process.stdout.close()
-    if failed:
-        return None
+    timer.cancel()
+    if process.returncode and not is_cut:
+        return ""
     text = to_text(output[:MAX_DIFF_BYTES].decode("utf-8", "replace"), MAX_DIFF_BYTES)
-    return text + "\n[cut by losswise at 1 MiB]\n" if cut else text
+    return text + "\n[cut by losswise at 1 MiB]\n" if is_cut else text

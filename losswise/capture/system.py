@@ -20,8 +20,8 @@ FIRST_SAMPLE_S = 1.0
 SAMPLE_INTERVAL_S = 10.0
 GIB = 2**30
 
+# values by name, by the title of their graph
 Samples = dict[str, dict[str, float]]
-"""Values by name, by the title of their graph."""
 
 UNITS = {
     "system/cpu": "percent",
@@ -51,11 +51,6 @@ class SystemMonitor:
         make_graph: returns the graph with a title, such as `Session.graph`.
         last_x: returns the latest x of the training, at which a sample is drawn.
         interval, first: seconds between two samples, and until the first one.
-
-    Example:
-        >>> monitor = SystemMonitor(session.graph, lambda: step)
-        >>> monitor.start()
-        >>> monitor.stop()
     """
 
     def __init__(
@@ -169,18 +164,15 @@ class _Machine:
         """Return CPU seconds of this process and each child so far, and the bytes of all together."""
         used: dict[Any, float] = {}
         memory = 0
-        for process in [self._own, *self._children()]:
+        processes = [self._own]
+        with contextlib.suppress(self._psutil.Error):
+            processes += self._own.children(recursive=True)
+        for process in processes:
             with contextlib.suppress(self._psutil.Error):  # it has just ended, or belongs to another user
                 times = process.cpu_times()
                 used[process] = times.user + times.system
                 memory += process.memory_info().rss
         return used, memory
-
-    def _children(self) -> list[Any]:
-        try:
-            return list(self._own.children(recursive=True))
-        except self._psutil.Error:
-            return []
 
 
 def _measure_gpus(nvml: Any, devices: dict[str, Any]) -> Samples:
@@ -226,7 +218,5 @@ def visible_devices(nvml: Any, visible: str | None) -> dict[str, Any]:
 
 
 def _has_uuid(nvml: Any, handle: Any, prefix: str) -> bool:
-    if not prefix:
-        return False
     uuid = nvml.nvmlDeviceGetUUID(handle)
-    return bool((uuid.decode() if isinstance(uuid, bytes) else uuid).startswith(prefix))
+    return bool(prefix) and (uuid.decode() if isinstance(uuid, bytes) else uuid).startswith(prefix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ PROGRESS_AFTER_S = 2.0
 PROGRESS_INTERVAL_S = 5.0
 
 
-def wait_delivered(writers: Sequence[JournalWriter], silence_timeout: float, timeout: float = float("inf")) -> None:
+def wait_delivered(writers: Sequence[JournalWriter], silence_timeout: float, deadline: float = math.inf) -> None:
     """Wait for the delivery of journals, with messages about the progress and about what is left.
 
     A server that goes on acknowledging gets all the time it needs.
@@ -32,47 +33,19 @@ def wait_delivered(writers: Sequence[JournalWriter], silence_timeout: float, tim
         writers: of journals to which nothing is added any more.
         silence_timeout: seconds without an acknowledgement of any journal after which to give up. If the server
             refuses connections, at most REFUSED_GRACE_S.
-        timeout: seconds in all.
+        deadline: time at which to give up in any case (time.monotonic).
     """
     started = time.monotonic()
     for writer in writers:
-        seconds = max(0.0, started + min(WRITE_TIMEOUT_S, timeout) - time.monotonic())
+        seconds = max(0.0, min(started + WRITE_TIMEOUT_S, deadline) - time.monotonic())
         if not wait_until(lambda writer=writer: not writer.is_writing(), seconds):  # type: ignore[misc]
             say("the journal could not be written to its end in time")
     senders = [writer.sender for writer in writers if writer.sender is not None]
     with contextlib.ExitStack() as stack:
         for sender in senders:
             stack.enter_context(sender.waited_for())
-        _wait(senders, started, silence_timeout, timeout)
-    _report_unsent([sender for sender in senders if not sender.finished])
-
-
-def _wait(senders: Sequence[Sender], started: float, silence_timeout: float, timeout: float) -> None:
-    report_at, reported = started + PROGRESS_AFTER_S, ""
-    while left := [sender for sender in senders if sender.is_at_work()]:
-        now = time.monotonic()
-        silence = now - max(started, *(sender.last_ack_at for sender in senders))
-        is_refused = all(sender.refused for sender in left)
-        if silence > (min(silence_timeout, REFUSED_GRACE_S) if is_refused else silence_timeout):
-            return
-        if now - started > timeout:
-            return
-        if now > report_at:
-            report_at = now + PROGRESS_INTERVAL_S
-            reported = _report_progress([sender for sender in left if sender.unsent()], reported)
-        time.sleep(0.005)
-
-
-def _report_progress(unsent: Sequence[Sender], reported: str) -> str:
-    """Write a message about what is left, unless it is the same as the last one. Returns the last one."""
-    line = f"sending what is left: {_size(unsent)} of {_sessions(unsent)}" if unsent else reported
-    if line != reported:
-        say(line)
-    return line
-
-
-def _report_unsent(senders: Sequence[Sender]) -> None:
-    unsent = [sender for sender in senders if sender.unsent()]
+        _wait(senders, started, silence_timeout, deadline)
+    unsent = [sender for sender in senders if not sender.finished and sender.unsent()]
     if unsent:
         cause = next(filter(None, (sender.cause() for sender in unsent)), "")
         folder = unsent[0].journal.paths.folder
@@ -80,6 +53,24 @@ def _report_unsent(senders: Sequence[Sender]) -> None:
             f"{cause}{'; ' if cause else ''}{_sessions(unsent)}: {_size(unsent)} are not sent yet; "
             f"they are kept in {folder}, and `{sync_command(folder)}` sends them"
         )
+
+
+def _wait(senders: Sequence[Sender], started: float, silence_timeout: float, deadline: float) -> None:
+    report_at, reported = started + PROGRESS_AFTER_S, ""
+    while left := [sender for sender in senders if sender.is_at_work()]:
+        now = time.monotonic()
+        silence = now - max(started, *(sender.last_ack_at for sender in senders))
+        is_refused = all(sender.refused for sender in left)
+        if now > deadline or silence > (min(silence_timeout, REFUSED_GRACE_S) if is_refused else silence_timeout):
+            return
+        if now > report_at:
+            report_at = now + PROGRESS_INTERVAL_S
+            unsent = [sender for sender in left if sender.unsent()]
+            line = f"sending what is left: {_size(unsent)} of {_sessions(unsent)}"
+            if unsent and line != reported:
+                say(line)
+                reported = line
+        time.sleep(0.005)
 
 
 def _sessions(senders: Sequence[Sender]) -> str:

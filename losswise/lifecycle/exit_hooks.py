@@ -35,24 +35,14 @@ _OUTERMOST = ("<module>", "_run_module_as_main")
 
 
 class _Exit:
-    """What is known of this process's exit.
+    """What is known of this process's exit. The last three are of the main thread's last sys.exit."""
 
-    Attributes:
-        installed, handles_sigterm: the hooks are in place.
-        worker: id of the process whose multiprocessing finalizers are hooked.
-        code, at, at_prompt: of the main thread's last sys.exit: status, unix seconds, and whether it was typed.
-    """
-
-    def __init__(self) -> None:
-        self.installed = False
-        self.handles_sigterm = False
-        self.worker = 0
-        self.forget()
-
-    def forget(self) -> None:
-        self.code: Any = None
-        self.at = 0.0
-        self.at_prompt = False
+    installed = False
+    handles_sigterm = False
+    worker = 0  # id of the process whose multiprocessing finalizers are hooked
+    code: Any = None
+    at = 0.0  # unix seconds
+    at_prompt = False
 
 
 _exit = _Exit()
@@ -77,21 +67,14 @@ def watch(session: OpenSession) -> None:
 
 
 def _after_fork() -> None:
-    _exit.forget()
+    _exit.code = None
     open_sessions.after_fork()
 
 
 def _at_exit() -> None:
     error = _uncaught_exception()
     is_interrupted = isinstance(error, KeyboardInterrupt)
-
-    def choose(session: OpenSession) -> Outcome:
-        return _outcome_at_exit(session, error)
-
-    if is_interrupted and open_sessions.gave_up():
-        open_sessions.give_up(None, choose)
-    else:
-        open_sessions.end_all(choose)
+    open_sessions.end_all(lambda session: _outcome_at_exit(session, error), is_interrupted)
     if "losswise.delivery.backfill" in sys.modules:
         import_module("losswise.delivery.backfill").finish()
     if is_interrupted:
@@ -102,8 +85,13 @@ def _at_exit() -> None:
 
 
 def _at_worker_exit() -> None:
-    error = _exception_in_flight()
-    open_sessions.end_all(lambda session: session.expected if error is None else outcome_of(error))
+    # an exception that ends the worker is propagating while the finalizers run; any other one is an exception that the
+    # parent was handling when it forked
+    error = sys.exc_info()[1]
+    trace = error.__traceback__ if error is not None else None
+    bootstrap = import_module("multiprocessing.process").BaseProcess._bootstrap
+    has_failed = trace is not None and trace.tb_frame.f_code is bootstrap.__code__
+    open_sessions.end_all(lambda session: outcome_of(error) if has_failed else session.expected)
 
 
 def _outcome_at_exit(session: OpenSession, error: BaseException | None) -> Outcome:
@@ -128,15 +116,6 @@ def _uncaught_exception() -> BaseException | None:
     # after an exception at a prompt, or with `python -i`, the interpreter went on
     at_prompt = hasattr(sys, "ps1") and (sys.flags.inspect or frame.f_code.co_filename.startswith("<stdin"))
     return None if at_prompt else error
-
-
-def _exception_in_flight() -> BaseException | None:
-    """Return the exception that ends a multiprocessing worker, which is propagating while its finalizers run."""
-    error = sys.exc_info()[1]
-    trace = error.__traceback__ if error is not None else None
-    bootstrap = import_module("multiprocessing.process").BaseProcess._bootstrap
-    # any other exception is one that the parent was handling when it forked
-    return error if trace is not None and trace.tb_frame.f_code is bootstrap.__code__ else None
 
 
 def _exit_status_counts(session: OpenSession) -> bool:

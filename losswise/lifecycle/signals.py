@@ -9,12 +9,6 @@ from types import FrameType
 from typing import Any
 
 from losswise.lifecycle import open_sessions
-from losswise.lifecycle.outcome import INTERRUPTED
-from losswise.settings import end_timeout
-from losswise.util.guard import guarded
-
-# part of SIGTERM's time that images and environment may take; the rest is for the disk and the network
-COLLECTING_SHARE = 0.5
 
 
 def install() -> bool:
@@ -32,15 +26,9 @@ def install() -> bool:
 
 def _on_sigterm(number: int, frame: FrameType | None, before: Any) -> None:
     # everything happens inside the handler, see docs/adr/0009-exit-status-and-sigterm.md
-    _end_sessions(is_exiting=not callable(before))
+    open_sessions.end_on_sigterm(is_exiting=not callable(before))
     if callable(before):
         before(number, frame)
         return
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)  # so that the parent sees a process that was ended by SIGTERM
-
-
-@guarded("ending the sessions")
-def _end_sessions(is_exiting: bool) -> None:
-    seconds = end_timeout()
-    open_sessions.end_all_within(seconds, INTERRUPTED, seconds * COLLECTING_SHARE, is_exiting)

@@ -14,11 +14,9 @@ from typing import Any, NamedTuple
 from losswise.util.guard import guarded, guarded_thread
 from losswise.util.ipython import running_shell
 
-END_THREAD = "losswise-cells"
 
-
-class _Cell(NamedTuple):
-    """One run of a cell.
+class _Made(NamedTuple):
+    """A session that a cell has made.
 
     Attributes:
         key: what the cell is known by, the same each time it runs.
@@ -27,12 +25,6 @@ class _Cell(NamedTuple):
 
     key: tuple[str, str]
     run: object
-
-
-class _Made(NamedTuple):
-    """A session, and the cell that made it."""
-
-    cell: _Cell
     is_active: Callable[[], bool]
     done: Callable[[], None]
 
@@ -51,16 +43,17 @@ def track(is_active: Callable[[], bool], done: Callable[[], None]) -> None:
     cell = _running_cell(running_shell())
     if cell is None:
         return
+    new = _Made(*cell, is_active, done)
     _made[:] = [made for made in _made if made.is_active()]
-    for made in [made for made in _made if made.cell.key == cell.key and made.cell.run != cell.run]:
+    for made in [made for made in _made if made.key == new.key and made.run != new.run]:
         _made.remove(made)
         # on a thread, because it waits for the delivery; an append to the old session opens it again
-        guarded_thread(made.done, END_THREAD).start()
-    _made.append(_Made(cell, is_active, done))
+        guarded_thread(made.done, "losswise-cells").start()
+    _made.append(new)
 
 
-def _running_cell(shell: Any) -> _Cell | None:
-    """Return the cell that runs, or None if the caller is not a cell, such as a thread or a widget's callback."""
+def _running_cell(shell: Any) -> tuple[tuple[str, str], object] | None:
+    """Return key and run of the cell that runs; None outside of one, as on a thread or in a widget's callback."""
     if shell is None or threading.current_thread() is not threading.main_thread():
         return None
     if hasattr(shell, "get_parent"):
@@ -69,6 +62,6 @@ def _running_cell(shell: Any) -> _Cell | None:
         cell_id = request.get("metadata", {}).get("cellId")
         code = request.get("content", {}).get("code")
         key = ("id", cell_id) if cell_id else ("text", code)
-        return _Cell(key, request.get("header", {}).get("msg_id")) if code else None
+        return (key, request.get("header", {}).get("msg_id")) if code else None
     # IPython in a terminal, which stores a cell's text before it runs it
-    return _Cell(("text", shell.history_manager.input_hist_raw[-1]), shell.execution_count)
+    return ("text", shell.history_manager.input_hist_raw[-1]), shell.execution_count

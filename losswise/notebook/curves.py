@@ -88,16 +88,13 @@ class Curve:
         if there:
             self.last_x, self.last = there[-1]
         if bad := [(x, y) for x, y in there if not math.isfinite(y)]:
-            self._count(bad)
+            nan = sum(math.isnan(y) for _x, y in bad)
+            self.nan += nan
+            self.inf += len(bad) - nan
+            if self.bad is None:
+                self.bad_x, self.bad = bad[0]
         kept = [(x, y) for x, y in there if math.isfinite(y)] if bad else there
         return [x for x, _y in kept], [y for _x, y in kept]
-
-    def _count(self, bad: list[tuple[int, float]]) -> None:
-        nan = sum(math.isnan(y) for _x, y in bad)
-        self.nan += nan
-        self.inf += len(bad) - nan
-        if self.bad is None:
-            self.bad_x, self.bad = bad[0]
 
     def _fill_last(self, part: Sequence[float]) -> None:
         x, low, high, mean = self._buckets[-BUCKET_SIZE:]
@@ -158,11 +155,9 @@ class CurveStore:
     @guarded("drawing points")
     def add(self, title: str, points: PointBatch) -> None:
         """Add points of a graph. Called by the journal writer, which has written them whatever happens here."""
-        curves = self._graphs.get(title)
-        if curves is None:
-            if len(self._graphs) >= MAX_GRAPHS:
-                return
-            curves = self._graphs.setdefault(title, {})
+        if title not in self._graphs and len(self._graphs) >= MAX_GRAPHS:
+            return
+        curves = self._graphs.setdefault(title, {})
         for name, column in points.y.items():
             if name in curves or len(curves) < MAX_NAMES:
                 _add_gently(curves.setdefault(name, Curve()), points.x, column)

@@ -22,14 +22,7 @@ CELL_WRITE_TIMEOUT_S = 0.2
 
 
 class _Output:
-    """One output of a cell that shows a session.
-
-    Args:
-        get_view: returns what the session shows now.
-        text: returns the session as one line.
-        write_out: writes what is recorded to the journal; called with a timeout in seconds.
-        publisher: IPython's display publisher.
-    """
+    """One output of a cell that shows a session; see `show`. `publisher` is IPython's display publisher."""
 
     def __init__(
         self, get_view: GetView, text: Callable[[], str], write_out: Callable[[float], object], publisher: Any
@@ -40,9 +33,6 @@ class _Output:
         self._publisher = publisher
         self._id = os.urandom(16).hex()
         self._version: object = None
-
-    def is_live(self) -> bool:
-        return self.get_view().is_live
 
     def publish(self, update: bool = True) -> None:
         """Send what the session shows now, if it has changed."""
@@ -86,32 +76,34 @@ class _Outputs:
     def _run(self) -> None:
         while True:
             time.sleep(UPDATE_INTERVAL_S)
-            live = [output for output in list(self._outputs) if output.is_live()]
-            with self._drawing:
-                self._draw()
+            was_live = self._has_live_output()
+            self._draw()
             with self._lock:
-                if not live and not any(output.is_live() for output in self._outputs):
+                if not was_live and not self._has_live_output():
                     self._thread = None
                     return
 
+    def _has_live_output(self) -> bool:
+        return any(output.get_view().is_live for output in list(self._outputs))
+
     def after_cell(self) -> None:
         """Draw the points of a cell before it ends: programs that run notebooks read no output afterwards."""
-        outputs = list(self._outputs)
-        for output in outputs:
-            output.write_out(CELL_WRITE_TIMEOUT_S)
-        if outputs and self._drawing.acquire(timeout=CELL_WRITE_TIMEOUT_S):
-            try:
-                self._draw()
-            finally:
-                self._drawing.release()
-
-    def _draw(self) -> None:
         for output in list(self._outputs):
-            try:
-                output.publish()
-            except Exception:  # the kernel is closing, or the output is gone
-                with self._lock:
-                    self._outputs.remove(output)
+            output.write_out(CELL_WRITE_TIMEOUT_S)
+        self._draw(CELL_WRITE_TIMEOUT_S)
+
+    def _draw(self, timeout: float = -1) -> None:
+        if not self._drawing.acquire(timeout=timeout):
+            return
+        try:
+            for output in list(self._outputs):
+                try:
+                    output.publish()
+                except Exception:  # the kernel is closing, or the output is gone
+                    with self._lock:
+                        self._outputs.remove(output)
+        finally:
+            self._drawing.release()
 
 
 _outputs = _Outputs()

@@ -97,16 +97,15 @@ class Drawing:
         is_exact = all(bucket.low == bucket.high for bucket in run)
         paths = ""
         if has_band and not is_exact:
-            paths += self._band(color, thinned(buckets, min(90, MAX_COORDINATES // (4 * curves))))
+            band = thinned(buckets, min(90, MAX_COORDINATES // (4 * curves)))
+            outline = [(bucket.x, bucket.high) for bucket in band] + [
+                (bucket.x, bucket.low) for bucket in reversed(band)
+            ]
+            paths += f'<path class="{color} lw-band" d="{self._path(outline)}Z"/>'
         paths += f'<path class="{color} {style}" d="{self._path(points)}"/>'
         if is_live or len(set(points)) == 1:
             paths += f'<path class="{color} lw-spot" d="{self._path(points[-1:])}h0"/>'
         return paths
-
-    def _band(self, color: str, buckets: list[Bucket]) -> str:
-        upper = [(bucket.x, bucket.high) for bucket in buckets]
-        lower = [(bucket.x, bucket.low) for bucket in reversed(buckets)]
-        return f'<path class="{color} lw-band" d="{self._path(upper + lower)}Z"/>'
 
     def _farthest(self, bucket: Bucket) -> float:
         """Return what a line without a band shows: the mean, or the extreme if the mean would hide a spike."""

@@ -19,13 +19,6 @@ def guarded(doing: str = "", default: Any = None) -> Callable[[Callable[P, R]], 
     Args:
         doing: the activity, as in "an error while logging"; default the function's name.
         default: returned in case of an exception.
-
-    Example:
-        >>> @guarded("counting", default=0)
-        ... def count(words):
-        ...     return len(words)
-        >>> count(["a", "b"])
-        2
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -44,5 +37,4 @@ def guarded(doing: str = "", default: Any = None) -> Callable[[Callable[P, R]], 
 
 def guarded_thread(run: Callable[..., None], name: str, *args: Any) -> threading.Thread:
     """Return a daemon thread, not started yet. An exception ends it with one warning."""
-    doing = f"running the thread {name}"
-    return threading.Thread(target=guarded(doing)(run), args=args, name=name, daemon=True)
+    return threading.Thread(target=guarded(f"running the thread {name}")(run), args=args, name=name, daemon=True)

@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import Any, Protocol
-
-
-class Output(Protocol):
-    """Knows what is written to the standard streams: the console capture.
-
-    Attributes:
-        writes: number of texts written so far.
-    """
-
-    writes: int
-
-    def finish_line(self, stream: Any) -> str:
-        """Return what finishes the last line on a stream, or "" if it is finished or unknown."""
-
+from typing import Any
 
 # set by what draws on the line itself, such as the progress bar of `losswise sync`: clears it
 line_start = ""
-output: Output | None = None
+# the console capture, which knows what is written to the standard streams; None while nothing is captured
+output: Any = None
 
 MAX_ONCE_KEYS = 1_000
 _said: set[object] = set()
@@ -57,12 +44,7 @@ def _clear_bars(stream: Any, stack: contextlib.ExitStack) -> str:
 
 
 def say_once(key: object, text: str) -> None:
-    """Write a message unless one was written under this key before.
-
-    Args:
-        key: what the message is about, such as ("number", graph id, name); hashable.
-        text: a sentence.
-    """
+    """Write a message unless one was written under this key before, such as ("number", graph id, name)."""
     if key in _said or len(_said) >= MAX_ONCE_KEYS:
         return
     _said.add(key)
@@ -70,12 +52,7 @@ def say_once(key: object, text: str) -> None:
 
 
 def say_error(doing: str, error: BaseException) -> None:
-    """Report an error inside losswise, once for each kind of error and activity.
-
-    Args:
-        doing: the activity, as in "an error while logging".
-        error: the exception.
-    """
+    """Report an error inside losswise, once for each kind of error and activity, as in "an error while logging"."""
     say_once(
         ("error", doing, type(error)),
         f"an error while {doing} ({type(error).__name__}: {error}); the training goes on without it",

@@ -21,7 +21,10 @@ def end_sessions() -> None:
     from losswise.lifecycle import open_sessions
     from losswise.lifecycle.outcome import INTERRUPTED
 
-    for session in open_sessions._reset_for_tests():
+    sessions = list(open_sessions._state.sessions)
+    open_sessions._state.sessions.clear()
+    open_sessions._state.forget_signals()
+    for session in sessions:
         with contextlib.suppress(Exception):
             session.end(INTERRUPTED, time.monotonic(), 0.0)
     until = time.monotonic() + TIMEOUT_S
