@@ -274,7 +274,7 @@ class Session(SessionDisplay, Uncopyable):
             Whether all of it is acknowledged. Offline this is False, even though it is on the disk.
         """
         if self._recorder is None or self._collectors is None:
-            return True
+            return not self.url or not self._queue.closed  # with LW_MODE=disabled there is nothing to wait for
         deadline = time.monotonic() + timeout
         self._collectors.wait_for_images(timeout)
         return self._recorder.flush(deadline - time.monotonic())

@@ -52,10 +52,13 @@ class FolderVersion:
         now = time.monotonic()
         if now >= self._check_at:
             self._check_at = now + self._check_interval_s
-            stats = [(str(path), path.stat()) for path in sorted(self._folder.rglob("*"))]
-            files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
-            if files != self._files:
-                self._files, self._version = files, content_version(self._folder)
+            try:
+                stats = [(str(path), path.stat()) for path in sorted(self._folder.rglob("*")) if path.is_file()]
+                files = [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+                if files != self._files:
+                    self._files, self._version = files, content_version(self._folder)
+            except OSError:  # a file is just being replaced; the next check finds the new one
+                pass
         return self._version
 
 

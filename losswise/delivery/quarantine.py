@@ -14,6 +14,7 @@ from losswise.util.messages import say
 
 MAX_WARNINGS = 5  # for rejected records of one journal; further ones are only kept
 MAX_NAMED_RECORDS = 5  # in one warning
+MAX_NAME_CHARS = 60  # of a name in a warning
 
 
 class Quarantine:
@@ -105,8 +106,8 @@ def _describe(line: bytes) -> str:
     """A record's type and names."""
     try:
         fields = json.loads(line)
-        names = ", ".join([*fields.get("y", {}), *fields.get("values", {})][:5])
-        title = fields.get("title") or fields.get("name") or fields.get("graph") or ""
-        return " ".join(part for part in (str(fields.get("type")), str(title), names) if part)[:200]
+        names = ", ".join(name[:MAX_NAME_CHARS] for name in [*fields.get("y", {}), *fields.get("values", {})][:5])
+        title = str(fields.get("title") or fields.get("name") or fields.get("graph") or "")[:MAX_NAME_CHARS]
+        return " ".join(part for part in (str(fields.get("type")), title, names) if part)[:200]
     except (ValueError, AttributeError, TypeError):
         return "unreadable"

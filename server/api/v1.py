@@ -25,7 +25,7 @@ from ..ingest import json_body, pipeline
 from ..ingest.decoding import convert_records
 from ..ingest.schema import Batch
 from ..middleware.admission import V1, body_cost
-from ..sessions import image_sequences
+from ..sessions import images
 from . import v1_records
 from .requests import admitted, require_graphs, require_key, session_key
 
@@ -145,13 +145,13 @@ def set_values() -> Any:
 def create_sequence() -> Any:
     access, body = g.access, _body()
     key = session_key(_text(body, "session_id"), access, write=True)
-    return _done(prediction_sequence_id=image_sequences.store_sequence(key, v1_records.sequence(body)))
+    return _done(prediction_sequence_id=images.store_sequence(key, v1_records.sequence(body)))
 
 
 @bp.post("/image-prediction")
 def add_image() -> Any:
     access, body = g.access, _body()
-    session_id, sequence = image_sequences.find_sequence(_text(body, "prediction_sequence_id"))
+    session_id, sequence = images.find_sequence(_text(body, "prediction_sequence_id"))
     key = session_key(session_id, access, write=True)
     try:
         data = base64.b64decode(_text(body, "image"), validate=True)
@@ -161,6 +161,6 @@ def add_image() -> Any:
         raise ApiError(413, "too_large", f"an image has at most {MAX_BLOB_BYTES} bytes")
     sha256 = hashlib.sha256(data).hexdigest()
     record = v1_records.image(body, sequence, sha256, data)
-    image_sequences.store_image(key, sha256, data)
+    images.store_image(key, sha256, data)
     _apply(access, session_id, [record])
     return _done()

@@ -12,7 +12,7 @@ from losswise.protocol.records import Record
 from losswise.util.redact import without_user
 
 from ..exceptions import ApiError, BadRecord
-from ..sessions.image_sequences import Sequence
+from ..sessions.images import Sequence
 
 # v1 clients send any variables of their environment in `env`: names that may hold a secret are dropped.
 SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "KEY")

@@ -16,6 +16,7 @@ Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Int64 = Annotated[int, Meta(ge=INT64_MIN, le=INT64_MAX)]
 Positive = Annotated[int, Meta(ge=1, le=INT64_MAX)]
 Count = Annotated[int, Meta(ge=0, le=INT64_MAX)]
+Pixels = Annotated[int, Meta(ge=0, le=2**31 - 1)]  # what a column of 32 bits holds
 UnixTime = Annotated[float, Meta(ge=0, le=LATEST_TIME_S)]
 Name = Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
 # JSON has no NaN: these strings are protocol.numbers.NON_FINITE
@@ -78,8 +79,8 @@ class ImageRecord(Struct, tag_field="type", tag="image"):
     x: Int64
     image_id: str
     sha256: Sha256
-    width: Count | None = None
-    height: Count | None = None
+    width: Pixels | None = None
+    height: Pixels | None = None
     outputs: dict[str, Any] | None = None
     metrics: dict[str, Any] | None = None
 

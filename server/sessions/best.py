@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from ..db import json_entries
+from ..db.json_entries import STATISTIC
 from ..exceptions import ApiError
-from . import json_entries
-from .json_entries import STATISTIC
 
 MAX_STATISTICS = 50  # each is a column of one query
 

@@ -13,10 +13,10 @@ import msgspec
 from sqlalchemy import Connection, Float, Subquery, case, cast, func, null, select
 from sqlalchemy.sql.elements import ColumnElement
 
+from ..db import json_entries
 from ..db.keyset import Int64, SortColumn, read_cursor, rows_after
 from ..db.models import Session
 from ..exceptions import ApiError
-from . import json_entries
 
 Expression = ColumnElement[Any]
 

@@ -99,6 +99,15 @@ def test_an_edited_file_changes_the_version_of_a_running_server(tmp_path: Path) 
     assert version.get() == content_version(tmp_path) != first
 
 
+def test_a_link_to_nothing_is_no_static_file(tmp_path: Path) -> None:
+    """As some editors make them beside a file that is open."""
+    (tmp_path / "a.js").write_text("1")
+    version = FolderVersion(tmp_path, check_interval_s=0)
+    first = version.get()
+    (tmp_path / ".#a.js").symlink_to(tmp_path / "nobody@host")
+    assert version.get() == first
+
+
 def test_imports_are_followed(tmp_path: Path) -> None:
     for name, text in {
         "start.js": "import { a } from './a/one.js';\nimport './a/bare.js';\n",

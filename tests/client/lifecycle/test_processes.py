@@ -240,6 +240,7 @@ def test_a_session_that_a_spawned_workers_import_made_records_nothing_and_says_s
         def work(number):
             for _ in range(3):
                 {RECORDS[records]}
+            assert session.flush() is {records == "nothing"}
 
         if __name__ == "__main__":
             graph.append(0, {{"main": 1.0}})

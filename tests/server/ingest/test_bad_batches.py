@@ -56,6 +56,10 @@ BAD_RECORDS = [
     ({"type": "text", "name": "n", "text": "x" * (1024 * 1024 + 1)}, "`$.records[1].text`"),
     ({"type": "text", "name": "n", "text": "x", "append": 1}, "`$.records[1].append`"),
     ({"type": "image", "sequence": "s", "x": 1, "image_id": "i", "sha256": "0"}, "`$.records[1].sha256`"),
+    (
+        {"type": "image", "sequence": "s", "x": 1, "image_id": "i", "sha256": "0" * 64, "width": 2**31},
+        "`$.records[1].width`",
+    ),
     ({"type": "rewind", "after": 1}, "missing required field `t`"),
     ({"type": "values", "values": {"n" * 501: 1}}, "length <= 500"),
 ]

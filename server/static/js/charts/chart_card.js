@@ -1,5 +1,5 @@
 // A card: all graphs of one title among the selected sessions, overlaid in one chart.
-import { MINUS, nearestIndex, PLUS, smooth, toColumns } from '../data/line.js';
+import { MINUS, nearestIndex, PLUS, toColumns } from '../data/line.js';
 import { layerOf, requestGraph, setWidth } from '../data/series_store.js';
 import { bestOf, firstNonFinite, shortTag, tagOf } from '../data/session.js';
 import { palette, sessions, state } from '../data/store.js';
@@ -9,6 +9,7 @@ import { assignDashes, isHeldOut } from '../ui/palette.js';
 import { Chart } from './chart.js';
 import { displayLine } from './display_line.js';
 import { drawLegend, generatedText, shortName } from './legend.js';
+import { smooth } from './smoothing.js';
 import { flagsText, hideTooltip, showTooltip } from './tooltip.js';
 import { positionsOf } from './x_axis.js';
 import { xRange, yRange } from './y_axis.js';
@@ -44,7 +45,7 @@ export class ChartCard {
     Object.assign(grow, { innerHTML: GROW_ICON, ariaPressed: 'false', ariaLabel: 'Whole width' });
     this.legend = make('div', { className: 'legend' });
     this.plot = make('div', { className: 'plot', role: 'img', ariaLabel: `Chart of ${title}` });
-    this.plot.append(make('div', { className: 'bones' }));
+    this.plot.append(make('div', { className: 'skeleton' }));
     const head = make('header', { className: 'card-head' }, heading, this.facts, this.warning);
     this.element = make('article', { className: 'card' }, head, grow, this.legend, this.plot);
     this.element.dataset.graphTitle = title;
@@ -174,7 +175,7 @@ export class ChartCard {
   showNothing(text) {
     this.chart?.destroy();
     this.chart = null;
-    const className = text === null ? 'bones' : 'nothing';
+    const className = text === null ? 'skeleton' : 'nothing';
     const [only, ...others] = childrenOf(this.plot);
     if (others.length || only?.className !== className || only.textContent !== (text ?? ''))
       this.plot.replaceChildren(make('div', { className, textContent: text ?? '' }));

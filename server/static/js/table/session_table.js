@@ -200,7 +200,7 @@ function arrange(wanted) {
 
 function drawPlaceholder() {
   const cells = () => columns.map(() => make('td'));
-  const placeholder = () => make('tr', { className: 'bones', ariaHidden: 'true' }, ...cells());
+  const placeholder = () => make('tr', { className: 'skeleton', ariaHidden: 'true' }, ...cells());
   body.replaceChildren(...Array.from({ length: PLACEHOLDER_ROWS }, placeholder));
 }
 

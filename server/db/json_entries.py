@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Float, Subquery, Text, case, cast, func, literal_column, select, type_coerce
 from sqlalchemy.sql.elements import ColumnElement
 
-from ..db.engine import is_sqlite
-from ..db.models import Session
+from .engine import is_sqlite
+from .models import Session
 
 Expression = ColumnElement[Any]
 
