@@ -165,7 +165,7 @@ def _end_each(sessions: list[OpenSession], choose: ChooseOutcome, budget: float)
 def _end_one(session: OpenSession, choose: ChooseOutcome, begun: float, budget: float) -> JournalWriter | None:
     """End a session. Returns what is to be delivered, also of a session that something else is just ending."""
     if not session.recorder.open:
-        return session.recorder.ending()
+        return session.recorder.ending_writer()
     try:
         return session.end(choose(session), begun, budget)
     except Exception:

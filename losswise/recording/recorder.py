@@ -195,12 +195,13 @@ class Recorder:
         """Return whether a writer is at work, be it on its last lines."""
         return self.open or (self._writer is not None and self._writer.is_writing())
 
-    def ending(self) -> JournalWriter | None:
+    def ending_writer(self) -> JournalWriter | None:
         """Return the writer of a session that something else is just ending; None if nothing is at work."""
         writer = self._writer
-        if writer is None or writer.is_writing() or (writer.sender is not None and writer.sender.is_at_work()):
-            return writer
-        return None
+        if writer is None:
+            return None
+        is_sending = writer.sender is not None and writer.sender.is_at_work()
+        return writer if writer.is_writing() or is_sending else None
 
     def write_out(self, timeout: float) -> bool:
         """Wait until everything recorded before this call is in the journal. Returns False after `timeout` seconds."""
