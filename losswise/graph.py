@@ -13,7 +13,7 @@ from losswise.recording.graph_buffer import GraphBuffer
 from losswise.recording.point_buffer import PLAIN_NUMBERS
 from losswise.recording.record_queue import CLOSED_QUEUE, RecordQueue
 from losswise.util.guard import guarded
-from losswise.util.messages import say_once
+from losswise.util.messages import notify_once
 from losswise.util.uncopyable import Uncopyable
 from losswise.values.errors import try_text
 from losswise.values.jsonable import to_name
@@ -47,7 +47,7 @@ class Graph(Uncopyable):
         display_interval: Any = None,
     ) -> None:
         if kind is not None and kind not in KINDS:
-            say_once(("kind", session_id, title), f"graph {title!r}: kind is 'min', 'max' or None, not {kind!r}")
+            notify_once(("kind", session_id, title), f"graph {title!r}: kind is 'min', 'max' or None, not {kind!r}")
             kind = None
         self.id = graph_id(session_id, title)
         self.title = title
@@ -96,7 +96,7 @@ class Graph(Uncopyable):
             # packing fails before anything is added if an int does not fit
             buffer.rows.extend(buffer.pack(next(queue.numbers), x, _now(), *y.values()))
             if queue.needs_attention:
-                queue.attend()
+                queue.start_or_wake()
         except Exception:
             self._append_slow(x, y)
 
@@ -106,7 +106,7 @@ class Graph(Uncopyable):
         queue = self._queue
         self.buffer.add_slow(next(queue.numbers), x, _now(), y)
         if queue.needs_attention:
-            queue.attend()
+            queue.start_or_wake()
 
     def _is_left_out(self, y: Any) -> bool:
         """Return whether `display_interval` leaves this point out."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from losswise.recording.image_encoder import AppendedImage, ImageEncoder, report_ignored_image
 from losswise.util.guard import guarded
-from losswise.util.messages import say_once
+from losswise.util.messages import notify_once
 from losswise.values.errors import try_text
 from losswise.values.jsonable import snapshot, to_name
 from losswise.values.pixels import copy_image
@@ -74,7 +74,7 @@ class ImageSequence:
         """Return a copy of `outputs` or `metrics`; empty, with one warning, if it is not a mapping."""
         if given is not None and not isinstance(given, Mapping):
             problem = f"{argument} takes a dictionary, not {given!r:.60}"
-            say_once(("image", argument, self.name), f"images {self.name!r}: {problem}; ignored")
+            notify_once(("image", argument, self.name), f"images {self.name!r}: {problem}; ignored")
             given = None
         return dict(snapshot(given or {}))
 

@@ -23,7 +23,7 @@ from losswise.recording.record_queue import CLOSED_QUEUE
 from losswise.recording.recorder import Recorder
 from losswise.session_display import SessionDisplay
 from losswise.util.guard import guarded
-from losswise.util.messages import say, say_error, say_once
+from losswise.util.messages import notify, notify_error, notify_once
 from losswise.util.paths import journal_folders
 from losswise.util.uncopyable import Uncopyable
 from losswise.values import jsonable
@@ -129,7 +129,7 @@ class Session(SessionDisplay, Uncopyable):
             raise
         except Exception as error:
             self.id = self.session_id = self.id or os.urandom(10).hex()
-            say_error("starting a session", error)
+            notify_error("starting a session", error)
         else:
             self._begin(target, console=console, system=system, track_git=track_git, command_line=command_line)
 
@@ -148,10 +148,10 @@ class Session(SessionDisplay, Uncopyable):
         self._collectors = collectors = Collectors(self.graph, recorder)
         self._open_session = OpenSession(recorder, collectors.finish, self._set_status, collectors.after_fork)
         if "IPython" in sys.modules:
-            self._attend_notebook(self.done)
-        recorder.attend()
+            self._start_in_notebook(self.done)
+        recorder.start_or_wake()
         collectors.start(**collect)
-        say(self._start_message(mode, recorder.online))
+        notify(self._start_message(mode, recorder.online))
 
     @property
     def max_iter(self) -> int | None:
@@ -164,7 +164,7 @@ class Session(SessionDisplay, Uncopyable):
         try:
             self._max_iter = arguments.checked_max_iter(value)
         except (TypeError, ValueError) as error:
-            return say_once(("max_iter", self.id), f"{error}; ignored")
+            return notify_once(("max_iter", self.id), f"{error}; ignored")
         if value is not None:
             self._put(session_record(max_iter=self._max_iter))
 
@@ -213,10 +213,10 @@ class Session(SessionDisplay, Uncopyable):
 
         try:
             if self._queue.needs_attention and self._collectors is None:
-                self._queue.attend()
+                self._queue.start_or_wake()
             return ImageSequence(self._collectors.images if self._collectors is not None else None, x, name)
         except Exception as error:
-            say_error("creating an image sequence", error)
+            notify_error("creating an image sequence", error)
             return DISCONNECTED
 
     def log(self, metrics: Mapping[str, Any], x: int | float | None = None) -> None:
@@ -232,7 +232,7 @@ class Session(SessionDisplay, Uncopyable):
         try:  # what `guarded` does, without its call: this runs at each step
             (self._router or self._make_router()).append(metrics, x)
         except Exception as error:
-            say_error("logging", error)
+            notify_error("logging", error)
 
     def _make_router(self) -> MetricRouter:
         from losswise.recording.metric_router import MetricRouter
@@ -251,7 +251,7 @@ class Session(SessionDisplay, Uncopyable):
             >>> session.set_values({"best epoch": 12, "checkpoint": "s3://models/12.pt"})
         """
         if not isinstance(values, Mapping):
-            return say_once("values", f"set_values takes a dictionary, not {values!r:.60}; ignored")
+            return notify_once("values", f"set_values takes a dictionary, not {values!r:.60}; ignored")
         self._put(values_record({jsonable.to_name(name): jsonable.snapshot(value) for name, value in values.items()}))
 
     @guarded("recording a text")
@@ -299,7 +299,7 @@ class Session(SessionDisplay, Uncopyable):
             timeout: seconds without an acknowledgement after which to give up; default LW_END_TIMEOUT, else 10.
         """
         if status not in ENDED:
-            say(f"the status of a session that ends is {', '.join(ENDED)}, not {status!r}; taken as complete")
+            notify(f"the status of a session that ends is {', '.join(ENDED)}, not {status!r}; taken as complete")
             status = "complete"
         outcome = Outcome(status, reason, error)
         if self._open_session is None:
@@ -376,4 +376,4 @@ class Session(SessionDisplay, Uncopyable):
         if self._recorder is not None:
             self._recorder.put(record)
         elif self._queue.needs_attention:
-            self._queue.attend()  # says why nothing is recorded
+            self._queue.start_or_wake()  # says why nothing is recorded

@@ -45,7 +45,7 @@ class SessionDisplay:
         )
 
     @guarded("watching the cells of a notebook")
-    def _attend_notebook(self, done: Callable[[], None]) -> None:
+    def _start_in_notebook(self, done: Callable[[], None]) -> None:
         """Keep the curves in memory if they can be shown, and end the session if its cell runs again."""
         from losswise.notebook import cells
         from losswise.notebook.curves import CurveStore

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass, field
 
-from losswise.util.messages import say_once
+from losswise.util.messages import notify_once
 from losswise.util.units import size_text
 
 DEFAULT_BASE_URL = "http://127.0.0.1:3000"
@@ -77,7 +77,7 @@ def mode() -> str:
     chosen = os.environ.get("LW_MODE", "").strip().lower() or "online"
     if chosen in MODES:
         return chosen
-    say_once(("mode", chosen), f"LW_MODE is {chosen!r}; it must be {', '.join(MODES)}; online is used")
+    notify_once(("mode", chosen), f"LW_MODE is {chosen!r}; it must be {', '.join(MODES)}; online is used")
     return "online"
 
 
@@ -98,7 +98,7 @@ def _positive(name: str, pattern: re.Pattern[str], default: float) -> float:
     found = pattern.fullmatch(chosen)
     if found is None:
         wanted, used = ("size", size_text(default)) if pattern is _SIZE else ("number of seconds", f"{default:g} s")
-        say_once((name, chosen), f"{name} is {chosen!r}, which is not a {wanted}; {used} is used")
+        notify_once((name, chosen), f"{name} is {chosen!r}, which is not a {wanted}; {used} is used")
         return default
     unit = found[2].lower().removesuffix("b") if pattern is _SIZE else ""
     return float(found[1]) * _UNITS[unit]
@@ -117,7 +117,7 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Target:
         try:
             chosen = check_base_url(from_environment)
         except ValueError as error:
-            say_once(("address", from_environment), f"LW_BASE_URL is ignored: {error}")
+            notify_once(("address", from_environment), f"LW_BASE_URL is ignored: {error}")
     given = "" if api_key is None else _text(api_key, "the API key")
     key = (given or _set.get("api_key") or os.environ.get("LW_API_KEY", "")).strip()
     address = chosen or DEFAULT_BASE_URL
@@ -129,6 +129,6 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Target:
         if not key and login and login.base_url == address:
             key = login.api_key
     if key and not (key.isascii() and key.isprintable()):
-        say_once(("key", address), "the API key contains a character that no key has; no key is used")
+        notify_once(("key", address), "the API key contains a character that no key has; no key is used")
         key = ""
     return Target(address, key or None)

@@ -105,11 +105,11 @@ class Collectors:
         if self._is_child and not self._recorder.open:
             return  # a data loader's worker that only prints opens no journal
         if self._recorder.queue.needs_attention:
-            self._recorder.attend()
+            self._recorder.start_or_wake()
 
     def _open(self) -> None:
         if not self._recorder.open:
-            self._recorder.attend()
+            self._recorder.start_or_wake()
 
     def _collect_environment(self, track_git: bool, command_line: bool) -> None:
         for fields in collect(track_git, command_line):

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from losswise.protocol.records import Record, text_record
 from losswise.util import messages
-from losswise.util.messages import say_error
+from losswise.util.messages import notify_error
 from losswise.values.jsonable import to_text
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class Console:
         try:
             text = to_text(self._fold(final), 2 * MAX_RECORD_CHARS)
         except Exception as error:
-            say_error("reading console output", error)
+            notify_error("reading console output", error)
             self._lines = PlainLines()
             text = ""
         self._next_record_at = now + (RECORD_INTERVAL_S if text else UNFINISHED_INTERVAL_S)
@@ -320,7 +320,7 @@ class _PatchedStream:
                 if arguments:
                     _hook.on_write(self, arguments[0])
             except Exception as error:
-                say_error("keeping console output", error)
+                notify_error("keeping console output", error)
             return result
 
         return capturing_write

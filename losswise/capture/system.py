@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from losswise.util.guard import guarded_thread
-from losswise.util.messages import say_error, say_once
+from losswise.util.messages import notify_error, notify_once
 
 if TYPE_CHECKING:
     from losswise.graph import Graph
@@ -97,7 +97,7 @@ class SystemMonitor:
             for source in (_machine(), _gpus()):
                 sources += [source] if source is not None else []
         except Exception as error:
-            say_error("looking for CPU, memory and GPUs to sample", error)
+            notify_error("looking for CPU, memory and GPUs to sample", error)
         pause = self._first
         while sources and not stopped.wait(pause):
             pause = self._interval
@@ -105,7 +105,7 @@ class SystemMonitor:
                 try:
                     self._append(source(), stopped, appending)
                 except Exception as error:
-                    say_error("measuring the system", error)
+                    notify_error("measuring the system", error)
 
     def _append(self, samples: Samples, stopped: threading.Event, appending: threading.Lock) -> None:
         for title, sample in samples.items():
@@ -119,7 +119,7 @@ def _machine() -> Callable[[], Samples] | None:
     try:
         psutil = import_module("psutil")
     except ImportError:
-        say_once(("system", "psutil"), "CPU and memory are sampled with psutil: `pip install 'losswise[system]'`")
+        notify_once(("system", "psutil"), "CPU and memory are sampled with psutil: `pip install 'losswise[system]'`")
         return None
     return _Machine(psutil).measure
 

@@ -10,7 +10,7 @@ from losswise.delivery.client import Client
 from losswise.delivery.network_errors import NO_HTTPS
 from losswise.settings import check_base_url
 from losswise.util.credentials import store_login
-from losswise.util.messages import say
+from losswise.util.messages import notify
 
 TIMEOUT_S = 10.0
 
@@ -62,5 +62,5 @@ def _describe_address(address: str, problem: str) -> str:
 
 
 def _fail(sentence: str) -> int:
-    say(sentence)
+    notify(sentence)
     return 1

@@ -15,7 +15,7 @@ from losswise.journal.liveness import is_alive
 from losswise.journal.paths import Paths, find
 from losswise.journal.reader import Incomplete, JournalReader
 from losswise.settings import Target, resolve
-from losswise.util.messages import say
+from losswise.util.messages import notify
 from losswise.util.paths import journal_folder, journal_folders
 from losswise.util.units import size_text
 
@@ -66,7 +66,7 @@ def find_journals(folders: list[Path]) -> Found:
                 found.empty.append(paths)
             else:
                 found.unreadable += 1
-                say(f"{path} cannot be read: {error}")
+                notify(f"{path} cannot be read: {error}")
     found.journals.sort(key=lambda journal: journal.header.created_at)
     return found
 
@@ -91,7 +91,7 @@ def folders_of(folder: str | os.PathLike[str] | None) -> list[Path]:
         return journal_folders()
     if Path(folder).is_dir():
         return [Path(folder)]
-    say(f"there is no folder {folder}")
+    notify(f"there is no folder {folder}")
     return []
 
 

@@ -19,7 +19,7 @@ from losswise.journal.liveness import is_alive
 from losswise.journal.paths import Paths
 from losswise.journal.reader import Incomplete, JournalReader
 from losswise.settings import Target, resolve
-from losswise.util.messages import say
+from losswise.util.messages import notify
 from losswise.util.units import size_text
 
 RUNNING = "its script is still running, so run this again later"
@@ -67,7 +67,7 @@ def sync(folder: str | os.PathLike[str] | None = None, timing: Timing = DEFAULT_
     for paths in found.empty:
         _remove_empty(paths)
     if not found.journals:
-        say(f"nothing {'else ' if found.unreadable else ''}is left to send in {folders[0]}")
+        notify(f"nothing {'else ' if found.unreadable else ''}is left to send in {folders[0]}")
         return 1 if found.unreadable else 0
     # oldest first: a session's first journal creates it
     sessions: dict[str, list[UnsentJournal]] = {}
@@ -75,7 +75,7 @@ def sync(folder: str | os.PathLike[str] | None = None, timing: Timing = DEFAULT_
         sessions.setdefault(journal.header.session, []).append(journal)
     target = resolve()
     if target.api_key is None:
-        say(f"{no_key(target)}; {_count_sessions(len(sessions), 'left')}")
+        notify(f"{no_key(target)}; {_count_sessions(len(sessions), 'left')}")
         return 1
     _report_other_addresses(found.journals, target.base_url)
     is_done = _Sync(target, sessions, timing).run()
@@ -102,7 +102,7 @@ class _Sync:
                 self._report_left(lost)
                 return False
             except KeyboardInterrupt:
-                say(f"interrupted; {self._left()}. Run this again to send the rest")
+                notify(f"interrupted; {self._left()}. Run this again to send the rest")
                 raise
         self._report_all()
         return max(self._results.values()) < SyncResult.BY_OTHERS
@@ -112,11 +112,11 @@ class _Sync:
         result = max(self._send_journal(journal) for journal in journals)
         url = f"{self._target.base_url}/s/{session} ({size_text(self._size)})"
         if result is SyncResult.SENT:
-            say(f"session {session} is sent: {url}")
+            notify(f"session {session} is sent: {url}")
         if result is SyncResult.SENT_IN_PART:
-            say(f"session {session} is sent, except what is missing, damaged or rejected: {url}")
+            notify(f"session {session} is sent, except what is missing, damaged or rejected: {url}")
         if result is SyncResult.SENT_SO_FAR:
-            say(f"session {session} is sent so far: {url}; {RUNNING}")
+            notify(f"session {session} is sent so far: {url}; {RUNNING}")
         return result
 
     def _send_journal(self, journal: UnsentJournal) -> SyncResult:
@@ -124,7 +124,7 @@ class _Sync:
         try:
             if not paths.sending.acquire():
                 sender = "its own script" if is_alive(paths, header) else "another process"
-                say(f"session {header.session}: {sender} is sending it")
+                notify(f"session {header.session}: {sender} is sending it")
                 self._progress.advance(journal.size)
                 return SyncResult.BY_OTHERS
             try:
@@ -135,7 +135,7 @@ class _Sync:
         except (FileNotFoundError, IndexError):  # another process has just sent it
             return SyncResult.SENT
         except (Incomplete, OSError, ValueError) as error:
-            say(f"session {header.session}: its journal {paths.segment(1)} cannot be sent ({error})")
+            notify(f"session {header.session}: its journal {paths.segment(1)} cannot be sent ({error})")
             return SyncResult.LEFT
 
     def _send(self, paths: Paths, reader: JournalReader) -> SyncResult:
@@ -161,20 +161,20 @@ class _Sync:
             problem = uploader.outages.problem
             if uploader.is_server_lost:
                 raise ServerLost(problem, result.refused)
-            say(f"session {session} is left{': ' if problem else ''}{problem}")
+            notify(f"session {session} is left{': ' if problem else ''}{problem}")
             return SyncResult.LEFT
         self._ahead = 0
         if not is_dead():
             if uploader.quarantine.is_used:
-                say(f"session {session}: {RUNNING}")
+                notify(f"session {session}: {RUNNING}")
                 return SyncResult.SENT_IN_PART
             return SyncResult.SENT_SO_FAR
         if not reader.is_at_end():
             self._ahead = uploader.ahead
-            say(f"session {session} is left: its journal {reader.path} could not be read to its end")
+            notify(f"session {session} is left: its journal {reader.path} could not be read to its end")
             return SyncResult.LEFT
         if torn := reader.torn():
-            say(f"session {session}: an incomplete last record of {torn} bytes is dropped; its process was killed")
+            notify(f"session {session}: an incomplete last record of {torn} bytes is dropped; its process was killed")
         reader.close()
         paths.remove()
         return SyncResult.SENT_IN_PART if uploader.quarantine.is_used else SyncResult.SENT
@@ -205,10 +205,10 @@ class _Sync:
 
     def _report_left(self, lost: ServerLost) -> None:
         if not lost.problem:
-            say(self._left())
+            notify(self._left())
             return
         do = "Start the server, or name another" if lost.refused else "Try again later, or name another server"
-        say(f"{lost.problem}, so {self._left()}. {do} with LW_BASE_URL or `losswise login URL`; then run this again")
+        notify(f"{lost.problem}, so {self._left()}. {do} with LW_BASE_URL or `losswise login URL`; then run this again")
 
     def _left(self) -> str:
         """As in "2 sessions are left (1.2 MiB)"."""
@@ -233,7 +233,7 @@ class _Sync:
         }
         first, *others = [(count, what) for what, count in counts.items() if count]
         are = [f"{count} {'is' if count == 1 else 'are'} {what}" for count, what in others]
-        say(", ".join([_count_sessions(*first), *are]))
+        notify(", ".join([_count_sessions(*first), *are]))
 
 
 def _remove_empty(paths: Paths) -> None:
@@ -252,7 +252,7 @@ def _report_other_addresses(journals: list[UnsentJournal], address: str) -> None
             others.setdefault(journal.header.base_url, set()).add(journal.header.session)
     for recorded, sessions in others.items():
         which = f"session {sessions.pop()} was" if len(sessions) == 1 else f"{len(sessions)} sessions were"
-        say(f"{which} recorded for {recorded}; sending to {address}")
+        notify(f"{which} recorded for {recorded}; sending to {address}")
 
 
 def _count_sessions(count: int, what: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from losswise.delivery.client import Response
 from losswise.journal.paths import REFUSED_SUFFIX, Paths
 from losswise.journal.reader import Damaged
-from losswise.util.messages import say
+from losswise.util.messages import notify
 
 MAX_WARNINGS = 5  # for rejected records of one journal; further ones are only kept
 MAX_NAMED_RECORDS = 5  # in one warning
@@ -42,14 +42,14 @@ class Quarantine:
         except OSError as error:
             kept = f", and {are} lost, since the file {path} cannot be written ({error})"
         if self._warnings <= MAX_WARNINGS:
-            say(f"the server rejected {_list(records)}{kept}")
+            notify(f"the server rejected {_list(records)}{kept}")
         elif self._warnings == MAX_WARNINGS + 1:
-            say(f"the server rejects more records; they are kept in {path}")
+            notify(f"the server rejects more records; they are kept in {path}")
 
     def keep_image(self, path: Path, reason: str) -> None:
         """Keep an image that the server rejected. Raises OSError."""
         kept = self._paths.folder / f"{self._paths.stem}.{path.name[:12]}{REFUSED_SUFFIX}"
-        say(f"the server rejected an image ({reason}); it is kept in {kept}")
+        notify(f"the server rejected an image ({reason}); it is kept in {kept}")
         path.replace(kept)
         self.is_used = True
 

@@ -23,7 +23,7 @@ from losswise.delivery.timing import DEFAULT_TIMING, Timing
 from losswise.journal.reader import Damaged, JournalReader
 from losswise.protocol.limits import FORMAT
 from losswise.protocol.records import is_sha256
-from losswise.util.messages import say, say_once
+from losswise.util.messages import notify, notify_once
 from losswise.util.paths import sync_command
 
 # size of a batch in the journal; a point takes 22 bytes at least, so that is below MAX_BATCH_POINTS too
@@ -76,9 +76,9 @@ class Uploader:
         self.interval = timing.min_interval  # from the start of the last step's request to that of the next one
         self.ahead = 0  # bytes of acknowledged records whose segment still exists
         self.is_server_lost = False  # the last attempt failed for a reason that affects other journals too
-        self._notify = notify = (lambda text: None) if is_muted else say
-        self.quarantine = Quarantine(reader.paths, reader.header.session, notify)
-        self.outages = OutageReporter(client, notify, replay, timing)
+        self._notify = report = (lambda text: None) if is_muted else notify
+        self.quarantine = Quarantine(reader.paths, reader.header.session, report)
+        self.outages = OutageReporter(client, report, replay, timing)
         self._reader, self._client, self._timing = reader, client, timing
         self._replay, self._is_muted, self._await_turn = replay, is_muted, await_turn
         self._batch_bytes = batch_bytes
@@ -270,7 +270,7 @@ class Uploader:
             data = path.read_bytes()
         except OSError as error:
             self._unreadable.add(path.name)
-            say(f"the image {path} cannot be read ({error}); its record is sent without it")
+            notify(f"the image {path} cannot be read ({error}); its record is sent without it")
             return StepResult(Step.SENT)
         self._await_turn(self._timing.min_interval)
         response = self._client.put_blob(self._reader.header.session, path.name, data)
@@ -309,7 +309,9 @@ class Uploader:
             return self._wait(response)
         self.outages.needs_user()  # to fix the key or upgrade the server; until then, attempts are rare
         if not self._is_muted:
-            say_once((problem, address), f"{address} does not {problem} ({response.reason}). Everything is kept; {fix}")
+            notify_once(
+                (problem, address), f"{address} does not {problem} ({response.reason}). Everything is kept; {fix}"
+            )
         return StepResult(Step.RETRY, self._timing.fix_retry, refused=True)
 
     def _resend_preamble(self) -> StepResult:

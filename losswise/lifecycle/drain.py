@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from losswise.delivery.sender import REFUSED_GRACE_S
-from losswise.util.messages import say
+from losswise.util.messages import notify
 from losswise.util.paths import sync_command
 from losswise.util.polling import wait_until
 from losswise.util.units import size_text
@@ -39,7 +39,7 @@ def wait_delivered(writers: Sequence[JournalWriter], silence_timeout: float, dea
     for writer in writers:
         seconds = max(0.0, min(started + WRITE_TIMEOUT_S, deadline) - time.monotonic())
         if not wait_until(lambda writer=writer: not writer.is_writing(), seconds):  # type: ignore[misc]
-            say("the journal could not be written to its end in time")
+            notify("the journal could not be written to its end in time")
     senders = [writer.sender for writer in writers if writer.sender is not None]
     with contextlib.ExitStack() as stack:
         for sender in senders:
@@ -49,7 +49,7 @@ def wait_delivered(writers: Sequence[JournalWriter], silence_timeout: float, dea
     if unsent:
         cause = next(filter(None, (sender.cause() for sender in unsent)), "")
         folder = unsent[0].journal.paths.folder
-        say(
+        notify(
             f"{cause}{'; ' if cause else ''}{_sessions(unsent)}: {_size(unsent)} are not sent yet; "
             f"they are kept in {folder}, and `{sync_command(folder)}` sends them"
         )
@@ -68,7 +68,7 @@ def _wait(senders: Sequence[Sender], started: float, silence_timeout: float, dea
             unsent = [sender for sender in left if sender.unsent()]
             line = f"sending what is left: {_size(unsent)} of {_sessions(unsent)}"
             if unsent and line != reported:
-                say(line)
+                notify(line)
                 reported = line
         time.sleep(0.005)
 

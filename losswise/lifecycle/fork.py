@@ -9,7 +9,7 @@ from types import FrameType
 
 from losswise.recording.record_queue import RecordQueue
 from losswise.util.guard import guarded
-from losswise.util.messages import say_once
+from losswise.util.messages import notify_once
 
 
 def is_reimport() -> bool:
@@ -31,10 +31,10 @@ def queue_of_reimport() -> RecordQueue:
     """Return the queue of a session that such a worker makes: it drops everything, and says so after the import."""
     queue = RecordQueue()
 
-    def attend() -> None:
+    def start_or_wake() -> None:
         if not is_reimport():
             queue.close()
-            say_once(
+            notify_once(
                 "reimported",
                 "a worker process that imports the script records nothing into the sessions made there; give it "
                 "session.id, and have it make losswise.Session(resume=id)",
@@ -44,7 +44,7 @@ def queue_of_reimport() -> RecordQueue:
             graph.clear()
         queue.shared.clear()
 
-    queue.attend = attend
+    queue.start_or_wake = start_or_wake
     return queue
 
 

@@ -15,7 +15,7 @@ from losswise.protocol.records import status_record
 from losswise.settings import end_timeout
 from losswise.util.guard import guarded
 from losswise.util.locks import forget_held
-from losswise.util.messages import say
+from losswise.util.messages import notify
 from losswise.util.paths import journal_folder, sync_command
 from losswise.values.errors import describe_exception
 
@@ -151,7 +151,7 @@ def _give_up(sessions: list[OpenSession], choose: ChooseOutcome) -> None:
     except KeyboardInterrupt:
         folders = [writer.journal.paths.folder for writer in writers if writer.journal is not None]
         command = sync_command(folders[0] if folders else journal_folder())
-        say(f"interrupted; what is not sent yet is kept, and `{command}` sends it")
+        notify(f"interrupted; what is not sent yet is kept, and `{command}` sends it")
 
 
 def _end_each(sessions: list[OpenSession], choose: ChooseOutcome, budget: float) -> list[JournalWriter]:

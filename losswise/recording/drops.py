@@ -6,7 +6,7 @@ import errno
 from collections import Counter
 from typing import NamedTuple
 
-from losswise.util.messages import say
+from losswise.util.messages import notify
 from losswise.util.units import bound_text
 
 _FULL = (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC)
@@ -57,11 +57,11 @@ class DroppedPoints:
     def add(self, cause: Cause, points: int) -> None:
         """Count points, and print the warning the first time. 0 points: only other records are dropped so far."""
         if cause.reason not in self._by_reason and cause.warning:
-            say(cause.warning)
+            notify(cause.warning)
         self._by_reason[cause.reason] += points
 
     def report(self) -> None:
         """Print how many points were dropped."""
         for reason, count in self._by_reason.items():
             if count:
-                say(f"{count:,} {'points were' if count > 1 else 'point was'} dropped since {reason}")
+                notify(f"{count:,} {'points were' if count > 1 else 'point was'} dropped since {reason}")

@@ -14,7 +14,7 @@ from losswise.recording.point_buffer import (
     merge,
     needs_buffer,
 )
-from losswise.util.messages import say_once
+from losswise.util.messages import notify_once
 from losswise.values.jsonable import to_name
 from losswise.values.scalars import detach, is_pending, to_float, to_x
 
@@ -183,7 +183,7 @@ class GraphBuffer:
         return numbers
 
     def _warn(self, key: object, problem: str) -> None:
-        say_once(key, f"graph {self.title!r}: {problem}; ignored")
+        notify_once(key, f"graph {self.title!r}: {problem}; ignored")
 
 
 def _short(value: object) -> str:

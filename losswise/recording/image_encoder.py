@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from losswise.protocol.records import image_record
 from losswise.recording.record_queue import EncodedImage
 from losswise.util.guard import guarded_thread
-from losswise.util.messages import say, say_error, say_once
+from losswise.util.messages import notify, notify_error, notify_once
 from losswise.util.polling import wait_until
 from losswise.values.pixels import ImageCopy
 from losswise.values.png import ImageError
@@ -66,7 +66,7 @@ class ImageEncoder:
         """Add an image. Waits while too many are in memory; one that is larger than the limit is taken alone."""
         size = image.pixels.size
         while self._pixel_bytes and self._pixel_bytes + size > MAX_PIXEL_BYTES:
-            say_once(
+            notify_once(
                 "images full",
                 "images come faster than they can be encoded, so `append` waits for that; fewer or smaller ones help",
             )
@@ -91,7 +91,7 @@ class ImageEncoder:
         left = self._added - self._done
         self._dropped = self._added
         if left:
-            say(f"{left} images were not encoded in time, and are lost")
+            notify(f"{left} images were not encoded in time, and are lost")
 
     # the encoder's thread
 
@@ -111,7 +111,7 @@ class ImageEncoder:
             except ImageError as error:
                 report_ignored_image(image.sequence, image.image_id, error)
             except Exception as error:
-                say_error(f"recording an image of {image.sequence!r}", error)
+                notify_error(f"recording an image of {image.sequence!r}", error)
             finally:
                 with self._lock:
                     self._pixel_bytes -= image.pixels.size
@@ -123,7 +123,7 @@ class ImageEncoder:
             return
         x = to_x(image.x)
         if x is None:
-            say_once(
+            notify_once(
                 ("image x", image.sequence),
                 f"images {image.sequence!r}: x must be a whole number of 64 bits, not {image.x!r:.60}; ignored",
             )
@@ -139,4 +139,4 @@ class ImageEncoder:
 
 def report_ignored_image(sequence: str, image_id: str, error: ImageError) -> None:
     """Print, once for each sequence, why an image is not recorded."""
-    say_once(("image", sequence), f"images {sequence!r}: {image_id!r:.60} is ignored: {error}")
+    notify_once(("image", sequence), f"images {sequence!r}: {image_id!r:.60} is ignored: {error}")

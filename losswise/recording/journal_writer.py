@@ -17,7 +17,7 @@ from losswise.recording.encoding import points_lines
 from losswise.recording.graph_buffer import GraphBuffer
 from losswise.recording.record_queue import RecordQueue
 from losswise.util.guard import guarded, guarded_thread
-from losswise.util.messages import say_error, say_once
+from losswise.util.messages import notify_error, notify_once
 
 WRITE_INTERVAL_S = 0.09  # between two writes; a killed process loses at most the points of this time and of the write
 WRITE_BYTES = 256 * 1024
@@ -92,7 +92,7 @@ class JournalWriter:
         except JournalUnavailable:
             self._queue.close()
         except Exception as error:
-            say_error("writing the journal", error)
+            notify_error("writing the journal", error)
             self._queue.close()
         finally:
             self._queue.full = False
@@ -166,7 +166,7 @@ class JournalWriter:
         until = time.monotonic() + PENDING_VALUES_TIMEOUT_S
         while self._read_pending_values():
             if time.monotonic() > until:
-                say_once(("values", id(self)), "the accelerator does not return the last values; they are left out")
+                notify_once(("values", id(self)), "the accelerator does not return the last values; they are left out")
                 for graph in list(self._queue.graphs):
                     graph.discard_pending()
                 return
@@ -231,7 +231,7 @@ class JournalWriter:
                     self._lines_size += len(line)
                     left -= count
             except Exception as error:
-                say_error("writing down points", error)
+                notify_error("writing down points", error)
                 self.dropped.add(NOT_ENCODED, left)
             if self._lines_size > WRITE_BYTES:
                 self._write_points()
@@ -257,7 +257,7 @@ class JournalWriter:
                 if self.journal is not None:
                     self.journal.note(record)
             except Exception as error:
-                say_error(f"writing down a {record.get('type')} record", error)
+                notify_error(f"writing down a {record.get('type')} record", error)
         if sum(map(len, self._unwritten)) < MAX_UNWRITTEN_BYTES:
             self._unwritten += lines
         if self._unwritten:
@@ -275,7 +275,7 @@ class JournalWriter:
             except OSError as error:
                 folder = self.journal.paths.blobs
                 problem = f"images cannot be written in {folder} ({error}); they are dropped until they can"
-                say_once(("images", folder), problem)
+                notify_once(("images", folder), problem)
                 continue
             self._write_records([image.record])
             if self.sender is not None:

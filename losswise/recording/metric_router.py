@@ -72,7 +72,7 @@ class MetricRouter:
             buffer.rows.extend(buffer.pack(next(queue.numbers), x, _now(), *values))
             self.next_x = x + 1
             if queue.needs_attention:
-                queue.attend()
+                queue.start_or_wake()
         except Exception:
             self._append_to_each(metrics, x)
 

@@ -40,8 +40,8 @@ class RecordQueue:
     A session that records nothing has a queue that is closed from the start, CLOSED_QUEUE.
 
     Attributes:
-        attend: set by the Recorder: starts or wakes the journal writer.
-        needs_attention: the next `append` must call `attend`: the writer sleeps, has ended, or memory is full.
+        start_or_wake: set by the Recorder: starts or wakes the journal writer.
+        needs_attention: the next `append` must call `start_or_wake`: the writer sleeps, has ended, or memory is full.
         full: `append` must wait for the disk.
         closed: nothing can be recorded any more; everything is dropped.
         graphs: the buffers of all graphs. A graph's record is put before its buffer is listed here.
@@ -56,7 +56,7 @@ class RecordQueue:
     """
 
     def __init__(self, closed: bool = False) -> None:
-        self.attend: Callable[[], None] = lambda: None
+        self.start_or_wake: Callable[[], None] = lambda: None
         self.on_close: Callable[[], None] = lambda: None
         self.closed = closed
         self.graphs: list[GraphBuffer] = []

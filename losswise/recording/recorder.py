@@ -20,7 +20,7 @@ from losswise.recording.journal_writer import JournalUnavailable, JournalWriter
 from losswise.recording.record_queue import MAX_HELD_BYTES, EncodedImage, RecordQueue
 from losswise.settings import Target
 from losswise.util.guard import guarded
-from losswise.util.messages import say_once
+from losswise.util.messages import notify_once
 from losswise.util.polling import wait_until
 
 APPEND_WAIT_S = 0.002  # how long one `append` waits for the disk while memory is full
@@ -53,7 +53,7 @@ class Recorder:
     ) -> None:
         self.session_id = session_id
         self.queue = RecordQueue()
-        self.queue.attend = self.attend
+        self.queue.start_or_wake = self.start_or_wake
         self.online = online and target.api_key is not None
         self.bound = bound
         self.is_exiting = False
@@ -83,7 +83,7 @@ class Recorder:
     # the caller's thread
 
     @guarded("starting to write the journal")
-    def attend(self) -> None:
+    def start_or_wake(self) -> None:
         """Start or wake the journal writer; wait a little for the disk if memory is full."""
         queue = self.queue
         queue.needs_attention = False
@@ -107,7 +107,7 @@ class Recorder:
 
     def _slow_down(self) -> None:
         """Wait a moment in each call, so that no single call waits long."""
-        say_once(
+        notify_once(
             ("full", self.session_id),
             "points come faster than the disk takes them, so `append` waits for it now and then; "
             "graph(display_interval=N) keeps every Nth point",
@@ -151,7 +151,7 @@ class Recorder:
             if self.open or queue.closed:
                 return
             if self.is_exiting:
-                say_once("last", "the script has ended, and its sessions with it; what comes now is not recorded")
+                notify_once("last", "the script has ended, and its sessions with it; what comes now is not recorded")
                 return
             if self._writer is not None:  # the previous writer has its last lines to write
                 self._writer.thread.join(timeout=5.0)
@@ -163,14 +163,14 @@ class Recorder:
                 writer.thread.start()
             except RuntimeError as error:  # a limit of the system, or the interpreter is shutting down
                 self.open = False
-                say_once(("thread", self.session_id), f"no thread can be started ({error}); nothing is recorded")
+                notify_once(("thread", self.session_id), f"no thread can be started ({error}); nothing is recorded")
                 queue.close()
                 return
             try:
                 if sender is not None:
                     sender.start()
             except RuntimeError as error:
-                say_once("sender", f"no thread can be started ({error}); what is recorded is only kept")
+                notify_once("sender", f"no thread can be started ({error}); what is recorded is only kept")
 
     def _create_journal(self) -> Journal:
         """Create the journal in the first folder that can be written."""
@@ -186,7 +186,7 @@ class Recorder:
             kept = f"({problem.strerror}), so it is kept in {folder};"
             result = kept if journal is not None else f"({problem}); this session is not recorded."
             line = f"no journal can be written in {first} {result} LW_JOURNAL_DIR names another folder"
-            say_once(("journal", first), line)
+            notify_once(("journal", first), line)
         if journal is None:
             raise JournalUnavailable from problem
         return journal
@@ -224,7 +224,7 @@ class Recorder:
         begun = time.monotonic()
         deadline = begun + timeout
         if not self.open and self.queue.has_work():
-            self.attend()
+            self.start_or_wake()
         self.write_out(timeout)
         writer = self._writer
         if writer is None or writer.journal is None or writer.sender is None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from losswise.util.messages import say_error
+from losswise.util.messages import notify_error
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,7 +27,7 @@ def guarded(doing: str = "", default: Any = None) -> Callable[[Callable[P, R]], 
             try:
                 return function(*args, **kwargs)
             except Exception as error:
-                say_error(doing or f"running {function.__qualname__}", error)
+                notify_error(doing or f"running {function.__qualname__}", error)
                 return default
 
         return run

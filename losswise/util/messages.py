@@ -15,7 +15,7 @@ MAX_ONCE_KEYS = 1_000
 _said: set[object] = set()
 
 
-def say(text: str) -> None:
+def notify(text: str) -> None:
     """Write `losswise: <text>` to stderr, on a line of its own. Does nothing if stderr is closed or broken."""
     try:
         stream = sys.stderr
@@ -43,17 +43,17 @@ def _clear_bars(stream: Any, stack: contextlib.ExitStack) -> str:
     return ""
 
 
-def say_once(key: object, text: str) -> None:
+def notify_once(key: object, text: str) -> None:
     """Write a message unless one was written under this key before, such as ("number", graph id, name)."""
     if key in _said or len(_said) >= MAX_ONCE_KEYS:
         return
     _said.add(key)
-    say(text)
+    notify(text)
 
 
-def say_error(doing: str, error: BaseException) -> None:
+def notify_error(doing: str, error: BaseException) -> None:
     """Report an error inside losswise, once for each kind of error and activity, as in "an error while logging"."""
-    say_once(
+    notify_once(
         ("error", doing, type(error)),
         f"an error while {doing} ({type(error).__name__}: {error}); the training goes on without it",
     )

@@ -7,7 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from losswise.protocol.limits import MAX_BLOB_BYTES
-from losswise.util.messages import say_once
+from losswise.util.messages import notify_once
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -107,7 +107,7 @@ def encode_to_fit(image: Image) -> tuple[bytes, int, int]:
         factor = 0.95 * math.sqrt(MAX_BLOB_BYTES / len(data))
         size = max(1, int(shown.width * factor)), max(1, int(shown.height * factor))
         problem = f"{image.width} x {image.height} pixels is larger than {MAX_BLOB_BYTES >> 20} MiB as PNG"
-        say_once("image size", f"an image of {problem}; images of that size are scaled down")
+        notify_once("image size", f"an image of {problem}; images of that size are scaled down")
         shown = image.resize(size, Image.Resampling.LANCZOS)
     return data, shown.width, shown.height
 

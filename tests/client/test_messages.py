@@ -18,7 +18,7 @@ import pytest
 from tqdm import tqdm
 
 from losswise.capture.terminal import Terminal
-from losswise.util.messages import say
+from losswise.util.messages import notify
 from tests.client.capture.test_console_session import console_text
 from tests.client.conftest import ROOT, Script, journal_records
 from tests.support.server import Server, clean_environment, eventually
@@ -217,7 +217,7 @@ def test_colours_after_the_end_of_a_line(on_terminal: OnTerminal) -> None:
 def test_a_message_does_not_wait_for_tqdms_lock(capsys: pytest.CaptureFixture[str]) -> None:
     """A forked child may find it locked forever."""
     with tqdm.get_lock():
-        thread = threading.Thread(target=say, args=("not held up",))
+        thread = threading.Thread(target=notify, args=("not held up",))
         thread.start()
         thread.join(10.0)
         assert not thread.is_alive()
@@ -228,5 +228,5 @@ def test_a_tqdm_that_is_not_the_one_we_know_costs_no_message(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tqdm, "external_write_mode", lambda **options: 1 / 0)
-    say("there")
+    notify("there")
     assert capsys.readouterr().err == "losswise: there\n"

@@ -35,7 +35,7 @@ from losswise.integrations.keras.model import (
 from losswise.lifecycle.outcome import COMPLETE, Outcome, outcome_of
 from losswise.session import Session
 from losswise.util.guard import guarded
-from losswise.util.messages import say_error
+from losswise.util.messages import notify_error
 from losswise.values.errors import describe_exception
 
 # The outcome if the process exits while `fit` is running, in a thread or in a custom loop
@@ -165,7 +165,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
                     if self._every != 1:
                         self._due = x - x % self._every + self._every
         except Exception as error:
-            say_error("running on_train_batch_end", error)
+            notify_error("running on_train_batch_end", error)
 
     @guarded()
     def on_test_begin(self, logs: Mapping[str, Any] | None = None) -> None:

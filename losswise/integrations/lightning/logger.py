@@ -41,7 +41,7 @@ from losswise.naming import prefixed
 from losswise.protocol.records import new_id
 from losswise.session import Session
 from losswise.util.guard import guarded
-from losswise.util.messages import say_error
+from losswise.util.messages import notify_error
 
 
 class LosswiseLogger(BaseLogger):
@@ -112,7 +112,7 @@ class LosswiseLogger(BaseLogger):
                     return None
             return self._session or self._create_session()
         except Exception as error:
-            say_error("starting a session", error)
+            notify_error("starting a session", error)
             return DummyExperiment()
 
     def _create_session(self) -> Session:
@@ -209,7 +209,7 @@ class LosswiseLogger(BaseLogger):
                 metrics = {f"{self._prefix}/{name}": y for name, y in metrics.items()}
             session.log(metrics, step)
         except Exception as error:
-            say_error("running log_metrics", error)
+            notify_error("running log_metrics", error)
 
     def _with_epoch_once(self, metrics: Mapping[str, Any], step: int | None) -> Mapping[str, Any]:
         """Drop the epoch if it is recorded for this step: Lightning adds it to every group of metrics of a step."""

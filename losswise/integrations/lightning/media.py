@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from losswise.util.messages import say_once
+from losswise.util.messages import notify_once
 
 
 def to_images(key: str, images: Any, lists: Mapping[str, Any]) -> list[tuple[Any, str, Any, Any]]:
@@ -21,7 +21,7 @@ def to_images(key: str, images: Any, lists: Mapping[str, Any]) -> list[tuple[Any
         images = list(images) if getattr(images, "ndim", 0) == 4 else [images]
     unknown = sorted(lists.keys() - {"caption", "outputs", "metrics"})
     if unknown:
-        say_once(("images", tuple(unknown)), f"images {key!r}: {', '.join(unknown)} ignored")
+        notify_once(("images", tuple(unknown)), f"images {key!r}: {', '.join(unknown)} ignored")
     found = []
     for number, image in enumerate(images):
         caption, outputs, metrics = (_entry(lists.get(name), number) for name in ("caption", "outputs", "metrics"))

@@ -19,7 +19,7 @@ from tqdm.contrib import DummyTqdmFile
 
 from losswise.capture import console as console_of
 from losswise.capture.console import Console
-from losswise.util.messages import say
+from losswise.util.messages import notify
 from tests.client.capture.hearing import taken
 
 
@@ -125,7 +125,7 @@ def test_an_error_of_ours_does_not_reach_the_caller(
 
 
 def test_saying_something_while_waking_does_not_recurse(made: Callable[..., Console]) -> None:
-    console = made(lambda: say("woken"))
+    console = made(lambda: notify("woken"))
     sys.stdout.write("text\n")
     assert taken(console) == "text\nlosswise: woken\n"
 
