@@ -65,6 +65,8 @@ def _wait(senders: Sequence[Sender], started: float, silence_timeout: float, dea
             return
         if now > report_at:
             report_at = now + PROGRESS_INTERVAL_S
+            for sender in left:
+                sender.check_silence()  # the journal writer, which did so, has ended
             unsent = [sender for sender in left if sender.unsent()]
             line = f"sending what is left: {_size(unsent)} of {_sessions(unsent)}"
             if unsent and line != reported:

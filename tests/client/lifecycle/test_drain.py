@@ -293,3 +293,11 @@ def test_a_second_ctrl_c_ends_the_script_at_once(
     assert points_of(records, "a") == [(0, 1.0)]
     assert {record["status"] for record in records if record["type"] == "status"} == {"cancelled"}
     assert run.errors.count("not sent yet; they are kept in") == code.count("losswise.Session("), run.errors
+
+
+@pytest.mark.full
+def test_a_long_wait_for_a_silent_server_says_so(recorder: Recorder, script: Start, environ: dict[str, str]) -> None:
+    recorder.answer = lambda batch: "hang"
+    run = script(SESSIONS, **{**environ, "LW_END_TIMEOUT": "14"})
+    assert run.wait() == 0, run.errors
+    assert f"{recorder.url} does not answer yet; everything is kept and sent later" in run.errors
