@@ -112,6 +112,7 @@ def test_it_is_live_while_the_session_runs(page: Page, project: Project, full: W
     expect(part(page, "images predictions").locator("h2")).to_have_text("predictions at 10")  # as it was left
 
 
+@pytest.mark.full
 def test_what_somebody_reads_is_brought_up_to_date_afterwards(page: Page, project: Project, full: Writing) -> None:
     opened(page, project, "full")
     page.evaluate("getSelection().selectAllChildren(document.querySelector('[data-part=head] code'))")

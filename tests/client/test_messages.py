@@ -78,7 +78,7 @@ BARS = {
         from tqdm import tqdm
         for step in tqdm(range(6), mininterval=0):
             session.log({"loss": "much" if step == 3 else 0.5}, step)
-            time.sleep(0.2 if step == 3 else 0.0)
+            time.sleep(0.8 if step == 3 else 0.0)
     """,
     "a bar on stdout": r"""
         import sys
@@ -86,7 +86,7 @@ BARS = {
         for step in range(6):
             sys.stdout.write(f"\r{step + 1}/6 [====]")
             session.log({"loss": "much" if step == 3 else 0.5}, step)
-            time.sleep(0.2 if step == 3 else 0.0)
+            time.sleep(0.8 if step == 3 else 0.0)
         print()
     """,
     "nested": """
@@ -94,7 +94,7 @@ BARS = {
         for epoch in tqdm(range(2), mininterval=0):
             for step in tqdm(range(6), mininterval=0, leave=False):
                 session.log({"loss": "much" if step == 3 else 0.5}, step)
-                time.sleep(0.2 if step == 3 else 0.0)
+                time.sleep(0.8 if step == 3 else 0.0)
     """,
     "keras": """
         import os
@@ -104,7 +104,7 @@ BARS = {
         for step in range(6):
             bar.update(step, finalize=False)
             session.log({"loss": "much" if step == 3 else 0.5}, step)
-            time.sleep(0.2 if step == 3 else 0.0)
+            time.sleep(0.8 if step == 3 else 0.0)
         bar.update(6, finalize=True)
     """,
 }

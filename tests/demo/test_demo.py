@@ -134,7 +134,9 @@ def test_to_its_end_and_again(demo: Callable[..., Demo]) -> None:
     assert second.ends_by(signal.SIGTERM) == 130
 
 
-@pytest.mark.parametrize("way", ["Ctrl-C", pytest.param("Ctrl-C that comes twice", marks=pytest.mark.full), "SIGTERM"])
+@pytest.mark.parametrize(
+    "way", ["Ctrl-C", *(pytest.param(way, marks=pytest.mark.full) for way in ("Ctrl-C that comes twice", "SIGTERM"))]
+)
 def test_interrupted_runs_are_cancelled(demo: Callable[..., Demo], clean_home: Path, way: str) -> None:
     interrupted = demo("--port", "0", "--seconds", "90")
     eventually(lambda: len(runs := interrupted.sessions()) >= 2 and runs[1]["last_x"] > 3, 40)
@@ -177,7 +179,7 @@ def test_a_port_taken_by_ones_own_server(
     assert taken.get("/api/v2/sessions")["sessions"] == []
 
 
-@pytest.mark.parametrize("framework", ["keras", "lightning"])
+@pytest.mark.parametrize("framework", ["keras", pytest.param("lightning", marks=pytest.mark.full)])
 def test_frameworks(demo: Callable[..., Demo], framework: str) -> None:
     fitting = demo("--port", "0", "--seconds", "60", "--framework", framework)
     run = eventually(lambda: (runs := fitting.sessions()) and runs[0]["last_x"] and runs[0], 60)

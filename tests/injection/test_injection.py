@@ -43,7 +43,7 @@ def run_all(tmp_path_factory: pytest.TempPathFactory, every: int) -> list[dict[s
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
-@pytest.mark.parametrize("every", [8, pytest.param(1, marks=pytest.mark.full)])
+@pytest.mark.parametrize("every", [16, pytest.param(1, marks=pytest.mark.full)])
 def test_a_script_ends_as_it_would_whichever_function_of_ours_is_broken(
     tmp_path_factory: pytest.TempPathFactory, every: int
 ) -> None:

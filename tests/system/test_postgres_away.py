@@ -58,6 +58,7 @@ def test_a_signed_in_person_is_told_and_the_page_comes_back(own_postgres: OwnPos
     assert "Traceback" not in server.output
 
 
+@pytest.mark.full
 def test_pages_are_told_and_the_log_says_it_once(own_postgres: OwnPostgres, own_server: Server) -> None:
     server = own_server
     writing = Writing(server)

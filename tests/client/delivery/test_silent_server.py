@@ -63,6 +63,7 @@ def test_the_line_comes_once_however_often_a_request_times_out(
     finish(journal, sender)
 
 
+@pytest.mark.full
 def test_a_session_notices_it_by_itself(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
     recorder.answer = lambda batch: "hang"
     session = losswise.Session(track_git=False, console=False)

@@ -85,6 +85,7 @@ FULL = """
 """
 
 
+@pytest.mark.full
 def test_a_disk_that_is_full_during_fit(watched: Server, tmp_path: Path) -> None:
     """A limit on the size of files is what this user may set; a full disk answers the same way."""
     pytest.importorskip("resource")

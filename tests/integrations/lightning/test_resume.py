@@ -101,6 +101,7 @@ def test_what_was_logged_just_before_is_taken_back(watched: Server, tmp_path: Pa
     assert flat(watched, logger.version)["of before"] == [(3, 0.0)]
 
 
+@pytest.mark.full
 def test_a_script_that_is_started_again(watched: Server, tmp_path: Path) -> None:
     body = """
         import glob

@@ -26,6 +26,7 @@ def loss_x(server: Server, id_: str | None, name: str) -> list[int]:
     return [x for x, _ in columns(server, server.session(id_))["loss"][name]]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("first", ["from losswise.integrations import LosswiseLogger", "pass"])
 @pytest.mark.parametrize("package", ["lightning.pytorch", "pytorch_lightning"])
 def test_each_package_of_lightning(watched: Server, tmp_path: Path, package: str, first: str) -> None:

@@ -266,6 +266,7 @@ def kill_all(server: Server) -> None:
     psutil.wait_procs(workers, 10)
 
 
+@pytest.mark.full
 @pytest.mark.full_on_postgresql
 def test_every_point_is_sent_once_though_the_server_restarts(own_server: Server) -> None:
     run = Writing(own_server)

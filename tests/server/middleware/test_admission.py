@@ -289,6 +289,7 @@ def sqlite_server(tmp_path: Path) -> Iterator[Server]:
     server.stop()
 
 
+@pytest.mark.full
 def test_slow_uploads_delay_no_reader(sqlite_server: Server) -> None:
     server = sqlite_server
     run = Writing(server)

@@ -35,6 +35,7 @@ def long_run(server: Server) -> tuple[str, str]:
     return run.session, graph
 
 
+@pytest.mark.full
 def test_a_thousand_sessions_sorted_by_the_server(server: Server) -> None:
     for number in range(SESSIONS):
         session, writer = records.new_id(), records.new_id()

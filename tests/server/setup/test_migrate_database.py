@@ -137,6 +137,7 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     return sentence
 
 
+@pytest.mark.full
 def test_what_is_rejected(new_server: Callable[..., Server], postgres: Postgres, tmp_path: Path) -> None:
     server = new_server().start()
     data = ("--data-dir", str(server.data_dir))
@@ -158,6 +159,7 @@ def test_what_is_rejected(new_server: Callable[..., Server], postgres: Postgres,
     assert "not empty" in refused(migrate(server, "--to", target, *data))
 
 
+@pytest.mark.full
 def test_a_copy_that_fails_leaves_nothing(new_server: Callable[..., Server], postgres: Postgres) -> None:
     server = new_server().start()
     Writing(server)
