@@ -38,7 +38,7 @@ class SyncResult(IntEnum):
 
 
 class ServerLost(Exception):
-    """The server takes nothing, so the other sessions are not tried."""
+    """The server rejects or answers nothing, so the other sessions are not tried."""
 
     def __init__(self, problem: str, refused: bool) -> None:
         super().__init__(problem)
@@ -49,7 +49,7 @@ class ServerLost(Exception):
 def sync(folder: str | os.PathLike[str] | None = None, timing: Timing = DEFAULT_TIMING) -> int:
     """Send every journal in a folder to the current server.
 
-    It can be run again at any time: the server takes nothing twice.
+    It can be run again at any time: the server stores nothing twice.
 
     Args:
         folder: of journals, by default this user's usual folders.

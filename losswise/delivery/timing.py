@@ -10,7 +10,7 @@ class Timing:
     """All in seconds."""
 
     response_timeout: float = 30.0  # for a whole response
-    silence: float = 10.0  # without a response, after which the user is told
+    silence: float = 10.0  # without a response, after which that is reported
     slow: float = 1.0  # without a response, after which a script that gives up at its end names that as the cause
     first_retry: float = 0.25  # the pauses between attempts grow from this to `max_retry`
     max_retry: float = 30.0

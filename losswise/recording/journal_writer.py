@@ -21,7 +21,7 @@ from losswise.util.messages import notify_error, notify_once
 
 WRITE_INTERVAL_S = 0.09  # between two writes; a killed process loses at most the points of this time and of the write
 WRITE_BYTES = 256 * 1024
-MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024  # memory for records other than points while the disk takes none
+MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024  # memory for records other than points while the disk accepts no writes
 IDLE_S = 1.0  # longest sleep, and time between two measurements of the journal on disk
 HEARTBEAT_INTERVAL_S = 60.0
 PENDING_VALUES_TIMEOUT_S = 5.0  # how long the end waits for values that an accelerator still computes
@@ -244,7 +244,7 @@ class JournalWriter:
     # from lines to the disk
 
     def _write_records(self, records: list[Record]) -> None:
-        """Write records, which must not be lost: they are kept in memory while the disk takes nothing."""
+        """Write records, which must not be lost: they are kept in memory while the disk accepts no writes."""
         if self._is_beyond_bound(0):
             kept = [record for record in records if record["type"] not in BOUNDED_RECORDS]
             if len(kept) < len(records):
