@@ -184,6 +184,7 @@ class JournalWriter:
         queue = self._queue
         graphs = list(queue.graphs)  # before the records: a graph's record is put before its buffer is listed
         limit = next(queue.numbers)  # greater than that of every point appended so far
+        queue.check_memory()  # before the first write, which a slow disk may hold up
         while records := queue.take_records(WRITE_BYTES):  # the session's own record is the first of all
             self._write_records(records)
         for source in list(queue.sources):

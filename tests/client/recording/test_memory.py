@@ -44,7 +44,7 @@ def test_a_disk_that_hangs_is_waited_for_where_memory_is_full(
             session.log({"a": float(x), "b": 0.5}, x)
         longest = max(longest, time.perf_counter() - began)
         x += 1
-    assert full < queue.held() < 60 * full  # a tenth of a second at full speed, before anybody looks
+    assert full < queue.held() < 30 * full  # a tenth of a second at full speed, before anybody looks
     held, count = queue.held(), x
     for _ in range(200):
         graph.append(x, {"a": float(x)})
