@@ -12,7 +12,7 @@ from . import static_files
 from .config import Settings, load_settings
 from .db.engine import engine_options, prepare_engine
 from .extensions import db, login_manager, migrate
-from .middleware import errors, security
+from .middleware import errors, old_pages, security
 
 
 def create_app(settings: Settings | None = None, **config: Any) -> Flask:
@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None, **config: Any) -> Flask:
     static_files.init_app(app)
     security.init_app(app)
     errors.init_app(app)
+    old_pages.init_app(app)
     from . import api, pages
 
     api.init_app(app)

@@ -27,6 +27,8 @@ def _next_address() -> str:
 
 @bp.get("/login")
 def login() -> Any:
+    if current_user.is_authenticated:
+        return redirect(_next_address())
     return render_template("login.html", error=None, email="", next=request.args.get("next", ""))
 
 

@@ -174,3 +174,20 @@ def test_the_printed_address_shows_the_row_and_names_the_session(page: Page, ser
     expect(row(page, "the first of many")).to_be_in_viewport()
     expect(page).to_have_title(f"the first of many · {project.name} · Losswise")
     expect(page.locator("#details")).to_have_text("Details of the first of many")
+
+
+def test_a_page_of_a_version_that_did_not_reload_itself_is_reloaded(page: Page, server: Server) -> None:
+    address = f"{server.url}/s/{Writing(server).session}/details"
+    page.goto(address)
+    # what the script of that version did
+    script = """async () => {
+        window.isOld = true;
+        const answer = await fetch(location.pathname, { headers: { 'If-None-Match': '"old"' } });
+        const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
+        const parts = fresh.querySelector('.page.session').querySelectorAll('[data-part]');
+        document.querySelector('.page.session').prepend(...parts);
+    }"""
+    with page.expect_navigation(url=address):
+        page.evaluate(script)
+    assert page.evaluate("window.isOld") is None
+    expect(page.locator("[data-part=overview]")).to_be_visible()

@@ -1,4 +1,5 @@
 // The server's read API. Every function returns what the server answered, or throws.
+import { PAGE_HEADERS } from '../ui/upgrade.js';
 
 /** @import { Session, Status } from './session.js' */
 
@@ -73,7 +74,10 @@ async function get(path, query, signal) {
   const text = String(query ?? '');
   let response;
   try {
-    response = await fetch(text ? `${path}?${text}` : path, { signal, headers: { Accept: 'application/json' } });
+    response = await fetch(text ? `${path}?${text}` : path, {
+      signal,
+      headers: { ...PAGE_HEADERS, Accept: 'application/json' },
+    });
   } catch (error) {
     if (isAbort(error)) throw error;
     throw new ApiError('The server does not respond.', 0);

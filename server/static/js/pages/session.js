@@ -1,7 +1,7 @@
 // The entry point of a session's page: images by step, and updates while the session runs.
 import { find, findAll } from '../ui/dom.js';
 import { showTimes } from '../ui/times.js';
-import { reloadFor } from '../ui/upgrade.js';
+import { PAGE_HEADERS, reloadFor } from '../ui/upgrade.js';
 
 const REFRESH_MS = 5000; // of a session that runs
 const MAX_REFRESH_MS = 60_000;
@@ -78,7 +78,8 @@ async function refresh(pause) {
   let next = Math.min(pause * 2, MAX_REFRESH_MS);
   try {
     if (!document.hidden) {
-      const response = await fetch(location.pathname, { headers: { 'If-None-Match': `"${root.dataset.version}"` } });
+      const known = { 'If-None-Match': `"${root.dataset.version}"` };
+      const response = await fetch(location.pathname, { headers: { ...PAGE_HEADERS, ...known } });
       for (const image of root.querySelectorAll('img')) {
         const { src } = image;
         if (image.classList.contains('missing')) image.src = src; // load it again

@@ -1,6 +1,9 @@
 // Reloads the page after an upgrade of the server.
 const KEY = 'losswise.reloaded';
 
+/** In what a page fetches: the server reloads pages without it (server/middleware/old_pages.py). */
+export const PAGE_HEADERS = { 'Losswise-Page': '1' };
+
 /**
  * Reload if the page is not of this version of the static files: at once, or when the tab is hidden if `isBusy()`.
  * At most once for each version in a tab, so that servers of two versions behind one address cause no loop.
