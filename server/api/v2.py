@@ -61,7 +61,7 @@ def put_blob(session_id: str, sha256: str) -> Any:
         raise ApiError(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
     with admitted(V2) as slot:
         data = slot.read_body(request.stream, request.content_length)
-        if len(data) > MAX_BLOB_BYTES:
+        if len(data) > MAX_BLOB_BYTES:  # a chunked request tells no length in advance
             raise ApiError(413, "too_large", f"a blob has at most {MAX_BLOB_BYTES} bytes")
         if hashlib.sha256(data).hexdigest() != sha256:
             raise ApiError(422, "bad_blob", "the bytes do not have this SHA-256")

@@ -48,6 +48,7 @@ def apply(batch: Batch, access: Access, protocol: int = 2, now: float | None = N
         change = state.save()
         if change is not None:
             changes.notify(connection, change)
+    # after the commit: whoever reads because of it must find what has changed
     if change is not None:
         changes.committed(change)
     return Applied(last, state.created)
@@ -79,7 +80,7 @@ def _load(
         if target is None:
             raise ApiError(404, "unknown_session", f"there is no session {batch.session}")
         created = _insert(connection, batch, target, now, protocol)
-        row = _select(connection, batch.session)
+        row = _select(connection, batch.session)  # locked, whichever writer created it
     assert row is not None
     organization = row.pop("organization_id")
     if organization not in access.writable or access.only_project not in (None, row["project_id"]):

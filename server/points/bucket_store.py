@@ -65,6 +65,7 @@ def fill_from_finer(ref: GraphRef, level: int, first: int, last: int) -> None:
     where = "page BETWEEN :first AND :last"
     first_page, last_page = lowest // PAGE_BUCKETS, highest // PAGE_BUCKETS
     bound = {"level": level - 1, "first": first_page, "last": last_page, "limit": CHUNK_PAGES}
+    # in chunks of pages, so that memory is bounded however long the graph is
     while True:
         rows = ref.connection.execute(
             text(
@@ -83,6 +84,7 @@ def fill_from_finer(ref: GraphRef, level: int, first: int, last: int) -> None:
 
 def delete(ref: GraphRef, level: int, first: int, last: int) -> None:
     """Delete the level's buckets from number `first` to `last`."""
+    # the first and the last page may hold buckets outside of the range, which stay
     start, end = first // PAGE_BUCKETS, last // PAGE_BUCKETS
     kept = _by_page(read(ref, level, start * PAGE_BUCKETS, first - 1))
     for key, part in _by_page(read(ref, level, last + 1, end * PAGE_BUCKETS + PAGE_BUCKETS - 1)).items():
@@ -112,6 +114,7 @@ def merge(ref: GraphRef, level: int, new: NamedBuckets) -> Iterable[np.ndarray]:
 def _by_page(found: NamedBuckets) -> Pages:
     pages: Pages = {}
     for name, part in found.items():
+        # buckets are sorted by number, so those of a page are one slice
         page_of: np.ndarray = part["number"] // PAGE_BUCKETS
         starts = np.flatnonzero(np.concatenate(([True], page_of[1:] != page_of[:-1])))
         for start, end in zip(starts, [*starts[1:], len(part)], strict=True):

@@ -90,6 +90,7 @@ def _pieces(ref: GraphRef, state: SummaryState, window: Span, width: int) -> Pie
     """Buckets that together hold every point of the window, each at most two pixels wide."""
     pieces: Pieces = {}
     first, last, sealed = window.first, window.last, state.sealed_through
+    # coarser buckets would be wider than two pixels; the finest level is read also when it is that wide
     levels = [level for level in state.levels if FACTOR**level * width <= 2 * (last - first + 1) or level == 0]
     if sealed is None or sealed < first or not levels:
         _add_points(pieces, ref, _points(ref, first, last))

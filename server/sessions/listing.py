@@ -62,9 +62,11 @@ def list_sessions(
     if status and status not in STATUSES:
         raise ApiError(400, "bad_request", f"'status' is one of {', '.join(STATUSES)}, not {status[:40]!r}")
     within = and_(_columns.project_id.in_(projects), *_matches(q))
+    # before the status narrows the query: the filters above the table show how many sessions each would give
     counts = _counts(connection, within) if with_counts else {}
     if status:
         within = and_(within, _columns.status == status)
+    # first the keys in order, then the rows of that page alone: sorting whole rows would read all their JSON
     page = sorting.read_page(connection, within, sort or "-created_at", cursor, limit)
     rows = {row.key: row for row in connection.execute(_rows(_columns.key.in_(page.keys)))}
     result: dict[str, Any] = {
@@ -101,7 +103,7 @@ def read_session_row(connection: Connection, session_id: str) -> dict[str, Any] 
 
 
 def _rows_json(connection: Connection, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
-    """Sessions as the API gives them."""
+    """Sessions as the API gives them, with a fixed number of queries."""
     graphs: dict[int, list[Any]] = {row.key: [] for row in rows}
     session_key, number, *_ = _graph_shown
     query = select(*_graph_shown).where(session_key.in_(graphs)).order_by(session_key, number)

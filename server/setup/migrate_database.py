@@ -63,6 +63,7 @@ def migrate_database(source: Settings, url: str, report: Report) -> None:
     old, new = _engine(source), _engine(target)
     try:
         with old.connect() as reading, new.begin() as writing:
+            # one snapshot of all tables, while writers go on; SQLite's read transaction is one anyway
             if not is_sqlite(old):
                 reading = reading.execution_options(isolation_level="REPEATABLE READ")
             wait_for_advisory_lock(writing, SETUP_LOCK)
