@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from enum import Enum
 
 # of a line that can still be rewritten; the beginning of a longer one is final
 MAX_LINE_CHARS = 4_096
@@ -36,25 +35,16 @@ class _EmptyRow(list[str]):
     """A row above the known ones, to which the cursor moved up. It becomes a line only if it is written to."""
 
 
-class _State(Enum):
-    """Whether lines above the cursor may still change, see `Terminal`."""
-
-    PLAIN = 0
-    DRAWING = 1
-    REDRAWN = 2
-
-
 class Terminal:
     """Folds what is fed into lines: a progress bar keeps its last state, colours are removed, the cursor is followed.
 
     Nested bars are drawn by moving the cursor up, so a newline does not always make a line final. How many lines above
-    the cursor are kept depends on the state, which is set by what the latest feed did:
+    the cursor are kept depends on what the program did last:
 
-        state     entered when                                lines kept
-        PLAIN     at the start, and when another state ends   none: a line is final at its newline
-        DRAWING   the cursor was hidden, as before several    all since then, for two feeds with newlines
+        plain     nothing of what follows, or it is over      none: a line is final at its newline
+        drawing   the cursor was hidden, as before several    all since then, for two feeds with newlines
                   bars are drawn for the first time
-        REDRAWN   the cursor moved up                         as many as it moved up in the last three feeds in which it
+        redrawn   the cursor moved up                         as many as it moved up in the last three feeds in which it
                                                               did, until more newlines came without it moving up
 
     Memory is bounded and the time linear, whatever is fed. Blanks at the end of a line are removed.
@@ -77,10 +67,9 @@ class Terminal:
     def _reset(self) -> None:
         self._rows: list[list[str]] = [[]]
         self._row = self._column = 0
-        self._state = _State.PLAIN
         self._reaches: list[int] = []  # rows from the last one up to the cursor, in the latest feeds that moved it up
         self._newlines_since = 0  # newlines in feeds since the cursor moved up or was hidden
-        self._drawing_feeds = 0  # feeds with newlines that DRAWING still lasts
+        self._drawing_feeds = 0  # feeds with newlines for which it still counts that the cursor was hidden
         # in this feed
         self._reach = 0
         self._landed: int | None = None  # the row to which the cursor last moved up
@@ -94,8 +83,9 @@ class Terminal:
             unfinished = _UNFINISHED.search(text, max(0, len(text) - MAX_SEQUENCE_CHARS - 100))
             if unfinished:
                 self._partial, text = unfinished[0], text[: unfinished.start()]
+        is_plain = not self._reaches and not self._drawing_feeds
         is_one_line = len(self._rows) == 1 and self._column == len(self._rows[0])
-        if is_one_line and self._state is _State.PLAIN and not _CONTROL.search(text):
+        if is_plain and is_one_line and not _CONTROL.search(text):
             self._add_plain(text)
         else:
             self._interpret(text)
@@ -128,21 +118,19 @@ class Terminal:
         self._row = max(0, self._row - count)
 
     def _settle(self) -> None:
-        """Set the state after a feed, and release the rows that it does not keep."""
+        """After a feed, find how many rows may still change, and release the others."""
         bottom = len(self._rows) - 1
         self._newlines_since += self._newlines
         if self._landed is not None:
             # what was written from there on may be more bars than before, or a message above them
             self._reaches = [*self._reaches[1 - MAX_REACHES :], max(self._reach, bottom - self._landed)]
             self._newlines_since = 0
-        elif self._state is _State.DRAWING:
-            self._reaches = [self._newlines_since]
+        elif self._drawing_feeds:
             self._drawing_feeds -= self._newlines > 0
-            if not self._drawing_feeds:
-                self._state, self._reaches = _State.PLAIN, []
-        elif self._state is _State.REDRAWN and self._newlines_since > max(self._reaches):
+            self._reaches = [self._newlines_since] if self._drawing_feeds else []
+        elif self._newlines_since > max(self._reaches, default=0):
             # bars of N lines are drawn again with N - 1 newlines: with more of them, the program went on
-            self._state, self._reaches = _State.PLAIN, []
+            self._reaches = []
         self._landed = None
         self._reach = self._newlines = 0
         self._release(max(0, min(self._row, bottom - max(self._reaches, default=0))))
@@ -208,7 +196,7 @@ class Terminal:
             self._row = 0
         self._reach = max(self._reach, len(self._rows) - 1 - self._row)
         self._landed = self._row
-        self._state = _State.REDRAWN
+        self._drawing_feeds = 0
 
     def _command(self, command: str, numbers: str) -> None:
         """Execute a control sequence. Others than these, such as colours, have no effect on the text."""
@@ -221,12 +209,9 @@ class Terminal:
             self._up(count)
         elif command in "BE":
             self._row = min(self._row + count, len(self._rows) - 1)
-        elif command == "C":
-            self._go(self._column + count)
-        elif command == "D":
-            self._go(max(0, self._column - count))
-        elif command == "G":
-            self._go(count - 1)
+        elif command in "CDG":
+            column = {"C": self._column + count, "D": max(0, self._column - count), "G": count - 1}[command]
+            self._column = min(column, max(MAX_COLUMN, len(self._rows[self._row])))
         elif command == "K":
             self._erase(number)
         elif command == "J" and number == 0:
@@ -236,12 +221,9 @@ class Terminal:
             self._start_anew()
         elif command == "l" and numbers == "?25":
             self._newlines = self._newlines_since = 0
-            self._state, self._drawing_feeds = _State.DRAWING, DRAWING_FEEDS
+            self._drawing_feeds = DRAWING_FEEDS
         if command in "EF":
             self._column = 0
-
-    def _go(self, column: int) -> None:
-        self._column = min(column, max(MAX_COLUMN, len(self._rows[self._row])))
 
     def _erase(self, what: int) -> None:
         """Erase in the line: 0 right of the cursor, 1 left of it, 2 all."""
@@ -258,8 +240,6 @@ class Terminal:
         """Clear the screen: the text so far is final, and what follows begins below it."""
         self._row = len(self._rows) - 1
         self._reach, self._landed, self._reaches = 0, None, []
-        if self._state is _State.REDRAWN:
-            self._state = _State.PLAIN
         if self._rows[-1]:
             self._newline()
         self._column = 0
