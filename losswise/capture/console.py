@@ -138,7 +138,14 @@ class Console:
         return [text_record("console", text, append=True)] if text else []
 
     def _fold(self, final: bool) -> str:
-        text, dropped = self._drain()
+        self._is_announced = False  # from here on the next text wakes the journal writer
+        self._size = 0
+        dropped, self._dropped_chars = self._dropped_chars, 0
+        texts = []
+        with contextlib.suppress(IndexError):
+            while True:
+                texts.append(self._pending.popleft())
+        text = "".join(texts)
         if self._has_control and isinstance(self._lines, PlainLines):
             from losswise.capture.terminal import Terminal
 
@@ -155,17 +162,6 @@ class Console:
             # what follows, from this process or another one, begins on a line of its own
             tail += "\n" if tail and not tail.endswith("\n") else ""
         return _shortened(head, tail, dropped + excess)
-
-    def _drain(self) -> tuple[str, int]:
-        """Remove and return what was captured, and how many characters were dropped before it."""
-        self._is_announced = False  # from here on the next text wakes the journal writer
-        self._size = 0
-        dropped, self._dropped_chars = self._dropped_chars, 0
-        texts = []
-        with contextlib.suppress(IndexError):
-            while True:
-                texts.append(self._pending.popleft())
-        return "".join(texts), dropped
 
 
 class PlainLines:
@@ -225,11 +221,9 @@ class _Hook:
         with self._lock:
             if console not in self.consoles:
                 self.consoles = (*self.consoles, console)
-            for stream in (getattr(sys, "stdout", None), getattr(sys, "stderr", None)):
-                if not any(known.stream is stream and known.is_in_place() for known in self._streams):
-                    patched = _PatchedStream(stream)
-                    if patched.is_in_place():
-                        self._streams.append(patched)
+            for stream in (sys.stdout, sys.stderr):
+                if self._patched(stream) is None and (patched := _PatchedStream(stream)).is_in_place():
+                    self._streams.append(patched)
 
     def remove(self, console: Console) -> None:
         with self._lock:
@@ -239,6 +233,9 @@ class _Hook:
                 while self._streams:
                     self._streams.pop().restore()
                 self.tail = ""
+
+    def _patched(self, stream: Any) -> _PatchedStream | None:
+        return next((known for known in list(self._streams) if known.stream is stream and known.is_in_place()), None)
 
     def on_write(self, stream: _PatchedStream, text: Any) -> None:
         if isinstance(text, str) and text:
@@ -253,12 +250,15 @@ class _Hook:
         Where that line is finished, but the last one in the consoles is not, as when the other stream goes to another
         place, it is finished in the consoles alone.
         """
-        known = next((known for known in list(self._streams) if known.stream is stream and known.is_in_place()), None)
+        known = self._patched(stream)
         if known is None:
             (left, end), self._left = self._left, (None, "")
             return end if left is stream else ""
+        share_a_terminal = False  # or two of them, after an odd redirection
+        with contextlib.suppress(Exception):
+            share_a_terminal = sys.stdout.isatty() and sys.stderr.isatty()
         end_of_all = _line_end(self.tail)
-        end = end_of_all if _share_a_terminal(sys.stdout, sys.stderr) else _line_end(known.tail)
+        end = end_of_all if share_a_terminal else _line_end(known.tail)
         if end_of_all and not end:
             for console in self.consoles:
                 console.add(end_of_all)
@@ -267,13 +267,6 @@ class _Hook:
 
 def _line_end(tail: str) -> str:
     return "" if not tail or _FINISHED.search(tail) else "\n"
-
-
-def _share_a_terminal(*streams: Any) -> bool:
-    """Return whether all streams go to a terminal, which is the same one but for odd redirections."""
-    with contextlib.suppress(Exception):
-        return all(stream.isatty() for stream in streams)
-    return False
 
 
 _hook = _Hook()
