@@ -32,26 +32,25 @@ class Collectors:
         self._recorder = recorder
         self._is_child = False
         self._environment: threading.Thread | None = None
-        self._capturing: list[Console | SystemMonitor] = []
+        self._console: Console | None = None
+        self._system: SystemMonitor | None = None
         self._images: ImageEncoder | None = None
 
     @guarded("starting to collect console output and environment")
     def start(self, console: bool, system: bool, track_git: bool, command_line: bool) -> None:
         """Start the collectors that the session asks for."""
         # on a thread, since git is slow in a large repository
-        thread = guarded_thread(self._collect_environment, "losswise-facts", track_git, command_line)
-        thread.start()
-        self._environment = thread
+        self._environment = guarded_thread(self._collect_environment, "losswise-facts", track_git, command_line)
+        self._environment.start()
         if console:
             from losswise.capture.console import Console
 
-            source = Console(self._wake)
-            self._recorder.queue.sources.append(source)
-            self._capturing.append(source)
+            self._console = Console(self._wake)
+            self._recorder.queue.sources.append(self._console)
         if system:
             from losswise.capture.system import SystemMonitor
 
-            self._capturing.append(SystemMonitor(self._make_graph, lambda: self._recorder.queue.last_x))
+            self._system = SystemMonitor(self._make_graph, lambda: self._recorder.queue.last_x)
         self.resume()
 
     @property
@@ -60,14 +59,15 @@ class Collectors:
         if self._images is None:
             from losswise.recording.image_encoder import ImageEncoder
 
-            self._images = ImageEncoder(self._recorder.put_image, self._open)
+            self._images = ImageEncoder(self._recorder.put_image, self._recorder.start_or_wake)
         return self._images
 
     @guarded("collecting console output and system metrics again")
     def resume(self) -> None:
         """Start console output and system metrics, also when a session that had ended is active again."""
-        for capturing in self._capturing:
-            capturing.start()
+        for capturing in (self._console, self._system):
+            if capturing is not None:
+                capturing.start()
 
     def wait_for_images(self, timeout: float) -> None:
         """Wait until the images added so far are recorded, at most `timeout` seconds."""
@@ -82,33 +82,29 @@ class Collectors:
             begun: when the end began (time.monotonic), the same for all sessions that end together.
             budget: seconds since then, for everything.
         """
-        if self._environment is not None and self._environment is not threading.current_thread():
+        if self._environment is not None:
             self._environment.join(max(0.0, begun + min(ENVIRONMENT_TIMEOUT_S, budget) - time.monotonic()))
         if self._images is not None and not self._images.wait(begun + min(IMAGES_TIMEOUT_S, budget) - time.monotonic()):
             self._images.drop()
         self.close()
 
     def after_fork(self) -> None:
-        """In a forked child: leave what the parent has begun to the parent."""
+        """In a forked child: leave what the parent has begun to the parent, which also goes on sampling the system."""
         self._is_child = True
+        self._system = None
         if self._images is not None:
             self._images.after_fork()
-        for capturing in self._capturing:
-            capturing.after_fork()
 
     def close(self) -> None:
         """Stop console output and system metrics."""
-        for capturing in self._capturing:
-            capturing.stop()
+        for capturing in (self._console, self._system):
+            if capturing is not None:
+                capturing.stop()
 
     def _wake(self) -> None:
         if self._is_child and not self._recorder.open:
             return  # a data loader's worker that only prints opens no journal
         if self._recorder.queue.needs_attention:
-            self._recorder.start_or_wake()
-
-    def _open(self) -> None:
-        if not self._recorder.open:
             self._recorder.start_or_wake()
 
     def _collect_environment(self, track_git: bool, command_line: bool) -> None:

@@ -64,21 +64,15 @@ class SystemMonitor:
         self._last_x = last_x
         self._interval = interval
         self._first = first
-        self._is_child = False
-        self._reset()
-
-    def _reset(self) -> None:
-        self._thread: threading.Thread | None = None
-        self._stopped = threading.Event()
         self._appending = threading.Lock()
+        self._stopped = threading.Event()  # of the latest thread, which may still measure when the next one starts
+        self._stopped.set()
 
     def start(self) -> None:
-        """Start, unless it is running. Has no effect in a forked child: the parent goes on sampling."""
-        if self._is_child or (self._thread is not None and not self._stopped.is_set()):
-            return
-        self._reset()
-        self._thread = guarded_thread(self._run, "losswise-system", self._stopped, self._appending)
-        self._thread.start()
+        """Start, unless it is running."""
+        if self._stopped.is_set():
+            self._stopped = threading.Event()
+            guarded_thread(self._run, "losswise-system", self._stopped).start()
 
     def stop(self) -> None:
         """Stop. Nothing is appended after this call; it does not wait for a measurement that is under way."""
@@ -86,31 +80,21 @@ class SystemMonitor:
         if self._appending.acquire(timeout=1.0):
             self._appending.release()
 
-    def after_fork(self) -> None:
-        """In a forked child: forget the thread, which does not exist there, and its lock, which may stay locked."""
-        self._is_child = True
-        self._reset()
-
-    def _run(self, stopped: threading.Event, appending: threading.Lock) -> None:
-        sources: list[Callable[[], Samples]] = []
-        try:
-            for source in (_machine(), _gpus()):
-                sources += [source] if source is not None else []
-        except Exception as error:
-            notify_error("looking for CPU, memory and GPUs to sample", error)
+    def _run(self, stopped: threading.Event) -> None:
+        sources = [source for source in (_machine(), _gpus()) if source is not None]
         pause = self._first
         while sources and not stopped.wait(pause):
             pause = self._interval
             for source in sources:
                 try:
-                    self._append(source(), stopped, appending)
+                    self._append(source(), stopped)
                 except Exception as error:
                     notify_error("measuring the system", error)
 
-    def _append(self, samples: Samples, stopped: threading.Event, appending: threading.Lock) -> None:
+    def _append(self, samples: Samples, stopped: threading.Event) -> None:
         for title, sample in samples.items():
             # a point after the session's end would open it again
-            with appending:
+            with self._appending:
                 if sample and not stopped.is_set():
                     self._make_graph(title, ylabel=UNITS[title]).append(self._last_x(), sample)
 
@@ -132,7 +116,21 @@ def _gpus() -> Callable[[], Samples] | None:
         devices = visible_devices(nvml, os.environ.get("CUDA_VISIBLE_DEVICES"))
     except Exception:
         return None
-    return (lambda: _measure_gpus(nvml, devices)) if devices else None
+    readings: dict[str, Callable[[Any], float]] = {
+        "system/gpu": lambda device: nvml.nvmlDeviceGetUtilizationRates(device).gpu,
+        "system/gpu_memory": lambda device: nvml.nvmlDeviceGetMemoryInfo(device).used / GIB,
+        "system/gpu_temperature": lambda device: nvml.nvmlDeviceGetTemperature(device, nvml.NVML_TEMPERATURE_GPU),
+    }
+
+    def measure() -> Samples:
+        samples: Samples = {title: {} for title in readings}
+        for title, read in readings.items():
+            for name, device in devices.items():
+                with contextlib.suppress(nvml.NVMLError):  # not every device reports everything
+                    samples[title][name] = read(device)
+        return samples
+
+    return measure if devices else None
 
 
 class _Machine:
@@ -175,21 +173,6 @@ class _Machine:
         return used, memory
 
 
-def _measure_gpus(nvml: Any, devices: dict[str, Any]) -> Samples:
-    readings: dict[str, Callable[[Any], float]] = {
-        "system/gpu": lambda device: nvml.nvmlDeviceGetUtilizationRates(device).gpu,
-        "system/gpu_memory": lambda device: nvml.nvmlDeviceGetMemoryInfo(device).used / GIB,
-        "system/gpu_temperature": lambda device: nvml.nvmlDeviceGetTemperature(device, nvml.NVML_TEMPERATURE_GPU),
-    }
-    samples: Samples = {}
-    for title, read in readings.items():
-        sample = samples[title] = {}
-        for name, device in devices.items():
-            with contextlib.suppress(nvml.NVMLError):  # not every device reports everything
-                sample[name] = read(device)
-    return samples
-
-
 def visible_devices(nvml: Any, visible: str | None) -> dict[str, Any]:
     """Return NVML's handles, by name, of the GPUs that CUDA shows this process.
 
@@ -201,22 +184,18 @@ def visible_devices(nvml: Any, visible: str | None) -> dict[str, Any]:
     handles = [nvml.nvmlDeviceGetHandleByIndex(number) for number in range(nvml.nvmlDeviceGetCount())]
     if visible is None:
         return {f"gpu{number}": handle for number, handle in enumerate(handles)}
+    uuids = [nvml.nvmlDeviceGetUUID(handle) for handle in handles]
+    uuids = [uuid.decode() if isinstance(uuid, bytes) else uuid for uuid in uuids]
     devices: dict[str, Any] = {}
-    for entry in visible.split(","):
-        entry = entry.strip()
-        if entry.isdecimal():
-            numbers = [int(entry)] if int(entry) < len(handles) else []
-        elif entry.startswith("MIG-"):
+    for entry in map(str.strip, visible.split(",")):
+        if entry.startswith("MIG-"):
             devices[f"gpu{len(devices)}"] = nvml.nvmlDeviceGetHandleByUUID(entry)
             continue
+        if entry.isdecimal():
+            numbers = [number for number in range(len(handles)) if number == int(entry)]
         else:
-            numbers = [number for number, handle in enumerate(handles) if _has_uuid(nvml, handle, entry)]
+            numbers = [number for number, uuid in enumerate(uuids) if entry and uuid.startswith(entry)]
         if len(numbers) != 1:
             break
         devices[f"gpu{numbers[0]}"] = handles[numbers[0]]
     return devices
-
-
-def _has_uuid(nvml: Any, handle: Any, prefix: str) -> bool:
-    uuid = nvml.nvmlDeviceGetUUID(handle)
-    return bool(prefix) and (uuid.decode() if isinstance(uuid, bytes) else uuid).startswith(prefix)

@@ -265,25 +265,30 @@ def test_starting_twice_is_one_thread(start: Callable[..., SystemMonitor], graph
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_child_does_not_monitor(start: Callable[..., SystemMonitor], graphs: Graphs) -> None:
-    monitor = start()
+def test_a_forked_child_does_not_monitor(recorder: Recorder) -> None:
+    session = losswise.Session(track_git=False, console=False, system=True)
+    collectors = session._collectors
+    assert collectors is not None
+    assert collectors._system is not None
     receiver, sender = multiprocessing.get_context("fork").Pipe()
-    monitor._appending.acquire()  # as when the thread is in the middle of it
-    pid = os.fork()
-    if pid == 0:
-        try:
-            monitor.after_fork()
-            monitor.start()
-            monitor.stop()
-            sender.send([thread.name for thread in threading.enumerate()])
-        finally:
-            os._exit(0)
-    monitor._appending.release()
+    with collectors._system._appending:  # as when the thread is in the middle of it
+        pid = os.fork()
+        if pid == 0:
+            try:
+                session.graph("loss").append(0, {"loss": 1.0})
+                sender.send([thread.name for thread in threading.enumerate()])
+                session.done(timeout=5.0)
+                sender.send("done")
+            finally:
+                os._exit(0)
     try:
         assert receiver.poll(20)
-        assert "losswise-system" not in receiver.recv()
+        assert {"losswise-system", "losswise-journal"} & set(receiver.recv()) == {"losswise-journal"}
+        assert receiver.poll(20)
+        assert receiver.recv() == "done"
     finally:
         os.waitpid(pid, 0)
+        session.done()
 
 
 def test_a_sessions_system_graphs_share_its_x(recorder: Recorder) -> None:
