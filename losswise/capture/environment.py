@@ -69,10 +69,9 @@ def _command_line() -> str:
     hide = False
     for word in sys.argv:
         if hide and not word.startswith("-"):
-            words.append("***")
-            hide = False
-            continue
-        secret = _SECRET_OPTION.match(word)
-        hide = bool(secret) and "=" not in word
-        words.append(word.partition("=")[0] + "=***" if secret and "=" in word else word)
+            word = "***"
+        name, equals, _value = word.partition("=")
+        is_secret = _SECRET_OPTION.match(name) is not None
+        hide = is_secret and not equals
+        words.append(f"{name}=***" if is_secret and equals else word)
     return _OUR_KEY.sub("***", " ".join(words))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import threading
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
 
 from losswise.util.redact import without_user
 from losswise.values.jsonable import to_text
@@ -61,18 +61,13 @@ def _git(*arguments: str) -> str:
     """Return what a git command prints, at most MAX_DIFF_BYTES with a note; "" if it fails."""
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
-        process = subprocess.Popen(
-            ["git", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-        )
+        process = Popen(["git", *arguments], stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL, env=environment)
     except OSError:
         return ""
     timer = threading.Timer(COMMAND_TIMEOUT_S, process.kill)
     timer.daemon = True
     timer.start()
+    # not subprocess.run: a diff may be too large for the memory
     with process:  # until it has ended
         assert process.stdout is not None
         output = process.stdout.read(MAX_DIFF_BYTES + 1)
