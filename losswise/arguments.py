@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 
 def check_texts(**texts: Any) -> None:
     """Check arguments, by name, that must be a str or None."""
-    for name, value in texts.items():
-        if value is not None and not isinstance(value, str):
-            raise TypeError(f"{name} must be text, not {type(value).__name__}")
+    _check(texts, str, "text")
 
 
 def check_params(**params: Any) -> None:
     """Check arguments, by name, that must be a mapping or None."""
-    for name, value in params.items():
-        if value is not None and not isinstance(value, Mapping):
-            raise TypeError(f"{name} must be a dictionary, not {type(value).__name__}")
+    _check(params, Mapping, "a dictionary")
+
+
+def _check(values: dict[str, Any], kind: type, what: str) -> None:
+    for name, value in values.items():
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{name} must be {what}, not {type(value).__name__}")
 
 
 def checked_max_iter(value: Any) -> int | None:
@@ -50,14 +52,12 @@ def checked_max_iter(value: Any) -> int | None:
 
 def checked_info(info: Any) -> dict[str, str]:
     """Return the notes as a dictionary of title to markdown; empty for None."""
-    if info is None:
-        return {}
-    if not isinstance(info, Mapping):
-        raise TypeError(f"info must be a dictionary of texts, not {type(info).__name__}")
-    for key, value in info.items():
+    _check({"info": info}, Mapping, "a dictionary of texts")
+    notes = dict(info or {})
+    for key, value in notes.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError(f"info must map text to text; {key!r} holds {type(value).__name__}")
-    return {to_name(key): to_text(value) for key, value in info.items()}
+    return {to_name(key): to_text(value) for key, value in notes.items()}
 
 
 def checked_tags(tags: Any) -> list[str] | None:
@@ -74,11 +74,11 @@ def checked_graphs(graphs: Any) -> dict[str, GraphChoice]:
     """Return the user's choice of graphs by metric name, as `losswise.naming.graph_for` takes it."""
     if not graphs:
         return {}
-    from losswise.naming import GraphChoice
+    from losswise.naming import GraphChoice, kind_of
 
     choices: dict[str, GraphChoice] = {}
     for name, value in dict(graphs).items():
-        title, kind = (value, None) if isinstance(value, str) else value
+        title, kind = (value, kind_of(value)) if isinstance(value, str) else value
         if not isinstance(title, str) or kind not in (None, *KINDS):
             raise ValueError(f"graphs takes {{name: (title, kind)}}, not {name!r}: {value!r}")
         choices[name] = GraphChoice(title, kind)

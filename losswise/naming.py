@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 def _words(text: str) -> frozenset[str]:
@@ -93,57 +93,28 @@ class GraphChoice(NamedTuple):
     kind: str | None  # 'min' (low values are better), 'max' (high values are better) or None (neither, or unknown)
 
 
-def graph_for(name: str, graphs: Mapping[str, Any] | None = None) -> GraphChoice:
+def graph_for(name: str, graphs: Mapping[str, GraphChoice] | None = None) -> GraphChoice:
     """Return the graph for the metric `name`.
 
     Args:
         name: the metric's name, as a framework or a script calls it.
-        graphs: the user's own choices, as a title or (title, kind), by the name of the metric or by the title that it
-            would get: {"my_score": ("quality", "max")} also holds for `val_my_score`.
+        graphs: the user's own choices, by the name of the metric or by the title that it would get: one for "my_score"
+            also holds for `val_my_score`.
 
     Example:
         >>> graph_for("val_accuracy")
         GraphChoice(title='accuracy', kind='max')
         >>> graph_for("epoch_val_loss")
         GraphChoice(title='loss', kind='min')
-        >>> graph_for("val_my_score", {"my_score": ("quality", "max")})
+        >>> graph_for("val_my_score", {"my_score": GraphChoice("quality", "max")})
         GraphChoice(title='quality', kind='max')
     """
-    choice = _choice_by_name(name)
-    if graphs:
-        chosen = graphs.get(name, graphs.get(choice.title))
-        if chosen is not None:
-            return GraphChoice(chosen, kind_of(chosen)) if isinstance(chosen, str) else GraphChoice(*chosen)
-    return choice
-
-
-def prefixed(graphs: Mapping[str, Any] | None, prefix: str) -> dict[str, Any]:
-    """Return the user's choices for metrics whose names get a prefix: their graphs get it as well.
-
-    Args:
-        graphs: as in `graph_for`. A choice for a name that already has the prefix is kept and takes precedence.
-        prefix: without the slash; empty: nothing changes.
-
-    Example:
-        >>> graph_for("fold1/val_my_score", prefixed({"my_score": ("quality", "max")}, "fold1"))
-        GraphChoice(title='fold1/quality', kind='max')
-    """
-    if not prefix or not graphs:
-        return dict(graphs or {})
-    found: dict[str, Any] = {}
-    front = title_of(f"{prefix}/x")[:-1]  # empty where the prefix is a stage, such as 'val'
-    for name, chosen in graphs.items():
-        title, kind = (chosen, kind_of(chosen)) if isinstance(chosen, str) else chosen
-        found[front + name] = found[f"{prefix}/{name}"] = GraphChoice(front + title, kind)
-    return {**found, **graphs}
+    title = title_of(name)
+    chosen = graphs.get(name) or graphs.get(title) if graphs else None
+    return chosen or GraphChoice(title, kind_of(title))
 
 
 @lru_cache(maxsize=10_000)
-def _choice_by_name(name: str) -> GraphChoice:
-    title = title_of(name)
-    return GraphChoice(title, kind_of(title))
-
-
 def title_of(name: str) -> str:
     """Return the metric's name without its stage (train, val, test, ...) and its round (step, epoch, batch).
 
@@ -155,11 +126,20 @@ def title_of(name: str) -> str:
     for pattern, kept_part in _MEMBERS:
         whole = pattern.sub(kept_part, whole)
     parts = whole.split("/")
-    kept = [part for part in parts if part.lower() not in STAGES] or parts[-1:]
-    title = "/".join(_bare(part) for part in _without_rounds(kept)) or name
+    parts = [part for part in parts if part.lower() not in STAGES] or parts[-1:]
+    # 'epoch/loss' and 'loss/step' are losses, but 'batch/size' and 'loss/best/epoch' (an epoch) stay as they are
+    without_rounds = [
+        part
+        for index, part in enumerate(parts)
+        if part.lower() not in ROUNDS or (index and parts[index - 1].lower() in _ABOUT_ROUNDS)
+    ]
+    if kind_of("/".join(without_rounds)) is not None:
+        parts = without_rounds
+    title = "/".join(map(_bare, parts)) or name
     return title.lower() if title.lower() in MIN_WORDS | MAX_WORDS else title
 
 
+@lru_cache(maxsize=10_000)
 def kind_of(title: str) -> str | None:
     """Return 'min', 'max' or None, as the last word of the title that is in one of the word lists says.
 
@@ -182,44 +162,21 @@ def kind_of(title: str) -> str | None:
     return None
 
 
-def _without_rounds(parts: list[str]) -> list[str]:
-    """Drop parts of a path that are a round, if what is left has a known kind.
-
-    'epoch/loss' and 'loss/step' are losses. 'batch/size' and 'loss/best/epoch' (which is an epoch) stay as they are.
-    """
-    kept = [
-        part
-        for index, part in enumerate(parts)
-        if part.lower() not in ROUNDS or (index and parts[index - 1].lower() in _ABOUT_ROUNDS)
-    ]
-    return kept if kind_of("/".join(kept)) is not None else parts
-
-
 def _bare(part: str) -> str:
     """Strip stages and rounds from both ends of one part of a path, as long as something is left."""
-    while (shorter := _without_front(_without_back(part))) != part:
-        part = shorter
+    before = ""
+    while part != before:
+        before = part
+        if match := _BACK.search(part):
+            word, rest = match[1].lower(), part[: match.start()]
+            if word in ("epoch", "step"):
+                is_extra = "".join(_WORD.findall(rest)[-1:]).lower() not in _ABOUT_ROUNDS
+            else:  # 'loss_val' is a loss, but 't_test' is not a metric called 't'
+                is_extra = word in STAGES and kind_of(rest) is not None
+            part = rest if is_extra else part
+        if match := _FRONT.match(part):
+            word, rest = match[1].lower(), part[match.end() :]
+            # 'epoch_loss' is a loss, but 'batch_size' is not a metric called 'size'
+            if word in STAGES or (word in ROUNDS and kind_of(rest) is not None):
+                part = rest
     return part
-
-
-def _without_front(part: str) -> str:
-    match = _FRONT.match(part)
-    if match is None:
-        return part
-    word, rest = match[1].lower(), part[match.end() :]
-    # 'epoch_loss' is a loss, but 'batch_size' is not a metric called 'size'
-    if word in STAGES or (word in ROUNDS and kind_of(rest) is not None):
-        return rest
-    return part
-
-
-def _without_back(part: str) -> str:
-    match = _BACK.search(part)
-    if match is None:
-        return part
-    word, rest = match[1].lower(), part[: match.start()]
-    before = _WORD.findall(rest)[-1:]
-    if word in ("epoch", "step"):
-        return part if before and before[0].lower() in _ABOUT_ROUNDS else rest
-    # 'loss_val' is a loss, but 't_test' is not a metric called 't'
-    return rest if word in STAGES and kind_of(rest) is not None else part

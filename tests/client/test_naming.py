@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from losswise.naming import GraphChoice, graph_for, prefixed
+from losswise.arguments import checked_graphs
+from losswise.naming import GraphChoice, graph_for
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 
@@ -306,25 +307,9 @@ def test_any_text_is_a_name(name: str) -> None:
 
 
 def test_a_person_chooses_by_the_metrics_name_or_its_title() -> None:
-    graphs = {"my_score": ("quality", "max"), "val_loss": ("validation", "min")}
+    graphs = checked_graphs({"my_score": ("quality", "max"), "val_loss": ("validation", "min"), "x": "dev accuracy"})
     assert graph_for("my_score", graphs) == GraphChoice("quality", "max")
     assert graph_for("val_my_score", graphs) == GraphChoice("quality", "max")
     assert graph_for("val_loss", graphs) == GraphChoice("validation", "min")
     assert graph_for("train_loss", graphs) == GraphChoice("loss", "min")
-
-
-def test_a_title_alone_keeps_the_rule_for_its_kind() -> None:
-    assert graph_for("x", {"x": "dev accuracy"}) == GraphChoice("dev accuracy", "max")
-
-
-def test_a_persons_places_hold_with_a_prefix() -> None:
-    graphs = prefixed({"my_score": ("quality", "max"), "val_loss": ("validation", "min"), "x": "accuracy"}, "fold1")
-    assert graph_for("fold1/my_score", graphs) == GraphChoice("fold1/quality", "max")
-    assert graph_for("fold1/val_my_score", graphs) == GraphChoice("fold1/quality", "max")
-    assert graph_for("fold1/my_score_epoch", graphs) == GraphChoice("fold1/quality", "max")
-    assert graph_for("fold1/val_loss", graphs) == GraphChoice("fold1/validation", "min")
-    assert graph_for("fold1/train_loss", graphs) == GraphChoice("fold1/loss", "min")
-    assert graph_for("fold1/x", graphs) == GraphChoice("fold1/accuracy", "max")
-    assert graph_for("val/my_score", prefixed({"my_score": ("quality", "max")}, "val")) == GraphChoice("quality", "max")
-    assert graph_for("a/b", prefixed({"b": ("c", None), "a/b": ("d", None)}, "a")) == GraphChoice("d", None)
-    assert (prefixed(None, "a"), prefixed({"b": ("c", None)}, "")) == ({}, {"b": ("c", None)})
+    assert graph_for("x", graphs) == GraphChoice("dev accuracy", "max")  # a title alone keeps the rule for its kind

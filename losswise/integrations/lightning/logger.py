@@ -24,6 +24,7 @@ from losswise.integrations.lightning.packages import (
     rank_zero_only,
     register_logger,
 )
+from losswise.integrations.lightning.prefix import prefixed
 from losswise.integrations.lightning.trainer import (
     checkpoint_values,
     current_step,
@@ -37,7 +38,6 @@ from losswise.integrations.lightning.trainer import (
     total_steps,
 )
 from losswise.lifecycle.outcome import COMPLETE, Outcome
-from losswise.naming import prefixed
 from losswise.protocol.records import new_id
 from losswise.session import Session
 from losswise.util.guard import guarded
