@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from losswise.util.messages import notify_once
@@ -13,8 +14,7 @@ DEFAULT_BASE_URL = "http://127.0.0.1:3000"
 MODES = ("online", "offline", "disabled")
 MAX_JOURNAL_BYTES = 2 * 1024**3
 END_TIMEOUT_S = 10.0
-_SECONDS = re.compile(r"(\d+(?:\.\d+)?)( ?s)?")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgt]?i?b?)", re.IGNORECASE)
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?) ?([a-z]*)")
 _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 _set: dict[str, str] = {}
@@ -83,25 +83,24 @@ def mode() -> str:
 
 def journal_bound() -> int:
     """The largest size of a session's journal, in bytes: LW_JOURNAL_MAX, such as 500MB or 2GiB."""
-    return int(_positive("LW_JOURNAL_MAX", _SIZE, MAX_JOURNAL_BYTES))
+    units = _UNITS | {f"{prefix}b": factor for prefix, factor in _UNITS.items()}
+    return int(_positive("LW_JOURNAL_MAX", "size", units, MAX_JOURNAL_BYTES, size_text(MAX_JOURNAL_BYTES)))
 
 
 def end_timeout() -> float:
     """How long a session's end waits while the server acknowledges nothing, in seconds: LW_END_TIMEOUT."""
-    return _positive("LW_END_TIMEOUT", _SECONDS, END_TIMEOUT_S)
+    return _positive("LW_END_TIMEOUT", "number of seconds", {"": 1, "s": 1}, END_TIMEOUT_S, f"{END_TIMEOUT_S:g} s")
 
 
-def _positive(name: str, pattern: re.Pattern[str], default: float) -> float:
+def _positive(name: str, what: str, units: Mapping[str, float], default: float, default_text: str) -> float:
     chosen = os.environ.get(name, "").strip()
     if not chosen:
         return default
-    found = pattern.fullmatch(chosen)
-    if found is None:
-        wanted, used = ("size", size_text(default)) if pattern is _SIZE else ("number of seconds", f"{default:g} s")
-        notify_once((name, chosen), f"{name} is {chosen!r}, which is not a {wanted}; {used} is used")
+    found = _NUMBER.fullmatch(chosen.lower())
+    if found is None or found[2] not in units:
+        notify_once((name, chosen), f"{name} is {chosen!r}, which is not a {what}; {default_text} is used")
         return default
-    unit = found[2].lower().removesuffix("b") if pattern is _SIZE else ""
-    return float(found[1]) * _UNITS[unit]
+    return float(found[1]) * units[found[2]]
 
 
 def resolve(base_url: str | None = None, api_key: str | None = None) -> Target:
@@ -120,14 +119,13 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Target:
             notify_once(("address", from_environment), f"LW_BASE_URL is ignored: {error}")
     given = "" if api_key is None else _text(api_key, "the API key")
     key = (given or _set.get("api_key") or os.environ.get("LW_API_KEY", "")).strip()
-    address = chosen or DEFAULT_BASE_URL
     if not (chosen and key):
         from losswise.util.credentials import load_login
 
-        login = load_login()
-        address = chosen or (login.base_url if login else DEFAULT_BASE_URL)
-        if not key and login and login.base_url == address:
-            key = login.api_key
+        if login := load_login():
+            chosen = chosen or login.base_url
+            key = key or (login.api_key if login.base_url == chosen else "")
+    address = chosen or DEFAULT_BASE_URL
     if key and not (key.isascii() and key.isprintable()):
         notify_once(("key", address), "the API key contains a character that no key has; no key is used")
         key = ""
