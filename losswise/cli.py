@@ -26,18 +26,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 success, 1 failure, 2 wrong usage or a package is not installed.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
-    if words and words[0] in _EXTERNAL:
-        return _run_external(words[0], words[1:])
-    options = vars(_parser().parse_args(words))
-    command = options.pop("command")
-    try:  # `losswise.commands` has a module with a function of the same name for each command
-        return int(getattr(import_module(f"losswise.commands.{command}"), command)(**options))
-    except KeyboardInterrupt:
-        return 130
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="losswise", description="Watch models train.")
     parser.add_argument("--version", action="version", version=f"losswise {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
@@ -49,8 +37,16 @@ def _parser() -> argparse.ArgumentParser:
     for command in (sync, status):
         command.add_argument("folder", metavar="FOLDER", nargs="?", help="of journals, by default the usual one")
     for name, (_module, help, _extra) in _EXTERNAL.items():
-        commands.add_parser(name, help=help, add_help=False)
-    return parser
+        commands.add_parser(name, help=help)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in _EXTERNAL:
+        return _run_external(words[0], words[1:])
+    options = vars(parser.parse_args(words))
+    name = options.pop("command")
+    try:  # `losswise.commands` has a module with a function of the same name for each command
+        return int(getattr(import_module(f"losswise.commands.{name}"), name)(**options))
+    except KeyboardInterrupt:
+        return 130
 
 
 def _run_external(word: str, rest: list[str]) -> int:
@@ -65,7 +61,3 @@ def _run_external(word: str, rest: list[str]) -> int:
         )
         return 2
     return int(run(rest) or 0)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

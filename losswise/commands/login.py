@@ -29,7 +29,9 @@ def login(url: str, key: str | None = None) -> int:
         address = check_base_url(url if "://" in url else f"http://{url}")
     except ValueError as error:
         return _fail(str(error))
-    key = key or _ask_for_key(address)
+    if not key and sys.stdin is not None:
+        key = getpass(f"API key for {address}: ") if sys.stdin.isatty() else sys.stdin.readline()
+    key = (key or "").strip()
     if not key:
         return _fail("no key was given; the server's quickstart page shows one")
     response = Client(address, key).get("/api/v2/me", TIMEOUT_S)
@@ -44,12 +46,6 @@ def login(url: str, key: str | None = None) -> int:
     project = (response.body.get("project") or {}).get("name")
     print(f"{address} accepts the key{f' for the project {project!r}' if project else ''}; stored in {path}")
     return 0
-
-
-def _ask_for_key(address: str) -> str:
-    if sys.stdin is None:
-        return ""
-    return (getpass(f"API key for {address}: ") if sys.stdin.isatty() else sys.stdin.readline()).strip()
 
 
 def _describe_address(address: str, problem: str) -> str:

@@ -15,35 +15,29 @@ CLEAR = "\r\x1b[K"
 
 
 class Progress:
-    """A progress bar for a number of bytes. Draws nothing if stderr is not a terminal.
+    """A progress bar for `total` bytes. Draws nothing if stderr is not a terminal.
 
     Example:
         >>> with Progress(1_000) as progress:
-        ...     progress.advance(500)
+        ...     progress.show(500)
     """
 
     def __init__(self, total: int) -> None:
-        self._total = max(1, total)
-        self._done = 0
+        self.total = total
         self._drawn_at = 0.0
         self._is_shown = sys.stderr is not None and sys.stderr.isatty()
 
-    def advance(self, size: int) -> None:
-        """Add `size` bytes to what is done."""
-        self._done += size
+    def show(self, done: int) -> None:
+        """Draw that `done` bytes are done, unless the bar was drawn a moment ago."""
         if self._is_shown and time.monotonic() - self._drawn_at > DRAW_INTERVAL_S:
-            self._draw()
-
-    def _draw(self) -> None:
-        self._drawn_at = time.monotonic()
-        share = min(1.0, self._done / self._total)
-        bar = "█" * round(WIDTH * share) + "░" * (WIDTH - round(WIDTH * share))
-        _write(f"{CLEAR}sending {bar} {share:4.0%} of {size_text(self._total)}")
+            self._drawn_at = time.monotonic()
+            share = min(1.0, done / max(1, self.total))
+            bar = ("█" * round(WIDTH * share)).ljust(WIDTH, "░")
+            _write(f"{CLEAR}sending {bar} {share:4.0%} of {size_text(self.total)}")
 
     def __enter__(self) -> Progress:
         messages.line_start = CLEAR if self._is_shown else ""
-        if self._is_shown:
-            self._draw()
+        self.show(0)
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -57,8 +57,12 @@ def find_journals(folders: list[Path]) -> Found:
         try:
             reader = JournalReader(path)
             reader.close()
-            header, state = reader.header, _state(paths, reader.header)
-            found.journals.append(UnsentJournal(paths, header, paths.size(), state, _is_ended(paths)))
+            is_running, is_sending = is_alive(paths, reader.header), paths.sending.is_held()
+            if is_running:
+                state = State.BY_SCRIPT if is_sending else State.RECORDED
+            else:
+                state = State.BY_OTHERS if is_sending else State.LEFT
+            found.journals.append(UnsentJournal(paths, reader.header, paths.size(), state, _is_ended(paths)))
         except (FileNotFoundError, IndexError):  # just sent and deleted
             continue
         except (OSError, ValueError) as error:
@@ -72,21 +76,14 @@ def find_journals(folders: list[Path]) -> Found:
 
 
 def _is_ended(paths: Paths) -> bool:
-    """Whether the last record is the end of the session."""
+    """Return whether the last record is the end of the session."""
     with open(paths.segments()[-1], "rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
         return b'\n{"type":"status"' in b"\n" + file.read().rstrip(b"\n").rpartition(b"\n")[2]
 
 
-def _state(paths: Paths, header: Header) -> State:
-    is_running = is_alive(paths, header)
-    if paths.sending.is_held():
-        return State.BY_SCRIPT if is_running else State.BY_OTHERS
-    return State.RECORDED if is_running else State.LEFT
-
-
 def folders_of(folder: str | os.PathLike[str] | None) -> list[Path]:
-    """The given folder, or this user's usual ones; empty, after a message, if there is no such folder."""
+    """Return the given folder, or this user's usual ones; empty, after a message, if there is no such folder."""
     if folder is None:
         return journal_folders()
     if Path(folder).is_dir():
@@ -109,8 +106,12 @@ def status(folder: str | os.PathLike[str] | None = None) -> int:
     for each in folders:
         if found := find_journals([each]).journals:
             print(f"in {each}{', among the temporary files' if folder is None and each != journal_folder() else ''}:")
-            _print_table(found)
+            print(f"  {'session':<22}{'since':<18}{'on disk':>10}  {'state':<21}recorded for")
             rows += found
+        for row in found:
+            header, since = row.header, time.strftime("%Y-%m-%d %H:%M", time.localtime(row.header.created_at))
+            columns = f"{header.session:<22}{since:<18}{size_text(row.size):>10}  {row.state.value:<21}"
+            print(f"  {columns}{header.base_url}")
     states = {row.state for row in rows}
     if folders and not states:
         print(f"nothing is left to send in {folders[0]}")
@@ -127,19 +128,10 @@ def status(folder: str | os.PathLike[str] | None = None) -> int:
         print("the journal of a running script stays on disk until the script ends, what is sent included")
     if files := [file for each in folders for file in quarantined_files(each)]:
         print("set aside because a server rejected it or it is damaged; `losswise sync` does not send it:")
-        for file in files:
-            print(f"  {file}")
+        print(*(f"  {file}" for file in files), sep="\n")
     return 0 if folders else 1
 
 
-def _print_table(rows: list[UnsentJournal]) -> None:
-    print(f"  {'session':<22}{'since':<18}{'on disk':>10}  {'state':<21}recorded for")
-    for row in rows:
-        header, since = row.header, time.strftime("%Y-%m-%d %H:%M", time.localtime(row.header.created_at))
-        size, state = size_text(row.size), row.state.value
-        print(f"  {header.session:<22}{since:<18}{size:>10}  {state:<21}{header.base_url}")
-
-
 def no_key(target: Target) -> str:
-    """How to get a key for a server."""
+    """Return how to get a key for a server."""
     return f"no API key for {target.base_url}: `losswise login {target.base_url}`, or set LW_API_KEY"

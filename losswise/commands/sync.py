@@ -6,7 +6,6 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Callable
 from enum import IntEnum
 
 from losswise.commands.progress import Progress
@@ -38,12 +37,10 @@ class SyncResult(IntEnum):
 
 
 class ServerLost(Exception):
-    """The server rejects or answers nothing, so the other sessions are not tried."""
+    """The server rejects or answers nothing, so the other sessions are not tried.
 
-    def __init__(self, problem: str, refused: bool) -> None:
-        super().__init__(problem)
-        self.problem = problem  # a sentence, or "" if the user has been told
-        self.refused = refused  # the server refuses connections
+    Its arguments are the problem as a sentence, empty if the user has been told, and whether connections are refused.
+    """
 
 
 def sync(folder: str | os.PathLike[str] | None = None, timing: Timing = DEFAULT_TIMING) -> int:
@@ -65,7 +62,10 @@ def sync(folder: str | os.PathLike[str] | None = None, timing: Timing = DEFAULT_
         return 1
     found = find_journals(folders)
     for paths in found.empty:
-        _remove_empty(paths)
+        with contextlib.suppress(OSError):
+            if not paths.alive.is_held() and paths.sending.acquire():
+                paths.remove()
+                paths.sending.release(remove=True)
     if not found.journals:
         notify(f"nothing {'else ' if found.unreadable else ''}is left to send in {folders[0]}")
         return 1 if found.unreadable else 0
@@ -88,8 +88,8 @@ class _Sync:
     def __init__(self, target: Target, sessions: dict[str, list[UnsentJournal]], timing: Timing) -> None:
         self._target, self._sessions, self._timing = target, sessions, timing
         self._progress = Progress(sum(journal.size for journals in sessions.values() for journal in journals))
-        self._size = 0  # bytes sent of the current session
-        self._ahead = 0  # bytes of the current journal that are sent and still on disk
+        self._sent = 0  # bytes of the journals before the current one
+        self._ahead: dict[Paths, int] = {}  # bytes of a journal that were sent and may still be on disk
         self._results: dict[str, SyncResult] = {}
 
     def run(self) -> bool:
@@ -99,7 +99,10 @@ class _Sync:
                 for session, journals in self._sessions.items():
                     self._results[session] = self._send_session(session, journals)
             except ServerLost as lost:
-                self._report_left(lost)
+                problem, is_refused = lost.args
+                do = "Start the server, or name another" if is_refused else "Try again later, or name another server"
+                todo = f"{do} with LW_BASE_URL or `losswise login URL`; then run this again"
+                notify(f"{problem}, so {self._left()}. {todo}" if problem else self._left())
                 return False
             except KeyboardInterrupt:
                 notify(f"interrupted; {self._left()}. Run this again to send the rest")
@@ -108,9 +111,9 @@ class _Sync:
         return max(self._results.values()) < SyncResult.BY_OTHERS
 
     def _send_session(self, session: str, journals: list[UnsentJournal]) -> SyncResult:
-        self._size = 0
+        before = self._sent
         result = max(self._send_journal(journal) for journal in journals)
-        url = f"{self._target.base_url}/s/{session} ({size_text(self._size)})"
+        url = f"{self._target.base_url}/s/{session} ({size_text(self._sent - before)})"
         if result is SyncResult.SENT:
             notify(f"session {session} is sent: {url}")
         if result is SyncResult.SENT_IN_PART:
@@ -125,7 +128,7 @@ class _Sync:
             if not paths.sending.acquire():
                 sender = "its own script" if is_alive(paths, header) else "another process"
                 notify(f"session {header.session}: {sender} is sending it")
-                self._progress.advance(journal.size)
+                self._progress.total -= journal.size
                 return SyncResult.BY_OTHERS
             try:
                 with contextlib.closing(JournalReader(paths.segments()[0])) as reader:
@@ -150,74 +153,55 @@ class _Sync:
         uploader = Uploader(reader, client, replay=True, timing=self._timing)
         with contextlib.closing(client), watched(uploader.outages, self._timing.silence / 10):
             try:
-                result = self._replay(uploader, reader, is_dead)
+                step = replay(uploader, reader, is_dead, lambda result: self._goes_on(uploader, result))
             finally:
-                self._ahead = uploader.ahead
-        if result.step is Step.DELETED:
-            reader.close()
-            paths.remove()
-            return SyncResult.DELETED
-        if result.step is not Step.IDLE:
+                self._sent += uploader.freed + uploader.ahead
+                self._ahead[paths] = uploader.ahead
+        if step.step is Step.RETRY:
             problem = uploader.outages.problem
             if uploader.is_server_lost:
-                raise ServerLost(problem, result.refused)
+                raise ServerLost(problem, step.refused)
             notify(f"session {session} is left{': ' if problem else ''}{problem}")
             return SyncResult.LEFT
-        self._ahead = 0
-        if not is_dead():
+        result = SyncResult.SENT_IN_PART if uploader.quarantine.is_used else SyncResult.SENT
+        if step.step is Step.DELETED:
+            result = SyncResult.DELETED
+        elif not is_dead():
             if uploader.quarantine.is_used:
                 notify(f"session {session}: {RUNNING}")
                 return SyncResult.SENT_IN_PART
             return SyncResult.SENT_SO_FAR
-        if not reader.is_at_end():
-            self._ahead = uploader.ahead
+        elif not reader.is_at_end():
             notify(f"session {session} is left: its journal {reader.path} could not be read to its end")
             return SyncResult.LEFT
-        if torn := reader.torn():
+        elif torn := reader.torn():
             notify(f"session {session}: an incomplete last record of {torn} bytes is dropped; its process was killed")
         reader.close()
         paths.remove()
-        return SyncResult.SENT_IN_PART if uploader.quarantine.is_used else SyncResult.SENT
+        return result
 
-    def _replay(self, uploader: Uploader, reader: JournalReader, is_dead: Callable[[], bool]) -> StepResult:
-        done = 0
-
-        def goes_on(result: StepResult | None) -> bool:
-            nonlocal done
-            before, done = done, uploader.freed + uploader.ahead
-            self._size += done - before
-            self._progress.advance(done - before)
-            if result is not None and result.step is Step.RETRY:
-                outages = uploader.outages
-                silent = time.monotonic() - outages.last_success_at + result.pause
-                has_failed = outages.failures >= MAX_FAILURES and not result.requested
-                if result.refused or has_failed or silent > self._timing.sync_patience:
-                    return False
-                time.sleep(result.pause)
-            return True
-
-        try:
-            return replay(uploader, reader, is_dead, goes_on)
-        finally:
-            goes_on(None)
+    def _goes_on(self, uploader: Uploader, result: StepResult | None) -> bool:
+        """Pause after a failed request. False if more requests make no sense."""
+        self._progress.show(self._sent + uploader.freed + uploader.ahead)
+        if result is not None and result.step is Step.RETRY:
+            outages = uploader.outages
+            silent = time.monotonic() - outages.last_success_at + result.pause
+            has_failed = outages.failures >= MAX_FAILURES and not result.requested
+            if result.refused or has_failed or silent > self._timing.sync_patience:
+                return False
+            time.sleep(result.pause)
+        return True
 
     # what is printed at the end
-
-    def _report_left(self, lost: ServerLost) -> None:
-        if not lost.problem:
-            notify(self._left())
-            return
-        do = "Start the server, or name another" if lost.refused else "Try again later, or name another server"
-        notify(f"{lost.problem}, so {self._left()}. {do} with LW_BASE_URL or `losswise login URL`; then run this again")
 
     def _left(self) -> str:
         """As in "2 sessions are left (1.2 MiB)"."""
         left = [session for session in self._sessions if self._results.get(session) in (None, SyncResult.LEFT)]
-        size = -self._ahead
+        size = 0
         for journal in (journal for session in left for journal in self._sessions[session]):
             with contextlib.suppress(OSError):
-                size += journal.paths.size()
-        return f"{_count_sessions(len(left), 'left')} ({size_text(max(0, size))})"
+                size += max(0, journal.paths.size() - self._ahead.get(journal.paths, 0))
+        return f"{_count_sessions(len(left), 'left')} ({size_text(size)})"
 
     def _report_all(self) -> None:
         """Print a summary of several sessions."""
@@ -234,14 +218,6 @@ class _Sync:
         first, *others = [(count, what) for what, count in counts.items() if count]
         are = [f"{count} {'is' if count == 1 else 'are'} {what}" for count, what in others]
         notify(", ".join([_count_sessions(*first), *are]))
-
-
-def _remove_empty(paths: Paths) -> None:
-    """Delete the journal of a writer that died before it wrote a record."""
-    with contextlib.suppress(OSError):
-        if not paths.alive.is_held() and paths.sending.acquire():
-            paths.remove()
-            paths.sending.release(remove=True)
 
 
 def _report_other_addresses(journals: list[UnsentJournal], address: str) -> None:
