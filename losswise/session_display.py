@@ -63,22 +63,11 @@ class SessionDisplay:
             display.follow(self._view)
 
     def _view(self) -> SessionView:
-        from losswise.notebook.view import GraphView, SessionView
+        from losswise.notebook.view import view_of
 
-        recorder, queue = self._recorder, self._queue
-        has_points = bool(queue.last_x or queue.last_point_at)
-        return SessionView(
-            name=self._name(),
-            url=self.url,
-            status=self.status,
-            is_recorded=recorder is not None,
-            is_online=recorder is not None and recorder.online,
-            is_live=recorder is not None and not queue.closed and recorder.is_writing(),
-            graphs=[GraphView(graph.title, graph.kind) for graph in list(self._graphs.values())],
-            curves=self._curves,
-            last_x=queue.last_x if has_points else None,
-            max_iter=self._max_iter,
-        )
+        name, graphs = self._name(), list(self._graphs.values())
+        shown = {"name": name, "url": self.url, "status": self.status, "max_iter": self._max_iter}
+        return view_of(self._recorder, self._queue, graphs, curves=self._curves, **shown)
 
     def _name(self) -> str:
         return self.tag or f"session {self.id[:4]}"

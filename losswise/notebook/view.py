@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from losswise.graph import Graph
 from losswise.notebook.curves import CurveStore
+from losswise.recording.record_queue import RecordQueue
+from losswise.recording.recorder import Recorder
 
 
 class GraphView(NamedTuple):
@@ -49,6 +52,19 @@ class SessionView:
         """Equal for two views that show the same."""
         curves = self.curves.version if self.curves is not None else 0
         return curves, self.status, self.max_iter, self.name, len(self.graphs)
+
+
+def view_of(recorder: Recorder | None, queue: RecordQueue, graphs: Iterable[Graph], **shown: Any) -> SessionView:
+    """Return what there is to see of a session; `shown` are the attributes that are known as they are."""
+    has_points = bool(queue.last_x or queue.last_point_at)
+    return SessionView(
+        is_recorded=recorder is not None,
+        is_online=recorder is not None and recorder.online,
+        is_live=recorder is not None and not queue.closed and recorder.is_writing(),
+        graphs=[GraphView(graph.title, graph.kind) for graph in graphs],
+        last_x=queue.last_x if has_points else None,
+        **shown,
+    )
 
 
 GetView = Callable[[], SessionView]
