@@ -6,11 +6,10 @@ in the form in which it is used.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from losswise.protocol.limits import INT64_MAX, INT64_MIN, KINDS
+from losswise.protocol.limits import INT64_MIN, KINDS
 from losswise.protocol.records import is_id
 from losswise.values.jsonable import to_name, to_text
 from losswise.values.scalars import to_x
@@ -39,13 +38,10 @@ def checked_max_iter(value: Any) -> int | None:
     """Return the expected number of x values as an int above 0, or None."""
     if value is None:
         return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    try:
-        whole = operator.index(value)
-    except TypeError:
-        raise TypeError(f"max_iter must be a whole number or None, not {value!r}") from None
-    if isinstance(value, bool) or not 0 < whole <= INT64_MAX:
+    whole = None if isinstance(value, bool) else to_x(value)
+    if whole is None:
+        raise TypeError(f"max_iter must be a whole number or None, not {value!r}")
+    if whole <= 0:
         raise ValueError(f"max_iter must be above 0, not {value!r}")
     return whole
 
