@@ -32,25 +32,25 @@ class Collectors:
         self._recorder = recorder
         self._is_child = False
         self._environment: threading.Thread | None = None
-        self._console: Console | None = None
-        self._system: SystemMonitor | None = None
+        self._capturing: dict[str, Console | SystemMonitor] = {}
         self._images: ImageEncoder | None = None
 
     @guarded("starting to collect console output and environment")
     def start(self, console: bool, system: bool, track_git: bool, command_line: bool) -> None:
         """Start the collectors that the session asks for."""
         # on a thread, since git is slow in a large repository
-        self._environment = guarded_thread(self._collect_environment, "losswise-facts", track_git, command_line)
-        self._environment.start()
+        thread = guarded_thread(self._collect_environment, "losswise-facts", track_git, command_line)
+        thread.start()
+        self._environment = thread
         if console:
             from losswise.capture.console import Console
 
-            self._console = Console(self._wake)
-            self._recorder.queue.sources.append(self._console)
+            self._capturing["console"] = source = Console(self._wake)
+            self._recorder.queue.sources.append(source)
         if system:
             from losswise.capture.system import SystemMonitor
 
-            self._system = SystemMonitor(self._make_graph, lambda: self._recorder.queue.last_x)
+            self._capturing["system"] = SystemMonitor(self._make_graph, lambda: self._recorder.queue.last_x)
         self.resume()
 
     @property
@@ -65,9 +65,8 @@ class Collectors:
     @guarded("collecting console output and system metrics again")
     def resume(self) -> None:
         """Start console output and system metrics, also when a session that had ended is active again."""
-        for capturing in (self._console, self._system):
-            if capturing is not None:
-                capturing.start()
+        for capturing in self._capturing.values():
+            capturing.start()
 
     def wait_for_images(self, timeout: float) -> None:
         """Wait until the images added so far are recorded, at most `timeout` seconds."""
@@ -89,17 +88,16 @@ class Collectors:
         self.close()
 
     def after_fork(self) -> None:
-        """In a forked child: leave what the parent has begun to the parent, which also goes on sampling the system."""
+        """In a forked child: leave what the parent has begun to the parent."""
         self._is_child = True
-        self._system = None
+        self._capturing.pop("system", None)  # the parent goes on sampling
         if self._images is not None:
             self._images.after_fork()
 
     def close(self) -> None:
         """Stop console output and system metrics."""
-        for capturing in (self._console, self._system):
-            if capturing is not None:
-                capturing.stop()
+        for capturing in self._capturing.values():
+            capturing.stop()
 
     def _wake(self) -> None:
         if self._is_child and not self._recorder.open:

@@ -293,10 +293,9 @@ class _PatchedStream:
 
     def restore(self) -> None:
         """Put back what was there, unless other code has replaced our `write`."""
-        with contextlib.suppress(Exception):
-            if self.is_in_place() and self._before is None:
-                del vars(self.stream)["write"]
-            elif self.is_in_place():
+        if self.is_in_place():
+            del vars(self.stream)["write"]
+            if self._before is not None:
                 vars(self.stream)["write"] = self._before
 
     def _capturing(self, write: Callable[..., Any]) -> Callable[..., Any]:

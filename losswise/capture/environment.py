@@ -12,31 +12,14 @@ from collections.abc import Iterator
 from losswise.capture.git import collect_git
 from losswise.values.jsonable import to_text
 
-# exact names, never a prefix: there is a GITHUB_TOKEN, too
-CI_VARIABLES = (
-    "BUILDKITE_BRANCH",
-    "BUILDKITE_BUILD_NUMBER",
-    "BUILDKITE_BUILD_URL",
-    "BUILDKITE_COMMIT",
-    "BUILDKITE_PIPELINE_PROVIDER",
-    "BUILDKITE_PIPELINE_SLUG",
-    "BUILDKITE_REPO",
-    "GITHUB_ACTOR",
-    "GITHUB_JOB",
-    "GITHUB_REF",
-    "GITHUB_REF_NAME",
-    "GITHUB_REPOSITORY",
-    "GITHUB_RUN_ATTEMPT",
-    "GITHUB_RUN_ID",
-    "GITHUB_RUN_NUMBER",
-    "GITHUB_SERVER_URL",
-    "GITHUB_SHA",
-    "GITHUB_WORKFLOW",
-    "LBR_AGENT_ID",
-    "LBR_BUILD_UUID",
-)
 MAX_VALUE_CHARS = 10_000
 
+# exact names, never a prefix: there is a GITHUB_TOKEN, too
+_CI_VARIABLE = re.compile(
+    "BUILDKITE_(BRANCH|BUILD_NUMBER|BUILD_URL|COMMIT|PIPELINE_PROVIDER|PIPELINE_SLUG|REPO)"
+    "|GITHUB_(ACTOR|JOB|REF|REF_NAME|REPOSITORY|RUN_ATTEMPT|RUN_ID|RUN_NUMBER|SERVER_URL|SHA|WORKFLOW)"
+    "|LBR_(AGENT_ID|BUILD_UUID)"
+)
 _SECRET_OPTION = re.compile(r"(?i)^--?[\w-]*(key|token|secret|password|passwd)[\w-]*")
 _OUR_KEY = re.compile(r"lw_[0-9a-f]{16,}")
 
@@ -57,7 +40,7 @@ def collect_environment(command_line: bool) -> dict[str, str]:
         "platform": platform.platform(),
         "folder": os.getcwd(),
     }
-    env.update({name: os.environ[name] for name in CI_VARIABLES if os.environ.get(name)})
+    env.update({name: value for name, value in os.environ.items() if value and _CI_VARIABLE.fullmatch(name)})
     if command_line:
         env["command"] = _command_line()
     return {name: to_text(value, MAX_VALUE_CHARS) for name, value in env.items()}

@@ -139,27 +139,11 @@ class _Machine:
     def __init__(self, psutil: Any) -> None:
         self._psutil = psutil
         self._own = psutil.Process()
-        self._used, _ = self._processes()
-        self._at = time.monotonic()
-        psutil.cpu_percent()
+        self._used: dict[Any, float] = {}  # CPU seconds of this process and each child so far
+        self._at = 0.0
+        self.measure()  # so that the first sample has a previous one
 
     def measure(self) -> Samples:
-        used, memory = self._processes()
-        now = time.monotonic()
-        seconds = sum(total - self._used.get(process, 0.0) for process, total in used.items())
-        share = 100.0 * seconds / max(now - self._at, 1e-3)
-        self._used, self._at = used, now
-        machine = self._psutil.virtual_memory()
-        return {
-            "system/cpu": {"cpu": self._psutil.cpu_percent(), "process_cpu": share},
-            "system/memory": {
-                "memory": (machine.total - machine.available) / GIB,
-                "process_memory": memory / GIB,
-            },
-        }
-
-    def _processes(self) -> tuple[dict[Any, float], int]:
-        """Return CPU seconds of this process and each child so far, and the bytes of all together."""
         used: dict[Any, float] = {}
         memory = 0
         processes = [self._own]
@@ -170,7 +154,15 @@ class _Machine:
                 times = process.cpu_times()
                 used[process] = times.user + times.system
                 memory += process.memory_info().rss
-        return used, memory
+        now = time.monotonic()
+        seconds = sum(total - self._used.get(process, 0.0) for process, total in used.items())
+        share = 100.0 * seconds / max(now - self._at, 1e-3)
+        self._used, self._at = used, now
+        machine = self._psutil.virtual_memory()
+        return {
+            "system/cpu": {"cpu": self._psutil.cpu_percent(), "process_cpu": share},
+            "system/memory": {"memory": (machine.total - machine.available) / GIB, "process_memory": memory / GIB},
+        }
 
 
 def visible_devices(nvml: Any, visible: str | None) -> dict[str, Any]:
@@ -191,10 +183,7 @@ def visible_devices(nvml: Any, visible: str | None) -> dict[str, Any]:
         if entry.startswith("MIG-"):
             devices[f"gpu{len(devices)}"] = nvml.nvmlDeviceGetHandleByUUID(entry)
             continue
-        if entry.isdecimal():
-            numbers = [number for number in range(len(handles)) if number == int(entry)]
-        else:
-            numbers = [number for number, uuid in enumerate(uuids) if entry and uuid.startswith(entry)]
+        numbers = [n for n, uuid in enumerate(uuids) if entry == str(n) or (entry and uuid.startswith(entry))]
         if len(numbers) != 1:
             break
         devices[f"gpu{numbers[0]}"] = handles[numbers[0]]

@@ -79,10 +79,8 @@ class Terminal:
         """Add output. Returns the text that is now final: whole lines, except parts of a very long one."""
         text = self._partial + text
         self._partial = ""
-        if "\x1b" in text[-MAX_SEQUENCE_CHARS - 100 :]:
-            unfinished = _UNFINISHED.search(text, max(0, len(text) - MAX_SEQUENCE_CHARS - 100))
-            if unfinished:
-                self._partial, text = unfinished[0], text[: unfinished.start()]
+        if unfinished := _UNFINISHED.search(text, max(0, len(text) - MAX_SEQUENCE_CHARS - 100)):
+            self._partial, text = unfinished[0], text[: unfinished.start()]
         is_plain = not self._reaches and not self._drawing_feeds
         is_one_line = len(self._rows) == 1 and self._column == len(self._rows[0])
         if is_plain and is_one_line and not _CONTROL.search(text):
@@ -166,8 +164,7 @@ class Terminal:
 
     def _write(self, text: str) -> None:
         row, column = self._rows[self._row], self._column
-        if column > len(row):
-            row.extend(" " * (column - len(row)))
+        row.extend(" " * (column - len(row)))  # nothing if the cursor is within the row
         end = column + len(text)
         if end <= MAX_LINE_CHARS:
             row[column:end] = text

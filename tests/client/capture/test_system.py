@@ -269,9 +269,10 @@ def test_a_forked_child_does_not_monitor(recorder: Recorder) -> None:
     session = losswise.Session(track_git=False, console=False, system=True)
     collectors = session._collectors
     assert collectors is not None
-    assert collectors._system is not None
+    monitor = collectors._capturing["system"]
+    assert isinstance(monitor, SystemMonitor)
     receiver, sender = multiprocessing.get_context("fork").Pipe()
-    with collectors._system._appending:  # as when the thread is in the middle of it
+    with monitor._appending:  # as when the thread is in the middle of it
         pid = os.fork()
         if pid == 0:
             try:
