@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from losswise import __version__
+from losswise.util.messages import notify
 
 # commands with an argument parser of their own, in packages that may not be installed: module, help, extra
 _EXTERNAL = {
@@ -26,6 +27,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 success, 1 failure, 2 wrong usage or a package is not installed.
     """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in _EXTERNAL:
+        module, _help, extra = _EXTERNAL[words[0]]
+        try:
+            run = import_module(module).main
+        except ImportError as error:
+            missing = f" ({error})" if error.name and not error.name.startswith("losswise") else ""
+            notify(f"`losswise {words[0]}` needs more than the client{missing}: pip install 'losswise[{extra}]'")
+            return 2
+        return int(run(words[1:]) or 0)
     parser = argparse.ArgumentParser(prog="losswise", description="Watch models train.")
     parser.add_argument("--version", action="version", version=f"losswise {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
@@ -38,26 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         command.add_argument("folder", metavar="FOLDER", nargs="?", help="of journals, by default the usual one")
     for name, (_module, help, _extra) in _EXTERNAL.items():
         commands.add_parser(name, help=help)
-    words = list(sys.argv[1:] if argv is None else argv)
-    if words and words[0] in _EXTERNAL:
-        return _run_external(words[0], words[1:])
     options = vars(parser.parse_args(words))
     name = options.pop("command")
     try:  # `losswise.commands` has a module with a function of the same name for each command
         return int(getattr(import_module(f"losswise.commands.{name}"), name)(**options))
     except KeyboardInterrupt:
         return 130
-
-
-def _run_external(word: str, rest: list[str]) -> int:
-    module, _help, extra = _EXTERNAL[word]
-    try:
-        run = import_module(module).main
-    except ImportError as error:
-        missing = f" ({error})" if error.name and not error.name.startswith("losswise") else ""
-        print(
-            f"losswise: `losswise {word}` needs more than the client{missing}: pip install 'losswise[{extra}]'",
-            file=sys.stderr,
-        )
-        return 2
-    return int(run(rest) or 0)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections import Counter
 from enum import IntEnum
 
-from losswise.commands.progress import Progress
 from losswise.commands.status import State, UnsentJournal, find_journals, folders_of, no_key
 from losswise.delivery.client import Client
 from losswise.delivery.replay import replay, watched
@@ -18,11 +18,15 @@ from losswise.journal.liveness import is_alive
 from losswise.journal.paths import Paths
 from losswise.journal.reader import Incomplete, JournalReader
 from losswise.settings import Target, resolve
+from losswise.util import messages
 from losswise.util.messages import notify
 from losswise.util.units import size_text
 
 RUNNING = "its script is still running, so run this again later"
 MAX_FAILURES = 4  # failed requests in a row after which `sync` gives up
+BAR_WIDTH = 30
+DRAW_INTERVAL_S = 0.1
+CLEAR = "\r\x1b[K"
 
 
 class SyncResult(IntEnum):
@@ -87,7 +91,7 @@ class _Sync:
 
     def __init__(self, target: Target, sessions: dict[str, list[UnsentJournal]], timing: Timing) -> None:
         self._target, self._sessions, self._timing = target, sessions, timing
-        self._progress = Progress(sum(journal.size for journals in sessions.values() for journal in journals))
+        self._progress = _Progress(sum(journal.size for journals in sessions.values() for journal in journals))
         self._sent = 0  # bytes of the journals before the current one
         self._ahead: dict[Paths, int] = {}  # bytes of a journal that were sent and may still be on disk
         self._results: dict[str, SyncResult] = {}
@@ -233,3 +237,36 @@ def _report_other_addresses(journals: list[UnsentJournal], address: str) -> None
 
 def _count_sessions(count: int, what: str) -> str:
     return f"{count} session is {what}" if count == 1 else f"{count} sessions are {what}"
+
+
+class _Progress:
+    """A progress bar on stderr for `total` bytes. Draws nothing if stderr is not a terminal."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._drawn_at = 0.0
+        self._is_shown = sys.stderr is not None and sys.stderr.isatty()
+
+    def show(self, done: int) -> None:
+        """Draw that `done` bytes are done, unless the bar was drawn a moment ago."""
+        if self._is_shown and time.monotonic() - self._drawn_at > DRAW_INTERVAL_S:
+            self._drawn_at = time.monotonic()
+            share = min(1.0, done / max(1, self.total))
+            bar = ("█" * round(BAR_WIDTH * share)).ljust(BAR_WIDTH, "░")
+            _write(f"{CLEAR}sending {bar} {share:4.0%} of {size_text(self.total)}")
+
+    def __enter__(self) -> _Progress:
+        messages.line_start = CLEAR if self._is_shown else ""
+        self.show(0)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        messages.line_start = ""
+        if self._is_shown:
+            _write(CLEAR)
+
+
+def _write(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # a terminal whose encoding has no such characters
+        sys.stderr.write(text)
+        sys.stderr.flush()
