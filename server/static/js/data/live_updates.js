@@ -135,14 +135,14 @@ export class LiveUpdates {
   // The server is up but its database is not. It says hello when the database is back.
   databaseDown() {
     this.stopPolling();
-    this.say('away');
+    this.say('disconnected');
   }
 
   /** @param {EventSource} source */
   failed(source) {
     if (source.readyState !== EventSource.CLOSED) {
       // the connection broke; the browser reconnects by itself
-      if (['live', 'away', 'connecting'].includes(this.status)) this.say('reconnecting');
+      if (['live', 'disconnected', 'connecting'].includes(this.status)) this.say('reconnecting');
       this.patience ||= setTimeout(() => this.startPolling(), RECONNECT_PATIENCE_MS);
       return;
     }
@@ -166,11 +166,12 @@ export class LiveUpdates {
       try {
         await this.handlers.poll();
         if (this.polling) {
-          if (['unreachable', 'away'].includes(this.status)) this.open(); // back: do not wait for the next retry
+          // back: do not wait for the next retry
+          if (['unreachable', 'disconnected'].includes(this.status)) this.open();
           this.say('polling');
         }
       } catch (error) {
-        if (this.polling) this.say(statusOf(error) === 503 ? 'away' : 'unreachable');
+        if (this.polling) this.say(statusOf(error) === 503 ? 'disconnected' : 'unreachable');
       }
       if (this.polling) this.polling = setTimeout(poll, POLL_INTERVAL_MS);
     };

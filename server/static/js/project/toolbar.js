@@ -24,7 +24,7 @@ const STATUSES = [
 const LIVE_LABELS = {
   connecting: 'connecting',
   live: 'live',
-  away: 'database unavailable',
+  disconnected: 'database unavailable',
   reconnecting: 'reconnecting',
   polling: 'polling every 2 s',
   unreachable: 'server unreachable',
