@@ -15,8 +15,8 @@ from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
-from benchmarks.inside import waited_for_processor
 from benchmarks.measuring import Result, column, in_child, interleaved, reaching, running_server
+from benchmarks.process_metrics import waited_for_processor
 from benchmarks.report import Row
 
 LONG = 10_000_000

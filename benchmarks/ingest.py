@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 CLIENTS = (1, 4)
 FASTEST, PROCESSOR, SHARE = 100_000, 20.0, 1 / 3
 COMMIT_EACH = 5_000
-NOBODY = 2_000_000_000
-"""The key of a session that is not there: the raw rows stand under it."""
+UNUSED_SESSION_KEY = 2_000_000_000
+"""The key of a session that does not exist; the raw rows are stored under it."""
 
 
 class _Database(NamedTuple):
@@ -180,8 +180,8 @@ def _bodies(points: int, copy: bool) -> list[Any]:
     made = store.StoredBatch(1, 0, 0, x, 1.7e9 + x / 1e4, [values, values * 1.1])
     parts = [slice(start, min(start + COMMIT_EACH, points)) for start in range(0, points, COMMIT_EACH)]
     if copy:
-        return [store.copy_body([store.copy_rows(NOBODY, made, part)]) for part in parts]
-    return [store.sqlite_rows(NOBODY, made, part) for part in parts]
+        return [store.copy_body([store.copy_rows(UNUSED_SESSION_KEY, made, part)]) for part in parts]
+    return [store.sqlite_rows(UNUSED_SESSION_KEY, made, part) for part in parts]
 
 
 def _copy(url: str, bodies: list[bytes]) -> float:

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from benchmarks import slowdown
-from benchmarks.inside import StepClock, Turns
 from benchmarks.measuring import Result
+from benchmarks.process_metrics import StepClock, Turns
 from benchmarks.report import Row
 
 BATCH, FEATURES, CLASSES = 4, 4, 8

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 
-from benchmarks.inside import peak_memory
 from benchmarks.measuring import (
     API_KEY,
     DISABLED,
@@ -22,6 +21,7 @@ from benchmarks.measuring import (
     reaching,
     running_server,
 )
+from benchmarks.process_metrics import peak_memory
 from benchmarks.report import Row
 
 MIB = 1024 * 1024
@@ -43,7 +43,7 @@ def run(quick: bool) -> list[Row]:
             {
                 "disabled": lambda: case(DISABLED, 0.0),
                 "healthy server": lambda: case(reaching(server), 120.0),
-                "nobody listens": lambda: case(environ_without_server(), after),
+                "no server": lambda: case(environ_without_server(), after),
                 "a server that never answers": lambda: case(silent, after),
             },
             repeats,

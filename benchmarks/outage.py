@@ -15,7 +15,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.inside import StepClock, peak_memory, units_of, work
 from benchmarks.measuring import (
     DISABLED,
     ROOT,
@@ -28,6 +27,7 @@ from benchmarks.measuring import (
     running_server,
     temporary_folder,
 )
+from benchmarks.process_metrics import StepClock, peak_memory, units_of, work
 from benchmarks.report import Row
 
 BAR = 1.05

@@ -1,4 +1,4 @@
-"""What measured processes share: their memory, their time, the steps of a training. Imports little."""
+"""Measurements of the benchmarked processes: memory, waiting for a processor, time of steps. Imports little."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def peak_memory() -> int:
 
 
 def waited_for_processor() -> float:
-    """Seconds that this thread was ready to run and no processor was free, so far; 0 where nobody tells."""
+    """Seconds that this thread was ready to run and no processor was free, so far; 0 if it is unknown."""
     with contextlib.suppress(OSError, AttributeError):
         return int(Path(f"/proc/self/task/{threading.get_native_id()}/schedstat").read_text().split()[1]) / 1e9
     return 0.0
@@ -114,7 +114,7 @@ class Turns(StepClock):
 def work(units: int) -> int:
     """A training step's stand-in: Python code, then C code that releases the interpreter's lock, half and half.
 
-    It is an amount of work and no waiting until a time: whoever waits does not notice what was taken from it.
+    It is an amount of work and no waiting until a time: a wait would not show what was taken from it.
     """
     total = 0
     for number in range(units * 11):
