@@ -16,7 +16,7 @@ import losswise
 from losswise import settings
 from losswise.delivery import backfill
 from losswise.util import messages
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import API_KEY, clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,9 +38,9 @@ def journals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def recorder(journals: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+def recorder(journals: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
     """A server whose answers the test controls; sessions go to it."""
-    recorder = Recorder()
+    recorder = FakeServer()
     monkeypatch.setenv("LW_BASE_URL", recorder.url)
     monkeypatch.setenv("LW_API_KEY", API_KEY)
     yield recorder

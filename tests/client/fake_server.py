@@ -16,7 +16,7 @@ Reply = tuple[int, dict[str, Any] | str, dict[str, str]] | str
 """Status, body (a text is sent as HTML) and headers; or 'drop' and 'hang'."""
 
 
-class Recorder:
+class FakeServer:
     """Answers /api/v2/batches as protocol-v2 says, unless `answer` says otherwise.
 
     Attributes:
@@ -35,16 +35,16 @@ class Recorder:
         self.answer: Callable[[dict[str, Any]], Reply | None] = lambda batch: None
         self.released = threading.Event()
         self._lock = threading.Lock()
-        recorder = self
+        server = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                recorder._post(self)
+                server._post(self)
 
             def do_PUT(self) -> None:
-                recorder._put(self)
+                server._put(self)
 
             def log_message(self, *args: Any) -> None:
                 pass

@@ -13,12 +13,12 @@ import pytest
 
 import losswise
 from losswise.protocol.records import graph_id
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 
 torch: Any = pytest.importorskip("torch")
 
 
-def test_the_published_clients_calls(recorder: Recorder) -> None:
+def test_the_published_clients_calls(recorder: FakeServer) -> None:
     session = losswise.Session("my tag", 10, data={"rate": 0.1}, track_git=False, info={"note": "**bold**"})
     graph = session.Graph("loss", kind="min", xlabel="step", display_interval=None)
     for x in range(12):  # more than max_iter
@@ -47,7 +47,7 @@ def test_the_published_clients_calls(recorder: Recorder) -> None:
     assert session.status == "complete"
 
 
-def test_the_address_is_known_at_once_and_told_once(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_address_is_known_at_once_and_told_once(recorder: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
     session = losswise.Session(track_git=False)
     assert session.url == f"{recorder.url}/s/{session.id}"
     assert session.session_id == session.id
@@ -82,7 +82,7 @@ def test_wrong_arguments_of_a_session_raise(arguments: dict[str, Any], journals:
 
 
 def test_the_tag_is_the_branch_where_none_is_given(
-    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LW_MODE", "disabled")
@@ -116,7 +116,7 @@ VALUES = [
 
 
 @pytest.mark.parametrize(("value", "arrives"), VALUES, ids=lambda value: type(value).__name__)
-def test_whatever_is_a_number_arrives(recorder: Recorder, value: Any, arrives: Any) -> None:
+def test_whatever_is_a_number_arrives(recorder: FakeServer, value: Any, arrives: Any) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
     graph.append(0, {"a": 0.0})
@@ -128,7 +128,7 @@ def test_whatever_is_a_number_arrives(recorder: Recorder, value: Any, arrives: A
 
 @pytest.mark.parametrize("value", ["0.5", None, [1.0], 1j, np.array([1.0, 2.0]), torch.zeros(2), object()])
 def test_what_is_no_number_is_skipped_with_one_warning(
-    recorder: Recorder, capsys: pytest.CaptureFixture[str], value: Any
+    recorder: FakeServer, capsys: pytest.CaptureFixture[str], value: Any
 ) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("quality")
@@ -143,7 +143,7 @@ def test_what_is_no_number_is_skipped_with_one_warning(
     assert "'bad'" in warnings[0]
 
 
-def test_x_is_a_whole_number_of_64_bits(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_x_is_a_whole_number_of_64_bits(recorder: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
     for x in (2**63 - 1, -(2**63), 5.0, np.int32(6), torch.tensor(7), True):
@@ -156,7 +156,7 @@ def test_x_is_a_whole_number_of_64_bits(recorder: Recorder, capsys: pytest.Captu
 
 
 def test_wrong_calls_of_a_graph_are_warned_about_and_never_raise(
-    recorder: Recorder, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph(title=5, kind="most", display_interval="x")  # type: ignore[arg-type]
@@ -173,7 +173,7 @@ def test_wrong_calls_of_a_graph_are_warned_about_and_never_raise(
     assert "kind" in capsys.readouterr().err
 
 
-def test_points_of_a_graph_arrive_in_the_order_in_which_they_came(recorder: Recorder) -> None:
+def test_points_of_a_graph_arrive_in_the_order_in_which_they_came(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
     expected: list[tuple[int, float]] = []
@@ -186,7 +186,7 @@ def test_points_of_a_graph_arrive_in_the_order_in_which_they_came(recorder: Reco
     assert recorder.points("a") == expected
 
 
-def test_a_dictionary_changed_after_the_append_changes_nothing(recorder: Recorder) -> None:
+def test_a_dictionary_changed_after_the_append_changes_nothing(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
     plain, tensor = {"a": 0.0}, torch.zeros(())
@@ -200,7 +200,7 @@ def test_a_dictionary_changed_after_the_append_changes_nothing(recorder: Recorde
     assert recorder.points("b") == [(x, float(x + 1)) for x in range(100)]
 
 
-def test_display_interval_sends_every_nth_of_each_set_of_names(recorder: Recorder) -> None:
+def test_display_interval_sends_every_nth_of_each_set_of_names(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("loss", display_interval=10)
     for x in range(100):
@@ -211,7 +211,7 @@ def test_display_interval_sends_every_nth_of_each_set_of_names(recorder: Recorde
     assert recorder.points("val") == [(x, 2.0) for x in range(0, 100, 10)]
 
 
-def test_threads_append_to_one_graph(recorder: Recorder) -> None:
+def test_threads_append_to_one_graph(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
 
@@ -230,13 +230,13 @@ def test_threads_append_to_one_graph(recorder: Recorder) -> None:
         assert recorder.points(name) == [(x, float(x)) for x in range(5_000)]
 
 
-def test_the_same_title_is_the_same_graph(recorder: Recorder) -> None:
+def test_the_same_title_is_the_same_graph(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
     assert session.graph("loss") is session.graph("loss", kind="min")
     assert session.graph("loss") is not session.graph("accuracy")
 
 
-def test_log_finds_or_makes_the_graphs(recorder: Recorder) -> None:
+def test_log_finds_or_makes_the_graphs(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False, graphs={"speed": ("how fast", None)})
     session.log({"train_loss": 0.5, "val_accuracy": 0.9, "speed": 7}, x=3)
     session.log({"train_loss": 0.4})
@@ -251,7 +251,7 @@ def test_log_finds_or_makes_the_graphs(recorder: Recorder) -> None:
     assert by_graph == {graph_id(session.id, "loss")}
 
 
-def test_params_values_and_texts_after_the_start(recorder: Recorder) -> None:
+def test_params_values_and_texts_after_the_start(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False, params={"layers": [64, 10], "path": Path("a/b"), 5: np.float32(1)})  # type: ignore[dict-item]
     session.params.update(rate=0.1, nested={"a": {"b": math.nan}})
     session.params["epochs"] = np.int64(3)
@@ -279,14 +279,14 @@ def test_params_values_and_texts_after_the_start(recorder: Recorder) -> None:
     assert [record["max_iter"] for record in recorder.records("session") if "max_iter" in record] == [50]
 
 
-def test_project_group_and_tags(recorder: Recorder) -> None:
+def test_project_group_and_tags(recorder: FakeServer) -> None:
     session = losswise.Session(project="vision", group="fold", tags=["a", "b"], track_git=False)
     session.done()
     made = recorder.records("session")[0]
     assert (made["project"], made["group"], made["tags"]) == ("vision", "fold", ["a", "b"])
 
 
-def test_resume_goes_on_with_the_same_session(recorder: Recorder) -> None:
+def test_resume_goes_on_with_the_same_session(recorder: FakeServer) -> None:
     first = losswise.Session("tag", 10, track_git=False)
     first.graph("loss").append(0, {"a": 1.0})
     first.done()
@@ -299,7 +299,7 @@ def test_resume_goes_on_with_the_same_session(recorder: Recorder) -> None:
     assert "created_at" not in resumed[0]
 
 
-def test_a_session_goes_on_after_done(recorder: Recorder) -> None:
+def test_a_session_goes_on_after_done(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
     graph.append(0, {"a": 1.0})
@@ -312,7 +312,7 @@ def test_a_session_goes_on_after_done(recorder: Recorder) -> None:
     assert len({batch["writer"] for batch in recorder.batches}) == 2
 
 
-def test_flush_waits_until_the_server_has_everything(recorder: Recorder) -> None:
+def test_flush_waits_until_the_server_has_everything(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
     for x in range(5_000):
@@ -323,7 +323,7 @@ def test_flush_waits_until_the_server_has_everything(recorder: Recorder) -> None
 
 
 def test_disabled_does_nothing_at_all(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LW_MODE", "disabled")
     before = threading.active_count()
@@ -349,14 +349,16 @@ def test_disabled_does_nothing_at_all(
     assert "<a " not in shown
 
 
-def test_values_that_are_no_dictionary_are_one_sentence(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_values_that_are_no_dictionary_are_one_sentence(
+    recorder: FakeServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     with losswise.Session("values", track_git=False) as session:
         session.set_values(5)  # type: ignore[arg-type]
         session.set_values({"best": 1})
     assert "set_values takes a dictionary, not 5" in capsys.readouterr().err
 
 
-def test_the_first_record_is_the_session_s(recorder: Recorder) -> None:
+def test_the_first_record_is_the_session_s(recorder: FakeServer) -> None:
     for _ in range(10):
         with losswise.Session(track_git=False) as session:
             session.graph("loss").append(0, {"a": 1.0})
@@ -366,7 +368,7 @@ def test_the_first_record_is_the_session_s(recorder: Recorder) -> None:
 
 @pytest.mark.parametrize("key", ["two\nlines", "a “quote”"])
 def test_a_key_that_cannot_be_one_is_never_shown(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], key: str
+    recorder: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], key: str
 ) -> None:
     monkeypatch.setenv("LW_API_KEY", key)
     with losswise.Session(track_git=False) as session:

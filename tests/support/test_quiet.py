@@ -11,7 +11,7 @@ import pytest
 import losswise
 from losswise.lifecycle import open_sessions
 from losswise.util import messages
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.quiet import SPEAKING, end_sessions
 from tests.support.server import eventually
 
@@ -30,7 +30,7 @@ def test_senders_that_are_left_end(
 ) -> None:
     monkeypatch.setenv("LW_JOURNAL_DIR", str(tmp_path))
     monkeypatch.setattr(messages, "_said", set())
-    recorder = Recorder()
+    recorder = FakeServer()
     recorder.answer = lambda batch: answer
     session = losswise.Session(track_git=False, base_url=recorder.url, api_key="k")
     session.log({"loss": 1.0})

@@ -11,7 +11,7 @@ import pytest
 
 import losswise
 from tests.client.conftest import Script, journal_records
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import eventually
 
 
@@ -24,7 +24,7 @@ def printed(text: str) -> str:
     return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("losswise: "))
 
 
-def test_a_session_keeps_what_is_printed(recorder: Recorder) -> None:
+def test_a_session_keeps_what_is_printed(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
     print("printed")
     eventually(lambda: "printed\n" in printed(console_text(recorder.records("text"))))
@@ -37,7 +37,7 @@ def test_a_session_keeps_what_is_printed(recorder: Recorder) -> None:
     assert printed(console_text(recorder.records("text"))) == text
 
 
-def test_a_session_without_it_keeps_nothing(recorder: Recorder) -> None:
+def test_a_session_without_it_keeps_nothing(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False, console=False)
     print("printed")
     session.done()

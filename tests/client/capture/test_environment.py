@@ -12,7 +12,7 @@ import losswise
 from losswise.capture import environment
 from losswise.capture import git as capture_git
 from losswise.util import redact
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_git_arrives_with_the_session(recorder: Recorder, repository: Path) -> None:
+def test_git_arrives_with_the_session(recorder: FakeServer, repository: Path) -> None:
     losswise.Session(command_line=False).done()
     git = next(record["git"] for record in recorder.records("session") if "git" in record)
     assert recorder.records("session")[0]["tag"] == "topic/one"
@@ -43,7 +43,7 @@ def test_git_arrives_with_the_session(recorder: Recorder, repository: Path) -> N
 
 
 def test_git_is_left_out_where_it_is_not_wanted_or_not_there(
-    recorder: Recorder, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losswise.Session(track_git=False).done()
     monkeypatch.chdir(tmp_path)

@@ -18,7 +18,7 @@ import losswise
 from losswise.capture import system
 from losswise.capture.system import SystemMonitor, visible_devices
 from tests.client.conftest import Script, journal_records
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.client.measuring import FakeNvml, Graphs
 from tests.support.server import eventually
 
@@ -265,7 +265,7 @@ def test_starting_twice_is_one_thread(start: Callable[..., SystemMonitor], graph
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_child_does_not_monitor(recorder: Recorder) -> None:
+def test_a_forked_child_does_not_monitor(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False, console=False, system=True)
     collectors = session._collectors
     assert collectors is not None
@@ -292,7 +292,7 @@ def test_a_forked_child_does_not_monitor(recorder: Recorder) -> None:
         session.done()
 
 
-def test_a_sessions_system_graphs_share_its_x(recorder: Recorder) -> None:
+def test_a_sessions_system_graphs_share_its_x(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False, console=False, system=True)
     graph = session.graph("loss")
     for x in range(124):

@@ -10,7 +10,7 @@ import pytest
 from losswise.cli import main
 from losswise.util.paths import journal_folders
 from tests.client.conftest import Script, record_offline
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import API_KEY
 
 LIVE = """
@@ -26,7 +26,7 @@ LIVE = """
 
 
 def test_it_names_the_folder_the_size_the_state_and_how_to_send(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = record_offline(monkeypatch)
     assert main(["status"]) == 0
@@ -50,7 +50,7 @@ def test_without_a_key_it_says_how_to_get_one(
 
 
 def test_the_folder_among_the_temporary_files_is_named_as_such(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     usual = record_offline(monkeypatch)
     monkeypatch.setenv("LW_JOURNAL_DIR", str(Path(__file__) / "journals"))  # below a file, so it cannot be made
@@ -73,7 +73,7 @@ def test_the_folder_among_the_temporary_files_is_named_as_such(
 
 
 def test_a_folder_that_is_both_is_listed_once(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LW_JOURNAL_DIR", str(journal_folders()[1]))
     session = record_offline(monkeypatch)
@@ -82,7 +82,7 @@ def test_a_folder_that_is_both_is_listed_once(
 
 
 def test_a_running_script_is_told_from_what_is_left_over(
-    recorder: Recorder, script: Callable[..., Script], journals: Path, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, script: Callable[..., Script], journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sending = script(LIVE, LW_BASE_URL=recorder.url, LW_API_KEY=API_KEY)
     silent = script(LIVE, LW_BASE_URL=recorder.url, LW_MODE="offline")
@@ -106,7 +106,7 @@ def test_nothing_and_no_folder(journals: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_a_mode_in_which_nothing_is_recorded_stops_neither_status_nor_sync(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = record_offline(monkeypatch)
     monkeypatch.setenv("LW_MODE", "disabled")
@@ -118,7 +118,7 @@ def test_a_mode_in_which_nothing_is_recorded_stops_neither_status_nor_sync(
 
 
 def test_a_killed_scripts_journal_is_not_said_to_be_unsent(
-    recorder: Recorder, script: Callable[..., Script], journals: Path, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, script: Callable[..., Script], journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = script(LIVE, LW_BASE_URL=recorder.url, LW_API_KEY=API_KEY)
     run.until("ready")
@@ -132,7 +132,7 @@ def test_a_killed_scripts_journal_is_not_said_to_be_unsent(
 
 
 def test_what_was_set_aside_is_listed(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record_offline(monkeypatch)
     refused: tuple[int, dict[str, str], dict[str, str]] = (422, {"error": "bad", "code": "bad_batch"}, {})

@@ -13,7 +13,7 @@ import pytest
 
 from losswise.cli import main
 from tests.client.conftest import ROOT, Script, record_offline
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import API_KEY, Server, clean_environment
 
 
@@ -42,7 +42,7 @@ def test_an_offline_session_is_sent_once_however_often_sync_runs(
 
 
 def test_a_torn_last_line_is_dropped_with_a_word(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record_offline(monkeypatch)
     journal = next(journals.iterdir())
@@ -70,7 +70,7 @@ def test_sync_says_what_is_left_where_it_cannot_send(
 
 
 def test_a_file_that_is_no_journal_is_left_alone(
-    recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     journals.mkdir()
     (journals / "x.journal").write_text("{}\n")
@@ -80,7 +80,7 @@ def test_a_file_that_is_no_journal_is_left_alone(
 
 
 def test_a_script_that_sends_is_left_alone_and_one_that_does_not_can_be_synced(
-    recorder: Recorder, script: Callable[..., Script], journals: Path, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, script: Callable[..., Script], journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code = """
         import losswise
@@ -107,7 +107,7 @@ def test_a_script_that_sends_is_left_alone_and_one_that_does_not_can_be_synced(
 
 
 def test_what_was_recorded_for_another_address_is_told(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = record_offline(monkeypatch, base_url="http://other:1")
     for _ in range(2):
@@ -124,7 +124,7 @@ def test_what_was_recorded_for_another_address_is_told(
 
 
 def test_the_processes_of_a_session_are_told_of_as_one(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = record_offline(monkeypatch)
     record_offline(monkeypatch, resume=session.id)

@@ -18,13 +18,13 @@ from losswise.cli import main
 from losswise.commands.sync import sync
 from losswise.delivery.timing import Timing
 from tests.client.conftest import ROOT, record_offline
-from tests.client.fake_server import Recorder, Reply
+from tests.client.fake_server import FakeServer, Reply
 from tests.support.server import API_KEY, clean_environment
 
 SIZE = r"\(\d+(\.\d+)? KiB\)"
 
 
-def started(recorder: Recorder, journals: Path, **options: Any) -> subprocess.Popen[str]:
+def started(recorder: FakeServer, journals: Path, **options: Any) -> subprocess.Popen[str]:
     environ = clean_environment(
         journals.parent,
         LW_JOURNAL_DIR=str(journals),
@@ -36,7 +36,7 @@ def started(recorder: Recorder, journals: Path, **options: Any) -> subprocess.Po
     return subprocess.Popen(words, env=environ, **{"stderr": subprocess.PIPE, "text": True, **options})
 
 
-def test_nobody_listening_is_one_sentence(
+def test_a_refused_connection_is_one_sentence(
     journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LW_API_KEY", "k")
@@ -69,7 +69,7 @@ def test_nobody_listening_is_one_sentence(
     ],
 )
 def test_a_server_that_takes_nothing_is_given_up_in_words(
-    recorder: Recorder,
+    recorder: FakeServer,
     journals: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -86,7 +86,7 @@ def test_a_server_that_takes_nothing_is_given_up_in_words(
 
 
 def test_a_server_that_says_it_has_less_than_was_sent_is_no_endless_loop(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = record_offline(monkeypatch)
     recorder.answer = lambda batch: (200, {"last": 0}, {})
@@ -98,7 +98,7 @@ def test_a_server_that_says_it_has_less_than_was_sent_is_no_endless_loop(
 
 
 def test_a_refused_key_is_told_with_what_is_left(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
         record_offline(monkeypatch)
@@ -112,7 +112,7 @@ def test_a_refused_key_is_told_with_what_is_left(
 
 
 def test_a_server_that_never_answers_is_told_of_and_given_up(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record_offline(monkeypatch)
     recorder.answer = lambda batch: "hang"
@@ -127,7 +127,7 @@ def test_a_server_that_never_answers_is_told_of_and_given_up(
 
 
 def test_a_server_that_answers_after_a_while_gets_everything(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     busy: Reply = (429, {"error": "busy"}, {"Retry-After": "0.5"})
     recorder.answer = lambda batch: busy if len(recorder.batches) <= 6 else None  # more than MAX_FAILURES
@@ -143,7 +143,7 @@ def test_a_server_that_answers_after_a_while_gets_everything(
 
 
 def test_a_terminal_is_told_of_a_silent_server_and_ctrl_c_ends_at_once(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pty = pytest.importorskip("pty")
     record_offline(monkeypatch)
@@ -172,7 +172,7 @@ def test_a_terminal_is_told_of_a_silent_server_and_ctrl_c_ends_at_once(
 
 
 def test_a_server_that_goes_away_in_the_middle(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(3):
         record_offline(monkeypatch)
@@ -189,7 +189,7 @@ def test_a_server_that_goes_away_in_the_middle(
 
 
 def test_a_project_that_the_key_may_not_write_keeps_no_other_back(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     closed, open_ = record_offline(monkeypatch), record_offline(monkeypatch)
     forbidden: Reply = (403, {"error": "not this project"}, {})

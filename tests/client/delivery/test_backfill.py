@@ -18,7 +18,7 @@ from losswise.settings import Target
 from losswise.util.credentials import store_login
 from losswise.util.paths import journal_folders
 from tests.client.conftest import Script
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import eventually
 
 
@@ -38,7 +38,7 @@ def run(**options: str) -> None:
 
 
 def test_a_later_run_sends_what_is_left_for_its_own_address(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     left = leave(monkeypatch, recorder.url, "left")
     capsys.readouterr()
@@ -51,9 +51,9 @@ def test_a_later_run_sends_what_is_left_for_its_own_address(
 
 
 def test_it_goes_to_another_address_only_with_the_key_stored_for_it(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other, third = Recorder(), Recorder()
+    other, third = FakeServer(), FakeServer()
     try:
         store_login(other.url, "the other's key")
         leave(monkeypatch, other.url, "other")
@@ -70,7 +70,7 @@ def test_it_goes_to_another_address_only_with_the_key_stored_for_it(
 
 
 def test_journals_of_another_host_and_of_running_scripts_are_left_alone(
-    recorder: Recorder, journals: Path, script: Callable[..., Script], monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, journals: Path, script: Callable[..., Script], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = """
         import losswise
@@ -94,7 +94,7 @@ def test_journals_of_another_host_and_of_running_scripts_are_left_alone(
 
 
 def test_a_killed_runs_journal_is_sent_by_the_next(
-    recorder: Recorder, journals: Path, script: Callable[..., Script]
+    recorder: FakeServer, journals: Path, script: Callable[..., Script]
 ) -> None:
     code = """
         import losswise
@@ -126,7 +126,7 @@ ENDINGS = {"by done": "    session.done()\n", "by its last line": ""}
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_short_run_sends_something_too_and_leaves_no_file_of_it(
-    recorder: Recorder, journals: Path, script: Callable[..., Script], monkeypatch: pytest.MonkeyPatch, ending: str
+    recorder: FakeServer, journals: Path, script: Callable[..., Script], monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
     def slowly(batch: dict[str, Any]) -> None:
         if batch["replay"]:
@@ -148,7 +148,7 @@ def test_a_short_run_sends_something_too_and_leaves_no_file_of_it(
 
 
 def test_a_server_that_hangs_over_it_holds_no_run(
-    recorder: Recorder, journals: Path, script: Callable[..., Script], monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, journals: Path, script: Callable[..., Script], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder.answer = lambda batch: "hang" if batch["replay"] else None
     leave(monkeypatch, recorder.url, "left")
@@ -161,7 +161,7 @@ def test_a_server_that_hangs_over_it_holds_no_run(
 
 
 def test_between_two_requests_it_pauses_and_nowhere_else(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     came: list[float] = []
 
@@ -184,7 +184,7 @@ def test_between_two_requests_it_pauses_and_nowhere_else(
 
 
 def test_what_lies_among_the_temporary_files_is_sent_too(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     temporary = journal_folders()[1]
     monkeypatch.setenv("LW_JOURNAL_DIR", str(temporary))

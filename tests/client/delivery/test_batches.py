@@ -14,7 +14,7 @@ from losswise.journal.format import Header
 from losswise.journal.reader import JournalReader
 from losswise.journal.writer import Journal
 from losswise.protocol.records import new_id, points_record, session_record
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 
 GRAPH = "0" * 20
 
@@ -26,7 +26,7 @@ def append(journal: Journal, x: int) -> None:
 @pytest.mark.parametrize("is_full", [True, False])
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_batch_that_waits_grows_with_what_follows_it_without_a_gap(
-    recorder: Recorder, tmp_path: Path, is_there: bool, is_full: bool
+    recorder: FakeServer, tmp_path: Path, is_there: bool, is_full: bool
 ) -> None:
     """The number of a batch's last record is counted from its first, so a batch ends with its segment."""
     journal = Journal(tmp_path, Header.of_this_process(new_id(), new_id(), recorder.url), segment_bytes=600)

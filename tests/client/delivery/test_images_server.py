@@ -18,7 +18,7 @@ import losswise
 from losswise.cli import main
 from losswise.delivery.client import Client
 from tests.client.conftest import Script
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.client.values.imaging import decoded, picture
 from tests.support.server import Server
 
@@ -231,7 +231,7 @@ def test_a_disabled_session_takes_images_and_does_nothing(journals: Path, monkey
     assert not journals.exists()
 
 
-def test_an_image_after_the_end_is_recorded_by_an_end_that_follows_at_once(recorder: Recorder) -> None:
+def test_an_image_after_the_end_is_recorded_by_an_end_that_follows_at_once(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
     session.done()
     session.image_sequence(3, "noise").append(np.zeros((4, 4), np.uint8), "a")

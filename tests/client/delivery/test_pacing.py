@@ -20,14 +20,14 @@ from losswise.delivery.sender import Sender
 from losswise.delivery.timing import Timing
 from losswise.journal.writer import Journal
 from tests.client.delivery.sending import add_points, add_text, finish, new_journal, sending
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import eventually
 
 PATIENT = Timing(max_interval=120.0)
 """With these, a request of many points keeps the next one waiting for longer than any test."""
 
 
-def times_of(recorder: Recorder) -> list[float]:
+def times_of(recorder: FakeServer) -> list[float]:
     """When each batch came, from here on."""
     came: list[float] = []
 
@@ -40,7 +40,7 @@ def times_of(recorder: Recorder) -> list[float]:
 
 
 @pytest.mark.parametrize("graphs", [1, 8])
-def test_a_step_after_a_quiet_moment_goes_at_once(recorder: Recorder, graphs: int) -> None:
+def test_a_step_after_a_quiet_moment_goes_at_once(recorder: FakeServer, graphs: int) -> None:
     session = losswise.Session(track_git=False, console=False)
     session.log({f"{graph}/loss{graph}": 0.5 for graph in range(graphs)}, 0)
     session.flush()
@@ -55,7 +55,7 @@ def test_a_step_after_a_quiet_moment_goes_at_once(recorder: Recorder, graphs: in
     assert statistics.median(took) < 0.1
 
 
-def test_steps_that_come_fast_are_sent_together(recorder: Recorder) -> None:
+def test_steps_that_come_fast_are_sent_together(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False, console=False)
     session.log({"loss": 0.5}, 0)
     session.flush()
@@ -73,7 +73,7 @@ def test_steps_that_come_fast_are_sent_together(recorder: Recorder) -> None:
     assert [x for x, _y in recorder.points("accuracy")] == list(range(1, x + 1))
 
 
-def test_a_slow_server_gets_steps_as_often(recorder: Recorder, journals: Path) -> None:
+def test_a_slow_server_gets_steps_as_often(recorder: FakeServer, journals: Path) -> None:
     """Its own time is added, and nothing else: live charts stay live."""
     came = times_of(recorder)
     note = recorder.answer
@@ -88,7 +88,7 @@ def test_a_slow_server_gets_steps_as_often(recorder: Recorder, journals: Path) -
     finish(journal, sender)
 
 
-def test_a_session_sends_ten_times_a_second_at_most(recorder: Recorder, journals: Path) -> None:
+def test_a_session_sends_ten_times_a_second_at_most(recorder: FakeServer, journals: Path) -> None:
     came = times_of(recorder)
     journal = new_journal(journals, recorder.url)
     sender = sending(journal, recorder.url, Timing())
@@ -119,7 +119,7 @@ def test_a_process_makes_fifty_requests_a_second_at_most() -> None:
 
 
 @pytest.fixture
-def held_back(recorder: Recorder, journals: Path) -> tuple[Journal, Sender]:
+def held_back(recorder: FakeServer, journals: Path) -> tuple[Journal, Sender]:
     """A sender whose next batch, of 100 points, waits for more."""
     journal = new_journal(journals, recorder.url)
     sender = sending(journal, recorder.url, PATIENT)
@@ -147,7 +147,7 @@ def record_an_image(journal: Journal, sender: Sender, stack: ExitStack) -> None:
 
 @pytest.mark.parametrize("hurry", [wait, end, record_an_image])
 def test_who_waits_the_end_and_an_image_do_not_wait_for_more(
-    held_back: tuple[Journal, Sender], recorder: Recorder, hurry: Callable[[Journal, Sender, ExitStack], None]
+    held_back: tuple[Journal, Sender], recorder: FakeServer, hurry: Callable[[Journal, Sender, ExitStack], None]
 ) -> None:
     journal, sender = held_back
     with ExitStack() as stack:
@@ -157,7 +157,7 @@ def test_who_waits_the_end_and_an_image_do_not_wait_for_more(
         finish(journal, sender)
 
 
-def test_a_backlog_does_not_wait_for_more(recorder: Recorder, journals: Path) -> None:
+def test_a_backlog_does_not_wait_for_more(recorder: FakeServer, journals: Path) -> None:
     journal = new_journal(journals, recorder.url)
     add = threading.Event()
     recorder.answer = lambda batch: None if add.is_set() else (500, {}, {})
@@ -171,7 +171,7 @@ def test_a_backlog_does_not_wait_for_more(recorder: Recorder, journals: Path) ->
     assert len(recorder.points("a")) == 120_000
 
 
-def test_the_last_batch_of_a_session_goes_at_once(recorder: Recorder, journals: Path) -> None:
+def test_the_last_batch_of_a_session_goes_at_once(recorder: FakeServer, journals: Path) -> None:
     journal = new_journal(journals, recorder.url)
     sender = sending(journal, recorder.url, Timing(min_interval=120.0, max_interval=120.0))
     eventually(lambda: sender.has_sent(1))
@@ -182,7 +182,7 @@ def test_the_last_batch_of_a_session_goes_at_once(recorder: Recorder, journals: 
     assert len(recorder.points("a")) == 20
 
 
-def test_images_go_while_steps_are_held_back(recorder: Recorder) -> None:
+def test_images_go_while_steps_are_held_back(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False, console=False)
     for x in range(20_000):
         session.graph("loss").append(x, {"a": 1.0})
@@ -192,7 +192,7 @@ def test_images_go_while_steps_are_held_back(recorder: Recorder) -> None:
     session.done()
 
 
-def test_one_who_waits_no_more_does_not_slow_the_others(recorder: Recorder, journals: Path) -> None:
+def test_one_who_waits_no_more_does_not_slow_the_others(recorder: FakeServer, journals: Path) -> None:
     journal = new_journal(journals, recorder.url)
     sender = sending(journal, recorder.url, Timing())
     with sender.waited_for():

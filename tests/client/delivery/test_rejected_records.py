@@ -14,7 +14,7 @@ from losswise.delivery.timing import Timing
 from losswise.journal.format import record_line
 from losswise.protocol.records import text_record
 from tests.client.delivery.sending import finish, new_journal, sending
-from tests.client.fake_server import Recorder, Reply
+from tests.client.fake_server import FakeServer, Reply
 from tests.support.server import Server, eventually
 
 
@@ -54,14 +54,14 @@ def lines(first: int, count: int, every: int) -> list[bytes]:
     return [record_line(text_record(f"{'bad' if n % every == 0 else 'good'} {n}", "x")) for n in numbers]
 
 
-def names(recorder: Recorder) -> list[str]:
+def names(recorder: FakeServer) -> list[str]:
     return [record["name"] for record in recorder.records("text")]
 
 
 @pytest.mark.parametrize("answer", [naming, naming_without_reasons])
 @pytest.mark.parametrize("every", [2, 100])
 def test_a_stream_with_bad_records_keeps_the_others_moving(
-    recorder: Recorder,
+    recorder: FakeServer,
     journals: Path,
     capsys: pytest.CaptureFixture[str],
     answer: Callable[[Any], Reply | None],
@@ -99,7 +99,7 @@ def test_a_stream_with_bad_records_keeps_the_others_moving(
     assert said[5] == f"losswise: the server rejects more records; they are kept in {kept}"
 
 
-def test_the_rest_of_a_batch_does_not_wait_for_its_turn(recorder: Recorder, journals: Path) -> None:
+def test_the_rest_of_a_batch_does_not_wait_for_its_turn(recorder: FakeServer, journals: Path) -> None:
     recorder.answer = naming
     journal = new_journal(journals, recorder.url)
     journal.append(lines(0, 50, 7))
@@ -108,7 +108,7 @@ def test_the_rest_of_a_batch_does_not_wait_for_its_turn(recorder: Recorder, jour
     finish(journal, sender)
 
 
-def test_an_answer_that_is_lost_doubles_nothing(recorder: Recorder, journals: Path) -> None:
+def test_an_answer_that_is_lost_doubles_nothing(recorder: FakeServer, journals: Path) -> None:
     """What replaces a rejected batch is applied, its answer is lost, and it is sent again with more behind it."""
     is_lost: list[bool] = []
 
@@ -132,7 +132,7 @@ def test_an_answer_that_is_lost_doubles_nothing(recorder: Recorder, journals: Pa
 
 @pytest.mark.parametrize("answer", [naming_none, naming_wrongly])
 def test_a_server_that_names_none_gets_halves(
-    recorder: Recorder, journals: Path, answer: Callable[[Any], Reply | None]
+    recorder: FakeServer, journals: Path, answer: Callable[[Any], Reply | None]
 ) -> None:
     recorder.answer = answer
     with losswise.Session(track_git=False, console=False) as session:
@@ -146,7 +146,7 @@ def test_a_server_that_names_none_gets_halves(
     assert [json.loads(line)["name"] for line in kept.read_text().splitlines()] == ["bad", "bad"]
 
 
-def test_a_server_that_rejects_what_replaces_a_record_is_no_endless_loop(recorder: Recorder, journals: Path) -> None:
+def test_a_server_that_rejects_what_replaces_a_record_is_no_endless_loop(recorder: FakeServer, journals: Path) -> None:
     def answer(batch: dict[str, Any]) -> Reply | None:
         bad = [n for n, record in enumerate(batch["records"]) if is_bad(record) or record.get("values") == {}]
         return (422, {"error": "bad", "code": "bad_batch", "records": bad}, {}) if bad else None

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.client.conftest import Script
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import API_KEY
 
 Start = Callable[..., Script]
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts what is open in /proc")
-def test_many_sessions_leave_no_file_socket_or_thread(recorder: Recorder, script: Start) -> None:
+def test_many_sessions_leave_no_file_socket_or_thread(recorder: FakeServer, script: Start) -> None:
     code = """
         import os, resource, threading
         import losswise
@@ -54,7 +54,7 @@ FORKS = {
 
 
 @pytest.mark.parametrize("moment", FORKS)
-def test_a_forked_child_goes_on(recorder: Recorder, script: Start, moment: str) -> None:
+def test_a_forked_child_goes_on(recorder: FakeServer, script: Start, moment: str) -> None:
     if moment == "while the server does not answer":
         recorder.answer = lambda batch: "hang" if len(recorder.batches) == 1 else None
     code = f"""

@@ -17,7 +17,7 @@ from losswise.util.locks import FileLock
 from losswise.util.paths import journal_folders, state_folder, sync_command
 from tests.client.conftest import record_offline
 from tests.client.delivery.sending import add_points, finish, new_journal, sending
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import API_KEY, eventually
 
 
@@ -26,7 +26,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_it_is_told_while_it_lasts_and_when_it_is_over(
-    recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     journal = new_journal(journals, recorder.url)
     sender = sending(journal, recorder.url, Timing(silence=0.3))
@@ -49,7 +49,7 @@ def test_it_is_told_while_it_lasts_and_when_it_is_over(
 
 
 def test_the_line_comes_once_however_often_a_request_times_out(
-    recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorder.answer = lambda batch: "hang"
     journal = new_journal(journals, recorder.url)
@@ -64,7 +64,7 @@ def test_the_line_comes_once_however_often_a_request_times_out(
 
 
 @pytest.mark.full
-def test_a_session_notices_it_by_itself(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_session_notices_it_by_itself(recorder: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
     recorder.answer = lambda batch: "hang"
     session = losswise.Session(track_git=False, console=False)
     capsys.readouterr()
@@ -73,7 +73,7 @@ def test_a_session_notices_it_by_itself(recorder: Recorder, capsys: pytest.Captu
 
 
 def test_the_end_names_the_cause_once_and_no_number_twice(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorder.answer = lambda batch: "hang"
     session = losswise.Session(track_git=False, console=False)
@@ -91,7 +91,7 @@ def test_the_end_names_the_cause_once_and_no_number_twice(
 
 
 def test_a_trouble_that_was_told_is_not_told_again_at_the_end(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorder.answer = lambda batch: (500, {"error": "broken"}, {})
     session = losswise.Session(track_git=False, console=False)
@@ -104,7 +104,7 @@ def test_a_trouble_that_was_told_is_not_told_again_at_the_end(
 
 
 def test_a_sender_that_dies_lets_its_journal_go(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def break_(self: Uploader) -> StepResult:
         raise RuntimeError("broken")

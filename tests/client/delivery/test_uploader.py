@@ -19,7 +19,7 @@ from losswise.journal.writer import Journal
 from losswise.protocol.records import new_id, points_record, session_record
 from tests.client.conftest import journal_records, points_of
 from tests.client.delivery.sending import finish, new_journal, sending
-from tests.client.fake_server import Recorder, Reply
+from tests.client.fake_server import FakeServer, Reply
 from tests.support.server import eventually
 
 
@@ -41,7 +41,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> list[str]:
 
 
 def test_a_bad_record_is_found_set_aside_and_the_rest_arrives(
-    recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorder.answer = bad_batch
     with losswise.Session(track_git=False, console=False) as session:
@@ -56,7 +56,7 @@ def test_a_bad_record_is_found_set_aside_and_the_rest_arrives(
     assert json.loads(next(journals.iterdir()).read_text())["name"] == "bad"
 
 
-def test_a_batch_too_large_is_split(recorder: Recorder) -> None:
+def test_a_batch_too_large_is_split(recorder: FakeServer) -> None:
     def at_most_three(batch: dict[str, Any]) -> Reply | None:
         return (413, {"error": "too large"}, {}) if len(batch["records"]) > 3 else None
 
@@ -68,7 +68,7 @@ def test_a_batch_too_large_is_split(recorder: Recorder) -> None:
     assert recorder.records("status")
 
 
-def test_a_server_that_forgot_the_session_is_told_again(recorder: Recorder) -> None:
+def test_a_server_that_forgot_the_session_is_told_again(recorder: FakeServer) -> None:
     session = losswise.Session("tag", track_git=False)
     session.graph("loss").append(0, {"a": 1.0})
     eventually(lambda: len(recorder.records("session")) == 2)  # its own, and the facts of its surroundings
@@ -83,7 +83,7 @@ def test_a_server_that_forgot_the_session_is_told_again(recorder: Recorder) -> N
     assert any("seq" not in batch and batch["records"] for batch in recorder.batches)
 
 
-def test_a_deleted_session_is_let_go(recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_deleted_session_is_let_go(recorder: FakeServer, journals: Path, capsys: pytest.CaptureFixture[str]) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
     assert session.flush()
@@ -103,7 +103,7 @@ def test_a_deleted_session_is_let_go(recorder: Recorder, journals: Path, capsys:
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_key_is_one_warning_and_keeps_everything(
-    recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str], status: int
+    recorder: FakeServer, journals: Path, capsys: pytest.CaptureFixture[str], status: int
 ) -> None:
     recorder.answer = lambda batch: (status, {"error": "wrong", "code": "unauthorized"}, {})
     begun = time.monotonic()
@@ -130,7 +130,7 @@ FAULTS: dict[str, Reply] = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_after_a_fault_each_point_is_there_once(
-    recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str], fault: str
+    recorder: FakeServer, journals: Path, capsys: pytest.CaptureFixture[str], fault: str
 ) -> None:
     recorder.answer = lambda batch: FAULTS[fault] if len(recorder.batches) <= 3 else None
     session = losswise.Session(track_git=False)
@@ -147,7 +147,7 @@ def test_after_a_fault_each_point_is_there_once(
     assert len([line for line in lines if "answers again" in line]) == 1
 
 
-def test_answers_lost_at_random_double_nothing(recorder: Recorder) -> None:
+def test_answers_lost_at_random_double_nothing(recorder: FakeServer) -> None:
     recorder.answer = lambda batch: "drop" if len(recorder.batches) % 3 == 1 else None
     session = losswise.Session(track_git=False)
     for x in range(500):
@@ -177,7 +177,7 @@ def test_an_absent_server_is_one_warning_and_journals_are_kept(
     assert journal_records(journals)[-1]["type"] == "status"
 
 
-def test_a_server_that_never_answers_keeps_no_point_from_the_disk(recorder: Recorder, journals: Path) -> None:
+def test_a_server_that_never_answers_keeps_no_point_from_the_disk(recorder: FakeServer, journals: Path) -> None:
     recorder.answer = lambda batch: "hang"
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
@@ -194,7 +194,7 @@ def test_a_server_that_never_answers_keeps_no_point_from_the_disk(recorder: Reco
     assert time.monotonic() - begun < 6.0
 
 
-def test_a_heartbeat_is_sent_in_silence_and_never_journalled(recorder: Recorder, journals: Path) -> None:
+def test_a_heartbeat_is_sent_in_silence_and_never_journalled(recorder: FakeServer, journals: Path) -> None:
     journal = new_journal(journals, recorder.url)
     sender = sending(journal, recorder.url, Timing(heartbeat=0.3))
     eventually(lambda: sender.has_sent(1))
@@ -206,7 +206,7 @@ def test_a_heartbeat_is_sent_in_silence_and_never_journalled(recorder: Recorder,
     finish(journal, sender)
 
 
-def test_batches_are_compressed_numbered_and_authorized(recorder: Recorder) -> None:
+def test_batches_are_compressed_numbered_and_authorized(recorder: FakeServer) -> None:
     with losswise.Session(track_git=False, api_key="a key") as session:
         for x in range(2_000):
             session.graph("loss").append(x, {"a": x / 3})
@@ -222,7 +222,7 @@ def test_batches_are_compressed_numbered_and_authorized(recorder: Recorder) -> N
         seq = batch["seq"]
 
 
-def test_a_server_that_skips_ahead_is_followed(recorder: Recorder, tmp_path: Path) -> None:
+def test_a_server_that_skips_ahead_is_followed(recorder: FakeServer, tmp_path: Path) -> None:
     header = Header.of_this_process(new_id(), new_id(), recorder.url)
     journal = Journal(tmp_path, header)
     lines = [json.dumps(session_record(tag="a")).encode() + b"\n"]

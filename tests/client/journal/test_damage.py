@@ -17,7 +17,7 @@ from losswise.journal import reader
 from losswise.journal.format import Header
 from losswise.journal.writer import Journal
 from losswise.protocol.records import graph_id, graph_record, new_id, points_record, session_record
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import Server, eventually
 
 POINTS = 100
@@ -68,7 +68,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, segment: Path, times: int) -> None:
     monkeypatch.setattr(reader, "open", open_, raising=False)
 
 
-def arrived(recorder: Recorder) -> list[int]:
+def arrived(recorder: FakeServer) -> list[int]:
     return [x for x, _ in recorder.points("a")]
 
 
@@ -104,7 +104,7 @@ def points(server: Server, session: str, title: str) -> list[int]:
 
 @pytest.mark.parametrize("begun", [b"", b"\0" * 3_000, b'{"losswise":'])
 def test_a_segment_without_a_header_is_no_end_where_another_follows(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
     segments = left(journals, recorder.url)
     lost = xs(segments[1])
@@ -116,7 +116,7 @@ def test_a_segment_without_a_header_is_no_end_where_another_follows(
 
 @pytest.mark.parametrize("begun", [b"", b'{"losswise":'])
 def test_a_first_segment_without_a_header_takes_no_other_away(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
     segments = left(journals, recorder.url)
     segments[0].write_bytes(begun)
@@ -125,7 +125,7 @@ def test_a_first_segment_without_a_header_takes_no_other_away(
 
 
 def test_a_missing_segment_is_no_end(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     segments = left(journals, recorder.url)
     lost = xs(segments[2])
@@ -158,7 +158,7 @@ def test_a_segment_that_is_gone_when_it_is_opened_is_passed_over(
 
 @pytest.mark.parametrize(("times", "status"), [(2, 0), (99, 1)])
 def test_a_segment_that_cannot_be_opened_for_a_moment_loses_nothing(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, times: int, status: int
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, times: int, status: int
 ) -> None:
     segments = left(journals, recorder.url)
     failing(monkeypatch, segments[1], times)
@@ -169,7 +169,7 @@ def test_a_segment_that_cannot_be_opened_for_a_moment_loses_nothing(
 
 
 def test_a_journal_that_cannot_be_read_keeps_no_other_back(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     segments = left(journals, recorder.url)
     left(journals, recorder.url)
@@ -182,7 +182,7 @@ def test_a_journal_that_cannot_be_read_keeps_no_other_back(
 
 @pytest.mark.parametrize("way", ["cannot be opened", "damaged"])
 def test_a_later_run_takes_nothing_away_that_it_has_not_read(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, way: str
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     segments = left(journals, recorder.url)
     if way == "damaged":
@@ -220,7 +220,7 @@ def test_the_end_is_where_no_whole_line_is_left(journals: Path, monkeypatch: pyt
 
 
 def test_a_live_session_passes_over_what_it_cannot_open_for_a_moment(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LW_JOURNAL_MAX", "20kB")
     session = losswise.Session("live", track_git=False, console=False)

@@ -22,7 +22,7 @@ from losswise.journal.reader import JournalReader
 from losswise.journal.writer import Journal, NotWritten
 from losswise.protocol.records import new_id
 from tests.client.conftest import start_offline
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import Server
 
 
@@ -74,7 +74,7 @@ def test_a_line_that_the_disk_took_half_of(tmp_path: Path, monkeypatch: pytest.M
     assert reader.number == journal.count == 3
 
 
-def test_a_disk_that_fails_for_a_moment(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fails_for_a_moment(recorder: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def open_(path: Any, mode: str = "r", buffering: int = -1, **options: Any) -> Any:
         return StaleFile(path) if buffering == 0 else builtins.open(path, mode, buffering, **options)
 
@@ -124,7 +124,7 @@ def test_a_damaged_line_holds_up_nothing_else(
 
 @pytest.mark.parametrize("content", [b"", b'{"losswise": "jour'])
 def test_a_journal_that_was_only_just_begun_holds_nothing(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
 ) -> None:
     journals.mkdir()
     (journals / f"20260101-000000-{new_id()}-{new_id()}.00001.journal").write_bytes(content)
@@ -133,7 +133,7 @@ def test_a_journal_that_was_only_just_begun_holds_nothing(
 
 
 def test_a_script_that_changes_its_folder_leaves_nothing_behind(
-    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -147,7 +147,7 @@ def test_a_script_that_changes_its_folder_leaves_nothing_behind(
 
 @pytest.mark.full
 def test_what_sync_has_taken_away_counts_no_longer(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LW_JOURNAL_MAX", "100kB")
     session = start_offline(monkeypatch)
@@ -163,7 +163,7 @@ def test_what_sync_has_taken_away_counts_no_longer(
     assert [x for x, _ in recorder.points("a")] == list(range(5_000))
 
 
-def test_a_user_without_a_home(recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_user_without_a_home(recorder: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def nowhere() -> Path:
         raise RuntimeError("Could not determine home directory.")
 

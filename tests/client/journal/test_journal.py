@@ -20,7 +20,7 @@ from losswise.protocol.records import graph_record, merged_session, new_id, poin
 from losswise.settings import end_timeout, journal_bound
 from losswise.util.locks import FileLock
 from tests.client.conftest import Script, journal_records, points_of
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import eventually
 
 
@@ -63,7 +63,7 @@ def test_delivered_segments_are_removed(tmp_path: Path, monkeypatch: pytest.Monk
         reader.read(700)
     freed = reader.forget(200)
     assert before - journal.paths.size() == freed > 5_000
-    # what is left can still be sent by somebody who begins at the first segment that is there
+    # what is left can still be sent by a process that begins at the first segment that is there
     rest = JournalReader(find(tmp_path)[0])
     assert 0 < rest.number <= 200
     assert [json.loads(text)["type"] for text in rest.preamble()[:2]] == ["session", "graph"]
@@ -91,7 +91,7 @@ def test_a_segment_that_is_just_being_made_is_waited_for(tmp_path: Path, monkeyp
 
 
 def test_a_session_of_many_segments_arrives_and_leaves_nothing(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LW_JOURNAL_MAX", "400kB")
     most = 0
@@ -108,7 +108,7 @@ def test_a_session_of_many_segments_arrives_and_leaves_nothing(
 
 
 def test_a_server_that_forgot_is_told_again_in_a_later_segment(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LW_JOURNAL_MAX", "200kB")
     session = losswise.Session("tag", track_git=False, params={"rate": 0.1})
@@ -131,7 +131,7 @@ def test_a_server_that_forgot_is_told_again_in_a_later_segment(
 
 
 def test_at_the_bound_points_are_dropped_and_counted_and_the_rest_arrives(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LW_JOURNAL_MAX", "50kB")
     recorder.answer = lambda batch: (500, {"error": "down"}, {})
@@ -155,7 +155,7 @@ def test_at_the_bound_points_are_dropped_and_counted_and_the_rest_arrives(
 
 
 def test_a_full_disk_drops_points_only_and_the_session_shows_how_many(
-    recorder: Recorder, script: Callable[..., Script]
+    recorder: FakeServer, script: Callable[..., Script]
 ) -> None:
     """A limit on the size of files is what this user may set; a full disk answers the same way."""
     pytest.importorskip("resource")
@@ -205,7 +205,7 @@ def test_a_full_disk_drops_points_only_and_the_session_shows_how_many(
 
 
 def test_where_the_folder_cannot_be_written_another_is_taken(
-    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("LW_JOURNAL_DIR", str(tmp_path / "file"))

@@ -19,7 +19,7 @@ from losswise.journal.writer import Journal
 from losswise.protocol.records import new_id
 from losswise.util import locks
 from tests.client.conftest import Script
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 
 DATA = Path(__file__).parent / "data"
 """A killed script's journal, as the version before wrote it."""
@@ -80,7 +80,7 @@ def test_on_another_host_the_heartbeat_decides(tmp_path: Path) -> None:
 
 
 def test_without_locks_the_heartbeat_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on some network file systems: whoever asks gets the lock."""
+    """As on some network file systems: every process that asks gets the lock."""
     monkeypatch.setattr(locks, "fcntl", None)
     monkeypatch.setattr(locks, "msvcrt", None)
     journal = make(tmp_path)
@@ -91,7 +91,7 @@ def test_without_locks_the_heartbeat_decides(tmp_path: Path, monkeypatch: pytest
     assert not is_alive(journal.paths, journal.header)
 
 
-def test_a_journal_of_the_version_before_is_synced(recorder: Recorder, journals: Path) -> None:
+def test_a_journal_of_the_version_before_is_synced(recorder: FakeServer, journals: Path) -> None:
     shutil.copytree(DATA, journals)
     [path] = find(journals)
     assert b'"boot": ' in path.read_bytes().splitlines()[0]

@@ -13,7 +13,7 @@ import pytest
 
 import losswise
 from tests.client.conftest import Script, journal_records, points_of
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 
 Start = Callable[..., Script]
 
@@ -28,7 +28,7 @@ SESSIONS = """
 
 
 @pytest.fixture
-def environ(recorder: Recorder) -> dict[str, str]:
+def environ(recorder: FakeServer) -> dict[str, str]:
     return {"LW_BASE_URL": recorder.url, "LW_API_KEY": "k", "LW_END_TIMEOUT": "2"}
 
 
@@ -42,7 +42,7 @@ def in_journals(folder: Path) -> list[int]:
 
 
 def test_a_server_that_never_answers_holds_no_script_however_many_its_sessions(
-    recorder: Recorder, script: Start, environ: dict[str, str], tmp_path: Path
+    recorder: FakeServer, script: Start, environ: dict[str, str], tmp_path: Path
 ) -> None:
     recorder.answer = lambda batch: "hang"
     begun = time.monotonic()
@@ -59,7 +59,7 @@ def test_a_server_that_never_answers_holds_no_script_however_many_its_sessions(
 
 
 def test_sigterm_leaves_so_many_seconds_in_all(
-    recorder: Recorder, script: Start, environ: dict[str, str], tmp_path: Path
+    recorder: FakeServer, script: Start, environ: dict[str, str], tmp_path: Path
 ) -> None:
     recorder.answer = lambda batch: (503, {"error": "full"}, {"Retry-After": "60"})
     run = script(SESSIONS + "    print('ready', flush=True); time.sleep(30)\n", **environ)
@@ -74,7 +74,7 @@ def test_sigterm_leaves_so_many_seconds_in_all(
     assert [record["status"] for record in ended] == ["cancelled"] * 5
 
 
-def test_a_slow_server_gets_all_the_time_it_needs(recorder: Recorder, script: Start, environ: dict[str, str]) -> None:
+def test_a_slow_server_gets_all_the_time_it_needs(recorder: FakeServer, script: Start, environ: dict[str, str]) -> None:
     def slowly(batch: dict[str, object]) -> tuple[int, dict[str, object], dict[str, str]] | None:
         records = batch["records"]
         if isinstance(records, list) and len(records) > 3:
@@ -98,7 +98,7 @@ def test_a_slow_server_gets_all_the_time_it_needs(recorder: Recorder, script: St
 
 
 @pytest.mark.full
-def test_what_the_server_asks_to_wait_is_waited_at_the_end_too(recorder: Recorder) -> None:
+def test_what_the_server_asks_to_wait_is_waited_at_the_end_too(recorder: FakeServer) -> None:
     recorder.answer = lambda batch: (429, {"error": "slowly"}, {"Retry-After": "1.5"}) if recorder.batches[1:] else None
     session = losswise.Session(track_git=False, console=False)
     session.flush()
@@ -114,7 +114,7 @@ def test_what_the_server_asks_to_wait_is_waited_at_the_end_too(recorder: Recorde
     assert recorder.points("a") == [(0, 1.0)]
 
 
-def test_done_can_be_told_not_to_wait(recorder: Recorder, journals: Path) -> None:
+def test_done_can_be_told_not_to_wait(recorder: FakeServer, journals: Path) -> None:
     recorder.answer = lambda batch: "hang"
     session = losswise.Session(track_git=False)
     session.graph("loss").append(0, {"a": 1.0})
@@ -125,7 +125,7 @@ def test_done_can_be_told_not_to_wait(recorder: Recorder, journals: Path) -> Non
 
 
 def test_what_is_left_is_told_as_the_session_and_the_size_that_the_server_does_not_have(
-    recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = losswise.Session(track_git=False, console=False)
     for x in range(100_000):
@@ -145,11 +145,11 @@ def test_what_is_left_is_told_as_the_session_and_the_size_that_the_server_does_n
     assert sum(path.stat().st_size for path in journals.glob("*.journal")) > 1_000_000
 
 
-@pytest.mark.parametrize("way", ["nobody listens", "the key is refused"])
+@pytest.mark.parametrize("way", ["no server", "the key is refused"])
 def test_a_flush_that_is_hopeless_ends_soon(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, way: str
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    if way == "nobody listens":
+    if way == "no server":
         monkeypatch.setenv("LW_BASE_URL", "http://127.0.0.1:9")
     recorder.answer = lambda batch: (401, {"error": "no such key"}, {})
     session = losswise.Session(track_git=False)
@@ -162,7 +162,7 @@ def test_a_flush_that_is_hopeless_ends_soon(
     session.done(timeout=0.0)
 
 
-def test_a_flush_finds_that_the_key_is_accepted_by_now(recorder: Recorder) -> None:
+def test_a_flush_finds_that_the_key_is_accepted_by_now(recorder: FakeServer) -> None:
     recorder.answer = lambda batch: (401, {"error": "no such key"}, {})
     session = losswise.Session(track_git=False)
     session.graph("loss").append(0, {"a": 1.0})
@@ -173,7 +173,7 @@ def test_a_flush_finds_that_the_key_is_accepted_by_now(recorder: Recorder) -> No
     session.done()
 
 
-def test_a_flush_waits_for_a_server_that_is_slow(recorder: Recorder) -> None:
+def test_a_flush_waits_for_a_server_that_is_slow(recorder: FakeServer) -> None:
     def slowly(batch: dict[str, object]) -> None:
         time.sleep(3.0)
 
@@ -186,7 +186,7 @@ def test_a_flush_waits_for_a_server_that_is_slow(recorder: Recorder) -> None:
 
 
 def test_an_interpreter_that_shuts_down_in_the_middle_of_sending_loses_nothing(
-    recorder: Recorder, script: Start, environ: dict[str, str], tmp_path: Path
+    recorder: FakeServer, script: Start, environ: dict[str, str], tmp_path: Path
 ) -> None:
     code = """
         import threading, time
@@ -209,7 +209,7 @@ def test_an_interpreter_that_shuts_down_in_the_middle_of_sending_loses_nothing(
     assert [x for x, _ in recorder.points("a")] == list(range(200_000))
 
 
-def test_a_session_that_begins_at_the_very_end(recorder: Recorder, script: Start, environ: dict[str, str]) -> None:
+def test_a_session_that_begins_at_the_very_end(recorder: FakeServer, script: Start, environ: dict[str, str]) -> None:
     code = """
         import atexit
         import losswise
@@ -226,7 +226,7 @@ def test_a_session_that_begins_at_the_very_end(recorder: Recorder, script: Start
 
 
 def test_ctrl_c_ends_the_waiting_and_says_what_is_kept(
-    recorder: Recorder, script: Start, environ: dict[str, str], tmp_path: Path
+    recorder: FakeServer, script: Start, environ: dict[str, str], tmp_path: Path
 ) -> None:
     recorder.answer = lambda batch: "hang"
     code = SESSIONS + "    print('ready', flush=True)\n    session.done()\n"
@@ -275,7 +275,7 @@ BARE = """
 
 @pytest.mark.parametrize("code", [LOOP, FINALLY, BARE], ids=["with", "finally", "at exit"])
 def test_a_second_ctrl_c_ends_the_script_at_once(
-    recorder: Recorder, script: Start, environ: dict[str, str], tmp_path: Path, code: str
+    recorder: FakeServer, script: Start, environ: dict[str, str], tmp_path: Path, code: str
 ) -> None:
     recorder.answer = lambda batch: "hang"
     run = script(code, **{**environ, "LW_END_TIMEOUT": "30"})
@@ -296,7 +296,7 @@ def test_a_second_ctrl_c_ends_the_script_at_once(
 
 
 @pytest.mark.full
-def test_a_long_wait_for_a_silent_server_says_so(recorder: Recorder, script: Start, environ: dict[str, str]) -> None:
+def test_a_long_wait_for_a_silent_server_says_so(recorder: FakeServer, script: Start, environ: dict[str, str]) -> None:
     recorder.answer = lambda batch: "hang"
     run = script(SESSIONS, **{**environ, "LW_END_TIMEOUT": "14"})
     assert run.wait() == 0, run.errors

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.conftest import Script
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 
 Start = Callable[..., Script]
 
@@ -24,11 +24,11 @@ START = """
 
 
 @pytest.fixture
-def environ(recorder: Recorder) -> dict[str, str]:
+def environ(recorder: FakeServer) -> dict[str, str]:
     return {"LW_BASE_URL": recorder.url, "LW_API_KEY": "k"}
 
 
-def told(recorder: Recorder) -> tuple[str, str | None]:
+def told(recorder: FakeServer) -> tuple[str, str | None]:
     """Status and reason of the last end."""
     record = recorder.records("status")[-1]
     return record["status"], record["reason"]
@@ -81,7 +81,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_an_end_is_told_truthfully(recorder: Recorder, script: Start, environ: dict[str, str], end: str) -> None:
+def test_an_end_is_told_truthfully(recorder: FakeServer, script: Start, environ: dict[str, str], end: str) -> None:
     code, exit_status, status = ENDS[end]
     run = script(START + "    " + code + "\n", **environ)
     assert run.wait() == exit_status, run.errors
@@ -105,7 +105,7 @@ PROMPTS = {
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_an_interpreter_that_goes_on_has_not_failed(
-    recorder: Recorder, script: Start, environ: dict[str, str], tmp_path: Path, prompt: str
+    recorder: FakeServer, script: Start, environ: dict[str, str], tmp_path: Path, prompt: str
 ) -> None:
     code, typed, exit_status, status = PROMPTS[prompt]
     start = START.replace("\n    ", "\n")
@@ -118,7 +118,7 @@ def test_an_interpreter_that_goes_on_has_not_failed(
 
 
 def test_a_script_that_fails_after_a_prompt_within_it_has_failed(
-    recorder: Recorder, script: Start, environ: dict[str, str]
+    recorder: FakeServer, script: Start, environ: dict[str, str]
 ) -> None:
     run = script(START + "    import code; code.interact()\n    raise ValueError('too bad')\n", **environ)
     assert run.wait() == 1, run.errors
@@ -126,7 +126,7 @@ def test_a_script_that_fails_after_a_prompt_within_it_has_failed(
 
 
 def test_two_writers_of_one_session_in_one_process_are_both_ended(
-    recorder: Recorder, script: Start, environ: dict[str, str]
+    recorder: FakeServer, script: Start, environ: dict[str, str]
 ) -> None:
     code = """
         import os
@@ -165,7 +165,7 @@ WORKS = {
     "method", ["spawn", pytest.param("fork", marks=pytest.mark.skipif(os.name == "nt", reason=""))]
 )
 def test_the_end_of_a_worker_is_told_truthfully(
-    recorder: Recorder, script: Start, environ: dict[str, str], method: str, work: str
+    recorder: FakeServer, script: Start, environ: dict[str, str], method: str, work: str
 ) -> None:
     code, exit_status, status = WORKS[work]
     start = f"""

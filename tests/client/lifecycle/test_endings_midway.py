@@ -15,7 +15,7 @@ import pytest
 import losswise
 from losswise.values.errors import describe_exception
 from tests.client.conftest import Script, journal_records, points_of
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.client.lifecycle.test_endings import START, environ, told
 
 __all__ = ["environ"]  # a fixture
@@ -47,7 +47,7 @@ def test_sigterm_in_the_middle_of_an_end_loses_nothing(script: Start, tmp_path: 
 
 
 def test_sigterm_while_the_end_is_sent_waits_for_a_server_that_takes_it(
-    recorder: Recorder, script: Start, environ: dict[str, str]
+    recorder: FakeServer, script: Start, environ: dict[str, str]
 ) -> None:
     def slowly(batch: dict[str, Any]) -> None:
         time.sleep(1.0)
@@ -219,7 +219,7 @@ def test_the_images_of_several_sessions_are_waited_for_together(script: Start) -
 # copies
 
 
-def test_a_model_that_holds_a_session_can_be_copied(recorder: Recorder) -> None:
+def test_a_model_that_holds_a_session_can_be_copied(recorder: FakeServer) -> None:
     with losswise.Session(track_git=False, console=False) as session:
         graph = session.graph("loss")
         model = {"session": session, "graph": graph}

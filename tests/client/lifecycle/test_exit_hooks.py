@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.client.conftest import Script, journal_records, points_of
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 
 START = """
     import os, signal, sys, time
@@ -51,13 +51,13 @@ Start = Callable[..., Script]
 
 
 @pytest.fixture
-def environ(recorder: Recorder) -> dict[str, str]:
+def environ(recorder: FakeServer) -> dict[str, str]:
     return {"LW_BASE_URL": recorder.url, "LW_API_KEY": "k"}
 
 
 @pytest.mark.parametrize("end", ENDS)
 def test_an_end_is_told_truthfully(
-    recorder: Recorder, script: Start, environ: dict[str, str], tmp_path: Path, end: str
+    recorder: FakeServer, script: Start, environ: dict[str, str], tmp_path: Path, end: str
 ) -> None:
     code, exit_status, status, reason = ENDS[end]
     run = script(START + "    " + code + "\n", **environ)
@@ -73,7 +73,9 @@ def test_an_end_is_told_truthfully(
         assert "ValueError: too bad" in run.errors
 
 
-def test_a_sigterm_handler_that_was_there_is_called(recorder: Recorder, script: Start, environ: dict[str, str]) -> None:
+def test_a_sigterm_handler_that_was_there_is_called(
+    recorder: FakeServer, script: Start, environ: dict[str, str]
+) -> None:
     code = """
         import os, signal, sys
         import losswise
@@ -92,7 +94,7 @@ def test_a_sigterm_handler_that_was_there_is_called(recorder: Recorder, script: 
 
 
 def test_a_killed_script_leaves_all_but_the_last_moment(
-    recorder: Recorder, script: Start, environ: dict[str, str], tmp_path: Path
+    recorder: FakeServer, script: Start, environ: dict[str, str], tmp_path: Path
 ) -> None:
     code = """
         import time
@@ -145,7 +147,7 @@ def test_a_folder_that_cannot_be_written_is_one_warning(script: Start, tmp_path:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 def test_a_forked_child_sends_its_own_points_and_not_its_parents(
-    recorder: Recorder, script: Start, environ: dict[str, str]
+    recorder: FakeServer, script: Start, environ: dict[str, str]
 ) -> None:
     code = """
         import multiprocessing, os, time
@@ -181,7 +183,7 @@ def test_a_forked_child_sends_its_own_points_and_not_its_parents(
     assert run.errors.count("watching at") == 1
 
 
-def test_spawned_processes_share_a_session(recorder: Recorder, script: Start, environ: dict[str, str]) -> None:
+def test_spawned_processes_share_a_session(recorder: FakeServer, script: Start, environ: dict[str, str]) -> None:
     code = """
         import multiprocessing
         import losswise

@@ -12,7 +12,7 @@ import losswise
 from losswise.cli import main
 from losswise.protocol.records import graph_id, new_id
 from tests.client.conftest import Script
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import Server, eventually
 
 Start = Callable[..., Script]
@@ -86,7 +86,7 @@ def test_sync_says_it_too(
     assert len(told(capsys.readouterr().err)) == 1
 
 
-def test_an_older_server_does_not_say_it(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_older_server_does_not_say_it(recorder: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
     def as_before(batch: dict[str, Any]) -> Any:
         status, body, headers = recorder._apply(batch)  # type: ignore[str-unpack]
         body.pop("created", None)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.client.conftest import ROOT, Script
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.client.notebook.kernel import Kernel, kernels
 from tests.support.server import Server, eventually
 
@@ -20,7 +20,7 @@ NEW = "losswise.Session({tag!r}, track_git=False, console=False)"
 
 
 @pytest.fixture
-def kernel(recorder: Recorder, tmp_path: Path, clean_home: Path) -> Iterator[Kernel]:
+def kernel(recorder: FakeServer, tmp_path: Path, clean_home: Path) -> Iterator[Kernel]:
     """A kernel whose sessions go to the recorder."""
     address = {"LW_BASE_URL": recorder.url, "LW_API_KEY": "key", "LW_JOURNAL_DIR": str(tmp_path / "journals")}
     for kernel in kernels(tmp_path, clean_home, PYTHONPATH=str(ROOT), **address):
@@ -32,7 +32,7 @@ def new(tag: str) -> str:
     return NEW.format(tag=tag)
 
 
-def statuses(recorder: Recorder, by_order: bool = False) -> Any:
+def statuses(recorder: FakeServer, by_order: bool = False) -> Any:
     """The last status that was recorded of each session that is not active.
 
     Returns:
@@ -66,27 +66,27 @@ def test_a_cell_that_runs_again_ends_the_session_before(server: Server, tmp_path
         assert len({first, second, third}) == 3
 
 
-def test_it_ends_while_the_cell_that_runs_again_still_trains(kernel: Kernel, recorder: Recorder) -> None:
+def test_it_ends_while_the_cell_that_runs_again_still_trains(kernel: Kernel, recorder: FakeServer) -> None:
     kernel.run(f"session = {new('first')}", cell="a")
     kernel.start(f"session = {new('second')}\ntime.sleep(30)", cell="a")
     eventually(lambda: statuses(recorder) == {"first": "complete"})
 
 
-def test_a_cell_is_known_by_the_front_ends_id(kernel: Kernel, recorder: Recorder) -> None:
+def test_a_cell_is_known_by_the_front_ends_id(kernel: Kernel, recorder: FakeServer) -> None:
     kernel.run(f"session = {new('one')}", cell="a")
     kernel.run(f"session = {new('one')}", cell="b")  # another cell with the same text
     kernel.run(f"# edited\nsession = {new('two')}", cell="b")
     eventually(lambda: statuses(recorder, by_order=True) == [None, "complete", None])
 
 
-def test_a_cell_without_an_id_is_known_by_its_text(kernel: Kernel, recorder: Recorder) -> None:
+def test_a_cell_without_an_id_is_known_by_its_text(kernel: Kernel, recorder: FakeServer) -> None:
     kernel.run(f"number = 0\nfirst = {new('first')}")
     kernel.run(f"number += 1\nsecond = {new('second')}")
     kernel.run(f"number += 1\nsecond = {new('second')}")
     eventually(lambda: statuses(recorder, by_order=True) == [None, "complete", None])
 
 
-def test_all_sessions_of_the_cell_and_of_what_it_calls_are_ended(kernel: Kernel, recorder: Recorder) -> None:
+def test_all_sessions_of_the_cell_and_of_what_it_calls_are_ended(kernel: Kernel, recorder: FakeServer) -> None:
     kernel.run("def train(tag):\n    losswise.Session(tag, track_git=False, console=False)")
     kernel.run("for fold in range(3): train(f'a{fold}')", cell="a")
     kernel.run("train('b')", cell="b")
@@ -97,7 +97,7 @@ def test_all_sessions_of_the_cell_and_of_what_it_calls_are_ended(kernel: Kernel,
     eventually(lambda: statuses(recorder) == {"a0": "complete", "a1": "complete", "a2": "complete"})
 
 
-def test_what_is_made_outside_of_a_cells_run_ends_nothing(kernel: Kernel, recorder: Recorder) -> None:
+def test_what_is_made_outside_of_a_cells_run_ends_nothing(kernel: Kernel, recorder: FakeServer) -> None:
     kernel.run(f"session = {new('cell')}\nimport threading", cell="a")
     kernel.run(
         f"go = threading.Event()\nmake = lambda: (go.wait(), {new('thread')})\n"
@@ -110,7 +110,7 @@ def test_what_is_made_outside_of_a_cells_run_ends_nothing(kernel: Kernel, record
     eventually(lambda: statuses(recorder) == {"cell": "complete"})
 
 
-def test_an_append_opens_it_again_and_it_is_not_ended_again(kernel: Kernel, recorder: Recorder) -> None:
+def test_an_append_opens_it_again_and_it_is_not_ended_again(kernel: Kernel, recorder: FakeServer) -> None:
     cell = f"sessions = [*globals().get('sessions', []), {new('session')}]"
     kernel.run(cell)
     kernel.run(cell)
@@ -122,7 +122,7 @@ def test_an_append_opens_it_again_and_it_is_not_ended_again(kernel: Kernel, reco
 
 
 def test_a_session_that_went_on_after_its_end_is_ended_when_its_cell_runs_again(
-    kernel: Kernel, recorder: Recorder
+    kernel: Kernel, recorder: FakeServer
 ) -> None:
     kernel.run(f"session = {new('first')}\nsession.done()", cell="a")
     kernel.run("session.log({'train_loss': 1.0})\nsession.flush()", cell="b")
@@ -131,7 +131,7 @@ def test_a_session_that_went_on_after_its_end_is_ended_when_its_cell_runs_again(
     eventually(lambda: statuses(recorder) == {"first": "complete"})
 
 
-def test_an_exception_in_a_cell_ends_the_sessions_of_with_blocks_only(kernel: Kernel, recorder: Recorder) -> None:
+def test_an_exception_in_a_cell_ends_the_sessions_of_with_blocks_only(kernel: Kernel, recorder: FakeServer) -> None:
     kernel.run(f"session = {new('plain')}\nsession.log({{'loss': 1.0}})\n1 / 0", fails=True)
     kernel.run(f"with {new('with')} as other:\n    other.log({{'loss': 1.0}})\n    1 / 0", fails=True)
     eventually(lambda: statuses(recorder) == {"with": "failed"})
@@ -139,7 +139,7 @@ def test_an_exception_in_a_cell_ends_the_sessions_of_with_blocks_only(kernel: Ke
     assert statuses(recorder) == {"with": "failed"}
 
 
-def test_a_kernel_with_many_cells_does_not_grow(kernel: Kernel, recorder: Recorder) -> None:
+def test_a_kernel_with_many_cells_does_not_grow(kernel: Kernel, recorder: FakeServer) -> None:
     kernel.run("import gc, weakref\nmade = weakref.WeakSet()")
     for number in range(30):
         kernel.run(f"session = {new('one')}\nmade.add(session)\nsession.done()", cell=f"cell {number}")
@@ -163,7 +163,7 @@ TERMINAL = """
 """
 
 
-def test_ipython_in_a_terminal(script: Callable[..., Script], recorder: Recorder) -> None:
+def test_ipython_in_a_terminal(script: Callable[..., Script], recorder: FakeServer) -> None:
     running = script(TERMINAL, LW_BASE_URL=recorder.url, LW_API_KEY="key")
     eventually(lambda: statuses(recorder, by_order=True) == ["complete", None, None])
     assert running.process.stdin is not None
@@ -173,7 +173,7 @@ def test_ipython_in_a_terminal(script: Callable[..., Script], recorder: Recorder
     assert statuses(recorder, by_order=True) == ["complete"] * 3
 
 
-def test_a_script_has_nothing_of_it(recorder: Recorder, tmp_path: Path) -> None:
+def test_a_script_has_nothing_of_it(recorder: FakeServer, tmp_path: Path) -> None:
     code = """
         import sys, threading, losswise
         session = losswise.Session(track_git=False)

@@ -18,13 +18,13 @@ from losswise.notebook.curves import Curve
 from losswise.notebook.html import STYLE
 from losswise.util import ipython
 from tests.client.conftest import ROOT
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.client.notebook.kernel import Kernel, kernels
 from tests.support.server import eventually
 
 
 @pytest.fixture
-def kernel(recorder: Recorder, tmp_path: Path, clean_home: Path) -> Iterator[Kernel]:
+def kernel(recorder: FakeServer, tmp_path: Path, clean_home: Path) -> Iterator[Kernel]:
     """A kernel whose sessions go to the recorder."""
     address = {"LW_BASE_URL": recorder.url, "LW_API_KEY": "key", "LW_JOURNAL_DIR": str(tmp_path / "journals")}
     for kernel in kernels(tmp_path, clean_home, PYTHONPATH=str(ROOT), **address):
@@ -123,7 +123,7 @@ class ZMQInteractiveShell:
 
 
 @pytest.fixture
-def shell(monkeypatch: pytest.MonkeyPatch, recorder: Recorder) -> ZMQInteractiveShell:
+def shell(monkeypatch: pytest.MonkeyPatch, recorder: FakeServer) -> ZMQInteractiveShell:
     shell = ZMQInteractiveShell()
     monkeypatch.setattr(ipython, "running_shell", lambda: shell)
     monkeypatch.setattr(display, "UPDATE_INTERVAL_S", 0.05)
@@ -144,7 +144,10 @@ def test_a_closed_kernel_ends_it_silently(shell: ZMQInteractiveShell, capsys: py
 
 
 def test_an_error_in_the_picture_loses_no_point(
-    shell: ZMQInteractiveShell, recorder: Recorder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    shell: ZMQInteractiveShell,
+    recorder: FakeServer,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Curve, "add", lambda *values: 1 / 0)
     session = losswise.Session(track_git=False)
@@ -260,7 +263,7 @@ def test_six_graphs_are_drawn_and_the_others_named(shell: ZMQInteractiveShell) -
     assert "graph 6, graph 7, graph 8" in html
 
 
-def test_outside_of_a_notebook_nothing_is_kept_or_drawn(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_of_a_notebook_nothing_is_kept_or_drawn(recorder: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Curve, "add", lambda *values: pytest.fail("drawn"))
     session = losswise.Session("net", track_git=False)
     session.log({"loss": 1.0})

@@ -20,7 +20,7 @@ from losswise.protocol.records import graph_id, new_id
 from losswise.recording import encoding, journal_writer
 from losswise.recording.drops import DroppedPoints, bound_reached, not_written
 from tests.client.conftest import Script
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.client.journal.test_journal import line
 from tests.support.server import Server
 
@@ -87,7 +87,7 @@ def test_offline_the_bound_is_reached_for_good(script: Callable[..., Script], tm
     assert Paths(find(tmp_path / "journals")[0]).size() < 205_000
 
 
-def test_where_all_is_kept_nothing_is_said(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_all_is_kept_nothing_is_said(recorder: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
     with losswise.Session(track_git=False) as session:
         session.log({"loss": 1.0})
     assert told(capsys.readouterr().err) == []
@@ -137,7 +137,7 @@ def test_a_long_head_makes_no_segment_of_each_line(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_down_is_counted_and_the_rest_is_kept(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = losswise.Session(track_git=False)
     bad, good = session.graph("bad"), session.graph("good")
@@ -163,7 +163,7 @@ def test_what_cannot_be_written_down_is_counted_and_the_rest_is_kept(
 
 
 @pytest.mark.parametrize("others", [[], [math.nan], [1e308, 1e308], [None]])
-def test_both_infinities_in_one_write_are_kept(recorder: Recorder, others: list[Any]) -> None:
+def test_both_infinities_in_one_write_are_kept(recorder: FakeServer, others: list[Any]) -> None:
     """Their sum is no number, and an error to math.fsum."""
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
@@ -179,7 +179,7 @@ def test_both_infinities_in_one_write_are_kept(recorder: Recorder, others: list[
 
 
 def test_at_the_bound_texts_are_dropped_too(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LW_JOURNAL_MAX", "2MB")
     recorder.answer = lambda batch: (500, {"error": "down"}, {})

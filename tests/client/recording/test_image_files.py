@@ -18,7 +18,7 @@ from losswise.journal.writer import Journal
 from losswise.protocol.records import new_id
 from losswise.recording import image_encoder, record_queue
 from tests.client.conftest import Script, journal_records
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.client.values.imaging import decoded, picture
 
 
@@ -113,7 +113,7 @@ def test_a_full_disk_drops_images_with_one_warning_until_there_is_room(
 
 
 def test_at_the_bound_images_are_dropped_too(
-    recorder: Recorder, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("LW_JOURNAL_MAX", "1MB")
     recorder.answer = lambda batch: (500, {"error": "down"}, {})
@@ -188,7 +188,7 @@ def test_images_of_a_journal_in_no_folder_are_dropped(script: Any, tmp_path: Pat
 
 @pytest.mark.full
 def test_an_image_that_a_proxy_does_not_take_is_kept(
-    recorder: Recorder, journals: Path, capsys: pytest.CaptureFixture[str]
+    recorder: FakeServer, journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recorder.takes_images = False
     session = losswise.Session(track_git=False, console=False)

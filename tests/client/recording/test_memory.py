@@ -12,13 +12,13 @@ import pytest
 import losswise
 from losswise.journal.writer import Journal
 from losswise.recording import encoding, record_queue
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import eventually
 
 
 @pytest.mark.parametrize("how", ["append", "log"])
 def test_a_disk_that_hangs_is_waited_for_where_memory_is_full(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
+    recorder: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], how: str
 ) -> None:
     full = 200_000
     monkeypatch.setattr(record_queue, "MAX_HELD_BYTES", full)
@@ -58,7 +58,7 @@ def test_a_disk_that_hangs_is_waited_for_where_memory_is_full(
     assert "points come faster than the disk takes them" in capsys.readouterr().err
 
 
-def test_what_is_no_number_hides_nothing_behind_it(recorder: Recorder) -> None:
+def test_what_is_no_number_hides_nothing_behind_it(recorder: FakeServer) -> None:
     with losswise.Session(track_git=False) as session:
         graph = session.graph("loss")
         for x in range(20_000):
@@ -70,7 +70,7 @@ def test_what_is_no_number_hides_nothing_behind_it(recorder: Recorder) -> None:
     assert recorder.points("b") == [(x, float(x)) for x in range(100)]
 
 
-def test_a_signal_handler_that_interrupts_an_append_ends_with_all_points(recorder: Recorder) -> None:
+def test_a_signal_handler_that_interrupts_an_append_ends_with_all_points(recorder: FakeServer) -> None:
     """The interrupted frame holds the buffer until the handler is through."""
     session = losswise.Session(track_git=False, console=False)
     graph = session.graph("loss")
@@ -89,7 +89,7 @@ def test_a_signal_handler_that_interrupts_an_append_ends_with_all_points(recorde
     assert recorder.points("a") == [(x, float(x)) for x in range(200)]
 
 
-def test_many_names_in_two_graphs_keep_their_x(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_names_in_two_graphs_keep_their_x(recorder: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many that a record holds a part of the points, and both graphs share the text of these parts."""
     monkeypatch.setattr(encoding, "MAX_RECORD_NUMBERS", 2_000)
     losses = [f"{letter}/loss" for letter in "abcdefghij"]
@@ -102,7 +102,7 @@ def test_many_names_in_two_graphs_keep_their_x(recorder: Recorder, monkeypatch: 
 
 
 @pytest.mark.parametrize("how", ["append", "log"])
-def test_a_point_after_the_end_opens_the_session_again(recorder: Recorder, how: str) -> None:
+def test_a_point_after_the_end_opens_the_session_again(recorder: FakeServer, how: str) -> None:
     session = losswise.Session(track_git=False, console=False)
     graph = session.graph("loss")
     for x in range(3):
@@ -140,7 +140,7 @@ class SlowScalar:
         return float(int(self))
 
 
-def test_an_x_on_an_accelerator_is_not_waited_for(recorder: Recorder) -> None:
+def test_an_x_on_an_accelerator_is_not_waited_for(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
     x: Any = SlowScalar(7)
     began = time.perf_counter()

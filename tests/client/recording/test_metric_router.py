@@ -14,11 +14,11 @@ import losswise
 from losswise.integrations.base import session_options
 from losswise.recording import metric_router
 from losswise.recording.point_buffer import MAX_ROWS_PER_TAKE, PointBatch, PointBuffer, SharedPointBuffer
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import eventually
 
 
-def test_names_arrive_on_their_graphs_with_the_same_x_and_time(recorder: Recorder) -> None:
+def test_names_arrive_on_their_graphs_with_the_same_x_and_time(recorder: FakeServer) -> None:
     with losswise.Session(track_git=False) as session:
         for x in range(500):
             session.log({"train_loss": x / 2, "accuracy": 1 - x / 500, "val_loss": x, "lr": np.float64(0.1)}, x)
@@ -36,7 +36,7 @@ def test_names_arrive_on_their_graphs_with_the_same_x_and_time(recorder: Recorde
     assert abs(times["loss"][-1] - time.time()) < 60
 
 
-def test_log_and_append_on_one_graph_keep_their_order(recorder: Recorder) -> None:
+def test_log_and_append_on_one_graph_keep_their_order(recorder: FakeServer) -> None:
     with losswise.Session(track_git=False) as session:
         graph = session.graph("loss")
         for x in range(0, 30_000, 3):
@@ -47,7 +47,7 @@ def test_log_and_append_on_one_graph_keep_their_order(recorder: Recorder) -> Non
 
 
 def test_two_threads_that_log_first_at_once_count_x_together(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+    recorder: FakeServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     router = metric_router.MetricRouter
 
@@ -68,7 +68,7 @@ def test_two_threads_that_log_first_at_once_count_x_together(
     assert recorder.points("loss") == [(0, 0.0), (1, 1.0), (2, 2.0)]
 
 
-def test_an_x_of_its_own_goes_on_with_any_kind_of_value(recorder: Recorder) -> None:
+def test_an_x_of_its_own_goes_on_with_any_kind_of_value(recorder: FakeServer) -> None:
     with losswise.Session(track_git=False) as session:
         for value in (0.5, np.float32(1.5), 2, True, 3.5):
             session.log({"loss": value})
@@ -78,7 +78,7 @@ def test_an_x_of_its_own_goes_on_with_any_kind_of_value(recorder: Recorder) -> N
     assert recorder.points("loss") == [(0, 0.5), (1, 1.5), (2, 2.0), (3, 1.0), (4, 3.5), (10, 4.5), (11, 5.5)]
 
 
-def test_what_is_no_number_or_no_x_is_left_out_alone(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_no_number_or_no_x_is_left_out_alone(recorder: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
     with losswise.Session(track_git=False) as session:
         for x in range(4):
             session.log({"loss": "much" if x == 1 else 0.5, "accuracy": 0.25}, x)
@@ -91,7 +91,7 @@ def test_what_is_no_number_or_no_x_is_left_out_alone(recorder: Recorder, capsys:
     assert "x must be a whole number of 64 bits" in errors
 
 
-def test_a_graph_that_is_thinned_stays_so(recorder: Recorder) -> None:
+def test_a_graph_that_is_thinned_stays_so(recorder: FakeServer) -> None:
     with losswise.Session(track_git=False) as session:
         session.graph("loss", display_interval=10)
         for x in range(100):
@@ -100,7 +100,7 @@ def test_a_graph_that_is_thinned_stays_so(recorder: Recorder) -> None:
     assert [x for x, _y in recorder.points("accuracy")] == list(range(100))
 
 
-def test_threads_that_log_together_lose_nothing(recorder: Recorder) -> None:
+def test_threads_that_log_together_lose_nothing(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
 
     def log(which: int) -> None:
@@ -120,7 +120,7 @@ def test_threads_that_log_together_lose_nothing(recorder: Recorder) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_forked_child_leaves_the_parents_points_alone(recorder: Recorder) -> None:
+def test_a_forked_child_leaves_the_parents_points_alone(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False, console=False)
     session.log({"loss": -1.0, "accuracy": 0.5}, 0)
     session.flush()
@@ -140,7 +140,7 @@ def test_a_forked_child_leaves_the_parents_points_alone(recorder: Recorder) -> N
     assert sorted(recorder.points("loss")) == expected
 
 
-def test_after_the_session_was_deleted_nothing_gathers(recorder: Recorder) -> None:
+def test_after_the_session_was_deleted_nothing_gathers(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False, console=False)
     session.log({"loss": 1.0}, 0)
     session.log({"loss": 1.0}, 1)
@@ -155,7 +155,7 @@ def test_after_the_session_was_deleted_nothing_gathers(recorder: Recorder) -> No
     assert not queue.has_work()
 
 
-def test_labels_are_those_of_the_name_that_makes_the_graph(recorder: Recorder) -> None:
+def test_labels_are_those_of_the_name_that_makes_the_graph(recorder: FakeServer) -> None:
     with losswise.Session(**session_options(None, None, None, {"track_git": False})) as session:
         session.label_axes(lambda name: ("batch", "mean" if name == "loss" else ""))
         session.log({"loss": 1.0, "val_loss": 2.0, "accuracy": 0.5}, 0)
@@ -163,7 +163,7 @@ def test_labels_are_those_of_the_name_that_makes_the_graph(recorder: Recorder) -
     assert shown == {"loss": ("batch", "mean"), "accuracy": ("batch", "")}
 
 
-def test_a_thread_that_is_late_with_a_row_stops_nobody() -> None:
+def test_a_thread_that_is_late_with_a_row_blocks_no_other() -> None:
     columns = PointBuffer(("a",))
     numbers = [
         7_000,

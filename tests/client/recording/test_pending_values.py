@@ -7,10 +7,10 @@ from pathlib import Path
 
 import losswise
 from tests.client.conftest import Script, journal_records, points_of
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 
 
-def test_a_meter_that_is_read_later_is_logged_as_it_was(recorder: Recorder) -> None:
+def test_a_meter_that_is_read_later_is_logged_as_it_was(recorder: FakeServer) -> None:
     class Meter:
         total = 0.0
 

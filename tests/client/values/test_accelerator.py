@@ -10,7 +10,7 @@ import pytest
 
 import losswise
 from losswise.capture.system import SystemMonitor
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 from tests.support.server import eventually
 
 torch = pytest.importorskip("torch")
@@ -55,7 +55,7 @@ def took(action: Callable[[], Any]) -> float:
     return spent
 
 
-def test_a_point_on_a_busy_gpu_is_not_waited_for(recorder: Recorder) -> None:
+def test_a_point_on_a_busy_gpu_is_not_waited_for(recorder: FakeServer) -> None:
     with losswise.Session(track_git=False) as session:
         graph = session.graph("loss")
         graph.append(0, {"a": 0.0, "b": 0.0})
@@ -77,7 +77,7 @@ def test_a_point_on_a_busy_gpu_is_not_waited_for(recorder: Recorder) -> None:
     assert recorder.points("c") == [(x, 0.5 * x) for x in range(1, 101)]
 
 
-def test_what_is_overwritten_afterwards_was_kept(recorder: Recorder) -> None:
+def test_what_is_overwritten_afterwards_was_kept(recorder: FakeServer) -> None:
     with losswise.Session(track_git=False) as session:
         graph = session.graph("loss")
         total = torch.zeros((), device="cuda")
@@ -90,7 +90,7 @@ def test_what_is_overwritten_afterwards_was_kept(recorder: Recorder) -> None:
 
 
 @pytest.mark.parametrize("how", ["append", "log", "x"])
-def test_a_stream_of_its_own_is_waited_for_behind_the_scenes(recorder: Recorder, how: str) -> None:
+def test_a_stream_of_its_own_is_waited_for_behind_the_scenes(recorder: FakeServer, how: str) -> None:
     with losswise.Session(track_git=False) as session:
         value = torch.zeros((), device="cuda")
         torch.cuda.synchronize()
@@ -111,13 +111,13 @@ def test_a_stream_of_its_own_is_waited_for_behind_the_scenes(recorder: Recorder,
 
 
 @pytest.mark.parametrize("kind", ["float16", "bfloat16", "float64", "int64", "bool"])
-def test_every_kind_of_number(recorder: Recorder, kind: str) -> None:
+def test_every_kind_of_number(recorder: FakeServer, kind: str) -> None:
     with losswise.Session(track_git=False) as session:
         session.graph("loss").append(0, {"a": torch.ones((1, 1), dtype=getattr(torch, kind), device="cuda")})
     assert recorder.points("a") == [(0, 1.0)]
 
 
-def test_nan_and_what_is_no_number(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nan_and_what_is_no_number(recorder: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
     with losswise.Session(track_git=False) as session:
         graph = session.graph("loss")
         graph.append(0, {"a": torch.tensor(float("nan"), device="cuda"), "many": torch.ones(3, device="cuda")})
@@ -126,7 +126,7 @@ def test_nan_and_what_is_no_number(recorder: Recorder, capsys: pytest.CaptureFix
     assert "'many'" in capsys.readouterr().err
 
 
-def test_nothing_of_it_stays_on_the_gpu(recorder: Recorder) -> None:
+def test_nothing_of_it_stays_on_the_gpu(recorder: FakeServer) -> None:
     with losswise.Session(track_git=False) as session:
         graph = session.graph("loss")
         graph.append(0, {"a": torch.ones((), device="cuda")})
@@ -138,7 +138,7 @@ def test_nothing_of_it_stays_on_the_gpu(recorder: Recorder) -> None:
         eventually(lambda: torch.cuda.memory_allocated() <= before)
 
 
-def test_an_image_on_a_busy_gpu_is_not_waited_for(recorder: Recorder) -> None:
+def test_an_image_on_a_busy_gpu_is_not_waited_for(recorder: FakeServer) -> None:
     with losswise.Session(track_git=False) as session:
         pixels = torch.zeros((3, 32, 48), device="cuda")
         session.image_sequence(0, "samples").append(pixels, "a")
@@ -156,7 +156,7 @@ def test_an_image_on_a_busy_gpu_is_not_waited_for(recorder: Recorder) -> None:
     assert first["sha256"] != second["sha256"]  # white, not black
 
 
-def test_the_gpu_is_on_the_system_graphs(recorder: Recorder) -> None:
+def test_the_gpu_is_on_the_system_graphs(recorder: FakeServer) -> None:
     with losswise.Session(track_git=False) as session:
         monitor = SystemMonitor(session.graph, lambda: 0, interval=0.3, first=0.1)
         held = torch.zeros((1024, 1024, 1024), device="cuda")  # 4 GiB
@@ -175,7 +175,7 @@ def test_the_gpu_is_on_the_system_graphs(recorder: Recorder) -> None:
     del held
 
 
-def test_jax_values_on_a_gpu_are_not_waited_for(recorder: Recorder) -> None:
+def test_jax_values_on_a_gpu_are_not_waited_for(recorder: FakeServer) -> None:
     jax = pytest.importorskip("jax")
     if jax.default_backend() != "gpu":
         pytest.skip("jax does not use the GPU here")
@@ -195,7 +195,7 @@ def test_jax_values_on_a_gpu_are_not_waited_for(recorder: Recorder) -> None:
     assert recorder.points("b") == [(0, pytest.approx(1.0))]
 
 
-def test_a_lightning_fit_on_a_gpu(recorder: Recorder, tmp_path: Any) -> None:
+def test_a_lightning_fit_on_a_gpu(recorder: FakeServer, tmp_path: Any) -> None:
     lightning = pytest.importorskip("pytorch_lightning")
     from losswise.integrations import LosswiseLogger
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import losswise
-from tests.client.fake_server import Recorder
+from tests.client.fake_server import FakeServer
 
 torch: Any = pytest.importorskip("torch")
 
@@ -51,7 +51,7 @@ class Variable:
         return self.number
 
 
-def test_a_tensor_on_a_busy_accelerator_is_not_waited_for(recorder: Recorder) -> None:
+def test_a_tensor_on_a_busy_accelerator_is_not_waited_for(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
     session.flush()
@@ -70,7 +70,7 @@ def test_a_tensor_on_a_busy_accelerator_is_not_waited_for(recorder: Recorder) ->
     assert set(OnAccelerator.read_by) == {"losswise-values"}
 
 
-def test_a_slow_accelerator_keeps_no_other_graph_from_the_disk(recorder: Recorder) -> None:
+def test_a_slow_accelerator_keeps_no_other_graph_from_the_disk(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
     slow, quick = session.graph("slow"), session.graph("quick")
     quick.append(0, {"b": 0.0})
@@ -94,7 +94,7 @@ def keras_variable(number: float) -> Any:
 
 
 @pytest.mark.parametrize("make", [keras_variable, Variable], ids=["keras", "tensorflow"])
-def test_a_variable_is_logged_as_it_was_at_the_call(recorder: Recorder, make: Any) -> None:
+def test_a_variable_is_logged_as_it_was_at_the_call(recorder: FakeServer, make: Any) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
     variable = make(0.0)
@@ -105,7 +105,7 @@ def test_a_variable_is_logged_as_it_was_at_the_call(recorder: Recorder, make: An
     assert recorder.points("a") == [(x, float(x)) for x in range(100)]
 
 
-def test_arrays_that_are_written_over_are_logged_as_they_were(recorder: Recorder) -> None:
+def test_arrays_that_are_written_over_are_logged_as_they_were(recorder: FakeServer) -> None:
     session = losswise.Session(track_git=False)
     graph = session.graph("loss")
     array, tensor = np.zeros(()), torch.zeros(1, requires_grad=True)
@@ -121,7 +121,7 @@ def test_arrays_that_are_written_over_are_logged_as_they_were(recorder: Recorder
     assert recorder.points("b") == [(x, float(x + 1)) for x in range(100)]
 
 
-def test_jax_scalars(recorder: Recorder) -> None:
+def test_jax_scalars(recorder: FakeServer) -> None:
     jax_numpy = pytest.importorskip("jax.numpy")
     session = losswise.Session(track_git=False)
     for x in range(3):
@@ -130,7 +130,7 @@ def test_jax_scalars(recorder: Recorder) -> None:
     assert recorder.points("a") == recorder.points("b") == [(x, float(x)) for x in range(3)]
 
 
-def test_tensorflow_scalars(recorder: Recorder) -> None:
+def test_tensorflow_scalars(recorder: FakeServer) -> None:
     tensorflow = pytest.importorskip("tensorflow")
     session = losswise.Session(track_git=False)
     variable = tensorflow.Variable(0.0)
@@ -175,7 +175,7 @@ class Stream:
 
 @pytest.mark.parametrize("how", ["append", "log", "set_values"])
 def test_a_stream_of_its_own_is_waited_for_behind_the_scenes(
-    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, how: str
+    recorder: FakeServer, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     stream = Stream()
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: stream)
