@@ -1,4 +1,4 @@
-"""The benchmarks run and say what they measured. How fast it was is nobody's test."""
+"""The benchmarks run and say what they measured. No test depends on how fast it was."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_it_is_live_while_the_session_runs(page: Page, project: Project, full: W
 
 
 @pytest.mark.full
-def test_what_somebody_reads_is_brought_up_to_date_afterwards(page: Page, project: Project, full: Writing) -> None:
+def test_selected_text_is_updated_after_the_selection_ends(page: Page, project: Project, full: Writing) -> None:
     opened(page, project, "full")
     page.evaluate("getSelection().selectAllChildren(document.querySelector('[data-part=head] code'))")
     full.send(records.text_record("console", "epoch 2\n", append=True))

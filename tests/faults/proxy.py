@@ -43,7 +43,7 @@ class Proxy:
         self._closing = threading.Event()
         self._threads: list[threading.Thread] = []
         self._connections: set[socket.socket] = set()
-        self._holder = self._bind(0)  # bound and never listening: nobody else gets the port
+        self._holder = self._bind(0)  # bound and never listening, so that no other process gets the port
         self.port: int = self._holder.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._listener: socket.socket | None = None

@@ -53,7 +53,7 @@ def foreign_answers(number: int, server: Server, folder: Path) -> Outcome:
 def _through_proxy(
     number: int, server: Server, folder: Path, schedule: Schedule, plan: Plan, is_away: bool = False
 ) -> Outcome:
-    """A script behind a proxy. With `is_away` nobody listens there before it has ended."""
+    """A script behind a proxy. With `is_away` no server listens there before it has ended."""
     if plan.shape == "resumed after" and schedule.most is None:
         schedule.most = 6  # else two processes wait for their 10 s one after the other
     plan.write(folder / "plan.json")

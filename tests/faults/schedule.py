@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 PASS = "pass"
 KINDS = {
-    "refuse": 4,  # nobody listens for a while
+    "refuse": 4,  # no server listens for a while
     "reset": 3,  # accepted, then reset without an answer
     "delay": 3,  # the request arrives late, the answer in small pieces
     "cut request": 4,  # the server gets a part of the request only

@@ -96,7 +96,7 @@ def broken_generator(*args: Any, **kwargs: Any) -> Any:
 
 
 def break_function(function: FunctionType) -> None:
-    """Whoever holds a reference to it, it raises from now on."""
+    """Make a function raise from now on, also for callers that hold a reference to it."""
     code: CodeType = broken_generator.__code__ if inspect.isgeneratorfunction(function) else broken.__code__
     builtins.InjectedFault = InjectedFault  # type: ignore[attr-defined]
     builtins.injected_strikes = []  # type: ignore[attr-defined]

@@ -54,7 +54,7 @@ def in_thread(function: Any, *given: Any) -> None:
 
 
 def connected(port: int) -> socket.socket | None:
-    """A connection to this machine's port, if somebody listens there."""
+    """A connection to this machine's port, if a server listens there."""
     with contextlib.suppress(OSError):
         return socket.create_connection(("127.0.0.1", port), timeout=10)
     return None

@@ -28,6 +28,6 @@ def kill_with_workers(server: Server) -> None:
 
 def _is_gone(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE  # ended, and nobody has asked how
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE  # ended, and no process has asked how
     except psutil.NoSuchProcess:
         return True

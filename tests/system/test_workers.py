@@ -72,7 +72,7 @@ def test_three_servers_start_at_once_and_one_dies(make: Callable[..., list[Serve
     assert browser.get(left[1].url + "/api/v2/me", timeout=30).status_code == 200
 
 
-def test_migrations_wait_for_whoever_is_at_it(postgres: Postgres, tmp_path: Path) -> None:
+def test_migrations_wait_for_a_running_migration(postgres: Postgres, tmp_path: Path) -> None:
     """The lock of a process that dies while it migrates is free again."""
     url = postgres.new_database()
     app = create_app(load_settings(str(tmp_path), url, environ={}))
@@ -145,7 +145,7 @@ def test_servers_are_restarted_in_turn(make: Callable[..., list[Server]], tmp_pa
 
 
 def test_the_sweep_of_a_worker_that_died_is_done_by_another(postgres: Postgres, tmp_path: Path) -> None:
-    """The lock is held by a worker; it dies; whoever comes next sweeps."""
+    """The lock is held by a worker; it dies; the next one sweeps."""
     app = create_app(load_settings(str(tmp_path), postgres.new_database(), environ={}))
     upgrade_schema(app)
     later = time.time() + 1_000

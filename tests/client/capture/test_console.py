@@ -17,7 +17,7 @@ import pytest
 from tqdm import tqdm
 from tqdm.contrib import DummyTqdmFile
 
-from losswise.capture import console as console_of
+from losswise.capture import console as console_module
 from losswise.capture.console import Console
 from losswise.util.messages import notify
 from tests.client.capture.hearing import taken
@@ -37,8 +37,8 @@ def made() -> Iterator[Callable[..., Console]]:
     yield make
     for console in consoles:
         console.stop()
-    assert console_of._hook.consoles == ()
-    assert console_of._hook._streams == []
+    assert console_module._hook.consoles == ()
+    assert console_module._hook._streams == []
 
 
 @pytest.fixture
@@ -89,9 +89,9 @@ def test_every_session_hears(made: Callable[..., Console]) -> None:
 
 
 def test_starting_twice_is_hearing_once(console: Console) -> None:
-    streams = list(console_of._hook._streams)
+    streams = list(console_module._hook._streams)
     console.start()
-    assert console_of._hook._streams == streams
+    assert console_module._hook._streams == streams
     print("once")
     assert taken(console) == "once\n"
 
@@ -259,7 +259,7 @@ def test_who_puts_his_own_write_over_ours_keeps_it(made: Callable[..., Console])
         del stream.write
 
 
-def test_whoever_holds_the_stream_is_heard(made: Callable[..., Console]) -> None:
+def test_a_handler_that_holds_the_stream_is_captured(made: Callable[..., Console]) -> None:
     handler = logging.StreamHandler(sys.stderr)  # made before the session
     logger = logging.Logger("training")
     logger.addHandler(handler)
@@ -313,7 +313,7 @@ def test_a_forked_child_keeps_its_own_output_only(console: Console) -> None:
     held, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with console_of._hook._lock:
+        with console_module._hook._lock:
             held.set()
             let_go.wait(20)
 

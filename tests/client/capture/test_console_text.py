@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from losswise.capture import console as console_of
+from losswise.capture import console as console_module
 from losswise.capture.console import MAX_FOLDED_CHARS, MAX_PENDING_BYTES, MAX_RECORD_CHARS, Console, PlainLines
 from losswise.capture.terminal import Terminal
 from tests.client.capture.hearing import taken
@@ -36,7 +36,7 @@ def test_lines_are_taken_when_they_are_finished(console: Console) -> None:
 
 
 def test_at_most_one_record_a_second(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console_of, "RECORD_INTERVAL_S", 60.0)
+    monkeypatch.setattr(console_module, "RECORD_INTERVAL_S", 60.0)
     console.add("one\n")
     assert taken(console, final=False) == "one\n"
     console.add("two\n")
@@ -53,7 +53,7 @@ def test_at_most_one_record_a_second(console: Console, monkeypatch: pytest.Monke
 def test_a_line_whose_end_comes_apart_does_not_wait_for_a_second(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console_of, "RECORD_INTERVAL_S", 60.0)
+    monkeypatch.setattr(console_module, "RECORD_INTERVAL_S", 60.0)
     console.add("line")
     assert taken(console, final=False) == ""
     console.add("\n")

@@ -14,12 +14,11 @@ from losswise_server.config import load_settings
 from losswise_server.db.engine import reading
 from losswise_server.db.models import Project
 from losswise_server.extensions import db
-from losswise_server.ingest import pipeline as ingest
+from losswise_server.ingest import pipeline
 from losswise_server.ingest.decoding import convert_records
 from losswise_server.ingest.schema import Batch
 from losswise_server.maintenance import silence
-from losswise_server.sessions import listing as sessionlist
-from losswise_server.sessions import sorting, status
+from losswise_server.sessions import listing, sorting, status
 from losswise_server.setup.first_start import prepare
 from losswise_server.setup.upgrade import upgrade_schema
 from sqlalchemy import select
@@ -48,10 +47,10 @@ class Setting:
     def row(self) -> dict[str, Any]:
         """The session as it is read; the list must agree, under every filter."""
         with reading() as connection:
-            row = sessionlist.read_session_row(connection, self.session)
+            row = listing.read_session_row(connection, self.session)
             assert row is not None
             for state in ("active", "complete", "failed", "cancelled"):
-                page = sessionlist.list_sessions(connection, [self.project], status=state, sort="elapsed", limit=1_000)
+                page = listing.list_sessions(connection, [self.project], status=state, sort="elapsed", limit=1_000)
                 assert page["total"] == page["counts"][state] == len(page["sessions"])
                 found = [listed for listed in page["sessions"] if listed["id"] == self.session]
                 assert found == ([row] if state == row["status"] else [])
@@ -93,7 +92,7 @@ class Process:
         self._apply(Batch(self.setting.session, [], self.writer))
 
     def _apply(self, batch: Batch) -> None:
-        ingest.apply(batch, self.setting.access, now=self.setting.time())
+        pipeline.apply(batch, self.setting.access, now=self.setting.time())
 
     def point(self, x: int, t: float | None = None) -> None:
         at = self.setting.time() if t is None else START + t
@@ -160,7 +159,7 @@ def test_the_list_sorts_by_the_duration_that_it_shows(setting: Setting) -> None:
     setting.now = 101  # all are stale, the second without an end
     assert setting.mark_stale() == 3
     with reading() as connection:
-        page = sessionlist.list_sessions(connection, [setting.project], sort="elapsed", limit=1_000)
+        page = listing.list_sessions(connection, [setting.project], sort="elapsed", limit=1_000)
     listed = [(row["id"], row["ended_at"] - START) for row in page["sessions"] if row["id"] in made]
     assert listed == [(made[1], 15), (made[0], 30), (made[2], 40)]
 

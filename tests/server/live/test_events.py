@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from losswise_server.live import changes as live
-from losswise_server.live import events as liveevents
+from losswise_server.live import changes as live_changes
+from losswise_server.live import events as live_events
 from losswise_server.live.changes import Change
 from losswise_server.live.events import Sent
 
@@ -33,7 +33,7 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 def changes(app: None, monkeypatch: pytest.MonkeyPatch) -> list[Change]:
     """The change of each commit, in order."""
     told: list[Change] = []
-    monkeypatch.setattr(live, "notify", lambda connection, change: told.append(Change.read(change.payload())))
+    monkeypatch.setattr(live_changes, "notify", lambda connection, change: told.append(Change.read(change.payload())))
     return told
 
 
@@ -67,7 +67,7 @@ def events(changes: list[Change], sent: Sent | None = None) -> list[Any]:
     """What the hub sends for changes that it takes one after the other."""
     found = []
     for change in changes:
-        body, sent = liveevents.points_event(change, sent)
+        body, sent = live_events.points_event(change, sent)
         if body is not None:
             found.append(json.loads(body.partition(b"data: ")[2]))
     return found
@@ -117,7 +117,7 @@ def test_every_point_is_sent_once_however_changes_are_joined_and_retried(changes
         else:
             waiting.join(change)
         if choose.random() < 0.4:
-            body, now = liveevents.points_event(waiting, sent)
+            body, now = live_events.points_event(waiting, sent)
             assert body is not None
             for reader in (page, late):
                 reader.hear(json.loads(body.partition(b"data: ")[2]))
@@ -156,7 +156,7 @@ def test_changes_out_of_order_leave_no_gap(changes: list[Change], order: tuple[i
 
 
 def test_graphs_that_are_expensive_to_search_are_null(changes: list[Change], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(liveevents, "MAX_SCANNED_POINTS", 100)
+    monkeypatch.setattr(live_events, "MAX_SCANNED_POINTS", 100)
     run = Run()
     long, epochs = run.graph("long"), run.graph("epochs")
     run.points(long, *range(1_000))

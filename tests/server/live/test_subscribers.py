@@ -20,8 +20,7 @@ import psycopg2
 import pytest
 from losswise_server import create_app
 from losswise_server.config import load_settings
-from losswise_server.live import events, hub
-from losswise_server.live import subscribers as streams
+from losswise_server.live import events, hub, subscribers
 from losswise_server.live.changes import Change
 
 from losswise.protocol import records
@@ -37,26 +36,26 @@ STREAMS = 200
 EVENT = 10_000
 
 
-def subscriber(connection: socket.socket | None = None) -> streams.Subscriber:
-    return streams.Subscriber(frozenset((1,)), frozenset(), connection)
+def subscriber(connection: socket.socket | None = None) -> subscribers.Subscriber:
+    return subscribers.Subscriber(frozenset((1,)), frozenset(), connection)
 
 
 def test_queues_of_stalled_readers_are_bounded_and_shared() -> None:
     readers = [subscriber() for _ in range(50)]
     tracemalloc.start()
     for number in range(10_000):
-        event = streams.event("points", {"number": number, "pad": "x" * EVENT})
+        event = subscribers.event("points", {"number": number, "pad": "x" * EVENT})
         for reader in readers:
             reader.put(event)
     _now, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 2 * streams.MAX_QUEUED_BYTES  # all of it are 100 MB, and 50 copies of what may wait are 12
+    assert peak < 2 * subscribers.MAX_QUEUED_BYTES  # all of it are 100 MB, and 50 copies of what may wait are 12
 
 
 def test_a_slow_reader_gets_a_hello_first() -> None:
     reader = subscriber()
     for number in range(200):
-        reader.put(streams.event("points", {"number": number, "pad": "x" * EVENT}))
+        reader.put(subscribers.event("points", {"number": number, "pad": "x" * EVENT}))
     events = reader.stream()
     next(events)
     waiting = next(events)
@@ -64,7 +63,7 @@ def test_a_slow_reader_gets_a_hello_first() -> None:
     assert waiting.count(b"event: hello") == 1
     assert waiting.count(b"event: points") == waiting.count(b"\n\n") - 1 > 0
     assert b'"number":199,' in waiting
-    assert len(waiting) <= streams.MAX_QUEUED_BYTES
+    assert len(waiting) <= subscribers.MAX_QUEUED_BYTES
 
 
 def test_an_event_is_read_and_encoded_once_for_all_its_readers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -72,10 +71,10 @@ def test_an_event_is_read_and_encoded_once_for_all_its_readers(monkeypatch: pyte
 
     def points_event(change: Change, sent: object) -> tuple[bytes, object]:
         read.append(change)
-        return streams.event("points", {"to": change.version}), sent
+        return subscribers.event("points", {"to": change.version}), sent
 
     monkeypatch.setattr(events, "points_event", points_event)
-    monkeypatch.setattr(events, "session_event", lambda change: streams.event("session", {}))
+    monkeypatch.setattr(events, "session_event", lambda change: subscribers.event("session", {}))
     app = create_app(load_settings(str(tmp_path), None, {"LW_SECRET_KEY": "x"}))
     here = hub.Hub()
     readers = [StreamReader(here.subscribe(app, frozenset((1,)), frozenset(("a" * 20,)))) for _ in range(50)]
@@ -94,7 +93,7 @@ def test_an_event_larger_than_the_queue_is_sent() -> None:
     events = reader.stream()
     next(events)
     next(events)
-    reader.put(streams.event("session", "x" * (streams.MAX_QUEUED_BYTES + 1)))
+    reader.put(subscribers.event("session", "x" * (subscribers.MAX_QUEUED_BYTES + 1)))
     assert next(events).startswith(b"event: session")
 
 
@@ -102,7 +101,7 @@ def test_an_event_larger_than_the_queue_is_sent() -> None:
 def test_a_thread_that_sends_to_a_dead_reader_is_freed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hangs_up: bool
 ) -> None:
-    monkeypatch.setattr(streams, "MAX_BLOCKED_S", 0.3)
+    monkeypatch.setattr(subscribers, "MAX_BLOCKED_S", 0.3)
     ours, theirs = socket.socketpair()
     app = create_app(load_settings(str(tmp_path), None, {"LW_SECRET_KEY": "x"}))
     here = hub.Hub()
@@ -123,7 +122,7 @@ def test_a_thread_that_sends_to_a_dead_reader_is_freed(
     if hangs_up:
         theirs.close()
     else:
-        reader.put(streams.event("session", "x" * 10_000_000))
+        reader.put(subscribers.event("session", "x" * 10_000_000))
         eventually(lambda: reader.is_dead(time.monotonic()), every=0.01)
     here.drop_dead()
     thread.join(10)
@@ -179,7 +178,7 @@ def test_a_reader_that_never_reads_again_is_cut_off(server: Server) -> None:
     load = Load(server)
     silent = SilentStream(server, f"/live?project_id={server.project_id()}&session={load.ids}", receive_bytes=4_096)
     load.write(10)
-    time.sleep(streams.MAX_BLOCKED_S + 2 * hub.DEAD_CHECK_INTERVAL_S)
+    time.sleep(subscribers.MAX_BLOCKED_S + 2 * hub.DEAD_CHECK_INTERVAL_S)
     with contextlib.suppress(ConnectionResetError):
         silent.read(b"event: never", timeout=10)  # a stream that goes on ends this with a time-out
     silent.close()

@@ -19,7 +19,7 @@ import requests
 from losswise_server.cli.wsgi import REQUEST_THREADS
 from losswise_server.db.urls import normalize_url, sqlite_url
 from losswise_server.exceptions import ApiError
-from losswise_server.ingest import pipeline as ingest
+from losswise_server.ingest import pipeline
 from losswise_server.middleware.admission import (
     MAX_COST_BYTES,
     MAX_WORKING,
@@ -190,7 +190,7 @@ def test_gzip_and_bodies_without_a_length_cost_their_decoded_size(
     """The bytes held while a batch of constant columns is applied; they compress to a hundredth."""
     sizes: list[int] = []
     reserved: list[int] = []
-    apply, reserve = ingest.apply, Slot.reserve
+    apply, reserve = pipeline.apply, Slot.reserve
 
     def seen(*args: Any) -> Any:
         sizes.append(controller.bytes_held)
@@ -207,7 +207,7 @@ def test_gzip_and_bodies_without_a_length_cost_their_decoded_size(
         columns = {f"n{number}": [1] * 1_000 for number in range(100)}
         record = records.points_record(graph, list(range(1_000)), [1.0] * 1_000, columns)
         text = json.dumps({**body, "records": [record]}, separators=(",", ":")).encode()
-        monkeypatch.setattr(ingest, "apply", seen)
+        monkeypatch.setattr(pipeline, "apply", seen)
         monkeypatch.setattr(Slot, "reserve", seen_reserve)
         headers = {"Authorization": "lw_in_process"}
         client = app.test_client()
