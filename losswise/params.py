@@ -11,7 +11,7 @@ from losswise.values.jsonable import snapshot
 
 
 class Params(dict[str, Any]):
-    """What a run was started with. Setting an entry records it; removing one does not remove it on the server.
+    """The parameters of a run. Setting an entry records it; removing one does not remove it on the server.
 
     Example:
         >>> session.params["optimizer"] = "adam"

@@ -1,4 +1,4 @@
-"""How a session shows itself: as text, in a notebook, and in the line that is printed when it starts."""
+"""Representations of a session: as text, in a notebook, and in the line that is printed when it starts."""
 
 from __future__ import annotations
 

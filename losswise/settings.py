@@ -88,7 +88,7 @@ def journal_bound() -> int:
 
 
 def end_timeout() -> float:
-    """How long a session's end waits while the server acknowledges nothing, in seconds: LW_END_TIMEOUT."""
+    """Seconds that a session's end waits while the server acknowledges nothing: LW_END_TIMEOUT."""
     return _positive("LW_END_TIMEOUT", "number of seconds", {"": 1, "s": 1}, END_TIMEOUT_S, f"{END_TIMEOUT_S:g} s")
 
 

@@ -22,7 +22,7 @@ class CannotStart(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the data is, and the secret that signs cookies.
+    """The location of the data, and the secret that signs cookies.
 
     Attributes:
         data_dir: the folder of the SQLite database and of `secret_key`; not used with a database URL and a secret.
@@ -35,7 +35,7 @@ class Settings:
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether the database is SQLite; else it is PostgreSQL."""
+        """Return whether the database is SQLite; else it is PostgreSQL."""
         return self.database_url.startswith("sqlite")
 
 

@@ -1,1 +1,1 @@
-"""What is recorded beside metrics without being asked: console output, git and environment, system metrics."""
+"""Recording without being asked: console output, git and environment, system metrics."""

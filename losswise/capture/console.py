@@ -56,7 +56,7 @@ _FINISHED = re.compile(r"\n(?:\x1b\[[0-9;]*m)*\Z")
 
 
 class Console:
-    """What this process prints to stdout and stderr, in the order of writing, as the session's text 'console'.
+    """The output of this process to stdout and stderr, in the order of writing, as the session's text 'console'.
 
     Args:
         wake: called on the thread that prints when there is output that was not announced yet.

@@ -42,7 +42,7 @@ class UnsentJournal:
 
 @dataclass
 class Found:
-    """What is in folders of journals."""
+    """The contents of folders of journals."""
 
     journals: list[UnsentJournal] = field(default_factory=list)  # oldest first
     empty: list[Paths] = field(default_factory=list)  # no complete header; if the writer is dead, it stays that way

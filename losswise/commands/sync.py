@@ -30,7 +30,7 @@ CLEAR = "\r\x1b[K"
 
 
 class SyncResult(IntEnum):
-    """What became of a journal. For a session, the greatest value of its journals counts."""
+    """The outcome for a journal. For a session, the greatest value of its journals counts."""
 
     SENT = 0
     DELETED = 1

@@ -142,7 +142,7 @@ def read_link(asked: subprocess.Popen[str]) -> str:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen on this address."""
+    """Return whether a server could listen on this address."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
@@ -155,7 +155,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def is_healthy(url: str) -> bool:
-    """Whether a losswise server answers at this base URL."""
+    """Return whether a losswise server answers at this base URL."""
     answer = Client(url, "").get("/healthz", timeout=5.0)
     return answer.status == 200 and answer.body.get("status") == "ok"
 

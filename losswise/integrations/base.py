@@ -1,4 +1,4 @@
-"""What every integration needs: checked arguments of a session to be created later, and the outcome of an earlier run.
+"""Shared by all integrations: checked arguments of a session to be created later, the outcome of an earlier run.
 
 For the methods of Session that integrations call, see docs/developing/add-an-integration.md.
 """

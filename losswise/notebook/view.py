@@ -1,4 +1,4 @@
-"""What a notebook shows of a session."""
+"""The data of a session that a notebook shows."""
 
 from __future__ import annotations
 

@@ -27,12 +27,12 @@ def new_id() -> str:
 
 
 def is_id(value: object) -> bool:
-    """Whether `value` is a text of 20 lower-case hex digits."""
+    """Return whether `value` is a text of 20 lower-case hex digits."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None
 
 
 def is_sha256(value: object) -> bool:
-    """Whether `value` is a SHA-256 digest as 64 lower-case hex digits."""
+    """Return whether `value` is a SHA-256 digest as 64 lower-case hex digits."""
     return isinstance(value, str) and _SHA256.fullmatch(value) is not None
 
 

@@ -1,1 +1,1 @@
-"""Who may do what: users, organizations, projects, API keys, sign-in links, passwords."""
+"""Accounts and permissions: users, organizations, projects, API keys, sign-in links, passwords."""

@@ -12,7 +12,7 @@ def hash_password(password: str) -> str:
 
 
 def verify(password_hash: str | None, password: str) -> bool:
-    """Whether the password is right; False without a hash.
+    """Return whether the password is right; False without a hash.
 
     A hash is computed in both cases, so that the response time does not reveal which users exist.
     """

@@ -1,4 +1,4 @@
-"""What a request may read and write: by its API key, or as the signed-in user."""
+"""The permissions of a request: by its API key, or as the signed-in user."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WRITING_ROLES = ("owner", "member")
 
 @dataclass(frozen=True)
 class Access:
-    """What a key or a user may read and write.
+    """The projects that a key or a user may read and write.
 
     Attributes:
         readable, writable: ids of organizations.

@@ -87,7 +87,7 @@ def graph_points(graph_id: str) -> Response:
 
 @bp.get("/series")
 def chart_series() -> Response:
-    """What charts of `width` pixels need of some graphs between x0 and x1. Has an ETag once no session is active."""
+    """Return series of graphs from x0 to x1, for charts of `width` pixels. Has an ETag once no session is active."""
     ids = request.args.getlist("graph")
     if not ids or len(ids) > MAX_GRAPHS:
         raise ApiError(400, "bad_request", f"name 1 to {MAX_GRAPHS} graphs as graph=ID")

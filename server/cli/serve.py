@@ -145,7 +145,7 @@ def _prepare_database(settings: Settings) -> FirstStart:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the host."""
+    """Return whether only this machine reaches the host."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -186,12 +186,12 @@ def link_command(settings: Settings, url: str) -> str:
 
 
 def _names_database(settings: Settings) -> bool:
-    """Whether commands need --database-url: the database is not the one that they use by default."""
+    """Return whether commands need --database-url: the database is not the one that they use by default."""
     return not settings.is_sqlite and normalize_url(os.environ.get("LW_DATABASE_URL", "")) != settings.database_url
 
 
 def _is_same(one: str, other: str) -> bool:
-    """Whether two addresses belong to one server, such as localhost and 127.0.0.1."""
+    """Return whether two addresses belong to one server, such as localhost and 127.0.0.1."""
     parts = [urlsplit(url.rstrip("/")) for url in (one, other)]
     hosts = {"loopback" if is_loopback(part.hostname or "") else part.hostname for part in parts}
     return len(hosts) == 1 and parts[0].scheme == parts[1].scheme and parts[0].port == parts[1].port

@@ -162,7 +162,7 @@ class Session(db.Model):  # type: ignore[name-defined]
 
 
 class SessionMetadata(db.Model):  # type: ignore[name-defined]
-    """What the page of one session shows and the session table does not: a git diff may be a megabyte."""
+    """Data of a session's own page that the session table does not show: a git diff may be a megabyte."""
 
     __tablename__ = "session_metadata"
 

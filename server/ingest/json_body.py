@@ -72,7 +72,7 @@ def _reject_token(token: str) -> Any:
 
 
 def may_hold_unstorable_text(body: bytes) -> bool:
-    """Whether the JSON may hold a NUL character or a lone surrogate, both of which it has to escape."""
+    """Return whether the JSON may hold a NUL character or a lone surrogate, both of which it has to escape."""
     return b"\\u0000" in body or b"\\ud" in body or b"\\uD" in body
 
 

@@ -22,7 +22,7 @@ from .session_state import SessionState
 
 
 class Applied(NamedTuple):
-    """What became of a batch: the number of its writer's last record, and whether it created the session."""
+    """The result of a batch: the number of its writer's last record, and whether it created the session."""
 
     last: int
     created: bool

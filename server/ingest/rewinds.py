@@ -30,7 +30,7 @@ class Rewind(NamedTuple):
     writer: str | None
 
     def covers(self, other: Rewind) -> bool:
-        """Whether it deletes all that the other one does, also later."""
+        """Return whether it deletes all that the other one does, also later."""
         return (
             other.writer == self.writer
             and self.graph in (None, other.graph)

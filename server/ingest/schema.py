@@ -1,4 +1,4 @@
-"""What a batch and its records may hold, as msgspec types: decoding a request checks it in the same pass.
+"""The schema of a batch and its records as msgspec types: decoding a request checks it in the same pass.
 
 The fields are those of losswise.protocol.records; fields that are not listed here are ignored.
 """

@@ -53,7 +53,7 @@ class ChangeQueue:
         return [self._pending.pop(key) for key in due]
 
     def next_due_at(self, now: float) -> float | None:
-        """When the next change is due, at `now` at the earliest; None if nothing is pending."""
+        """Return when the next change is due, at `now` at the earliest; None if nothing is pending."""
         if not self._pending:
             return None
         return max(self._resumes_at, now, min(self._due_at.get(key, now) for key in self._pending))

@@ -26,7 +26,7 @@ MAX_SCANNED_POINTS = 4_000
 
 
 class Sent(NamedTuple):
-    """What has been sent of a session: its version, and the sequence number of the next point to arrive."""
+    """The part of a session that has been sent: its version, and the sequence number of the next point to arrive."""
 
     version: int
     next_sequence: int

@@ -24,7 +24,7 @@ LISTENING = "listening"  # this connection, as a source of outages
 
 
 class Receiver(Protocol):
-    """What the listener reports to: the hub."""
+    """The interface that the listener reports to: the hub."""
 
     def publish(self, change: Change) -> None: ...
     def refetch(self) -> None: ...

@@ -84,7 +84,7 @@ class Subscriber:
             self._ready.notify()
 
     def is_dead(self, now: float) -> bool:
-        """Whether the reader has hung up, or has blocked sending for too long. `now` is time.monotonic()."""
+        """Return whether the reader has hung up, or has blocked sending for too long. `now` is time.monotonic()."""
         since = self._sending_since
         if since is not None and now - since > MAX_BLOCKED_S:
             return True

@@ -31,7 +31,7 @@ def schedule(connection: Connection, session_key: int) -> None:
 
 
 class Clock(Protocol):
-    """What of the module `time` is used."""
+    """The functions of the module `time` that are used."""
 
     def monotonic(self) -> float: ...
     def sleep(self, seconds: float, /) -> None: ...

@@ -32,7 +32,7 @@ RECHECK_INTERVAL_S = 1.0
 
 
 class Policy(NamedTuple):
-    """How requests of one kind are treated when there is no room.
+    """The treatment of requests of one kind when there is no room.
 
     Attributes:
         max_requests: how many requests may hold slots when one more comes. Of the 64 threads that are not used by
@@ -116,7 +116,7 @@ class AdmissionController:
         return sum(slot.is_working for slot in self.slots)
 
     def has_room_for(self, slot: Slot, size: int) -> bool:
-        """Whether the slot may hold this many bytes in all."""
+        """Return whether the slot may hold this many bytes in all."""
         return slot is self.slots[0] or self.bytes_held - slot.bytes_held + size <= self._max_bytes
 
     def may_work(self) -> bool:

@@ -1,4 +1,4 @@
-"""What every page needs: the signed-in user, the header's projects, template variables, access checks."""
+"""The context of every page: the signed-in user, the header's projects, template variables, access checks."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from .summaries import SummaryState
 
 
 class Rewound(NamedTuple):
-    """How many points were deleted, and the graph's statistics and summary state without them."""
+    """The number of deleted points, and the graph's statistics and summary state without them."""
 
     deleted: int
     stats: dict[str, Stat]

@@ -136,7 +136,7 @@ _FIELDS = (
 
 
 def copy_body(rows: Iterable[bytes]) -> bytes:
-    """What COPY reads: rows, which may belong to several graphs."""
+    """Return the body of a COPY: rows, which may belong to several graphs."""
     return b"".join((_COPY_HEAD, *rows, _COPY_END))
 
 
@@ -165,7 +165,7 @@ def copy_rows(session_key: int, batch: StoredBatch, part: slice) -> bytes:
 
 @dataclass(frozen=True)
 class GraphRef:
-    """Where a graph's points and summaries are: its session's key and its number, with its names and name sets."""
+    """Location of a graph's points and summaries: its session's key and its number, with its names and name sets."""
 
     connection: Connection
     session_key: int

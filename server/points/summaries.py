@@ -47,7 +47,7 @@ CHUNK_NAMES = 64
 
 @dataclass(frozen=True)
 class SummaryState:
-    """Which of a graph's points are in its summaries.
+    """The extent to which a graph's points are summarized.
 
     Attributes:
         sealed_through: all points with an x up to this one are summarized; None if none is.

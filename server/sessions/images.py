@@ -37,7 +37,7 @@ def read_images(connection: Connection, session_key: int) -> list[dict[str, Any]
 
 
 class Sequence(NamedTuple):
-    """What an image sequence's images share."""
+    """Fields that the images of a sequence share."""
 
     name: str
     x: int

@@ -82,7 +82,7 @@ def list_sessions(
 
 
 def _counts(connection: Connection, within: ColumnElement[bool]) -> dict[str, int]:
-    """How many sessions have which status."""
+    """Return the number of sessions by status."""
     query = select(_columns.status, func.count()).where(within).group_by(_columns.status)
     return dict.fromkeys(STATUSES, 0) | dict(connection.execute(query).all())
 

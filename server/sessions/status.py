@@ -123,7 +123,7 @@ STATUS_COLUMNS = ("status", "reason", "ended_at", "last_seen_at", *ENDING_COLUMN
 
 @dataclass(frozen=True)
 class BatchEvent:
-    """What a batch says about the status of its session.
+    """The facts of a batch that affect the status of its session.
 
     Attributes:
         writer: its writer, as it is after the batch; None for a v1 client, which has no writers.

@@ -223,7 +223,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
             self._back_to_fit()
 
     def _is_of_fit(self) -> bool:
-        """Whether fit itself is running, not an `evaluate` called by a callback in it, which sets new `params`."""
+        """Return whether fit itself is running, not an `evaluate` called by a callback, which sets new `params`."""
         return self._in_fit and self.params is self._fit_params
 
     def _back_to_fit(self) -> None:

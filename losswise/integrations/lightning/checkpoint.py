@@ -27,7 +27,7 @@ _HOOKS = ("on_save_checkpoint", "on_load_checkpoint")
 
 
 class Checkpoint(NamedTuple):
-    """What a checkpoint says about sessions.
+    """The part of a checkpoint that is about sessions.
 
     Attributes:
         sessions: id and logger's fingerprint of each session, in the order of the loggers.
@@ -95,7 +95,7 @@ def _next_x(checkpoint: dict[str, Any]) -> int | None:
 
 
 class _Placeholder:
-    """What an object in a checkpoint becomes that is not a plain value."""
+    """The replacement of an object in a checkpoint that is not a plain value."""
 
     def __new__(cls, *args: Any, **options: Any) -> _Placeholder:
         return object.__new__(cls)

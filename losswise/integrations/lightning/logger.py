@@ -332,7 +332,7 @@ class LosswiseLogger(BaseLogger):
         return self._trainer() if self._is_set_up and self._trainer is not None else None
 
     def _is_unrecorded(self) -> bool:
-        """Whether the Trainer is doing something that is not recorded, see `trainer.is_unrecorded`."""
+        """Return whether the Trainer is doing something that is not recorded, see `trainer.is_unrecorded`."""
         return (trainer := self._running()) is not None and is_unrecorded(trainer)
 
     def _step(self) -> int:

@@ -62,18 +62,18 @@ def find_launch(logger: Any) -> Run | None:
 
 
 def is_unrecorded(trainer: Any) -> bool:
-    """Whether nothing of this run is recorded: a prediction, or a search for a learning rate or batch size."""
+    """Return whether nothing of this run is recorded: a prediction, a search for a learning rate or batch size."""
     searches = any(getattr(callback, "_early_exit", False) for callback in trainer.callbacks)
     return searches or trainer.state.fn == "predict"
 
 
 def is_testing(trainer: Any) -> bool:
-    """Whether this run is a test, or a validation that is not part of a fit."""
+    """Return whether this run is a test, or a validation that is not part of a fit."""
     return trainer.state.fn in ("test", "validate")
 
 
 def decides_status(trainer: Any) -> bool:
-    """Whether the outcome of this run is that of the session: a fit, or, for None, what a script reports itself."""
+    """Return whether this run's outcome is the session's: that of a fit, or, for None, what a script reports itself."""
     return trainer is None or not (is_unrecorded(trainer) or is_testing(trainer))
 
 
@@ -104,7 +104,7 @@ def total_steps(trainer: Any) -> int | None:
 
 
 def has_loaded_data(trainer: Any) -> bool:
-    """Whether a fit has loaded its data. Before that, asking for its total of steps would load it too early."""
+    """Return whether a fit has loaded its data. Before that, asking for its total of steps would load it too early."""
     return (
         (trainer.training or trainer.validating) and trainer.state.fn == "fit" and trainer.train_dataloader is not None
     )
