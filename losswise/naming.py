@@ -29,34 +29,32 @@ ROUNDS = _words("epoch step batch")
 # The value of such a metric is best when it is low
 MIN_WORDS = _words(
     """
-    loss error errors err mse mae rmse msle rmsle mape smape wape rmsd perplexity ppl wer cer mer wil
-    nll bce ce crossentropy divergence kl kld hinge logcosh huber poisson deviance brier ece distance
-    chamfer hausdorff lpips fid kid false regret fallout energy residual cost perceptual bits bpb bpc
-    eer crps rankedprobability infolost lost bouldin disparity distortion spectralangle totalvariation
-    editrate ter ctc pathlength infolm patchsimilarity texturesimilarity
+    loss error errors err mse mae rmse msle rmsle mape smape wape rmsd perplexity ppl wer cer mer wil nll bce ce
+    crossentropy divergence kl kld hinge logcosh huber poisson deviance brier ece distance chamfer hausdorff lpips
+    fid kid false regret fallout energy residual cost perceptual bits bpb bpc eer crps rankedprobability infolost
+    lost bouldin disparity distortion spectralangle totalvariation editrate ter ctc pathlength infolm
+    patchsimilarity texturesimilarity
     """
 )
 # ... when it is high
 MAX_WORDS = _words(
     """
-    accuracy accuracies acc auc auroc auprc roc prauc ap map f1 f2 fbeta fscore fmeasure precision
-    recall specificity sensitivity iou miou jaccard dice bleu sacrebleu rouge meteor cider spice chrf
-    mrr dcg ndcg hit hits kappa mcc matthews pearson spearman kendall concordance correlation r2
-    explained psnr ssim msssim snr sdr stoi pesq similarity match true top reward return returns elbo
-    wip pass signal win success quality rand mutualinfo infopreserved predictivevalue npv ppv harabasz
-    dunn mallows homogeneity completeness vmeasure contingency cramersv theilsu tschuprowst
-    distortionratio fidelity vif overunion inceptionscore clipscore bertscore mos opinion dnsmos
-    srmr modulationenergy nisqa intelligibility vmaf assessmentfusion iqa arniqa
+    accuracy accuracies acc auc auroc auprc roc prauc ap map f1 f2 fbeta fscore fmeasure precision recall
+    specificity sensitivity iou miou jaccard dice bleu sacrebleu rouge meteor cider spice chrf mrr dcg ndcg hit hits
+    kappa mcc matthews pearson spearman kendall concordance correlation r2 explained psnr ssim msssim snr sdr stoi
+    pesq similarity match true top reward return returns elbo wip pass signal win success quality rand mutualinfo
+    infopreserved predictivevalue npv ppv harabasz dunn mallows homogeneity completeness vmeasure contingency
+    cramersv theilsu tschuprowst distortionratio fidelity vif overunion inceptionscore clipscore bertscore mos
+    opinion dnsmos srmr modulationenergy nisqa intelligibility vmaf assessmentfusion iqa arniqa
     """
 )
 # Settings, sizes, durations and measures of spread: neither is better, whatever the words before say
 NONE_WORDS = _words(
     """
-    lr learning time seconds second secs sec ms minutes hours epoch epochs step steps iteration
-    iterations batch momentum decay wd norm norms grad gradient gradients scale scaler size count
-    counts num number memory mem gpu cpu temperature temp throughput samples tokens examples fps speed
-    entropy weights weight power std stddev stdev var variance threshold thresholds coef coeff coefficient seed factor
-    multiplier alpha beta gamma lambda patience
+    lr learning time seconds second secs sec ms minutes hours epoch epochs step steps iteration iterations batch
+    momentum decay wd norm norms grad gradient gradients scale scaler size count counts num number memory mem gpu
+    cpu temperature temp throughput samples tokens examples fps speed entropy weights weight power std stddev stdev
+    var variance threshold thresholds coef coeff coefficient seed factor multiplier alpha beta gamma lambda patience
     """
 )
 # A coefficient is a factor of a loss (see NONE_WORDS), except for these, which measure how well two things agree

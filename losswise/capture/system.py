@@ -176,14 +176,17 @@ def visible_devices(nvml: Any, visible: str | None) -> dict[str, Any]:
     handles = [nvml.nvmlDeviceGetHandleByIndex(number) for number in range(nvml.nvmlDeviceGetCount())]
     if visible is None:
         return {f"gpu{number}": handle for number, handle in enumerate(handles)}
-    uuids = [nvml.nvmlDeviceGetUUID(handle) for handle in handles]
-    uuids = [uuid.decode() if isinstance(uuid, bytes) else uuid for uuid in uuids]
     devices: dict[str, Any] = {}
     for entry in map(str.strip, visible.split(",")):
         if entry.startswith("MIG-"):
             devices[f"gpu{len(devices)}"] = nvml.nvmlDeviceGetHandleByUUID(entry)
             continue
-        numbers = [n for n, uuid in enumerate(uuids) if entry == str(n) or (entry and uuid.startswith(entry))]
+        if entry.isdecimal():
+            numbers = [number for number in range(len(handles)) if number == int(entry)]
+        else:
+            uuids = [nvml.nvmlDeviceGetUUID(handle) for handle in handles]
+            uuids = [uuid.decode() if isinstance(uuid, bytes) else uuid for uuid in uuids]
+            numbers = [number for number, uuid in enumerate(uuids) if entry and uuid.startswith(entry)]
         if len(numbers) != 1:
             break
         devices[f"gpu{numbers[0]}"] = handles[numbers[0]]
