@@ -187,7 +187,7 @@ test('an unavailable database is told, and a hello ends it', async () => {
   streams[0].hello();
   streams[0].say('unavailable', { reason: 'It restarts.' });
   await tick(10_000);
-  assert.deepEqual(names(), ['live', 'hello', 'disconnected']);
+  assert.deepEqual(names(), ['live', 'hello', 'unavailable']);
   streams[0].hello();
   assert.deepEqual(names().slice(3), ['live', 'hello']);
 });
@@ -199,7 +199,7 @@ test('polling tells why it fails, and a stream is tried as soon as it works', as
   };
   streams[0].break(2);
   await tick(1);
-  assert.equal(live.status, 'disconnected');
+  assert.equal(live.status, 'unavailable');
   poll = async () => {
     throw new ApiError('', 0);
   };

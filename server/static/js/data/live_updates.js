@@ -135,14 +135,14 @@ export class LiveUpdates {
   // The server is up but its database is not. It says hello when the database is back.
   databaseDown() {
     this.stopPolling();
-    this.say('disconnected');
+    this.say('unavailable');
   }
 
   /** @param {EventSource} source */
   failed(source) {
     if (source.readyState !== EventSource.CLOSED) {
       // the connection broke; the browser reconnects by itself
-      if (['live', 'disconnected', 'connecting'].includes(this.status)) this.say('reconnecting');
+      if (['live', 'unavailable', 'connecting'].includes(this.status)) this.say('reconnecting');
       this.patience ||= setTimeout(() => this.startPolling(), RECONNECT_PATIENCE_MS);
       return;
     }
@@ -167,11 +167,11 @@ export class LiveUpdates {
         await this.handlers.poll();
         if (this.polling) {
           // back: do not wait for the next retry
-          if (['unreachable', 'disconnected'].includes(this.status)) this.open();
+          if (['unreachable', 'unavailable'].includes(this.status)) this.open();
           this.say('polling');
         }
       } catch (error) {
-        if (this.polling) this.say(statusOf(error) === 503 ? 'disconnected' : 'unreachable');
+        if (this.polling) this.say(statusOf(error) === 503 ? 'unavailable' : 'unreachable');
       }
       if (this.polling) this.polling = setTimeout(poll, POLL_INTERVAL_MS);
     };

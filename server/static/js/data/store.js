@@ -5,7 +5,7 @@ import { readPref, writePref } from '../ui/prefs.js';
 /** @import { Session } from './session.js' */
 
 /** @typedef {'step' | 'elapsed' | 'time' | 'percent'} XMode the quantity on the horizontal axis */
-/** @typedef {'connecting' | 'live' | 'disconnected' | 'reconnecting' | 'polling' | 'unreachable'} LiveStatus */
+/** @typedef {'connecting' | 'live' | 'unavailable' | 'reconnecting' | 'polling' | 'unreachable'} LiveStatus */
 /** @typedef {{min: number, max: number}} Range in units of the horizontal axis */
 
 /**

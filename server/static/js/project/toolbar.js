@@ -24,7 +24,7 @@ const STATUSES = [
 const LIVE_LABELS = {
   connecting: 'connecting',
   live: 'live',
-  disconnected: 'database unavailable',
+  unavailable: 'database unavailable',
   reconnecting: 'reconnecting',
   polling: 'polling every 2 s',
   unreachable: 'server unreachable',
