@@ -15,8 +15,7 @@ from losswise.recording.record_queue import CLOSED_QUEUE, RecordQueue
 from losswise.util.guard import guarded
 from losswise.util.messages import notify_once
 from losswise.util.uncopyable import Uncopyable
-from losswise.values.errors import try_text
-from losswise.values.jsonable import to_name
+from losswise.values.jsonable import to_name, try_text
 from losswise.values.scalars import to_x
 
 _now = time.time

@@ -27,7 +27,7 @@ from losswise.util.messages import notify, notify_error, notify_once
 from losswise.util.paths import journal_folders
 from losswise.util.uncopyable import Uncopyable
 from losswise.values import jsonable
-from losswise.values.errors import try_text
+from losswise.values.jsonable import try_text
 from losswise.values.scalars import to_x
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from losswise.util.guard import guarded
 from losswise.util.locks import forget_held
 from losswise.util.messages import notify
 from losswise.util.paths import journal_folder, sync_command
-from losswise.values.errors import describe_exception
+from losswise.values.jsonable import describe_exception
 
 if TYPE_CHECKING:
     from losswise.recording.journal_writer import JournalWriter

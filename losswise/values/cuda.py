@@ -20,32 +20,28 @@ def record_event(tensor: Any) -> Any:
     torch = sys.modules.get("torch")
     if torch is None or not getattr(tensor, "is_cuda", False):
         return None
-    stream = torch.cuda.current_stream(tensor.device)
-    return None if stream == torch.cuda.default_stream(tensor.device) else stream.record_event()
+    try:
+        stream = torch.cuda.current_stream(tensor.device)
+        return None if stream == torch.cuda.default_stream(tensor.device) else stream.record_event()
+    except Exception:  # without an event the value may be stale, with an exception it would be lost
+        return None
 
 
 class PendingTensor:
-    """A Torch tensor that may be read once an event has completed. Reading it waits for that."""
+    """A Torch tensor that may be read once an event has completed. Using it in any way waits for that."""
 
     __slots__ = ("_event", "_tensor")
 
     def __init__(self, tensor: Any, event: Any) -> None:
         self._tensor, self._event = tensor, event
 
-    @property
-    def shape(self) -> Any:
-        return self._tensor.shape
-
     def read(self) -> Any:
         """Return the tensor, after the event."""
         self._event.synchronize()
         return self._tensor
 
-    def item(self) -> Any:
-        return self.read().item()
-
-    def tolist(self) -> Any:
-        return self.read().tolist()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.read(), name)
 
     def __float__(self) -> float:
         return float(self.read())
@@ -59,8 +55,5 @@ class PendingTensor:
 
 def until_computed(tensor: Any) -> Any:
     """Return the tensor, wrapped in a `PendingTensor` if reading it has to wait for a stream."""
-    try:
-        event = record_event(tensor)
-    except Exception:  # without an event the value may be stale, with an exception it would be lost
-        event = None
+    event = record_event(tensor)
     return tensor if event is None else PendingTensor(tensor, event)

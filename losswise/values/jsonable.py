@@ -1,4 +1,4 @@
-"""Convert params, values and texts to plain JSON, whatever types a framework keeps them in.
+"""Convert params, values, texts and exceptions to plain JSON, whatever types a framework keeps them in.
 
 `snapshot` runs on the caller's thread and copies containers, so that a dictionary that is changed later does not change
 what was recorded. `dumps` runs on the journal thread and reads the leaves, which may wait for an accelerator.
@@ -9,10 +9,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from losswise.protocol.numbers import encode_number
+from losswise.util.guard import guarded
 from losswise.values.scalars import detach, to_float
 
 MAX_DEPTH = 20  # nested containers; what is deeper becomes its text
@@ -66,6 +68,31 @@ def to_text(value: str, max_length: int = MAX_TEXT_LENGTH) -> str:
     if len(value) <= max_length:
         return value
     return value[: max_length - 60] + f"\n… [cut by losswise: {len(value)} characters]"
+
+
+def try_text(convert: Callable[[Any], str], value: Any, default: str) -> str:
+    """Return `convert(value)`, or `default` if that raises, as a user's `__str__` may."""
+    try:
+        return convert(value)
+    except Exception:
+        return default
+
+
+@guarded("describing an error")
+def describe_exception(error: BaseException | Mapping[str, Any] | None) -> dict[str, str] | None:
+    """Return an exception, or a mapping that describes it already, as the error of a status record.
+
+    That has `type`, `message` and `traceback`, empty where the exception's own code raises. None stays None.
+    """
+    if error is None:
+        return None
+    if isinstance(error, Mapping):
+        return {to_name(key): try_text(to_name, value, "") for key, value in error.items()}
+    return {
+        "type": type(error).__name__ if isinstance(error, BaseException) else "",
+        "message": try_text(to_name, error, ""),
+        "traceback": try_text(lambda error: to_text("".join(traceback.format_exception(error))), error, ""),
+    }
 
 
 def _leaf(value: Any) -> Any:

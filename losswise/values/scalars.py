@@ -83,7 +83,7 @@ def to_x(value: Any) -> int | None:
         whole = int(value.__index__())
     except Exception:
         number = to_float(value)
-        if number is None or not math.isfinite(number) or number != int(number):
+        if number is None or not number.is_integer():
             return None
         whole = int(number)
     return whole if INT64_MIN <= whole <= INT64_MAX else None

@@ -36,7 +36,7 @@ from losswise.lifecycle.outcome import COMPLETE, Outcome, outcome_of
 from losswise.session import Session
 from losswise.util.guard import guarded
 from losswise.util.messages import notify_error
-from losswise.values.errors import describe_exception
+from losswise.values.jsonable import describe_exception
 
 # The outcome if the process exits while `fit` is running, in a thread or in a custom loop
 UNFINISHED = Outcome(

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from losswise.lifecycle.outcome import COMPLETE, INTERRUPTED, Outcome
-from losswise.values.errors import describe_exception
+from losswise.values.jsonable import describe_exception
 
 
 class Run(NamedTuple):
