@@ -13,7 +13,7 @@ from losswise import arguments, settings
 from losswise import graph as graph_module
 from losswise.capture import git
 from losswise.capture.collectors import Collectors
-from losswise.lifecycle import exit_hooks, fork, open_sessions
+from losswise.lifecycle import exit_hooks, open_sessions, reimport
 from losswise.lifecycle.open_sessions import OpenSession
 from losswise.lifecycle.outcome import Outcome, outcome_of
 from losswise.params import Params
@@ -137,9 +137,9 @@ class Session(SessionDisplay, Uncopyable):
     def _begin(self, target: settings.Target, **collect: bool) -> None:
         if (mode := settings.mode()) == "disabled":
             return
-        if fork.is_reimport():
+        if reimport.is_reimport():
             # the parent has made the real session; one of each worker would be an empty row in the table
-            self._queue = fork.queue_of_reimport()
+            self._queue = reimport.queue_of_reimport()
             return
         recorder = Recorder(
             self.id, target, journal_folders(), mode == "online", settings.journal_bound(), self._opening_records

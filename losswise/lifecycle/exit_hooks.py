@@ -7,7 +7,7 @@ How a script ends, what Python leaves to an atexit function, and what is recorde
     Ctrl-C                       sys.last_value is a KeyboardInterrupt     cancelled
     sys.exit(n), exit(n)         nothing: the wrappers here note n         failed if n is not 0
     return from a forked worker  no atexit: multiprocessing's finalizers   failed if an exception is in flight
-    SIGTERM                      no atexit: see signals.py                 cancelled
+    SIGTERM                      no atexit: a handler of ours              cancelled, then the process ends by SIGTERM
     kill -9, os._exit            nothing                                   the uploader of the journal adds a record
 """
 
@@ -16,15 +16,17 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import signal
 import sys
 import threading
 import time
 from _sitebuiltins import Quitter
 from collections.abc import Callable
 from importlib import import_module
+from types import FrameType
 from typing import Any
 
-from losswise.lifecycle import fork, open_sessions, signals
+from losswise.lifecycle import open_sessions
 from losswise.lifecycle.open_sessions import OpenSession
 from losswise.lifecycle.outcome import Outcome, outcome_of
 from losswise.util.guard import guarded
@@ -45,32 +47,35 @@ class _Exit:
     at_prompt = False
 
 
-_exit = _Exit()
-
-
 def watch(session: OpenSession) -> None:
     """End this session with the process if it does not end before."""
     open_sessions.add(session)
-    if not _exit.installed:
-        _exit.installed = True
-        atexit.register(guarded("ending the sessions at exit")(_at_exit))
+    if not _Exit.installed:
+        _Exit.installed = True
+        atexit.register(_at_exit)
         _wrap_exit()
-        fork.call_in_child(_after_fork)
-    if not _exit.handles_sigterm:
-        _exit.handles_sigterm = signals.install()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=_after_fork)
+    if not _Exit.handles_sigterm and threading.current_thread() is threading.main_thread():  # elsewhere Python refuses
+        _Exit.handles_sigterm = True
+        with contextlib.suppress(ValueError, OSError):
+            before = signal.getsignal(signal.SIGTERM)
+            if before is not None and before is not signal.SIG_IGN:  # None: a C library has set a handler
+                signal.signal(signal.SIGTERM, lambda number, frame: _on_sigterm(number, frame, before))
     process = sys.modules.get("multiprocessing.process")
-    if process is not None and process.parent_process() is not None and _exit.worker != os.getpid():
-        _exit.worker = os.getpid()
+    if process is not None and process.parent_process() is not None and _Exit.worker != os.getpid():
+        _Exit.worker = os.getpid()
         # a forked worker ends with os._exit, which runs no atexit
-        at_exit = guarded("ending the sessions of a worker")(_at_worker_exit)
-        import_module("multiprocessing.util").Finalize(None, at_exit, exitpriority=100)
+        import_module("multiprocessing.util").Finalize(None, _at_worker_exit, exitpriority=100)
 
 
+@guarded("going on in a forked process")
 def _after_fork() -> None:
-    _exit.code = None
+    _Exit.code = None
     open_sessions.after_fork()
 
 
+@guarded("ending the sessions at exit")
 def _at_exit() -> None:
     error = _uncaught_exception()
     is_interrupted = isinstance(error, KeyboardInterrupt)
@@ -84,6 +89,7 @@ def _at_exit() -> None:
             exec("raise KeyboardInterrupt")
 
 
+@guarded("ending the sessions of a worker")
 def _at_worker_exit() -> None:
     # an exception that ends the worker is propagating while the finalizers run; any other one is an exception that the
     # parent was handling when it forked
@@ -98,10 +104,23 @@ def _outcome_at_exit(session: OpenSession, error: BaseException | None) -> Outco
     """Return the outcome of a session that was still open when the script ended with this exception."""
     if error is not None:
         return outcome_of(error)
-    if _exit_status_counts(session):
-        message = f"exit status {_exit.code}"
-        return Outcome("failed", "error", {"type": "SystemExit", "message": message, "traceback": ""})
-    return session.expected
+    if _Exit.code in (None, 0) or (hasattr(sys, "ps1") and not _Exit.at_prompt):  # ps1: `python -i` went on
+        return session.expected
+    session.recorder.write_out(open_sessions.WRITE_TIMEOUT_S)
+    if session.recorder.queue.last_point_at > _Exit.at:  # a later point means that the SystemExit was caught
+        return session.expected
+    message = f"exit status {_Exit.code}"
+    return Outcome("failed", "error", {"type": "SystemExit", "message": message, "traceback": ""})
+
+
+def _on_sigterm(number: int, frame: FrameType | None, before: Any) -> None:
+    # everything happens inside the handler, see docs/adr/0009-exit-status-and-sigterm.md
+    open_sessions.end_on_sigterm(is_exiting=not callable(before))
+    if callable(before):
+        before(number, frame)
+        return
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)  # so that the parent sees a process that was ended by SIGTERM
 
 
 def _uncaught_exception() -> BaseException | None:
@@ -116,16 +135,6 @@ def _uncaught_exception() -> BaseException | None:
     # after an exception at a prompt, or with `python -i`, the interpreter went on
     at_prompt = hasattr(sys, "ps1") and (sys.flags.inspect or frame.f_code.co_filename.startswith("<stdin"))
     return None if at_prompt else error
-
-
-def _exit_status_counts(session: OpenSession) -> bool:
-    """Return whether sys.exit ended the script with a status other than 0."""
-    if _exit.code in (None, 0):
-        return False
-    if hasattr(sys, "ps1") and not _exit.at_prompt:
-        return False  # `python -i` went on
-    session.recorder.write_out(open_sessions.WRITE_TIMEOUT_S)
-    return session.recorder.queue.last_point_at <= _exit.at  # a later point means that the SystemExit was caught
 
 
 def _wrap_exit() -> None:
@@ -150,4 +159,4 @@ def _wrap_exit() -> None:
 def _note_exit(status: Any) -> None:
     if threading.current_thread() is not threading.main_thread() or survives_exit():
         return
-    _exit.code, _exit.at, _exit.at_prompt = status, time.time(), hasattr(sys, "ps1")
+    _Exit.code, _Exit.at, _Exit.at_prompt = status, time.time(), hasattr(sys, "ps1")

@@ -1,14 +1,11 @@
-"""Detect spawned workers that import the script, and run code in forked children."""
+"""Sessions that a spawned worker of multiprocessing would make while it imports the script record nothing."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
 from types import FrameType
 
 from losswise.recording.record_queue import RecordQueue
-from losswise.util.guard import guarded
 from losswise.util.messages import notify_once
 
 
@@ -32,23 +29,14 @@ def queue_of_reimport() -> RecordQueue:
     queue = RecordQueue()
 
     def start_or_wake() -> None:
-        if not is_reimport():
-            queue.close()
-            notify_once(
-                "reimported",
-                "a worker process that imports the script records nothing into the sessions made there; give it "
-                "session.id, and have it make losswise.Session(resume=id)",
-            )
-            return
-        for graph in queue.graphs:
-            graph.clear()
-        queue.shared.clear()
+        if is_reimport():
+            return queue.reset()
+        queue.close()
+        notify_once(
+            "reimported",
+            "a worker process that imports the script records nothing into the sessions made there; give it "
+            "session.id, and have it make losswise.Session(resume=id)",
+        )
 
     queue.start_or_wake = start_or_wake
     return queue
-
-
-def call_in_child(function: Callable[[], None]) -> None:
-    """Have every forked child call this function first."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=guarded("going on in a forked process")(function))
