@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, overload
 
@@ -59,7 +60,7 @@ class Graph(Uncopyable):
         self._queue = queue
         self._session_id = session_id
         self._every = max(1, self.display_interval or 1)
-        self._seen: dict[Any, int] = {}
+        self._seen: Counter[tuple[Any, ...]] = Counter()  # points of each set of names
         self._own_x = itertools.count()
 
     @overload
@@ -84,8 +85,12 @@ class Graph(Uncopyable):
         try:
             if y is None:
                 x, y = next(self._own_x), x
-            if self._every > 1 and self._is_left_out(y):
-                return
+            if self._every > 1:
+                names = tuple(y)
+                seen = self._seen[names]
+                self._seen[names] = seen + 1
+                if seen % self._every != 0:
+                    return
             buffer = self._by_names[tuple(y)]
             for value in y.values():
                 if not isinstance(value, PLAIN_NUMBERS):
@@ -106,13 +111,6 @@ class Graph(Uncopyable):
         self.buffer.add_slow(next(queue.numbers), x, _now(), y)
         if queue.needs_attention:
             queue.start_or_wake()
-
-    def _is_left_out(self, y: Any) -> bool:
-        """Return whether `display_interval` leaves this point out."""
-        names = tuple(y)
-        seen = self._seen.get(names, 0)
-        self._seen[names] = seen + 1
-        return seen % self._every != 0
 
     def record(self) -> Record:
         """Return the record that describes this graph to the server."""

@@ -24,7 +24,6 @@ from losswise.recording.recorder import Recorder
 from losswise.session_display import SessionDisplay
 from losswise.util.guard import guarded
 from losswise.util.messages import notify, notify_error, notify_once
-from losswise.util.paths import journal_folders
 from losswise.util.uncopyable import Uncopyable
 from losswise.values import jsonable
 from losswise.values.jsonable import try_text
@@ -115,11 +114,16 @@ class Session(SessionDisplay, Uncopyable):
             arguments.check_texts(tag=tag, project=project, group=group)
             arguments.check_params(params=params, data=data)
             self._max_iter = arguments.checked_max_iter(max_iter)
-            self._info = arguments.checked_info(info)
-            self._tags = arguments.checked_tags(tags)
+            self._fields = {
+                "project": project,
+                "group": group,
+                "tags": arguments.checked_tags(tags),
+                "info": arguments.checked_info(info) or None,
+                "created_at": None if resume is not None else self.created_at,
+            }
             self._chosen_graphs = arguments.checked_graphs(graphs)
             self._after_x = arguments.checked_rewind(resume, from_x)
-            self._project, self._group, self._is_resumed = project, group, resume is not None
+            self._is_resumed = resume is not None
             self.tag = tag if tag is not None or resume else git.default_tag(track_git)
             self.id = self.session_id = resume or self.id or new_id()
             self.base_url = target.base_url
@@ -141,9 +145,7 @@ class Session(SessionDisplay, Uncopyable):
             # the parent has made the real session; one of each worker would be an empty row in the table
             self._queue = reimport.queue_of_reimport()
             return
-        recorder = Recorder(
-            self.id, target, journal_folders(), mode == "online", settings.journal_bound(), self._opening_records
-        )
+        recorder = Recorder(self.id, target, self._opening_records)
         self._recorder, self._queue = recorder, recorder.queue
         self._collectors = collectors = Collectors(self.graph, recorder)
         self._open_session = OpenSession(recorder, collectors.finish, self._set_status, collectors.after_fork)
@@ -357,16 +359,8 @@ class Session(SessionDisplay, Uncopyable):
             exit_hooks.watch(self._open_session)
             self._collectors.resume()
         self._follow_in_notebook()
-        record = session_record(
-            project=self._project,
-            tag=self.tag,
-            group=self._group,
-            tags=self._tags,
-            params=jsonable.snapshot(dict(self.params)) or None,
-            max_iter=self._max_iter,
-            created_at=None if self._is_resumed else self.created_at,
-            info=self._info or None,
-        )
+        params = jsonable.snapshot(dict(self.params)) or None
+        record = session_record(tag=self.tag, params=params, max_iter=self._max_iter, **self._fields)
         rewind = [] if self._after_x is None else [rewind_record(self._after_x, self.created_at)]
         self._after_x = None
         return [record, *rewind, *(graph.record() for graph in list(self._graphs.values()))]

@@ -9,8 +9,6 @@ from typing import NamedTuple
 from losswise.util.messages import notify
 from losswise.util.units import bound_text
 
-_FULL = (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC)
-
 
 class Cause(NamedTuple):
     """Why points are dropped."""
@@ -36,7 +34,7 @@ def not_written(path: object, error: OSError) -> Cause:
     """The journal cannot be written, for example because the disk is full."""
     problem = error.strerror or str(error)
     remedy = "LW_JOURNAL_DIR names another folder for the next run"
-    if error.errno in _FULL:
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
         remedy = f"free some space ({remedy})"
     return Cause(
         f"the journal could not be written ({problem})",

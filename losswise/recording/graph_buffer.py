@@ -15,7 +15,7 @@ from losswise.recording.point_buffer import (
     needs_buffer,
 )
 from losswise.util.messages import notify_once
-from losswise.values.jsonable import to_name
+from losswise.values.jsonable import to_name, try_text
 from losswise.values.scalars import detach, is_pending, to_float, to_x
 
 PENDING_POINT_BYTES = 500  # estimated memory of a point on the slow path
@@ -83,9 +83,7 @@ class GraphBuffer:
 
     def is_empty(self) -> bool:
         """Return whether all points are taken. Called by any thread."""
-        if self._slow or self.received:
-            return False
-        return not any(map(PointBuffer.waiting, list(self.by_names.values())))
+        return not (self._slow or self.received or any(map(PointBuffer.waiting, list(self.by_names.values()))))
 
     def held(self) -> int:
         """Return about how many bytes are in memory. Called by any thread."""
@@ -110,19 +108,28 @@ class GraphBuffer:
             if not point.is_pending:
                 self._slow.append(point)
 
-    def take(self, limit: int) -> Iterator[PointBatch]:
+    def take(self, limit: int, final: bool) -> Iterator[PointBatch]:
         """Remove and yield batches of points with a sequence number below `limit`, in the order of appending.
 
-        A point whose values are pending keeps the points behind it back.
+        A point whose values are pending keeps the points behind it back. `final` is that of PointBuffer.
         """
         while True:
             # how far this round can go without overtaking a point that another round has to take
-            slow, below = self._take_slow(limit)
-            for buffer in list(self.by_names.values()):
-                buffer_limit = buffer.take_limit()
+            slow: list[PendingPoint] = []
+            while (
+                self._slow
+                and len(slow) < MAX_ROWS_PER_TAKE
+                and self._slow[0].number < limit
+                and not self._slow[0].is_pending
+            ):
+                slow.append(self._slow.popleft())
+            below = min(limit, self._slow[0].number) if self._slow else limit
+            buffers = list(self.by_names.values())
+            for buffer in buffers:
+                buffer_limit = buffer.take_limit(final)
                 below = below if buffer_limit is None else min(below, buffer_limit)
             # what lies before that, from all three sources; what was taken too early goes back
-            parts = [part for buffer in list(self.by_names.values()) if (part := buffer.take(below))]
+            parts = [part for buffer in buffers if (part := buffer.take(below, final))]
             if self.received:
                 received = [points.split(below) for points in self.received]
                 self.received[:] = [later for _now, later in received if later]
@@ -135,23 +142,6 @@ class GraphBuffer:
             # where this round did not reach the limit, others may wait behind its points, also behind dropped ones
             if below >= limit or not (parts or slow):
                 return
-
-    def _take_slow(self, limit: int) -> tuple[list[PendingPoint], int]:
-        """Remove the points of the slow path that are ready, from the front.
-
-        Returns:
-            The points, and the sequence number below which all points of the slow path are among them.
-        """
-        taken: list[PendingPoint] = []
-        for _ in range(min(len(self._slow), MAX_ROWS_PER_TAKE)):
-            point = self._slow.popleft()
-            if point.number >= limit or point.is_pending:
-                self._slow.appendleft(point)
-                return taken, min(limit, point.number)
-            taken.append(point)
-        if self._slow:
-            limit = min(limit, self._slow[0].number)
-        return taken, limit
 
     def _convert(self, points: list[PendingPoint]) -> Iterator[PointBatch]:
         """Yield points of the slow path, one batch for each set of names. Points without any number are dropped."""
@@ -187,8 +177,5 @@ class GraphBuffer:
 
 
 def _short(value: object) -> str:
-    try:
-        text = repr(value)
-    except Exception:
-        text = f"a {type(value).__name__}"
+    text = try_text(repr, value, f"a {type(value).__name__}")
     return text if len(text) <= 80 else text[:60] + "…"

@@ -6,7 +6,8 @@ import contextlib
 import queue as queues
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 from losswise.delivery.sender import Sender
 from losswise.journal.format import record_line
@@ -28,16 +29,12 @@ PENDING_VALUES_TIMEOUT_S = 5.0  # how long the end waits for values that an acce
 BOUNDED_RECORDS = ("text", "values")  # these are dropped, like points, once the journal has reached its bound
 
 
-class JournalUnavailable(Exception):
-    """The journal cannot be opened in any folder. A message has said so."""
-
-
 class JournalWriter:
     """Writes one journal: one writer of one session.
 
     Args:
         queue: where points and records come from.
-        open_journal: creates the journal; called on the thread. Raises JournalUnavailable.
+        open_journal: creates the journal; called on the thread. Returns None if there is no place for one.
         bound: size of the journal in bytes beyond which points are dropped.
 
     Attributes:
@@ -52,7 +49,7 @@ class JournalWriter:
     """
 
     def __init__(
-        self, queue: RecordQueue, open_journal: Callable[[], Journal], sender: Sender | None, bound: float
+        self, queue: RecordQueue, open_journal: Callable[[], Journal | None], sender: Sender | None, bound: float
     ) -> None:
         self.thread = guarded_thread(self._run, "losswise-journal")
         self.journal: Journal | None = None
@@ -64,8 +61,9 @@ class JournalWriter:
         self._open_journal = open_journal
         self.sender = sender
         self._bound = bound
-        self._unwritten: list[bytes] = []
-        self._begin_lines()
+        self._unwritten: list[bytes] = []  # records other than points that the disk did not take
+        self._points: list[tuple[bytes, int]] = []  # lines of points to be written together, and how many points each
+        self._points_size = 0  # bytes of these lines
         self._disk_problem = Cause("the journal could not be written")  # replaced by the latest error
         self._measured_at = self._heartbeat_at = time.monotonic()
         self._value_reader: threading.Thread | None = None
@@ -85,12 +83,12 @@ class JournalWriter:
     def _run(self) -> None:
         try:
             self.journal = self._open_journal()
+            if self.journal is None:
+                return self._queue.close()
             if self.sender is not None:
                 self.sender.begin(self.journal)
             while self._write_round():
                 pass
-        except JournalUnavailable:
-            self._queue.close()
         except Exception as error:
             notify_error("writing the journal", error)
             self._queue.close()
@@ -112,8 +110,7 @@ class JournalWriter:
         if ending is not None:
             self._finish(ending)
             return False
-        if not self._pause():
-            self._sleep_until_work()
+        self._wait_for_work()
         if self.journal is not None and time.monotonic() > self._heartbeat_at + HEARTBEAT_INTERVAL_S:
             self._heartbeat_at = time.monotonic()
             self.journal.heartbeat()
@@ -121,28 +118,23 @@ class JournalWriter:
             self.sender.check_silence()
         return True
 
-    def _pause(self) -> bool:
-        """Let points accumulate for the write interval. Returns True at once if a caller waits for them."""
-        until = time.monotonic() + WRITE_INTERVAL_S
-        while (left := until - time.monotonic()) > 0:
-            with contextlib.suppress(queues.Empty):
-                if self._wakes.get(timeout=left):  # urgent
-                    return True
-        return False
-
-    def _sleep_until_work(self) -> None:
-        """Sleep while there is nothing to write.
+    def _wait_for_work(self) -> None:
+        """Let points accumulate for the write interval, unless a caller waits for them; then sleep without work.
 
         Callers wake this thread only if `needs_attention` is set, so the flag is set first and the queue looked at
         again: a point that came in between would otherwise be noticed by neither side. A signal handler may interrupt
-        a caller between its append and its wake, hence the timeout.
+        a caller between its append and its wake, hence the timeout of the sleep.
         """
-        if self._queue.has_work():
-            return
-        self._queue.needs_attention = True
-        if not self._queue.has_work() and self.ending is None:
-            with contextlib.suppress(queues.Empty):
-                self._wakes.get(timeout=IDLE_S)
+        until = time.monotonic() + WRITE_INTERVAL_S
+        with contextlib.suppress(queues.Empty):
+            while not self._wakes.get(timeout=max(0.0, until - time.monotonic())):
+                pass
+            return  # the wake was urgent
+        if not self._queue.has_work():
+            self._queue.needs_attention = True
+            if not self._queue.has_work() and self.ending is None:
+                with contextlib.suppress(queues.Empty):
+                    self._wakes.get(timeout=IDLE_S)
 
     # values of accelerators
 
@@ -178,8 +170,7 @@ class JournalWriter:
     def _drain(self, final: bool) -> None:
         """Write everything recorded before this call. The order matters: records first, then the points that need them.
 
-        Args:
-            final: nothing is written after this, so do not wait for appends that a signal handler has interrupted.
+        With `final` nothing is written after this, so appends that a signal handler has interrupted are not waited for.
         """
         queue = self._queue
         graphs = list(queue.graphs)  # before the records: a graph's record is put before its buffer is listed
@@ -189,19 +180,13 @@ class JournalWriter:
             self._write_records(records)
         for source in list(queue.sources):
             self._write_records(source.take(final))
-        own = (buffer for graph in graphs for buffer in list(graph.by_names.values()))
-        ended = [*list(queue.shared.values()), *own] if final else []
         try:
-            for buffer in ended:
-                buffer.is_final = True
-            self._drain_graphs(graphs, limit)
+            self._drain_graphs(graphs, limit, final)
         finally:
-            for buffer in ended:
-                buffer.is_final = False
             self._write_points()
         self._write_images()  # last, since a large one may take a while
 
-    def _drain_graphs(self, graphs: list[GraphBuffer], limit: int) -> None:
+    def _drain_graphs(self, graphs: list[GraphBuffer], limit: int, final: bool) -> None:
         """Collect the points below `limit` from all buffers, in order.
 
         Shared buffers are distributed in slices. No graph is drained beyond the slice, so that points of shared and own
@@ -209,17 +194,17 @@ class JournalWriter:
         """
         while True:
             shared = list(self._queue.shared.values())
-            below = min([limit, *(number for buffer in shared if (number := buffer.take_limit()) is not None)])
-            distributed = [buffer.distribute(below) for buffer in shared]
+            below = min([limit, *(number for buffer in shared if (number := buffer.take_limit(final)) is not None)])
+            distributed = [buffer.distribute(below, final) for buffer in shared]
             for graph in graphs:
                 if not graph.is_empty():
-                    self._drain_graph(graph, below)
+                    self._drain_graph(graph, below, final)
             if below >= limit or not any(distributed):
                 return
 
-    def _drain_graph(self, graph: GraphBuffer, limit: int) -> None:
+    def _drain_graph(self, graph: GraphBuffer, limit: int, final: bool) -> None:
         queue = self._queue
-        for batch in graph.take(limit):
+        for batch in graph.take(limit, final):
             queue.last_point_at = max(queue.last_point_at, batch.t[-1])
             queue.last_x = max(queue.last_x, batch.x[-1])
             if queue.listener is not None:
@@ -227,20 +212,14 @@ class JournalWriter:
             left = len(batch.x)
             try:
                 for line, count in points_lines(graph.graph_id, batch):
-                    self._lines.append(line)
-                    self._counts.append(count)
-                    self._lines_size += len(line)
+                    self._points.append((line, count))
+                    self._points_size += len(line)
                     left -= count
             except Exception as error:
                 notify_error("writing down points", error)
                 self.dropped.add(NOT_ENCODED, left)
-            if self._lines_size > WRITE_BYTES:
+            if self._points_size > WRITE_BYTES:
                 self._write_points()
-
-    def _begin_lines(self) -> None:
-        self._lines: list[bytes] = []  # points, to be written together
-        self._counts: list[int] = []  # number of points in each line
-        self._lines_size = 0  # bytes
 
     # from lines to the disk
 
@@ -266,13 +245,16 @@ class JournalWriter:
 
     def _write_images(self) -> None:
         """Write the bytes of images beside the journal, and then their records."""
-        while self.journal is not None and (image := self._queue.take_image()) is not None:
+        while self.journal is not None:
+            try:
+                image = self._queue.images.popleft()
+            except IndexError:
+                return
             if self._is_beyond_bound(0):
                 self.dropped.add(bound_reached(self._bound), 0)
                 continue
             try:
-                with self._writing():
-                    self.journal.add_image(image.record["sha256"], image.data)
+                self._to_disk(self.journal.add_image, image.record["sha256"], image.data)
             except OSError as error:
                 folder = self.journal.paths.blobs
                 problem = f"images cannot be written in {folder} ({error}); they are dropped until they can"
@@ -284,14 +266,14 @@ class JournalWriter:
 
     def _write_points(self) -> None:
         """Write the lines of points, or count them as dropped, and see how much is in memory now."""
-        lines, counts, size = self._lines, self._counts, self._lines_size
-        self._begin_lines()
-        if lines and self._is_beyond_bound(size):
-            self.dropped.add(bound_reached(self._bound), sum(counts))
-        elif lines:
+        points, size = self._points, self._points_size
+        self._points, self._points_size = [], 0
+        if points and self._is_beyond_bound(size):
+            self.dropped.add(bound_reached(self._bound), sum([count for _line, count in points]))
+        elif points:
             # behind other lines that the disk did not take nothing is written: their graph's record may be among them
-            written = 0 if self._unwritten else self._write(lines)
-            if left := sum(counts[written:]):
+            written = 0 if self._unwritten else self._write([line for line, _count in points])
+            if left := sum([count for _line, count in points[written:]]):
                 self.dropped.add(self._disk_problem, left)
         self._queue.check_memory()
 
@@ -309,8 +291,7 @@ class JournalWriter:
         if self.journal is None or self._queue.closed:
             return len(lines)
         try:
-            with self._writing():
-                self.journal.append(lines)
+            self._to_disk(self.journal.append, lines)
             written = len(lines)
         except NotWritten as error:
             self._disk_problem = not_written(self.journal.path, error)
@@ -320,13 +301,12 @@ class JournalWriter:
             self.sender.nudge()
         return written
 
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Have callers check the memory while the disk takes long: they do so when their attention is needed."""
+    def _to_disk(self, write: Callable[..., None], *args: Any) -> None:
+        """Have callers check the memory while this write takes long: they do so when their attention is needed."""
         queue = self._queue
         self.writing_since, queue.needs_attention = time.monotonic(), True
         try:
-            yield
+            write(*args)
         finally:
             self.writing_since, queue.needs_attention = 0.0, queue.full
             if self.ending is not None:  # set meanwhile: the next append must open another writer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 from losswise.naming import GraphChoice, graph_for
@@ -35,7 +36,7 @@ class MetricRouter:
     """Finds or creates the graphs of metrics.
 
     Args:
-        make_graph: returns the graph for a title, an x label, a y label and a kind: `Session.graph`.
+        make_graph: `Session.graph`: returns the graph for a title, an x label, a y label and a kind.
         graphs: the user's own choice of graphs by metric name, which wins over the naming rule.
 
     Attributes:
@@ -51,7 +52,7 @@ class MetricRouter:
         self._queue = queue
         self._make_graph = make_graph
         self._graphs = graphs
-        self._routes: dict[tuple[Any, ...], Routes] = {}
+        self._routes = lru_cache(MAX_REMEMBERED_NAME_SETS)(self._find_routes)
 
     def append(self, metrics: Mapping[str, Any], x: Any) -> None:
         """Add values, by name, to their graphs. With `x` None it is one more than that of the last call."""
@@ -85,7 +86,7 @@ class MetricRouter:
         if whole is not None:
             self.next_x = whole + 1
         names = tuple(metrics)
-        routes = self._routes.get(names) or self._route(names)
+        routes = self._routes(names)
         for graph, members in routes:
             graph.append(x, {name: metrics[name] for name in members})
         queue = self._queue
@@ -95,16 +96,11 @@ class MetricRouter:
             if queue.closed:
                 queue.shared.clear()
 
-    def _route(self, names: tuple[Any, ...]) -> Routes:
+    def _find_routes(self, names: tuple[Any, ...]) -> Routes:
         """Return each graph with those of the names that are drawn on it."""
-        titles: dict[str, list[Any]] = {}
-        options: dict[str, tuple[str, str, str | None]] = {}
+        by_graph: dict[GraphLike, list[Any]] = {}
         for name in names:
             plain = to_name(name)
-            chosen = graph_for(plain, self._graphs)
-            titles.setdefault(chosen.title, []).append(name)
-            options.setdefault(chosen.title, (*self.labels(plain), chosen.kind))
-        routes = [(self._make_graph(title, *options[title]), tuple(members)) for title, members in titles.items()]
-        if len(self._routes) < MAX_REMEMBERED_NAME_SETS:
-            self._routes[names] = routes
-        return routes
+            title, kind = graph_for(plain, self._graphs)
+            by_graph.setdefault(self._make_graph(title, *self.labels(plain), kind), []).append(name)
+        return [(graph, tuple(members)) for graph, members in by_graph.items()]

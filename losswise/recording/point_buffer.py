@@ -56,11 +56,12 @@ class PointBuffer:
         names: names of the values of a row.
         pack: packs a sequence number, an x, a time and the values into a row.
         rows: the buffer that callers extend. Read this attribute again for each row: it is swapped.
-        is_final: do not wait for in-flight appends. Set when a signal handler ends the session, because the handler
-            may have interrupted such an append on this very thread.
+
+    The methods that take rows have an argument `final`: do not wait for appends in flight. A signal handler that ends
+    the session may have interrupted such an append on this very thread.
     """
 
-    __slots__ = ("_old", "_read", "_row_bytes", "is_final", "names", "pack", "rows")
+    __slots__ = ("_old", "_read", "_row_bytes", "names", "pack", "rows")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
@@ -69,7 +70,6 @@ class PointBuffer:
         self._row_bytes = 8 * (HEADER_CELLS + len(names))
         self._old: list[bytearray] = []  # swapped out, oldest first
         self._read = 0  # bytes of the oldest that are taken
-        self.is_final = False
 
     def waiting(self) -> int:
         """Return the number of bytes not yet taken."""
@@ -79,7 +79,7 @@ class PointBuffer:
         """Return the number of bytes in memory."""
         return len(self.rows) + sum(map(len, self._old))
 
-    def take_limit(self) -> int | None:
+    def take_limit(self, final: bool = False) -> int | None:
         """Return the sequence number up to which the next `take` is complete.
 
         One `take` reads a single old buffer and at most MAX_ROWS_PER_TAKE rows of it, so rows with higher numbers may
@@ -88,7 +88,7 @@ class PointBuffer:
         Returns:
             A number greater than that of at least one waiting row; None if the next `take` returns everything.
         """
-        self._swap_and_discard()
+        self._swap_and_discard(final)
         offset = self._read + MAX_ROWS_PER_TAKE * self._row_bytes
         first = _number_at(self._old[0], self._read) if self._old and len(self._old[0]) > self._read else -1
         for rows in (*self._old, self.rows):
@@ -98,35 +98,24 @@ class PointBuffer:
             offset = 0  # one take reads from one buffer only
         return None
 
-    def take(self, before: int) -> PointBatch | None:
+    def take(self, before: int, final: bool = False) -> PointBatch | None:
         """Remove and return rows from the front with a sequence number below `before`; None if there are none."""
-        self._swap_and_discard()
+        self._swap_and_discard(final)
         if not self._old:
             return None
         data = bytes(self._old[0][self._read : self._read + MAX_ROWS_PER_TAKE * self._row_bytes])
         if not data:
             return None
         width = self._row_bytes // 8
-        integers = array("q", data)
-        numbers = integers[0::width]
-        count = len(numbers)
-        if max(numbers) >= before:
-            # rows of several threads are slightly out of order: what follows the first row that is too new waits
-            count = next(index for index, number in enumerate(numbers) if number >= before)
-        if not count:
-            return None
-        self._read += count * self._row_bytes
-        self._swap_and_discard()
-        end = count * width
-        floats = array("d", data)
-        return PointBatch(
-            numbers[:count],
-            integers[1:end:width],
-            floats[2:end:width],
-            {name: floats[HEADER_CELLS + index : end : width] for index, name in enumerate(self.names)},
-        )
+        integers, floats = array("q", data), array("d", data)
+        y = {name: floats[HEADER_CELLS + index :: width] for index, name in enumerate(self.names)}
+        points, _later = PointBatch(integers[0::width], integers[1::width], floats[2::width], y).split(before)
+        if points is not None:
+            self._read += len(points.x) * self._row_bytes
+            self._swap_and_discard(final)
+        return points
 
-    def _swap_and_discard(self) -> None:
+    def _swap_and_discard(self, final: bool) -> None:
         """Swap out the filled buffer and discard buffers that are fully read.
 
         A caller may have loaded `self.rows` and not yet extended it when the buffers are swapped:
@@ -143,7 +132,7 @@ class PointBuffer:
             self.rows = bytearray()
         while self._old:
             first = self._old[0]
-            has_late_append = _getrefcount(first) > _UNSHARED and not self.is_final
+            has_late_append = _getrefcount(first) > _UNSHARED and not final
             if self._read < len(first) or has_late_append or self._read < len(first):
                 return
             del self._old[0]
@@ -168,9 +157,9 @@ class SharedPointBuffer(PointBuffer):
         super().__init__(names)
         self._members = members
 
-    def distribute(self, before: int) -> bool:
+    def distribute(self, before: int, final: bool = False) -> bool:
         """Take rows as `take` does and give each graph its columns. Returns whether there were any."""
-        points = self.take(before)
+        points = self.take(before, final)
         if points is None:
             return False
         encoded: dict[tuple[int, int], str] = {}
@@ -198,7 +187,10 @@ class PointBatch(NamedTuple):
     encoded: dict[tuple[int, int], str] | None = None
 
     def split(self, before: int) -> tuple[PointBatch | None, PointBatch | None]:
-        """Split before the first row whose sequence number is not below `before`. An empty part is None."""
+        """Split before the first row whose sequence number is not below `before`. An empty part is None.
+
+        Rows of several threads are slightly out of order, so lower numbers may follow in the second part.
+        """
         if max(self.numbers) < before:
             return self, None
         count = next(index for index, number in enumerate(self.numbers) if number >= before)
@@ -218,9 +210,8 @@ def merge(parts: list[PointBatch]) -> PointBatch:
     order = sorted(
         (number, part, row) for part, points in enumerate(parts) for row, number in enumerate(points.numbers)
     )
-    names = list(dict.fromkeys(name for points in parts for name in points.y))
     merged: dict[str, list[float | None]] = {}
-    for name in names:
+    for name in dict.fromkeys(name for points in parts for name in points.y):
         columns = [points.y.get(name) for points in parts]
         merged[name] = [None if (column := columns[part]) is None else column[row] for _number, part, row in order]
     return PointBatch(

@@ -9,22 +9,20 @@ from typing import Any, NamedTuple, Protocol
 
 from losswise.protocol.records import Record
 from losswise.recording.graph_buffer import GraphBuffer
-from losswise.recording.point_buffer import PointBatch, SharedPointBuffer
+from losswise.recording.point_buffer import PointBatch, PointBuffer, SharedPointBuffer
 
 MAX_HELD_BYTES = 20 * 1024 * 1024  # memory for points and records at which `append` waits for the local disk
-MAX_IMAGE_BYTES = 8 * 1024 * 1024  # memory for encoded images that wait for the local disk; a larger one goes alone
 
 
 class Source(Protocol):
     """Collects records by itself, such as the console capture; the journal writer asks for them.
 
     `take` returns the records that are due, with `final` all that there are; `waiting` returns the number of bytes
-    that will be due; `after_fork` discards, in a forked child, what the parent sends.
+    that will be due.
     """
 
     def take(self, final: bool) -> list[Record]: ...
     def waiting(self) -> int: ...
-    def after_fork(self) -> None: ...
 
 
 class EncodedImage(NamedTuple):
@@ -46,7 +44,7 @@ class RecordQueue:
         closed: nothing can be recorded any more; everything is dropped.
         graphs: the buffers of all graphs. A graph's record is put before its buffer is listed here.
         shared: buffers of points that belong to several graphs, by their names.
-        records: records other than points and images.
+        records: records other than points and images; `record_bytes` is about their size.
         images: records of images, each with the image's bytes.
         numbers: sequence numbers of the points of all graphs.
         listener: called with a graph's title and each batch of its points that is written; None without a notebook.
@@ -67,35 +65,21 @@ class RecordQueue:
         self.reset()
 
     def reset(self) -> None:
-        """Discard everything: at the start, and in a forked child, since the parent sends it."""
+        """Discard everything: at the start, when nothing can be recorded any more, and in a forked child."""
         self.needs_attention = not self.closed
         self.full = False
         self.records: deque[Record] = deque()
         self.images: deque[EncodedImage] = deque()
         self.numbers = itertools.count()
         self.shared: dict[Any, SharedPointBuffer] = {}
-        self._record_bytes = 0
-        for graph in self.graphs:
+        self.record_bytes = 0
+        for graph in list(self.graphs):
             graph.clear()
-        for source in self.sources:
-            source.after_fork()
 
     def put(self, record: Record) -> None:
         """Add a record that is neither a points nor an image record."""
         self.records.append(record)
-        self._record_bytes += estimate_bytes(record)
-
-    def take_image(self) -> EncodedImage | None:
-        """Remove and return the first image; None if there is none."""
-        try:
-            return self.images.popleft()
-        except IndexError:
-            return None
-
-    def has_room_for_image(self, size: int) -> bool:
-        """Return whether an image of `size` bytes can be added now."""
-        waiting = sum(len(image.data) for image in self.images.copy())
-        return not waiting or waiting + size <= MAX_IMAGE_BYTES
+        self.record_bytes += estimate_bytes(record)
 
     def take_records(self, max_bytes: int) -> list[Record]:
         """Remove and return records from the front, of about `max_bytes`: texts can be large."""
@@ -107,8 +91,8 @@ class RecordQueue:
                 taken.append(record)
                 size += estimate_bytes(record)
         except IndexError:  # empty; another thread may also have closed the queue
-            size = self._record_bytes  # callers count without a lock, so start again from zero
-        self._record_bytes = max(0, self._record_bytes - size)
+            size = self.record_bytes  # callers count without a lock, so start again from zero
+        self.record_bytes = max(0, self.record_bytes - size)
         return taken
 
     def has_work(self) -> bool:
@@ -123,12 +107,8 @@ class RecordQueue:
 
     def held(self) -> int:
         """Return about how many bytes are in memory, without images, which wait on a thread of their own."""
-        buffers: list[GraphBuffer | SharedPointBuffer] = [*self.graphs, *list(self.shared.values())]
-        return self._record_bytes + sum(buffer.held() for buffer in buffers)
-
-    def holds_much_text(self) -> bool:
-        """Return whether records other than points alone reach the memory limit."""
-        return self._record_bytes > MAX_HELD_BYTES
+        graphs, shared = list(self.graphs), list(self.shared.values())
+        return self.record_bytes + sum(map(GraphBuffer.held, graphs)) + sum(map(PointBuffer.held, shared))
 
     def check_memory(self) -> None:
         """Set `full`, and with it the attention of callers."""
@@ -139,13 +119,7 @@ class RecordQueue:
     def close(self) -> None:
         """Drop everything from here on: appends cost next to nothing, and memory does not grow."""
         self.closed = True
-        self.needs_attention = False
-        self.records.clear()
-        self.images.clear()
-        self._record_bytes = 0
-        self.shared.clear()
-        for graph in list(self.graphs):
-            graph.clear()
+        self.reset()
         self.on_close()
         self.sources.clear()
 

@@ -10,19 +10,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+from losswise import settings
 from losswise.delivery.sender import Sender
 from losswise.journal.format import Header
 from losswise.journal.writer import Journal
 from losswise.protocol.records import Record, new_id
-from losswise.recording.journal_writer import JournalUnavailable, JournalWriter
+from losswise.recording.journal_writer import JournalWriter
 from losswise.recording.record_queue import MAX_HELD_BYTES, EncodedImage, RecordQueue
-from losswise.settings import Target
 from losswise.util.guard import guarded
 from losswise.util.messages import notify_once
+from losswise.util.paths import journal_folders
 from losswise.util.polling import wait_until
 
+MAX_IMAGE_BYTES = 8 * 1024 * 1024  # memory for encoded images that wait for the local disk; a larger one goes alone
 APPEND_WAIT_S = 0.002  # how long one `append` waits for the disk while memory is full
 MEMORY_CHECK_INTERVAL_S = 0.1  # during a write that takes longer than this, callers check the memory, this often
 TEXT_WAIT_S = 10.0  # how long adding a large text waits for the disk at most
@@ -32,53 +33,42 @@ class Recorder:
     """Takes a session's records to a journal, and the journal to a server.
 
     Args:
-        folders: where the journal may be; the first that can be written is used.
-        online: send it; otherwise it is only kept.
-        bound: size of the journal in bytes beyond which points are dropped.
         opening: returns the records with which a writer's journal begins.
 
     Attributes:
-        open: a writer is at work. After `end` the next record opens another one.
+        online: the journal is sent; otherwise it is only kept.
         is_exiting: the process ends, so nothing may open another writer.
     """
 
-    def __init__(
-        self,
-        session_id: str,
-        target: Target,
-        folders: list[Path],
-        online: bool,
-        bound: int,
-        opening: Callable[[], list[Record]],
-    ) -> None:
+    def __init__(self, session_id: str, target: settings.Target, opening: Callable[[], list[Record]]) -> None:
         self.session_id = session_id
         self.queue = RecordQueue()
         self.queue.start_or_wake = self.start_or_wake
-        self.online = online and target.api_key is not None
-        self.bound = bound
+        self.online = settings.mode() == "online" and target.api_key is not None
         self.is_exiting = False
         self._target = target
-        self._folders = folders
+        self._folders = journal_folders()
+        self._bound = settings.journal_bound()
         self._opening = opening
         self._reset()
 
     def _reset(self) -> None:
-        self.open = False
         self._lock = threading.RLock()  # reentrant: a signal handler may end the session within `_start`
         self._writer: JournalWriter | None = None
         self._memory_checked_at = 0.0
 
     def after_fork(self) -> None:
         """In a forked child: the parent sends what it has; what the child adds gets a writer of its own."""
-        if self.journal is not None:
-            self.journal.abandon()
+        if self._writer is not None and self._writer.journal is not None:
+            self._writer.journal.abandon()
         self._reset()
         self.queue.reset()
 
     @property
-    def journal(self) -> Journal | None:
-        """The journal of the current or last writer; None until it is open."""
-        return self._writer.journal if self._writer is not None else None
+    def open(self) -> bool:
+        """Whether a writer is at work. After `end` the next record opens another one."""
+        writer = self._writer
+        return writer is not None and writer.ending is None
 
     # the caller's thread
 
@@ -87,9 +77,7 @@ class Recorder:
         """Start or wake the journal writer; wait a little for the disk if memory is full."""
         queue = self.queue
         queue.needs_attention = False
-        if not self.open:
-            self._start()
-        writer = self._writer
+        writer = self._start()
         if writer is None:
             return
         if writing_since := writer.writing_since:
@@ -119,66 +107,69 @@ class Recorder:
         queue = self.queue
         if queue.closed:
             return
-        if not self.open:
-            self._start()
+        writer = self._start()
         queue.put(record)
-        writer = self._writer
         if writer is None:
             return
         writer.wake()
         until = time.monotonic() + TEXT_WAIT_S
-        while queue.holds_much_text() and writer.is_writing() and time.monotonic() < until:
+        while queue.record_bytes > MAX_HELD_BYTES and writer.is_writing() and time.monotonic() < until:
             self._slow_down()
 
     def put_image(self, image: EncodedImage) -> bool:
         """Add an image. Returns False if too many images wait for the disk: it should be offered again later."""
         queue = self.queue
-        if not self.open and not queue.closed:
-            self._start()
-        writer = self._writer
-        if queue.closed or writer is None or (self.is_exiting and not self.open):
+        writer = self._start()
+        if writer is None or queue.closed or (self.is_exiting and not self.open):
             return True
-        if not queue.has_room_for_image(len(image.data)):
+        waiting = sum(len(image.data) for image in queue.images.copy())
+        if waiting and waiting + len(image.data) > MAX_IMAGE_BYTES:
             return False
         queue.images.append(image)
         writer.wake()
         return True
 
-    def _start(self) -> None:
-        """Open a writer: the journal thread and, online, the sender thread."""
+    def _start(self) -> JournalWriter | None:
+        """Open a writer if none is at work: the journal thread and, online, the sender thread.
+
+        Returns:
+            The writer. If the session can have no further one, it is the last one, or None.
+        """
         queue = self.queue
+        if self.open:  # without the lock, under which another thread may wait for the disk
+            return self._writer
         with self._lock:
             if self.open or queue.closed:
-                return
+                return self._writer
             if self.is_exiting:
                 notify_once("last", "the script has ended, and its sessions with it; what comes now is not recorded")
-                return
+                return self._writer  # for callers to slow down: at full speed they would leave it no processor time
             if self._writer is not None:  # the previous writer has its last lines to write
                 self._writer.thread.join(timeout=5.0)
             queue.records.extendleft(reversed(self._opening()))
             sender = Sender(self._target, on_deleted=queue.close) if self.online else None
-            writer = JournalWriter(queue, self._create_journal, sender, self.bound)
-            self._writer, self.open = writer, True
+            self._writer = writer = JournalWriter(queue, self._create_journal, sender, self._bound)
             try:
                 writer.thread.start()
             except RuntimeError as error:  # a limit of the system, or the interpreter is shutting down
-                self.open = False
+                self._writer = None
                 notify_once(("thread", self.session_id), f"no thread can be started ({error}); nothing is recorded")
                 queue.close()
-                return
+                return None
             try:
                 if sender is not None:
                     sender.start()
             except RuntimeError as error:
                 notify_once("sender", f"no thread can be started ({error}); what is recorded is only kept")
+            return writer
 
-    def _create_journal(self) -> Journal:
-        """Create the journal in the first folder that can be written."""
+    def _create_journal(self) -> Journal | None:
+        """Create the journal in the first folder that can be written. Returns None, with a message, if none can."""
         header = Header.of_this_process(self.session_id, new_id(), self._target.base_url)
         first, problem, journal = self._folders[0], None, None
         for folder in self._folders:
             try:
-                journal = Journal(folder, header, sends=self.online, bound=self.bound)
+                journal = Journal(folder, header, sends=self.online, bound=self._bound)
                 break
             except OSError as error:
                 problem = problem or error
@@ -187,8 +178,6 @@ class Recorder:
             result = kept if journal is not None else f"({problem}); this session is not recorded."
             line = f"no journal can be written in {first} {result} LW_JOURNAL_DIR names another folder"
             notify_once(("journal", first), line)
-        if journal is None:
-            raise JournalUnavailable from problem
         return journal
 
     def is_writing(self) -> bool:
@@ -203,18 +192,18 @@ class Recorder:
         is_sending = writer.sender is not None and writer.sender.is_at_work()
         return writer if writer.is_writing() or is_sending else None
 
-    def write_out(self, timeout: float) -> bool:
-        """Wait until everything recorded before this call is in the journal. Returns False after `timeout` seconds."""
+    @guarded("writing the journal")
+    def write_out(self, timeout: float) -> None:
+        """Wait until everything recorded before this call is in the journal, at most `timeout` seconds."""
         writer = self._writer
-        if not self.open or writer is None:
-            return True
-        writer.requested += 1
-        requested = writer.requested
-        writer.wake(urgent=True)
-        return wait_until(lambda: writer.written >= requested or not writer.is_writing(), timeout)
+        if writer is not None and writer.ending is None:
+            writer.requested += 1
+            requested = writer.requested
+            writer.wake(urgent=True)
+            wait_until(lambda: writer.written >= requested or not writer.is_writing(), timeout)
 
     def flush(self, timeout: float) -> bool:
-        """Wait until the server has acknowledged everything recorded before this call, at most `timeout` seconds.
+        """Wait `timeout` seconds for the server to acknowledge everything recorded before this call.
 
         Gives up early if the server refuses connections.
 
@@ -222,7 +211,6 @@ class Recorder:
             Whether everything is acknowledged and no point was dropped; always False offline.
         """
         begun = time.monotonic()
-        deadline = begun + timeout
         if not self.open and self.queue.has_work():
             self.start_or_wake()
         self.write_out(timeout)
@@ -232,24 +220,22 @@ class Recorder:
         sender = writer.sender
         count = writer.journal.count
         sender.nudge()
-        left = deadline - time.monotonic()
+        left = begun + timeout - time.monotonic()
         with sender.waited_for():
             wait_until(lambda: sender.has_sent(count) or not sender.is_at_work() or sender.is_hopeless(begun), left)
         return sender.has_sent(count) and not writer.dropped.total
 
     def end(self, status: Record) -> JournalWriter | None:
-        """Have what is left and this status, as the last record, written to the journal.
-
-        What is recorded from here on opens another writer.
+        """Have what is left and this status, as the last record, written. What comes later opens another writer.
 
         Returns:
-            The writer, for which `lifecycle.drain` waits; None if the session had ended before.
+            The writer, for whose delivery `lifecycle` waits; None if the session had ended before.
         """
         with self._lock:
-            if not self.open or self._writer is None:
+            writer = self._writer
+            if writer is None or writer.ending is not None:
                 return None
-            self._writer.ending = status
-            self.open = False
+            writer.ending = status
             self.queue.needs_attention = True
-            self._writer.wake(urgent=True)
-            return self._writer
+            writer.wake(urgent=True)
+            return writer
