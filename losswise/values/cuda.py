@@ -51,9 +51,3 @@ class PendingTensor:
 
     def __repr__(self) -> str:
         return repr(self.read())
-
-
-def until_computed(tensor: Any) -> Any:
-    """Return the tensor, wrapped in a `PendingTensor` if reading it has to wait for a stream."""
-    event = record_event(tensor)
-    return tensor if event is None else PendingTensor(tensor, event)

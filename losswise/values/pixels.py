@@ -83,7 +83,15 @@ def copy_image(image: Any) -> ImageCopy:
     Raises:
         ImageError: it is none of these, or Pillow or NumPy is not installed.
     """
-    _import_encoders()
+    # Not on the encoder's thread: a process that forks while another thread imports a module, such as the workers of
+    # a data loader, leaves the child with half of that module, and its import lock held
+    try:
+        import numpy  # noqa: F401
+        from PIL import Image, WebPImagePlugin  # noqa: F401
+
+        Image.preinit()
+    except ImportError as error:
+        raise ImageError(f"images need Pillow and NumPy: pip install 'losswise[images]' ({error})") from error
     if isinstance(image, (bytes, bytearray, memoryview)):
         return _of_file(bytes(image), "these bytes")
     if isinstance(image, (str, os.PathLike)):
@@ -101,18 +109,6 @@ def copy_image(image: Any) -> ImageCopy:
 
 
 # the caller's thread
-
-
-def _import_encoders() -> None:
-    # Not on the encoder's thread: a process that forks while another thread imports a module, such as the workers of
-    # a data loader, leaves the child with half of that module, and its import lock held
-    try:
-        import numpy  # noqa: F401
-        from PIL import Image, WebPImagePlugin  # noqa: F401
-
-        Image.preinit()
-    except ImportError as error:
-        raise ImageError(f"images need Pillow and NumPy: pip install 'losswise[images]' ({error})") from error
 
 
 def _is_a(value: Any, module: str, name: str) -> bool:
@@ -157,6 +153,7 @@ def _of_pillow(image: Image) -> ImageCopy:
 
 def _of_figure(figure: Any) -> ImageCopy:
     # On this thread, since Matplotlib is not thread-safe; with a canvas of our own, since the figure has one already
+    import numpy
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     before, stale, callback = figure.canvas, figure.stale, figure.stale_callback
@@ -164,20 +161,14 @@ def _of_figure(figure: Any) -> ImageCopy:
     try:
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
-        size, pixels = canvas.get_width_height(), canvas.buffer_rgba().tobytes()
+        pixels = numpy.array(canvas.buffer_rgba())
     except Exception as error:
         raise ImageError(f"Matplotlib cannot draw it ({type(error).__name__}: {error})") from error
     finally:
         figure.set_canvas(before)
         figure.stale = stale
         figure.stale_callback = callback
-
-    def read() -> Image:
-        from PIL import Image
-
-        return Image.frombytes("RGBA", size, pixels)
-
-    return ImageCopy(len(pixels), read)
+    return ImageCopy(pixels.nbytes, lambda: _from_array(pixels, "HWC"))
 
 
 def _of_tensor(tensor: Any) -> ImageCopy:
@@ -200,6 +191,8 @@ def _of_tensor(tensor: Any) -> ImageCopy:
 
 
 def _of_array(array: Any) -> ImageCopy:
+    import numpy
+
     if not (isinstance(array, (list, tuple)) or hasattr(array, "__array__") or hasattr(array, "__array_interface__")):
         raise ImageError(f"a {type(array).__name__} is not an image that losswise can read")
     if hasattr(array, "shape"):
@@ -207,21 +200,13 @@ def _of_array(array: Any) -> ImageCopy:
     root = type(array).__module__.partition(".")[0]
     held = array
     if root not in _IMMUTABLE_ARRAYS or hasattr(array, "assign"):
-        import numpy
-
         try:
             held = numpy.array(array)
         except Exception as error:
             raise ImageError(f"NumPy cannot read it ({error})") from error
     shape = tuple(held.shape)
     layout = _layout(shape, channels_first=False)
-
-    def read() -> Image:
-        import numpy
-
-        return _from_array(numpy.asarray(held), layout)
-
-    return ImageCopy(_size(held, shape), read)
+    return ImageCopy(_size(held, shape), lambda: _from_array(numpy.asarray(held), layout))
 
 
 def _size(array: Any, shape: tuple[int, ...]) -> int:
@@ -248,11 +233,7 @@ def _layout(shape: tuple[int, ...], channels_first: bool) -> str:
 
 
 def _from_array(array: Any, layout: str) -> Image:
-    """Return the image of a NumPy array.
-
-    Args:
-        array: of any number type; the axes in front of those of `layout` have length 1.
-        layout: HW, HWC or CHW, with 1, 3 or 4 channels.
+    """Return the image of a NumPy array of any number type. The axes in front of those of `layout` have length 1.
 
     Raises:
         ImageError: its values are not numbers.

@@ -29,9 +29,11 @@ def detach(value: Any) -> Any:
         if hasattr(value, "assign") and hasattr(value, "value"):  # a variable of Keras or TensorFlow
             value = value.value() if callable(value.value) else value.value
         if hasattr(value, "detach") and hasattr(value, "clone"):  # torch
-            from losswise.values.cuda import until_computed  # not needed without PyTorch
+            from losswise.values.cuda import PendingTensor, record_event  # not needed without PyTorch
 
-            return until_computed(value.detach().clone())
+            tensor = value.detach().clone()
+            event = record_event(tensor)
+            return tensor if event is None else PendingTensor(tensor, event)
         if hasattr(value, "__cuda_array_interface__") or type(value).__module__ == "numpy":
             return value.copy() if hasattr(value, "copy") else value
         if is_pending(value):
@@ -67,9 +69,7 @@ def to_float(value: Any) -> float | None:
     except OverflowError:
         return (math.inf if value > 0 else -math.inf) if isinstance(value, int) else None
     except Exception:
-        item = getattr(value, "item", None)  # an array of shape (1, 1), for which float() raises
-    if item is None:
-        return None
+        item: Any = getattr(value, "item", None)  # an array of shape (1, 1), for which float() raises
     try:
         number = item()
         return None if isinstance(number, (str, bytes, complex)) else float(number)
