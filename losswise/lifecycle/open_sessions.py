@@ -8,11 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from losswise.delivery.sender import REFUSED_GRACE_S
+from losswise.delivery.sender import REFUSED_GRACE_S, Sender
 from losswise.lifecycle.outcome import COMPLETE, INTERRUPTED, Outcome
 from losswise.protocol.records import status_record
+from losswise.recording.journal_writer import JournalWriter
+from losswise.recording.recorder import Recorder
 from losswise.settings import end_timeout
 from losswise.util.guard import guarded
 from losswise.util.locks import forget_held
@@ -21,11 +22,6 @@ from losswise.util.paths import journal_folder, sync_command
 from losswise.util.polling import wait_until
 from losswise.util.units import size_text
 from losswise.values.jsonable import describe_exception
-
-if TYPE_CHECKING:
-    from losswise.delivery.sender import Sender
-    from losswise.recording.journal_writer import JournalWriter
-    from losswise.recording.recorder import Recorder
 
 WRITE_TIMEOUT_S = 2.0
 # how long the end waits for the disk, for all journals together
@@ -58,9 +54,7 @@ class OpenSession:
     def end(self, outcome: Outcome, begun: float | None = None, budget: float = math.inf) -> JournalWriter | None:
         """Record the outcome, and return what is to be delivered; None if the session had ended before.
 
-        Args:
-            begun: when the end of all sessions began (time.monotonic); None means now.
-            budget: seconds since `begun` that may be spent on what is still being collected.
+        What is still being collected gets `budget` seconds since `begun` (time.monotonic; None means now).
         """
         if not self.recorder.open:
             return None
@@ -110,9 +104,7 @@ def end(session: OpenSession, outcome: Outcome, timeout: float) -> None:
 def end_all(choose: ChooseOutcome, is_interrupted: bool = False) -> None:
     """End all sessions for good and wait for their delivery. Ctrl-C ends the wait.
 
-    Args:
-        choose: returns the outcome of a session.
-        is_interrupted: Ctrl-C has ended the script. If it did so during a wait for the delivery, do not wait again.
+    With `is_interrupted`, Ctrl-C has ended the script. If it did so during a wait for the delivery, do not wait again.
     """
     sessions = list(_state.sessions)
     if is_interrupted and _state.gave_up:
@@ -157,8 +149,8 @@ def _give_up(sessions: list[OpenSession], choose: ChooseOutcome) -> None:
         writers = _end_each(sessions, choose, 0.0)
         _wait_delivered(writers, 0.0, time.monotonic() + INTERRUPTED_TIMEOUT_S)
     except KeyboardInterrupt:
-        folders = [writer.journal.paths.folder for writer in writers if writer.journal is not None]
-        command = sync_command(folders[0] if folders else journal_folder())
+        folders = (writer.journal.paths.folder for writer in writers if writer.journal is not None)
+        command = sync_command(next(folders, journal_folder()))
         notify(f"interrupted; what is not sent yet is kept, and `{command}` sends it")
 
 

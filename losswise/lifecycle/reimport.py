@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import FrameType
+import traceback
 
 from losswise.recording.record_queue import RecordQueue
 from losswise.util.messages import notify_once
@@ -16,12 +16,10 @@ def is_reimport() -> bool:
     """
     if "multiprocessing.spawn" not in sys.modules:
         return False
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "__mp_main__":
-            return True
-        frame = frame.f_back
-    return False
+    return any(
+        frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") == "__mp_main__"
+        for frame, _line in traceback.walk_stack(sys._getframe())
+    )
 
 
 def queue_of_reimport() -> RecordQueue:
