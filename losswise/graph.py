@@ -54,7 +54,7 @@ class Graph(Uncopyable):
         self.xlabel = try_text(to_name, xlabel, "")
         self.ylabel = try_text(to_name, ylabel, "")
         self.kind: str | None = kind
-        self.display_interval = to_x(display_interval) if display_interval is not None else None
+        self.display_interval = to_x(display_interval)
         self.buffer = GraphBuffer(self.id, title)
         self._by_names = self.buffer.by_names
         self._queue = queue

@@ -183,9 +183,8 @@ class ImageSequence:
         """
         if self._encoder is None:
             return
-        name = ""
+        name = to_name(image_id)
         try:
-            name = to_name(image_id)
             pixels = copy_image(image)
             given = self._mapping("outputs", outputs), self._mapping("metrics", metrics)
             self._encoder.add(_AppendedImage(self.name, self._x, name, pixels, *given))

@@ -265,8 +265,7 @@ class Session(SessionDisplay, Uncopyable):
             text: at most a million characters; a longer one is cut, with a note.
             x: the step that it belongs to, or None.
         """
-        whole = to_x(x) if x is not None else None
-        self._put(text_record(jsonable.to_name(name), jsonable.to_text(str(text), MAX_TEXT_LENGTH), whole))
+        self._put(text_record(jsonable.to_name(name), jsonable.to_text(str(text), MAX_TEXT_LENGTH), to_x(x)))
 
     @guarded("flushing", default=False)
     def flush(self, timeout: float = 10.0) -> bool:

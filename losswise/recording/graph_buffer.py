@@ -87,8 +87,8 @@ class GraphBuffer:
 
     def held(self) -> int:
         """Return about how many bytes are in memory. Called by any thread."""
-        buffered = sum(buffer.held() for buffer in list(self.by_names.values()))
-        received = sum(8 * (HEADER_CELLS + len(points.y)) * len(points.x) for points in self.received)
+        buffered = sum(map(PointBuffer.held, list(self.by_names.values())))
+        received = sum([8 * (HEADER_CELLS + len(points.y)) * len(points.x) for points in self.received])
         return buffered + received + PENDING_POINT_BYTES * len(self._slow)
 
     def has_pending(self) -> bool:

@@ -126,15 +126,17 @@ class JournalWriter:
         a caller between its append and its wake, hence the timeout of the sleep.
         """
         until = time.monotonic() + WRITE_INTERVAL_S
-        with contextlib.suppress(queues.Empty):
+        try:
             while not self._wakes.get(timeout=max(0.0, until - time.monotonic())):
                 pass
             return  # the wake was urgent
-        if not self._queue.has_work():
-            self._queue.needs_attention = True
-            if not self._queue.has_work() and self.ending is None:
-                with contextlib.suppress(queues.Empty):
-                    self._wakes.get(timeout=IDLE_S)
+        except queues.Empty:
+            if self._queue.has_work():
+                return
+        self._queue.needs_attention = True
+        if not self._queue.has_work() and self.ending is None:
+            with contextlib.suppress(queues.Empty):
+                self._wakes.get(timeout=IDLE_S)
 
     # values of accelerators
 

@@ -100,7 +100,7 @@ class RecordQueue:
         return bool(
             self.records
             or self.images
-            or any(buffer.waiting() for buffer in list(self.shared.values()))
+            or any(map(PointBuffer.waiting, list(self.shared.values())))
             or any(not graph.is_empty() and not graph.has_pending() for graph in list(self.graphs))
             or any(source.waiting() for source in list(self.sources))
         )

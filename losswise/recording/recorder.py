@@ -105,12 +105,10 @@ class Recorder:
     def put(self, record: Record) -> None:
         """Add a record that is neither a points nor an image record."""
         queue = self.queue
-        if queue.closed:
-            return
         writer = self._start()
-        queue.put(record)
-        if writer is None:
+        if writer is None or queue.closed:
             return
+        queue.put(record)
         writer.wake()
         until = time.monotonic() + TEXT_WAIT_S
         while queue.record_bytes > MAX_HELD_BYTES and writer.is_writing() and time.monotonic() < until:
@@ -217,8 +215,7 @@ class Recorder:
         writer = self._writer
         if writer is None or writer.journal is None or writer.sender is None:
             return False
-        sender = writer.sender
-        count = writer.journal.count
+        sender, count = writer.sender, writer.journal.count
         sender.nudge()
         left = begun + timeout - time.monotonic()
         with sender.waited_for():
