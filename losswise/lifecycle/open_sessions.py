@@ -23,15 +23,12 @@ from losswise.util.polling import wait_until
 from losswise.util.units import size_text
 from losswise.values.jsonable import describe_exception
 
-WRITE_TIMEOUT_S = 2.0
-# how long the end waits for the disk, for all journals together
-LAST_WRITE_TIMEOUT_S = 30.0
+WRITE_TIMEOUT_S = 2.0  # to see which points came after an exit, and to save them if ending a session fails
+LAST_WRITE_TIMEOUT_S = 30.0  # how long the end waits for the disk, for all journals together
 PROGRESS_AFTER_S = 2.0
 PROGRESS_INTERVAL_S = 5.0
-# how long the end still waits for the disk after Ctrl-C
-INTERRUPTED_TIMEOUT_S = 2.0
-# part of SIGTERM's time that images and environment may take; the rest is for the disk and the network
-COLLECTING_SHARE = 0.5
+INTERRUPTED_TIMEOUT_S = 2.0  # how long the end still waits for the disk after Ctrl-C
+COLLECTING_SHARE = 0.5  # of SIGTERM's time, for images and environment; the rest is for the disk and the network
 
 
 @dataclass(eq=False)  # two objects may be writers of one session
