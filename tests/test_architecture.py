@@ -73,7 +73,7 @@ SHARED_WITH_THE_SERVER = {
 }
 """What the server may import of the client."""
 FRAMEWORKS = {"keras", "torch", "tensorflow", "jax", "pytorch_lightning", "lightning", "sklearn", "numpy", "flask"}
-LAZY = ("losswise.notebook", "losswise.values.pixels", "losswise.capture.system")
+LAZY = ("losswise.notebook", "losswise.values.pixels", "losswise.values.png", "losswise.capture.system")
 """What `import losswise.session` must not load: a plain loop does not need it."""
 
 

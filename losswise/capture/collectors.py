@@ -15,7 +15,7 @@ from losswise.util.guard import guarded, guarded_thread
 if TYPE_CHECKING:
     from losswise.capture.console import Console
     from losswise.capture.system import SystemMonitor
-    from losswise.image_sequence import ImageEncoder
+    from losswise.recording.image_encoder import ImageEncoder
 
 # how long the end of a session waits for environment and git
 ENVIRONMENT_TIMEOUT_S = 2.0
@@ -57,7 +57,7 @@ class Collectors:
     def images(self) -> ImageEncoder:
         """The encoder of the session's images, created on first use, since few sessions have images."""
         if self._images is None:
-            from losswise.image_sequence import ImageEncoder
+            from losswise.recording.image_encoder import ImageEncoder
 
             self._images = ImageEncoder(self._recorder.put_image, self._recorder.start_or_wake)
         return self._images

@@ -7,7 +7,7 @@ How a script ends, what Python leaves to an atexit function, and what is recorde
     Ctrl-C                       sys.last_value is a KeyboardInterrupt     cancelled
     sys.exit(n), exit(n)         nothing: the wrappers here note n         failed if n is not 0
     return from a forked worker  no atexit: multiprocessing's finalizers   failed if an exception is in flight
-    SIGTERM                      no atexit: a handler of ours              cancelled, then the process ends by SIGTERM
+    SIGTERM                      no atexit: see signals.py                 cancelled, then the process ends by SIGTERM
     kill -9, os._exit            nothing                                   the uploader of the journal adds a record
 """
 
@@ -16,17 +16,15 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import signal
 import sys
 import threading
 import time
 from _sitebuiltins import Quitter
 from collections.abc import Callable
 from importlib import import_module
-from types import FrameType
 from typing import Any
 
-from losswise.lifecycle import open_sessions
+from losswise.lifecycle import open_sessions, signals
 from losswise.lifecycle.open_sessions import OpenSession
 from losswise.lifecycle.outcome import Outcome, outcome_of
 from losswise.util.guard import guarded
@@ -56,12 +54,8 @@ def watch(session: OpenSession) -> None:
         _wrap_exit()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_after_fork)
-    if not _Exit.handles_sigterm and threading.current_thread() is threading.main_thread():  # elsewhere Python refuses
-        _Exit.handles_sigterm = True
-        with contextlib.suppress(ValueError, OSError):
-            before = signal.getsignal(signal.SIGTERM)
-            if before is not None and before is not signal.SIG_IGN:  # None: a C library has set a handler
-                signal.signal(signal.SIGTERM, lambda number, frame: _on_sigterm(number, frame, before))
+    if not _Exit.handles_sigterm:
+        _Exit.handles_sigterm = signals.install()
     process = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None and _Exit.worker != os.getpid():
         _Exit.worker = os.getpid()
@@ -111,16 +105,6 @@ def _outcome_at_exit(session: OpenSession, error: BaseException | None) -> Outco
         return session.expected
     message = f"exit status {_Exit.code}"
     return Outcome("failed", "error", {"type": "SystemExit", "message": message, "traceback": ""})
-
-
-def _on_sigterm(number: int, frame: FrameType | None, before: Any) -> None:
-    # everything happens inside the handler, see docs/adr/0009-exit-status-and-sigterm.md
-    open_sessions.end_on_sigterm(is_exiting=not callable(before))
-    if callable(before):
-        before(number, frame)
-        return
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)  # so that the parent sees a process that was ended by SIGTERM
 
 
 def _uncaught_exception() -> BaseException | None:

@@ -1,15 +1,14 @@
-"""The sessions of this process that have not ended: end them together, and wait for their delivery."""
+"""The sessions of this process that have not ended, and how they are ended together."""
 
 from __future__ import annotations
 
-import contextlib
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from losswise.delivery.sender import REFUSED_GRACE_S, Sender
+from losswise.lifecycle.drain import wait_delivered
 from losswise.lifecycle.outcome import COMPLETE, INTERRUPTED, Outcome
 from losswise.protocol.records import status_record
 from losswise.recording.journal_writer import JournalWriter
@@ -19,14 +18,9 @@ from losswise.util.guard import guarded
 from losswise.util.locks import forget_held
 from losswise.util.messages import notify, notify_error
 from losswise.util.paths import journal_folder, sync_command
-from losswise.util.polling import wait_until
-from losswise.util.units import size_text
 from losswise.values.jsonable import describe_exception
 
 WRITE_TIMEOUT_S = 2.0  # to see which points came after an exit, and to save them if ending a session fails
-LAST_WRITE_TIMEOUT_S = 30.0  # how long the end waits for the disk, for all journals together
-PROGRESS_AFTER_S = 2.0
-PROGRESS_INTERVAL_S = 5.0
 INTERRUPTED_TIMEOUT_S = 2.0  # how long the end still waits for the disk after Ctrl-C
 COLLECTING_SHARE = 0.5  # of SIGTERM's time, for images and environment; the rest is for the disk and the network
 
@@ -89,7 +83,7 @@ def end(session: OpenSession, outcome: Outcome, timeout: float) -> None:
     try:
         writer = session.end(outcome)
         if writer is not None:
-            _wait_delivered([writer], timeout)
+            wait_delivered([writer], timeout)
     except KeyboardInterrupt:
         _give_up([session], lambda session: outcome)
         if not was_interrupted:
@@ -110,7 +104,7 @@ def end_all(choose: ChooseOutcome, is_interrupted: bool = False) -> None:
         for session in sessions:
             session.recorder.is_exiting = True
         writers = _end_each(sessions, choose, math.inf)
-        _wait_delivered(writers, end_timeout(), _state.deadline)
+        wait_delivered(writers, end_timeout(), _state.deadline)
     except KeyboardInterrupt:
         return _give_up(sessions, choose)
     for session in sessions:
@@ -126,7 +120,7 @@ def end_on_sigterm(is_exiting: bool) -> None:
     for session in sessions:
         session.recorder.is_exiting |= is_exiting
     writers = _end_each(sessions, lambda session: INTERRUPTED, seconds * COLLECTING_SHARE)
-    _wait_delivered(writers, seconds, _state.deadline)
+    wait_delivered(writers, seconds, _state.deadline)
 
 
 def after_fork() -> None:
@@ -144,7 +138,7 @@ def _give_up(sessions: list[OpenSession], choose: ChooseOutcome) -> None:
     writers: list[JournalWriter] = []
     try:
         writers = _end_each(sessions, choose, 0.0)
-        _wait_delivered(writers, 0.0, time.monotonic() + INTERRUPTED_TIMEOUT_S)
+        wait_delivered(writers, 0.0, time.monotonic() + INTERRUPTED_TIMEOUT_S)
     except KeyboardInterrupt:
         folders = (writer.journal.paths.folder for writer in writers if writer.journal is not None)
         command = sync_command(next(folders, journal_folder()))
@@ -165,58 +159,3 @@ def _end_each(sessions: list[OpenSession], choose: ChooseOutcome, budget: float)
             notify_error("ending a session", error)
             session.recorder.write_out(WRITE_TIMEOUT_S)
     return [writer for writer in writers if writer is not None]
-
-
-def _wait_delivered(writers: Sequence[JournalWriter], silence_timeout: float, deadline: float = math.inf) -> None:
-    """Wait for the delivery of journals, with messages about the progress and about what is left.
-
-    A server that goes on acknowledging gets all the time it needs, until `deadline` (time.monotonic). Without an
-    acknowledgement, give up after `silence_timeout` seconds, or REFUSED_GRACE_S if the server refuses connections.
-    """
-    started = time.monotonic()
-    for writer in writers:
-        seconds = max(0.0, min(started + LAST_WRITE_TIMEOUT_S, deadline) - time.monotonic())
-        if not wait_until(lambda writer=writer: not writer.is_writing(), seconds):  # type: ignore[misc]
-            notify("the journal could not be written to its end in time")
-    senders = [writer.sender for writer in writers if writer.sender is not None]
-    with contextlib.ExitStack() as stack:
-        for sender in senders:
-            stack.enter_context(sender.waited_for())
-        _wait_acknowledged(senders, started, silence_timeout, deadline)
-    unsent = [sender for sender in senders if not sender.finished and sender.unsent()]
-    if unsent:
-        cause = next(filter(None, (sender.cause() for sender in unsent)), "")
-        folder = unsent[0].journal.paths.folder
-        notify(
-            f"{cause}{'; ' if cause else ''}{_sessions(unsent)}: {_size(unsent)} are not sent yet; "
-            f"they are kept in {folder}, and `{sync_command(folder)}` sends them"
-        )
-
-
-def _wait_acknowledged(senders: Sequence[Sender], started: float, silence_timeout: float, deadline: float) -> None:
-    report_at, reported = started + PROGRESS_AFTER_S, ""
-    while left := [sender for sender in senders if sender.is_at_work()]:
-        now = time.monotonic()
-        silence = now - max(started, *(sender.last_ack_at for sender in senders))
-        is_refused = all(sender.refused for sender in left)
-        if now > deadline or silence > (min(silence_timeout, REFUSED_GRACE_S) if is_refused else silence_timeout):
-            return
-        if now > report_at:
-            report_at = now + PROGRESS_INTERVAL_S
-            for sender in left:
-                sender.check_silence()  # the journal writer, which did so, has ended
-            unsent = [sender for sender in left if sender.unsent()]
-            line = f"sending what is left: {_size(unsent)} of {_sessions(unsent)}"
-            if unsent and line != reported:
-                notify(line)
-                reported = line
-        time.sleep(0.005)
-
-
-def _sessions(senders: Sequence[Sender]) -> str:
-    ids = {sender.journal.header.session for sender in senders}
-    return f"session {ids.pop()}" if len(ids) == 1 else f"{len(ids)} sessions"
-
-
-def _size(senders: Sequence[Sender]) -> str:
-    return size_text(sum(sender.unsent_size() for sender in senders))

@@ -28,7 +28,7 @@ def record_event(tensor: Any) -> Any:
 
 
 class PendingTensor:
-    """A Torch tensor that may be read once an event has completed. Using it in any way waits for that."""
+    """A Torch tensor that may be read once an event has completed. Reading it waits for that."""
 
     __slots__ = ("_event", "_tensor")
 
@@ -40,8 +40,15 @@ class PendingTensor:
         self._event.synchronize()
         return self._tensor
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.read(), name)
+    @property
+    def shape(self) -> Any:
+        return self._tensor.shape
+
+    def item(self) -> Any:
+        return self.read().item()
+
+    def tolist(self) -> Any:
+        return self.read().tolist()
 
     def __float__(self) -> float:
         return float(self.read())

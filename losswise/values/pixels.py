@@ -1,4 +1,4 @@
-"""Encode the images of any framework as PNG.
+"""Copy the pixels of any framework's images.
 
 `copy_image` runs on the caller's thread: it copies the pixels on the device where they are, so that they cannot change
 afterwards, and never waits for an accelerator. `ImageCopy.png` runs on the encoder's thread and may wait. An object is
@@ -15,8 +15,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from losswise.protocol.limits import MAX_BLOB_BYTES
-from losswise.util.messages import notify_once
 from losswise.values.cuda import record_event
+from losswise.values.png import ImageError, encode_to_fit, for_png, from_array
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,14 +26,8 @@ FILE_FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 # Modes of Pillow that are intermediate results of image processing rather than images to show
 UNSUPPORTED_MODES = ("LAB", "La", "PA", "RGBa")
 
-# How far outside of 0 to 1 a float may be and still count as in that range, after interpolation and rounding
-UNIT_RANGE_TOLERANCE = 1e-3
 # Packages whose arrays are immutable: they need no copy, and reading one waits until it is computed
 _IMMUTABLE_ARRAYS = {"jax", "jaxlib", "tensorflow"}
-
-
-class ImageError(Exception):
-    """The object cannot be turned into an image. The message says why, as part of a sentence."""
 
 
 class ImageCopy:
@@ -56,9 +50,9 @@ class ImageCopy:
         read = self._read()
         try:
             if not isinstance(read, bytes):
-                return _encode_to_fit(_for_png(read))
+                return encode_to_fit(for_png(read))
             image = Image.open(io.BytesIO(read), formats=FILE_FORMATS)
-            return (read, *image.size) if len(read) <= MAX_BLOB_BYTES else _encode_to_fit(_for_png(image))
+            return (read, *image.size) if len(read) <= MAX_BLOB_BYTES else encode_to_fit(for_png(image))
         except OSError as error:
             raise ImageError(f"Pillow cannot read it ({error})") from error
 
@@ -106,9 +100,6 @@ def copy_image(image: Any) -> ImageCopy:
     if hasattr(image, "detach") and hasattr(image, "clone"):  # torch
         return _of_tensor(image)
     return _of_array(image)
-
-
-# the caller's thread
 
 
 def _is_a(value: Any, module: str, name: str) -> bool:
@@ -168,7 +159,7 @@ def _of_figure(figure: Any) -> ImageCopy:
         figure.set_canvas(before)
         figure.stale = stale
         figure.stale_callback = callback
-    return ImageCopy(pixels.nbytes, lambda: _from_array(pixels, "HWC"))
+    return ImageCopy(pixels.nbytes, lambda: from_array(pixels, "HWC"))
 
 
 def _of_tensor(tensor: Any) -> ImageCopy:
@@ -183,9 +174,9 @@ def _of_tensor(tensor: Any) -> ImageCopy:
             event.synchronize()
         values = copy.cpu()
         try:
-            return _from_array(values.numpy(), layout)
+            return from_array(values.numpy(), layout)
         except TypeError:  # bfloat16 and smaller floats, which NumPy lacks
-            return _from_array(values.float().numpy(), layout)
+            return from_array(values.float().numpy(), layout)
 
     return ImageCopy(_size(copy, shape), read)
 
@@ -206,7 +197,7 @@ def _of_array(array: Any) -> ImageCopy:
             raise ImageError(f"NumPy cannot read it ({error})") from error
     shape = tuple(held.shape)
     layout = _layout(shape, channels_first=False)
-    return ImageCopy(_size(held, shape), lambda: _from_array(numpy.asarray(held), layout))
+    return ImageCopy(_size(held, shape), lambda: from_array(numpy.asarray(held), layout))
 
 
 def _size(array: Any, shape: tuple[int, ...]) -> int:
@@ -227,92 +218,3 @@ def _layout(shape: tuple[int, ...], channels_first: bool) -> str:
         if axes[2] in CHANNELS:
             return "HWC"
     raise ImageError(f"shape {shape} is not (H, W), (H, W, C) or (C, H, W) with 1, 3 or 4 channels")
-
-
-# the encoder's thread
-
-
-def _from_array(array: Any, layout: str) -> Image:
-    """Return the image of a NumPy array of any number type. The axes in front of those of `layout` have length 1.
-
-    Raises:
-        ImageError: its values are not numbers.
-    """
-    from PIL import Image
-
-    array = array.reshape(array.shape[-len(layout) :])
-    if layout == "CHW":
-        array = array.transpose(1, 2, 0)
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    pixels = _as_bytes(array)
-    mode = "L" if pixels.ndim == 2 else {3: "RGB", 4: "RGBA"}[pixels.shape[2]]
-    return Image.frombytes(mode, (pixels.shape[1], pixels.shape[0]), pixels.tobytes())
-
-
-def _as_bytes(array: Any) -> Any:
-    """Return the array as uint8, by the rules in the docstring of `copy_image`."""
-    import numpy
-
-    if array.dtype == numpy.uint8:
-        return array
-    if array.dtype == numpy.bool_:
-        return array.astype(numpy.uint8) * 255
-    kind, width = array.dtype.kind, array.dtype.itemsize
-    if kind == "u" and width == 2:
-        return (array >> 8).astype(numpy.uint8)
-    if kind not in "iufV":  # V: bfloat16 and the like
-        raise ImageError(f"values of type {array.dtype} are not pixels")
-    try:
-        values = array.astype(numpy.float32 if kind in "fV" and width <= 4 else numpy.float64)
-    except (TypeError, ValueError) as error:
-        raise ImageError(f"values of type {array.dtype} are not pixels") from error
-    finite = numpy.isfinite(values)
-    low = float(values.min(where=finite, initial=numpy.inf))
-    high = float(values.max(where=finite, initial=-numpy.inf))
-    with numpy.errstate(all="ignore"):
-        if low >= -UNIT_RANGE_TOLERANCE and high <= 1 + UNIT_RANGE_TOLERANCE:
-            values *= 255
-        elif (low < 0 or high > 255) and low < high < math.inf:
-            values = (values / 2 - low / 2) / (high / 2 - low / 2) * 255  # halved, since `high - low` may overflow
-        values = numpy.nan_to_num(values, nan=0.0, posinf=255.0, neginf=0.0)
-        return numpy.rint(values).clip(0, 255).astype(numpy.uint8)
-
-
-def _for_png(image: Image) -> Image:
-    """Return the image in mode L, RGB or RGBA, without metadata of a camera or editor, such as its location.
-
-    Only a colour profile is kept, if the pixels are still those that it describes.
-    """
-    mode, metadata = image.mode, image.info
-    if mode in ("I", "F") or mode.startswith("I;16"):
-        import numpy
-
-        image = _from_array(numpy.asarray(image), "HW")
-    elif mode == "1":
-        image = image.convert("L")
-    elif mode == "LA" or (mode in ("L", "P", "RGB") and "transparency" in metadata):
-        image = image.convert("RGBA")
-    elif mode not in ("L", "RGB", "RGBA"):
-        image = image.convert("RGB")
-    fits = "icc_profile" in metadata and (image.mode == mode or mode == "P")
-    image.info = {"icc_profile": metadata["icc_profile"]} if fits else {}
-    return image
-
-
-def _encode_to_fit(image: Image) -> tuple[bytes, int, int]:
-    """Encode as PNG, scaled down until the file has at most `MAX_BLOB_BYTES`. Returns it, its width and its height."""
-    from PIL import Image
-
-    shown = image
-    while True:
-        file = io.BytesIO()
-        shown.save(file, "PNG")
-        data = file.getvalue()
-        if len(data) <= MAX_BLOB_BYTES:
-            return data, shown.width, shown.height
-        factor = 0.95 * math.sqrt(MAX_BLOB_BYTES / len(data))
-        size = max(1, int(shown.width * factor)), max(1, int(shown.height * factor))
-        problem = f"{image.width} x {image.height} pixels is larger than {MAX_BLOB_BYTES >> 20} MiB as PNG"
-        notify_once("image size", f"an image of {problem}; images of that size are scaled down")
-        shown = image.resize(size, Image.Resampling.LANCZOS)

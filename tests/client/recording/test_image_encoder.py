@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from losswise import image_sequence
 from losswise.image_sequence import ImageSequence
+from losswise.recording import image_encoder
 from losswise.values import pixels
 from tests.client.values.imaging import Kept, OnAccelerator, decoded, picture
 from tests.support.server import eventually
@@ -139,7 +139,7 @@ def test_images_for_which_the_disk_has_no_room_are_dropped_at_the_end(
 def test_where_too_many_wait_append_waits_with_one_warning(
     kept: Kept, held: threading.Event, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(image_sequence, "MAX_PIXEL_BYTES", 3 * picture().nbytes)
+    monkeypatch.setattr(image_encoder, "MAX_PIXEL_BYTES", 3 * picture().nbytes)
     added: list[int] = []
 
     def add() -> None:
@@ -158,7 +158,7 @@ def test_where_too_many_wait_append_waits_with_one_warning(
 
 
 def test_an_image_larger_than_the_bound_goes_alone(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_sequence, "MAX_PIXEL_BYTES", 100)
+    monkeypatch.setattr(image_encoder, "MAX_PIXEL_BYTES", 100)
     for number in range(3):
         kept.sequence().append(picture(number), str(number))
     assert len(kept.shown()) == 3
@@ -189,7 +189,7 @@ def test_the_thread_starts_with_the_first_image_and_ends_when_none_comes(
         return [thread for thread in threading.enumerate() if thread.name == "losswise-images"]
 
     eventually(lambda: not threads())  # those of other tests
-    monkeypatch.setattr(image_sequence, "IDLE_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(image_encoder, "IDLE_TIMEOUT_S", 0.05)
     sequence = kept.sequence()
     assert not threads()
     for number in range(2):

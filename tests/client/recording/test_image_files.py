@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 
 import losswise
-from losswise import image_sequence
 from losswise.journal.format import Header
 from losswise.journal.writer import Journal
 from losswise.protocol.records import new_id
-from losswise.recording import recorder as recording
+from losswise.recording import image_encoder, recorder
 from tests.client.conftest import Script, journal_records
 from tests.client.fake_server import FakeServer
 from tests.client.values.imaging import decoded, picture
@@ -134,8 +133,8 @@ def test_images_that_a_hanging_disk_does_not_take_stay_bounded_and_hold_up_no_po
     session: losswise.Session, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     size = 256 * 256 * 3
-    monkeypatch.setattr(recording, "MAX_IMAGE_BYTES", 3 * size)
-    monkeypatch.setattr(image_sequence, "MAX_PIXEL_BYTES", 2 * size)
+    monkeypatch.setattr(recorder, "MAX_IMAGE_BYTES", 3 * size)
+    monkeypatch.setattr(image_encoder, "MAX_PIXEL_BYTES", 2 * size)
     graph = session.graph("loss")
     graph.append(0, {"a": 0.0})
     released, add_image = threading.Event(), Journal.add_image

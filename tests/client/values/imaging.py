@@ -12,7 +12,8 @@ from losswise_server.ingest.decoding import convert_records
 from losswise_server.ingest.schema import ImageRecord
 from PIL import Image
 
-from losswise.image_sequence import ImageEncoder, ImageSequence
+from losswise.image_sequence import ImageSequence
+from losswise.recording.image_encoder import ImageEncoder
 from losswise.recording.record_queue import EncodedImage
 
 if TYPE_CHECKING:

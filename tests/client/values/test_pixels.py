@@ -18,7 +18,8 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image, ImageCms
 
-from losswise.values.pixels import ImageError, copy_image
+from losswise.values.pixels import copy_image
+from losswise.values.png import ImageError
 from tests.client.conftest import ROOT
 from tests.client.values.imaging import OnAccelerator
 
@@ -309,7 +310,8 @@ def test_a_large_image_is_scaled_down_until_it_fits(
         file = io.BytesIO()
         Image.fromarray(image).save(file, "PNG")
         image = file.getvalue()
-    monkeypatch.setattr("losswise.values.pixels.MAX_BLOB_BYTES", 100_000)
+    for module in ("losswise.values.png", "losswise.values.pixels"):
+        monkeypatch.setattr(f"{module}.MAX_BLOB_BYTES", 100_000)
     for _ in range(2):
         data, width, height = copy_image(image).png()
         assert 50_000 < len(data) <= 100_000
@@ -364,6 +366,6 @@ def test_all_that_encodes_is_imported_before_the_thread_behind_comes(tmp_path: P
 
 def test_nothing_of_the_kind_is_imported_before_an_image_comes() -> None:
     heavy = "{'PIL', 'numpy', 'torch', 'matplotlib'}"
-    code = f"import losswise.image_sequence, sys; print({heavy} & set(sys.modules))"
+    code = f"import losswise.recording.image_encoder, sys; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
