@@ -69,18 +69,19 @@ class Client:
 
     Requests go through the connection pool of urllib3 that `requests` would use (a `requests.Session` and the methods
     of its adapter make it, with proxies and certificates from the environment). `requests` itself works all of that
-    out again for each request, which takes twice as long as the request, ten times a second.
+    out again for each request, which takes twice as long as the request, ten times a second. The pool opens a new
+    connection whenever it has none, such as after a failure.
     """
 
     def __init__(self, base_url: str, api_key: str, timeout: float = RESPONSE_TIMEOUT_S) -> None:
         self.base_url = base_url
         self.asked_at = 0.0  # when the current request was sent (`time.monotonic`), or 0; for other threads
         self._timeout, self._api_key = timeout, api_key
-        self._session: Any = None
+        self._pool: Any = None
 
     def get(self, path: str, timeout: float | None = None) -> Response:
         """GET `path`, such as "/api/v2/me". Never raises."""
-        return self._request("GET", path, None, timeout)
+        return self._request("GET", path, timeout=timeout)
 
     def post_batch(self, body: bytes) -> Response:
         """POST a batch, compressed if it is large. Never raises."""
@@ -92,25 +93,24 @@ class Client:
 
     def close(self) -> None:
         """Close the connection. The next request opens another."""
-        if self._session is not None:
-            self._pool.close()  # the session only drops its reference
-            self._session.close()
-            self._session = None
+        if self._pool is not None:
+            self._pool.close()
+            self._pool = None
 
-    def _request(self, method: str, path: str, body: bytes | None, timeout: float | None = None) -> Response:
+    def _request(self, method: str, path: str, body: bytes = b"", timeout: float | None = None) -> Response:
         headers = {"Content-Type": "application/json" if method != "PUT" else "application/octet-stream"}
-        if method == "POST" and body is not None and len(body) > MIN_GZIP_BYTES:
+        if method == "POST" and len(body) > MIN_GZIP_BYTES:
             body = gzip.compress(body, compresslevel=1)  # level 3 takes twice as long and saves 2 %
             headers["Content-Encoding"] = "gzip"
         timeout = self._timeout if timeout is None else timeout
         self.asked_at = time.monotonic()
         try:
-            if self._session is None:
+            if self._pool is None:
                 self._connect()
             response = self._pool.urlopen(
                 method,
                 self._prefix + path,
-                body=body,
+                body=body or None,
                 headers={**self._headers, **headers},
                 timeout=self._make_timeout(connect=CONNECT_TIMEOUT_S, read=timeout),
                 retries=False,
@@ -119,21 +119,37 @@ class Client:
                 preload_content=False,  # the response may be endless
                 enforce_content_length=True,  # urllib3 1.26 accepts a response that was cut off
             )
-            content = _read_content(response, self.asked_at + timeout)
+            content = b""
+            with contextlib.closing(response):  # a connection that is not read to its end cannot be used again
+                for piece in response.stream(PIECE_BYTES, decode_content=True):
+                    content += piece
+                    if len(content) > MAX_RESPONSE_BYTES:
+                        raise OSError("its response is too long")
+                    # the timeout above is the socket's, and starts again with each byte
+                    if time.monotonic() > self.asked_at + timeout:
+                        raise TimeoutError("timed out")
         except Exception as error:
-            self.close()
             return Response(0, {}, describe_network_error(error), refused=is_refused(error))
         finally:
             self.asked_at = 0.0
-        retry_after = _parse_retry_after(response.headers.get("Retry-After", ""))
-        return Response(response.status, _json_object(content), f"HTTP {response.status}", retry_after=retry_after)
+        try:
+            answer = json.loads(content)
+        except ValueError:
+            answer = None
+        return Response(
+            response.status,
+            answer if isinstance(answer, dict) else {},
+            f"HTTP {response.status}",
+            retry_after=_parse_retry_after(response.headers.get("Retry-After", "")),
+        )
 
     def _connect(self) -> None:
         import requests  # 70 to 160 ms: only when something is sent
         from urllib3 import Timeout
 
         session = requests.Session()
-        blank = session.prepare_request(requests.Request("GET", self.base_url, auth=self._authorize))
+        # an `auth` that changes nothing: without any, requests takes one from ~/.netrc
+        blank = session.prepare_request(requests.Request("GET", self.base_url, auth=lambda request: request))
         url = str(blank.url)
         settings = session.merge_environment_settings(url, {}, True, None, None)
         adapter: Any = session.get_adapter(self.base_url)
@@ -141,39 +157,12 @@ class Client:
         if proxy:
             proxy = requests.utils.prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
         manager = adapter.proxy_manager_for(proxy) if proxy else adapter.poolmanager
-        self._pool = manager.connection_from_url(url)
-        adapter.cert_verify(self._pool, url, settings["verify"], settings["cert"])
+        pool = manager.connection_from_url(url)
+        adapter.cert_verify(pool, url, settings["verify"], settings["cert"])
         self._prefix = adapter.request_url(blank, settings["proxies"]).rstrip("/")
-        self._headers = dict(blank.headers)
+        self._headers = {**blank.headers, "Authorization": f"Bearer {self._api_key}"}
         self._make_timeout = Timeout
-        self._session = session
-
-    def _authorize(self, request: Any) -> Any:
-        request.headers["Authorization"] = f"Bearer {self._api_key}"
-        return request
-
-
-def _read_content(response: Any, deadline: float) -> bytes:
-    """Read the body of a response. The socket's timeout starts again with each byte, hence the total deadline.
-
-    Raises:
-        OSError: it is longer than any response of a losswise server, or not complete at `deadline`.
-    """
-    content = b""
-    for piece in response.stream(PIECE_BYTES, decode_content=True):
-        content += piece
-        if len(content) > MAX_RESPONSE_BYTES:
-            raise OSError("its response is too long")
-        if time.monotonic() > deadline:
-            raise TimeoutError("timed out")
-    return content
-
-
-def _json_object(content: bytes) -> dict[str, Any]:
-    with contextlib.suppress(ValueError):
-        body = json.loads(content)
-        return body if isinstance(body, dict) else {}
-    return {}
+        self._pool = pool
 
 
 def _parse_retry_after(header: str) -> float | None:
