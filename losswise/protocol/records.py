@@ -48,12 +48,7 @@ def graph_id(session_id: str, title: str) -> str:
 
 def storable_text(text: str) -> str:
     """Return the text with every character that a database cannot store (NUL, lone surrogates) replaced by U+FFFD."""
-    text = text.replace("\0", "\ufffd")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 # Record constructors

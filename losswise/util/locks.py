@@ -8,19 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
-from typing import Any
 
-fcntl: Any
-msvcrt: Any
-try:
-    import fcntl
-except ImportError:
-    fcntl = None
-try:
+if sys.platform == "win32":
     import msvcrt
-except ImportError:
-    msvcrt = None
+else:
+    import fcntl
 
 _held: set[str] = set()
 
@@ -72,31 +66,27 @@ class FileLock:
         """Release the lock. With `remove`, delete its file too."""
         if self._descriptor is None:
             return
-        if remove and os.name != "nt":  # before closing, so that no other process locks a file about to be deleted
-            self._unlink()
+        # delete before closing, so that no other process locks a file about to be deleted
+        if remove:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
         with contextlib.suppress(OSError):
             os.close(self._descriptor)
-        if remove and os.name == "nt":  # Windows cannot delete an open file
-            self._unlink()
+        if remove and sys.platform == "win32":  # which cannot delete an open file
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
         self._descriptor = None
         _held.discard(os.path.abspath(self.path))
-
-    def _unlink(self) -> None:
-        with contextlib.suppress(OSError):
-            os.unlink(self.path)
 
     def is_held(self) -> bool:
         """Whether any process holds the lock, this one included. Does not create the file."""
         if os.path.abspath(self.path) in _held:
             return True
-        if not self.path.exists():
-            return False
-        try:
-            if not self.acquire():
-                return True
-        except OSError:
-            return False
-        self.release()
+        with contextlib.suppress(OSError):
+            if self.path.exists():
+                is_free = self.acquire()
+                self.release()
+                return not is_free
         return False
 
 
@@ -108,12 +98,10 @@ def forget_held() -> None:
 def _lock(descriptor: int) -> bool | None:
     """True if the lock was taken, False if another process has it, None if the file system does not support locks."""
     try:
-        if fcntl is not None:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        elif msvcrt is not None:
+        if sys.platform == "win32":
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
-            return None
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         # EAGAIN and EACCES of Linux, macOS and Windows, EDEADLOCK of Windows
         return False if error.errno in (11, 13, 35, 36) else None

@@ -50,20 +50,15 @@ def _temporary() -> Path:
     return Path(tempfile.gettempdir()) / f"losswise-{user}"
 
 
-def _home() -> Path:
-    """The home folder. Users without one, as in some containers, get a folder among the temporary files."""
+def _folder(xdg: str, unix: str, mac: str, windows: str, part: str) -> Path:
     try:
-        return Path.home()
-    except RuntimeError:
-        return _temporary()
-
-
-def _folder(xdg: str, home: str, mac: str, windows: str, part: str) -> Path:
+        home = Path.home()
+    except RuntimeError:  # users without a home folder, as in some containers
+        home = _temporary()
     if sys.platform == "win32":
-        base = os.environ.get(windows)
-        return (Path(base) if base else _home() / "AppData" / "Local") / "losswise" / part
+        return Path(os.environ.get(windows) or home / "AppData" / "Local") / "losswise" / part
     if sys.platform == "darwin" and xdg not in os.environ:
-        return _home() / mac / "losswise" / part
+        return home / mac / "losswise" / part
     chosen = os.environ.get(xdg, "")
     # the XDG specification: a relative path is ignored
-    return (Path(chosen) if os.path.isabs(chosen) else _home() / home) / "losswise"
+    return (Path(chosen) if os.path.isabs(chosen) else home / unix) / "losswise"

@@ -13,9 +13,7 @@ def wait_until(done: Callable[[], bool], timeout: float) -> bool:
     """
     deadline = time.monotonic() + timeout
     pause = 0.001
-    while not done():
-        if time.monotonic() >= deadline:
-            return done()
+    while not (is_done := done()) and time.monotonic() < deadline:
         time.sleep(pause)
         pause = min(0.02, pause * 1.5)
-    return True
+    return is_done or done()

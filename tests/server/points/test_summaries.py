@@ -19,8 +19,8 @@ from losswise_server.points.store import GraphRef
 from losswise_server.points.summaries import SummaryState
 from sqlalchemy import select
 
-from losswise.protocol import numbers as protocol_numbers
 from losswise.protocol import records
+from losswise.protocol.numbers import encode_number
 from tests.conftest import DATABASES, database_url
 from tests.support.application import DirectWriting, application
 
@@ -98,8 +98,7 @@ def histories(draw: st.DrawFn) -> list[Batch | Rewind]:
 def record_of(graph: str, batch: Batch) -> dict[str, Any]:
     names = sorted({name for point in batch.points for name in point.y})
     columns = {
-        name: [protocol_numbers.encode_number(point.y[name]) if name in point.y else None for point in batch.points]
-        for name in names
+        name: [encode_number(point.y[name]) if name in point.y else None for point in batch.points] for name in names
     }
     return records.points_record(graph, [p.x for p in batch.points], [p.t for p in batch.points], columns)
 
@@ -191,7 +190,7 @@ def check_statistics(row: Any, model: Model) -> None:
         assert stat["min"] == (finite.min() if len(finite) else None)
         assert stat["max"] == (finite.max() if len(finite) else None)
         assert stat["last_x"] == x[-1]
-        assert protocol_numbers.decode_number(stat["last"]) == y[-1] or math.isnan(y[-1])
+        assert float(stat["last"]) == y[-1] or math.isnan(y[-1])
         if len(finite):
             assert stat["min_x"] in x[y == finite.min()]
             assert stat["max_x"] in x[y == finite.max()]
@@ -216,7 +215,7 @@ def check_series(ref: GraphRef, state: SummaryState, model: Model, x0: int | Non
         x, _, y = within[name]
         if found["exact"]:
             assert shown["x"] == x.tolist()
-            np.testing.assert_array_equal([protocol_numbers.decode_number(value) for value in shown["y"]], y)
+            np.testing.assert_array_equal([float(value) for value in shown["y"]], y)
             continue
         assert len(shown["x"]) <= width
         assert sorted(shown["x"]) == shown["x"]
@@ -337,7 +336,7 @@ def test_known_histories(app: None, name: str) -> None:
 )
 def test_statistics_do_not_depend_on_the_batches(points: list[tuple[int, float | None]], cuts: list[int]) -> None:
     def add(stat: Any, part: list[tuple[int, float | None]]) -> Any:
-        values = [None if y is None else protocol_numbers.encode_number(y) for _, y in part]
+        values = [None if y is None else encode_number(y) for _, y in part]
         return statistics.add_column(stat, np.array([x for x, _ in part], dtype=np.int64), column_of(values))
 
     stats = []
