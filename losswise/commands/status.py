@@ -11,8 +11,7 @@ from pathlib import Path
 
 from losswise.delivery.quarantine import quarantined_files
 from losswise.journal.format import Header
-from losswise.journal.liveness import is_alive
-from losswise.journal.paths import Paths, find
+from losswise.journal.paths import Paths, find, is_alive
 from losswise.journal.reader import Incomplete, JournalReader
 from losswise.settings import Target, resolve
 from losswise.util.messages import notify

@@ -14,8 +14,7 @@ from losswise.delivery.client import Client
 from losswise.delivery.replay import replay, watched
 from losswise.delivery.timing import DEFAULT_TIMING, Timing
 from losswise.delivery.uploader import Step, StepResult, Uploader
-from losswise.journal.liveness import is_alive
-from losswise.journal.paths import Paths
+from losswise.journal.paths import Paths, is_alive
 from losswise.journal.reader import Incomplete, JournalReader
 from losswise.settings import Target, resolve
 from losswise.util import messages

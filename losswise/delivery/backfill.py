@@ -11,8 +11,7 @@ from losswise.delivery.client import Client
 from losswise.delivery.replay import replay
 from losswise.delivery.timing import DEFAULT_TIMING, Timing
 from losswise.delivery.uploader import Step, StepResult, Uploader
-from losswise.journal.liveness import is_alive
-from losswise.journal.paths import find
+from losswise.journal.paths import find, is_alive
 from losswise.journal.reader import JournalReader
 from losswise.settings import Target
 from losswise.util.credentials import load_login
@@ -71,37 +70,34 @@ class Backfill:
         return self._has_sent and self._ending.is_set()
 
     def _send(self, reader: JournalReader) -> None:
-        """Send one journal if it is of this host, there is a key for it, and its writer is dead."""
-        header, paths = reader.header, reader.paths
-        key = self._key_for(header.base_url)
-        if key is None or header.base_url in self._unreachable or header.host != socket.gethostname():
+        """Send one journal if it is of this host, there is a key for it, and its writer is dead.
+
+        It is deleted unless a request fails or the process ends.
+        """
+        header, paths, address = reader.header, reader.paths, reader.header.base_url
+        key = self._target.api_key
+        if address != self._target.base_url:  # a key is for exactly one address
+            login = load_login()
+            key = login.api_key if login is not None and login.base_url == address else None
+        if key is None or address in self._unreachable or header.host != socket.gethostname():
             return
-        if paths.sending.acquire():
-            try:
-                if not is_alive(paths, header):
-                    self._upload(reader, Client(header.base_url, key))
-            finally:
-                paths.sending.release(remove=True)
-
-    def _key_for(self, base_url: str) -> str | None:
-        """The key for exactly this address, or None."""
-        if base_url == self._target.base_url:
-            return self._target.api_key
-        login = load_login()
-        return login.api_key if login is not None and login.base_url == base_url else None
-
-    def _upload(self, reader: JournalReader, client: Client) -> None:
-        """Upload a journal and delete it, unless a request fails or the process ends."""
-        uploader = Uploader(
-            reader, client, replay=True, is_muted=True, batch_bytes=MAX_BATCH_BYTES, timing=self._timing
-        )
-        with contextlib.closing(client):
-            result = replay(uploader, reader, is_dead=lambda: True, goes_on=self._goes_on)
-        if result.step is Step.RETRY and uploader.is_server_lost:
-            self._unreachable.add(client.base_url)
-        if result.step is Step.DELETED or (result.step is Step.IDLE and reader.is_at_end()):
-            reader.close()
-            reader.paths.remove()
+        if not paths.sending.acquire():
+            return
+        try:
+            if is_alive(paths, header):
+                return
+            with contextlib.closing(Client(address, key)) as client:
+                uploader = Uploader(
+                    reader, client, replay=True, is_muted=True, batch_bytes=MAX_BATCH_BYTES, timing=self._timing
+                )
+                result = replay(uploader, reader, is_dead=lambda: True, goes_on=self._goes_on)
+            if result.step is Step.RETRY and uploader.is_server_lost:
+                self._unreachable.add(address)
+            if result.step is Step.DELETED or (result.step is Step.IDLE and reader.is_at_end()):
+                reader.close()
+                paths.remove()
+        finally:
+            paths.sending.release(remove=True)
 
     def _goes_on(self, result: StepResult | None) -> bool:
         """Pause between two requests. False if one has failed or the process ends."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import queue
 import threading
@@ -10,11 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 
-from losswise.delivery import pacing
 from losswise.delivery.client import Client, preload
-from losswise.delivery.timing import DEFAULT_TIMING, Timing
+from losswise.delivery.timing import DEFAULT_TIMING, Timing, reserve_start
 from losswise.delivery.uploader import MAX_BATCH_BYTES, Step, StepResult, Uploader
-from losswise.journal.paths import has_journals
+from losswise.journal.paths import SUFFIX
 from losswise.journal.reader import JournalReader
 from losswise.journal.writer import Journal
 from losswise.protocol.records import is_sha256
@@ -43,21 +43,21 @@ class Sender:
         self.refused = False  # the last attempt was refused at once, and no other is under way
         self.finished = False  # everything is acknowledged, or the session was deleted on the server
         self.stopped = False  # nothing more will be sent, although not everything was
+        # who waits for the delivery; a set, since a signal handler may begin to wait while what it interrupted waits
+        self.waiting: set[object] = set()
         self._ahead = 0
         self._target, self._on_deleted, self._timing = target, on_deleted, timing
         preload()
         # imported only if earlier runs left journals, and here for the reason that `preload` has
-        has_left = any(has_journals(folder) for folder in journal_folders())
+        has_left = any(glob.glob(f"*{SUFFIX}", root_dir=folder) for folder in journal_folders())
         self._backfill = import_module("losswise.delivery.backfill") if has_left else None
         self._client = Client(target.base_url, target.api_key or "", timing.response_timeout)
         self._started_at = float("-inf")  # the last request
-        self._interval = timing.min_interval  # from then to the start of the next one
         self._uploader: Uploader | None = None
         self._journal: Journal | None = None
         self._opened = threading.Event()
-        # a set, since a signal handler may begin to wait while the code it interrupted waits
-        self._waiting: set[object] = set()
         self._is_urgent = self._is_last_sent = False
+        # not an Event, whose lock the code that a signal handler interrupted may hold
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = guarded_thread(self._run, "losswise-sender")
 
@@ -123,15 +123,11 @@ class Sender:
         """While a caller waits for the delivery: do not wait for more to send, and retry often."""
         waiter = object()
         try:
-            self._waiting.add(waiter)
+            self.waiting.add(waiter)
             self._wakes.put(None)
             yield
         finally:
-            self._waiting.discard(waiter)
-
-    @property
-    def is_waited_for(self) -> bool:
-        return bool(self._waiting)
+            self.waiting.discard(waiter)
 
     def _count_images(self) -> int:
         with contextlib.suppress(OSError):
@@ -187,12 +183,9 @@ class Sender:
                     journal.count += len(journal.unwritten)
                     journal.unwritten = []
                     continue
-                quiet = time.monotonic() - last_request_at
-                if self._is_woken(self._timing.heartbeat - quiet):
+                if self._is_woken(last_request_at + self._timing.heartbeat - time.monotonic()):
                     continue
                 result = uploader.heartbeat()
-            else:
-                self._interval = uploader.interval
             last_request_at = time.monotonic()
             self.refused = result.refused
             if uploader.acknowledged > self.acknowledged or uploader.freed:
@@ -204,16 +197,15 @@ class Sender:
                 self._back_off(result)
         return False
 
-    def _await_turn(self, max_interval: float) -> None:
-        """Wait until a request may start. The last one of a session starts at once."""
+    def _await_turn(self, interval: float) -> None:
+        """Wait until a request may start, so many seconds after the last one. A session's last one starts at once."""
         reserved: float | None = None
         while not (self.stopped or self._is_last_request()):
-            is_hurried = self.is_waited_for or self._is_urgent
-            longest = min(max_interval, self._timing.min_interval) if is_hurried else max_interval
-            start = self._started_at + min(self._interval, longest)
+            is_hurried = self.waiting or self._is_urgent
+            start = self._started_at + (min(interval, self._timing.min_interval) if is_hurried else interval)
             if start <= time.monotonic():
                 if reserved is None:
-                    reserved = pacing.reserve_start()
+                    reserved = reserve_start()
                 start = reserved
             left = start - time.monotonic()
             if left <= 0:
@@ -241,9 +233,9 @@ class Sender:
     def _back_off(self, result: StepResult) -> None:
         """Pause before the next attempt. It ends when a caller begins to wait, unless the server asked for it."""
         until = time.monotonic() + result.pause
-        was_hurried = self.is_waited_for or result.requested
+        was_hurried = bool(self.waiting) or result.requested
         while (left := until - time.monotonic()) > 0 and not self.stopped:
-            if self.is_waited_for and not result.requested:
+            if self.waiting and not result.requested:
                 if not was_hurried:
                     return
                 left = min(left, self._timing.waiting_retry)
@@ -256,7 +248,6 @@ class Sender:
             self._wakes.get(timeout=max(0.0, seconds))
         except queue.Empty:
             return False
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._wakes.get_nowait()
+        while not self._wakes.empty():  # only this thread takes from it
+            self._wakes.get()
         return True

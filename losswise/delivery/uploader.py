@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from losswise.delivery import pacing
 from losswise.delivery.client import Client, Response
 from losswise.delivery.outages import OutageReporter
 from losswise.delivery.quarantine import Quarantine, rejected_records
-from losswise.delivery.timing import DEFAULT_TIMING, Timing
+from losswise.delivery.timing import DEFAULT_TIMING, Timing, interval_after, wait_for_process
 from losswise.journal.reader import Damaged, JournalReader
 from losswise.protocol.limits import FORMAT
 from losswise.protocol.records import is_sha256
@@ -58,7 +57,7 @@ class Uploader:
         replay: the journal is sent after the fact, which does not make the session active again.
         is_muted: print nothing about the server and missing data; only what the server rejects is reported.
         batch_bytes: size of a batch in the journal.
-        await_turn: called before each request; waits until it may start, with the longest interval since the last.
+        await_turn: called before each request; waits until it may start, so many seconds after the last one.
     """
 
     def __init__(
@@ -68,12 +67,11 @@ class Uploader:
         replay: bool = False,
         is_muted: bool = False,
         batch_bytes: int = MAX_BATCH_BYTES,
-        await_turn: Callable[[float], None] = pacing.wait_for_process,
+        await_turn: Callable[[float], None] = wait_for_process,
         timing: Timing = DEFAULT_TIMING,
     ) -> None:
         self.acknowledged = reader.number  # number of the last record that the server has, or that was set aside
         self.freed = 0  # bytes of deleted segments and images; the caller may reset it
-        self.interval = timing.min_interval  # from the start of the last step's request to that of the next one
         self.ahead = 0  # bytes of acknowledged records whose segment still exists
         self.is_server_lost = False  # the last attempt failed for a reason that affects other journals too
         self._notify = report = (lambda text: None) if is_muted else notify
@@ -82,6 +80,7 @@ class Uploader:
         self._reader, self._client, self._timing = reader, client, timing
         self._replay, self._is_muted, self._await_turn = replay, is_muted, await_turn
         self._batch_bytes = batch_bytes
+        self._interval = timing.min_interval  # from the start of the last request to that of the next batch
         self._pending: list[bytes] = []  # read and not acknowledged, from record `acknowledged` + 1 on
         self._max_records: int | None = None  # in a batch, after one was split
         self._is_corrected = False  # the next batch replaces one that was rejected
@@ -99,7 +98,6 @@ class Uploader:
 
     def step(self) -> StepResult:
         """Send one batch or one image, and act on the response. They take turns, so that neither blocks the other."""
-        self.interval = self._timing.min_interval
         try:
             self._fill()
         except OSError as error:
@@ -140,7 +138,11 @@ class Uploader:
             self._pending = lines[known:]
 
     def _send_batch(self) -> StepResult:
-        self._await_turn(self._max_interval())
+        if self._is_corrected:
+            self._interval = 0.0
+        elif self.outages.failures or _size(self._pending) > self._batch_bytes // BACKLOG_SHARE:
+            self._interval = self._timing.min_interval
+        self._await_turn(self._interval)
         room = self._batch_bytes - _size(self._pending)
         # if it is corrected, new records could be rejected too, and hold up the others again
         if room > 0 and self._max_records is None and not self._is_corrected:
@@ -148,13 +150,13 @@ class Uploader:
                 self._pending += self._reader.read_here(room)  # recorded while the batch waited for its turn
         self._is_corrected = False
         batch = self._pending[: self._max_records]
-        self.interval = pacing.interval_after(batch, self._timing)
+        self._interval = interval_after(batch, self._timing)
         response = self._post(batch, self.acknowledged + len(batch))
         status, code, reason = response.status, response.code, response.reason
         if status == 200 and isinstance(response.body.get("last"), int):
             if response.body.get("created") is True:
                 self._warn_if_resumed(batch[0])
-            return self._acknowledge(response.body["last"])
+            return self._acknowledge(response)
         if status in (400, 422) and code == "bad_batch":
             return self._set_aside(batch, rejected_records(response, len(batch)), reason)
         if status == 400 and code == "bad_json":
@@ -164,13 +166,6 @@ class Uploader:
             self._batch_bytes = max(MIN_BATCH_BYTES, self._batch_bytes // 2)
             return self._split(batch, reason)
         return self._handle_response(response)
-
-    def _max_interval(self) -> float:
-        """How long the next batch waits for more records, in seconds since the last request."""
-        if self._is_corrected:
-            return 0.0
-        is_backlog = _size(self._pending) > self._batch_bytes // BACKLOG_SHARE
-        return self._timing.min_interval if is_backlog or self.outages.failures else self._timing.max_interval
 
     def _post(self, records: list[bytes], seq: int | None) -> Response:
         """Send records, which are lines of the journal, unchanged. Session and graph records need no `seq`."""
@@ -188,11 +183,12 @@ class Uploader:
                 session = self._reader.header.session
                 self._notify(f"there was no session {session} on {self._client.base_url}; a new one was created")
 
-    def _acknowledge(self, last: int) -> StepResult:
-        """Forget the records up to `last`."""
+    def _acknowledge(self, response: Response) -> StepResult:
+        """Forget the records that the response acknowledges."""
+        last = response.body["last"]
         if last <= self.acknowledged:  # such as a server restored from a backup: no endless loop
             problem = f"acknowledges nothing new (its last record is {last})"
-            return self._wait(Response(200, {}), f"{self._client.base_url} {problem}")
+            return self._wait(response, f"{self._client.base_url} {problem}")
         self.outages.succeeded()
         self._forget_pending(last - self.acknowledged)
         freed = self._reader.forget(last)
@@ -273,6 +269,7 @@ class Uploader:
             notify(f"the image {path} cannot be read ({error}); its record is sent without it")
             return StepResult(Step.SENT)
         self._await_turn(self._timing.min_interval)
+        self._interval = self._timing.min_interval
         response = self._client.put_blob(self._reader.header.session, path.name, data)
         is_taken = response.status == 200 and response.body.get("sha256") == path.name
         is_rejected = response.status == 413 or (response.status == 422 and response.code == "bad_blob")

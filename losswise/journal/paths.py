@@ -1,4 +1,4 @@
-"""Names and locations of a journal's files."""
+"""Names, locations and locks of a journal's files."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ import errno
 import os
 import re
 import shutil
+import socket
 import stat
+import time
 from io import FileIO
 from pathlib import Path
 
+from losswise.journal.format import Header
 from losswise.util.locks import FileLock
 
 SUFFIX = ".journal"
 REFUSED_SUFFIX = ".refused"  # of files in quarantine: what the server rejected, and damaged segments
-_SEGMENT = re.compile(r"\.(\d{5,})\.journal$")
+# without a usable lock: how long after its last heartbeat, which comes each minute, a writer counts as dead
+HEARTBEAT_TIMEOUT_S = 600.0
+_SEGMENT = re.compile(r"(?:\.(\d{5,}))?\.journal$")
 
 
 class Paths:
     """The files of one writer, found from the path of any of its segments."""
 
     def __init__(self, segment: Path) -> None:
-        stem = _SEGMENT.sub("", segment.name)
         self.folder = segment.parent
-        self.stem = stem if stem != segment.name else segment.name.removesuffix(SUFFIX)
+        self.stem = _SEGMENT.sub("", segment.name)
         self.alive = FileLock(self.folder / f"{self.stem}.alive")  # held by the writer while it lives
         self.sending = FileLock(self.folder / f"{self.stem}.sending")  # held by the process that sends the journal
         self.refused = self.folder / f"{self.stem}{REFUSED_SUFFIX}"  # records that the server rejected
@@ -63,10 +67,18 @@ def find(folder: Path) -> list[Path]:
     return [first[stem] for stem in sorted(first)]
 
 
-def has_journals(folder: Path) -> bool:
-    """Whether a folder has at least one journal."""
+def is_alive(paths: Paths, header: Header) -> bool:
+    """Whether the journal's writer is still running.
+
+    The writer holds the lock `paths.alive`, which decides where it is reliable. On other hosts, and on file systems
+    without locks, the time of the lock file's last change does: the writer touches it (`Journal.heartbeat`).
+    """
+    if paths.alive.is_held():
+        return True
+    if paths.alive.is_trusted and header.host == socket.gethostname():
+        return False
     with contextlib.suppress(OSError):
-        return next(folder.glob(f"*{SUFFIX}"), None) is not None
+        return time.time() - paths.alive.path.stat().st_mtime < HEARTBEAT_TIMEOUT_S
     return False
 
 
@@ -89,5 +101,4 @@ def create_private_file(path: Path) -> FileIO:
 
 
 def _segment_number(path: Path) -> int:
-    found = _SEGMENT.search(path.name)
-    return int(found[1]) if found else 0
+    return int(_SEGMENT.findall(path.name)[0] or 0)

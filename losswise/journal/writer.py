@@ -8,6 +8,7 @@ all its records are acknowledged, so the disk holds only what is not delivered.
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
 import time
@@ -35,29 +36,19 @@ class NotWritten(OSError):
 class Journal:
     """A journal being written. Only one thread writes; others may read `count`, `size` and `complete`."""
 
-    def __init__(
-        self,
-        folder: Path,
-        header: Header,
-        sends: bool = False,
-        bound: float = math.inf,
-        segment_bytes: int | None = None,
-    ) -> None:
+    def __init__(self, folder: Path, header: Header, sends: bool = False, bound: float = math.inf) -> None:
         """Create the folder and the first segment.
 
         Args:
             sends: this process sends the journal too, so no other may (`Paths.sending`).
             bound: largest size of all segments, in bytes. The caller of `append` has to respect it.
-            segment_bytes: size from which on a new segment is begun.
 
         Raises:
             OSError: it cannot be written.
         """
         make_private_folder(folder)
         stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(header.created_at))
-        self.path = folder / f"{stamp}-{header.session}-{header.writer}.{header.segment:05d}{SUFFIX}"  # now written
-        self.paths = Paths(self.path)
-        self.header = header
+        self.paths = Paths(folder / f"{stamp}-{header.session}-{header.writer}{SUFFIX}")
         self.count = 0  # records so far
         self.complete = False  # no more records will follow
         self.unwritten: list[bytes] = []  # last lines that the disk did not take; the sender can still send them
@@ -69,17 +60,13 @@ class Journal:
         self.paths.alive.acquire()
         if sends:
             self.paths.sending.acquire()
-        self._segment_bytes = min(segment_bytes or SEGMENT_BYTES, bound / MIN_SEGMENTS)
-        self._size = 0  # bytes of this segment
+        self._segment_bytes = min(SEGMENT_BYTES, bound / MIN_SEGMENTS)
         try:
-            self._file = create_private_file(self.path)
-            self._write(header.line())
+            self._begin_segment(header)
         except OSError:  # no space left even for the header
-            self.paths.remove()
             self.paths.sending.release(remove=True)
             self.paths.alive.release(remove=True)
             raise
-        self._head = self._size  # bytes of its header and preamble
 
     @property
     def size(self) -> int:
@@ -126,48 +113,46 @@ class Journal:
         if self._size - self._head > self._segment_bytes:
             with contextlib.suppress(OSError):  # a full disk: go on with this segment
                 self._rotate()
-        data, before = b"".join(lines), self._size
+        data, done = b"".join(lines), 0
         try:
-            self._write(data)
+            while done < len(data):
+                done += self._file.write(memoryview(data)[done:])
         except OSError as error:
             # whole lines stay: a reader may have seen them already
-            whole = data[: self._size - before].count(b"\n")
-            self.count += whole
-            raise NotWritten(whole, error) from error
-        self.count += len(lines)
+            done = data.rfind(b"\n", 0, done) + 1
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._size + done)
+                self._file.seek(self._size + done)
+            raise NotWritten(data.count(b"\n", 0, done), error) from error
+        finally:
+            self._size += done
+            self._written += done
+            self.count += data.count(b"\n", 0, done)
 
     def _rotate(self) -> None:
         known = [record_line(record) for record in (self._session, *self._graphs.values()) if record]
         header = replace(self.header, segment=self.header.segment + 1, first=self.count + 1, preamble=len(known))
-        path = self.paths.segment(header.segment)
+        before = self._file
+        self._begin_segment(header, b"".join(known))
+        before.close()
+
+    def _begin_segment(self, header: Header, preamble: bytes = b"") -> None:
+        """Create a segment and make it the current one. If that raises, nothing has changed."""
+        path, head = self.paths.segment(header.segment), header.line() + preamble
         file = create_private_file(path)
-        before, self._file, size, self._size = self._file, file, self._size, 0
         try:
-            self._write(header.line() + b"".join(known))
+            if file.write(head) < len(head):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError:
-            self._file, self._size = before, size
             file.close()
             path.unlink()
             raise
-        self.header, self.path, self._head = header, path, self._size
-        before.close()
-
-    def _write(self, data: bytes) -> None:
-        done = 0
-        try:
-            while done < len(data):
-                done += self._file.write(memoryview(data)[done:])
-        except OSError:
-            done = data.rfind(b"\n", 0, done) + 1
-            self._file.truncate(self._size + done)
-            self._file.seek(self._size + done)
-            raise
-        finally:
-            self._size += done
-            self._written += done
+        self.header, self.path, self._file = header, path, file
+        self._size = self._head = len(head)  # bytes of this segment, and of its header and preamble
+        self._written += len(head)
 
     def heartbeat(self) -> None:
-        """Touch the lock file, for processes that cannot see the lock itself (see `liveness`)."""
+        """Touch the lock file, for processes that cannot see the lock itself (see `paths.is_alive`)."""
         with contextlib.suppress(OSError):
             os.utime(self.paths.alive.path)
 

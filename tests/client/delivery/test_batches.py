@@ -29,7 +29,8 @@ def test_a_batch_that_waits_grows_with_what_follows_it_without_a_gap(
     recorder: FakeServer, tmp_path: Path, is_there: bool, is_full: bool
 ) -> None:
     """The number of a batch's last record is counted from its first, so a batch ends with its segment."""
-    journal = Journal(tmp_path, Header.of_this_process(new_id(), new_id(), recorder.url), segment_bytes=600)
+    journal = Journal(tmp_path, Header.of_this_process(new_id(), new_id(), recorder.url))
+    journal._segment_bytes = 600
     head = journal.path.stat().st_size
     journal.append([json.dumps(session_record(tag="a", created_at=1.0)).encode() + b"\n"])
     append(journal, 2)
@@ -49,7 +50,7 @@ def test_a_batch_that_waits_grows_with_what_follows_it_without_a_gap(
         JournalReader(journal.path),
         Client(recorder.url, "k"),
         is_muted=True,
-        await_turn=lambda _max_interval: waited.pop()() if waited else None,
+        await_turn=lambda _interval: waited.pop()() if waited else None,
     )
     while uploader.step().step is not Step.IDLE:
         pass

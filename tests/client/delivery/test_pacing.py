@@ -15,9 +15,8 @@ import numpy as np
 import pytest
 
 import losswise
-from losswise.delivery import pacing
 from losswise.delivery.sender import Sender
-from losswise.delivery.timing import Timing
+from losswise.delivery.timing import Timing, wait_for_process
 from losswise.journal.writer import Journal
 from tests.client.delivery.sending import add_points, add_text, finish, new_journal, sending
 from tests.client.fake_server import FakeServer
@@ -106,7 +105,7 @@ def test_a_process_makes_fifty_requests_a_second_at_most() -> None:
 
     def work() -> None:
         while time.monotonic() < until:
-            pacing.wait_for_process(1.0)
+            wait_for_process(1.0)
             started.append(time.monotonic())
 
     until = time.monotonic() + 1.0
@@ -198,6 +197,6 @@ def test_one_who_waits_no_more_does_not_slow_the_others(recorder: FakeServer, jo
     with sender.waited_for():
         with pytest.raises(KeyboardInterrupt), sender.waited_for():
             raise KeyboardInterrupt
-        assert sender.is_waited_for
-    assert not sender.is_waited_for
+        assert sender.waiting
+    assert not sender.waiting
     finish(journal, sender)

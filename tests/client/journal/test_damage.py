@@ -26,7 +26,8 @@ POINTS = 100
 def left(folder: Path, base_url: str) -> list[Path]:
     """The segments of a run that has ended: points of name 'a' on a graph for each half of them."""
     header = Header.of_this_process(new_id(), new_id(), base_url)
-    journal = Journal(folder, header, segment_bytes=1_500)
+    journal = Journal(folder, header)
+    journal._segment_bytes = 1_500
 
     def append(record: dict[str, Any]) -> None:
         journal.note(record)

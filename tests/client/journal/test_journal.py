@@ -31,7 +31,8 @@ def line(record: object) -> bytes:
 def written(folder: Path, points: int, segment_bytes: int) -> Journal:
     """A finished journal in segments: a session, a graph, points one by one."""
     header = Header.of_this_process(new_id(), new_id(), "http://127.0.0.1:9")
-    journal = Journal(folder, header, segment_bytes=segment_bytes)
+    journal = Journal(folder, header)
+    journal._segment_bytes = segment_bytes
     opening = [session_record(tag="a", params={"x": 1}), graph_record("0" * 20, "loss")]
     for record in [*opening, session_record(params={"y": 2})]:
         journal.note(record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,13 @@ def test_a_disk_that_hangs_is_waited_for_where_memory_is_full(
     graph.append(0, {"a": 0.0})
     assert session.flush()
     queue = session._queue
-    write, released = Journal._write, threading.Event()
+    append, released = Journal.append, threading.Event()
 
-    def hangs(self: Journal, data: bytes) -> None:
+    def hangs(self: Journal, lines: Sequence[bytes]) -> None:
         released.wait(20)
-        write(self, data)
+        append(self, lines)
 
-    monkeypatch.setattr(Journal, "_write", hangs)
+    monkeypatch.setattr(Journal, "append", hangs)
     x, longest = 1, 0.0
     until = time.monotonic() + 2.0
     while time.monotonic() < until:
