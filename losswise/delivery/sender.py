@@ -33,6 +33,9 @@ class Sender:
     Args:
         target: the server's address and key.
         on_deleted: called on the thread when the server says that the session is deleted.
+
+    Attributes:
+        thread: not started yet.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class Sender:
         preload()
         # imported only if earlier runs left journals, and here for the reason that `preload` has
         has_left = any(glob.glob(f"*{SUFFIX}", root_dir=folder) for folder in journal_folders())
-        self._backfill = import_module("losswise.delivery.backfill") if has_left else None
+        self._replay = import_module("losswise.delivery.replay") if has_left else None
         self._client = Client(target.base_url, target.api_key or "", timing.response_timeout)
         self._started_at = float("-inf")  # the last request
         self._uploader: Uploader | None = None
@@ -59,13 +62,9 @@ class Sender:
         self._is_urgent = self._is_last_sent = False
         # not an Event, whose lock the code that a signal handler interrupted may hold
         self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._thread = guarded_thread(self._run, "losswise-sender")
+        self.thread = guarded_thread(self._run, "losswise-sender")
 
     # called by other threads
-
-    def start(self) -> None:
-        """Start the thread. Raises RuntimeError if none can be started, such as when the process is at its end."""
-        self._thread.start()
 
     def begin(self, journal: Journal | None) -> None:
         """Set the journal to send, or None if it could not be created."""
@@ -75,7 +74,7 @@ class Sender:
 
     def is_at_work(self) -> bool:
         """Whether more may be sent."""
-        return not (self.finished or self.stopped) and self._thread.is_alive()
+        return not (self.finished or self.stopped) and self.thread.is_alive()
 
     @property
     def journal(self) -> Journal:
@@ -138,26 +137,19 @@ class Sender:
 
     def _run(self) -> None:
         self._opened.wait()
-        if self._journal is not None:
-            try:
-                self._send()
-            finally:
-                self._journal.paths.sending.release(remove=True)
-                self.stopped = not self.finished
-
-    def _send(self) -> None:
-        reader = self._open()
-        uploader = self._uploader = Uploader(reader, self._client, await_turn=self._await_turn, timing=self._timing)
+        if self._journal is None:
+            return
+        paths = self._journal.paths
         try:
-            is_deleted = self._deliver(uploader)
-            is_at_end = reader.is_at_end()
+            with contextlib.closing(self._client), contextlib.closing(self._open()) as reader:
+                is_deleted = self._deliver(reader)
+                is_at_end = reader.is_at_end()
+            if is_deleted or (is_at_end and not self.stopped):
+                paths.remove()
+            self.finished = is_deleted or not self.stopped
         finally:
-            reader.close()
-            self._client.close()
-            self.acknowledged = uploader.acknowledged
-        if is_deleted or (is_at_end and not self.stopped):
-            self.journal.paths.remove()
-        self.finished = is_deleted or not self.stopped
+            paths.sending.release(remove=True)
+            self.stopped = not self.finished
 
     def _open(self) -> JournalReader:
         """Open the journal. A network file system may fail for a moment."""
@@ -167,14 +159,22 @@ class Sender:
             time.sleep(1.0)
         return JournalReader(self.journal.paths.segment(1))
 
-    def _deliver(self, uploader: Uploader) -> bool:
+    def _deliver(self, reader: JournalReader) -> bool:
         """Send until everything is acknowledged, or nothing more will be. Returns whether the session was deleted."""
         journal = self.journal
+        uploader = self._uploader = Uploader(reader, self._client, await_turn=self._await_turn, timing=self._timing)
         last_request_at = time.monotonic()
         while not self.stopped:
             complete, count = journal.complete, journal.count
             self.refused = False  # callers do not give up during an attempt
             result = uploader.step()
+            if uploader.acknowledged > self.acknowledged or uploader.freed:
+                if not self.acknowledged and self._replay is not None:
+                    self._replay.start_backfill(journal.paths.folder, self._target)
+                self.acknowledged, self._ahead = uploader.acknowledged, uploader.ahead
+                self.last_ack_at = time.monotonic()
+                journal.removed += uploader.freed
+                uploader.freed = 0
             if result.step is Step.IDLE:
                 if complete and uploader.acknowledged >= count:
                     if not journal.unwritten:
@@ -188,8 +188,6 @@ class Sender:
                 result = uploader.heartbeat()
             last_request_at = time.monotonic()
             self.refused = result.refused
-            if uploader.acknowledged > self.acknowledged or uploader.freed:
-                self._note_progress(uploader)
             if result.step is Step.DELETED:
                 self._on_deleted()
                 return True
@@ -220,15 +218,6 @@ class Sender:
             return False
         self._is_last_sent = True
         return True
-
-    def _note_progress(self, uploader: Uploader) -> None:
-        if not self.acknowledged and self._backfill is not None:
-            self._backfill.send_soon(self.journal.paths.folder, self._target)
-        self.acknowledged = uploader.acknowledged
-        self.last_ack_at = time.monotonic()
-        self._ahead = uploader.ahead
-        self.journal.removed += uploader.freed
-        uploader.freed = 0
 
     def _back_off(self, result: StepResult) -> None:
         """Pause before the next attempt. It ends when a caller begins to wait, unless the server asked for it."""

@@ -84,7 +84,7 @@ class Uploader:
         self._pending: list[bytes] = []  # read and not acknowledged, from record `acknowledged` + 1 on
         self._max_records: int | None = None  # in a batch, after one was split
         self._is_corrected = False  # the next batch replaces one that was rejected
-        self._has_gap = False  # in a gap, graphs may have been made that the server does not know
+        self._needs_preamble = False  # the server does not know the session, or graphs of records that are missing
         self._damaged: Path | None = None
         self._is_images_turn = False
         self._unreadable: set[str] = set()
@@ -100,12 +100,12 @@ class Uploader:
         """Send one batch or one image, and act on the response. They take turns, so that neither blocks the other."""
         try:
             self._fill()
+            if self._needs_preamble:
+                return self._resend_preamble()
         except OSError as error:
             return self._wait_for_disk(self._reader.path, error)
         except Damaged as damaged:
             return self._skip_damaged(damaged)
-        if self._has_gap:
-            return self._resend_preamble()
         image = self._next_image() if self._is_images_turn or not self._pending else None
         self._is_images_turn = image is None
         if image is not None:
@@ -132,7 +132,7 @@ class Uploader:
             first = self._reader.number - len(lines) + 1
             if first > self.acknowledged + 1:
                 self.quarantine.report_gap(self.acknowledged + 1, first - 1)
-                self.acknowledged, self._has_gap = first - 1, True
+                self.acknowledged, self._needs_preamble = first - 1, True
             known = self.acknowledged + 1 - first
             self.ahead += _size(lines[:known])
             self._pending = lines[known:]
@@ -154,8 +154,6 @@ class Uploader:
         response = self._post(batch, self.acknowledged + len(batch))
         status, code, reason = response.status, response.code, response.reason
         if status == 200 and isinstance(response.body.get("last"), int):
-            if response.body.get("created") is True:
-                self._warn_if_resumed(batch[0])
             return self._acknowledge(response)
         if status in (400, 422) and code == "bad_batch":
             return self._set_aside(batch, rejected_records(response, len(batch)), reason)
@@ -176,13 +174,6 @@ class Uploader:
         body = json.dumps(fields).encode()[:-1] + b',"records":[' + b",".join(records) + b"]}"
         return self._client.post_batch(body)
 
-    def _warn_if_resumed(self, first: bytes) -> None:
-        """The server has created the session: if it was to be resumed, it did not exist."""
-        with contextlib.suppress(ValueError, AttributeError):
-            if "created_at" not in json.loads(first):
-                session = self._reader.header.session
-                self._notify(f"there was no session {session} on {self._client.base_url}; a new one was created")
-
     def _acknowledge(self, response: Response) -> StepResult:
         """Forget the records that the response acknowledges."""
         last = response.body["last"]
@@ -190,6 +181,11 @@ class Uploader:
             problem = f"acknowledges nothing new (its last record is {last})"
             return self._wait(response, f"{self._client.base_url} {problem}")
         self.outages.succeeded()
+        with contextlib.suppress(ValueError, AttributeError):
+            # only the record of a new session has the time; one that was to be resumed did not exist
+            if response.body.get("created") is True and "created_at" not in json.loads(self._pending[0]):
+                session = self._reader.header.session
+                self._notify(f"there was no session {session} on {self._client.base_url}; a new one was created")
         self._forget_pending(last - self.acknowledged)
         freed = self._reader.forget(last)
         self.freed += freed
@@ -293,7 +289,8 @@ class Uploader:
         self.is_server_lost = response.status != 403
         status, code, address = response.status, response.code, self._client.base_url
         if status == 404 and code == "unknown_session":
-            return self._resend_preamble()
+            self._needs_preamble = True  # the next step resends it
+            return StepResult(Step.SENT)
         if status == 410 and code == "deleted_session":
             self._notify(f"session {self._reader.header.session} was deleted on the server; nothing more is sent")
             return StepResult(Step.DELETED)
@@ -313,13 +310,9 @@ class Uploader:
 
     def _resend_preamble(self) -> StepResult:
         """Resend the session and graph records to a server that does not know them. It merges them."""
-        try:
-            preamble = self._reader.preamble()
-        except OSError as error:
-            return self._wait_for_disk(self._reader.path, error)
-        response = self._post(preamble, None)
+        response = self._post(self._reader.preamble(), None)
         if response.status == 200:
-            self._has_gap = False
+            self._needs_preamble = False
             self.outages.failures += 1  # no endless loop with a server that forgets at once
             return StepResult(Step.SENT if self.outages.failures < 3 else Step.RETRY, self._timing.first_retry)
         return self._wait(response) if response.status == 404 else self._handle_response(response)

@@ -74,8 +74,8 @@ def _at_exit() -> None:
     error = _uncaught_exception()
     is_interrupted = isinstance(error, KeyboardInterrupt)
     open_sessions.end_all(lambda session: _outcome_at_exit(session, error), is_interrupted)
-    if "losswise.delivery.backfill" in sys.modules:
-        import_module("losswise.delivery.backfill").finish()
+    if "losswise.delivery.replay" in sys.modules:
+        import_module("losswise.delivery.replay").finish_backfill()
     if is_interrupted:
         # CPython ends by SIGINT if the last code it ran was interrupted. Imports since then, made to send the rest,
         # made it forget that, and the script would exit with another status.

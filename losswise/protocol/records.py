@@ -4,13 +4,14 @@ A record is a JSON object with a `type`. The constructors below are the only pla
 of each type. Everywhere:
 
 - an id is 20 hex digits; a time `t` is in unix seconds; an `x` (usually the training step) is a 64-bit integer;
-- a number that JSON lacks is a string, "NaN", "Infinity" or "-Infinity": see `losswise.protocol.numbers`;
+- a number that JSON lacks is a string, "NaN", "Infinity" or "-Infinity": see `encode_number`;
 - a record merges into what the server has: a later session, graph or values record changes the fields it contains.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -49,6 +50,20 @@ def graph_id(session_id: str, title: str) -> str:
 def storable_text(text: str) -> str:
     """Return the text with every character that a database cannot store (NUL, lone surrogates) replaced by U+FFFD."""
     return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def encode_number(value: float) -> float | str:
+    """Return the JSON form of a float: itself if it is finite, else "NaN", "Infinity" or "-Infinity".
+
+    JSON has no such numbers; Python's `float` decodes their names.
+
+    Example:
+        >>> encode_number(0.5), encode_number(float("nan"))
+        (0.5, 'NaN')
+    """
+    if math.isfinite(value):
+        return value
+    return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
 
 
 # Record constructors

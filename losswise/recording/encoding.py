@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from losswise.protocol.numbers import encode_number
+from losswise.protocol.records import encode_number
 from losswise.recording.point_buffer import PointBatch
 from losswise.values.jsonable import dumps
 

@@ -156,7 +156,7 @@ class Recorder:
                 return None
             try:
                 if sender is not None:
-                    sender.start()
+                    sender.thread.start()
             except RuntimeError as error:
                 notify_once("sender", f"no thread can be started ({error}); what is recorded is only kept")
             return writer

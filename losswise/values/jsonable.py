@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from losswise.protocol.numbers import encode_number
+from losswise.protocol.records import encode_number
 from losswise.util.guard import guarded
 from losswise.values.scalars import detach, to_float
 

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 
 from losswise.protocol.limits import INT64_MAX, INT64_MIN
-from losswise.protocol.numbers import encode_number
-from losswise.protocol.records import storable_text
+from losswise.protocol.records import encode_number, storable_text
 
 
 class MalformedBody(ValueError):

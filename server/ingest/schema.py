@@ -19,7 +19,7 @@ Count = Annotated[int, Meta(ge=0, le=INT64_MAX)]
 Pixels = Annotated[int, Meta(ge=0, le=2**31 - 1)]  # what a column of 32 bits holds
 UnixTime = Annotated[float, Meta(ge=0, le=LATEST_TIME_S)]
 Name = Annotated[str, Meta(max_length=MAX_NAME_LENGTH)]
-# JSON has no NaN: these strings are those of protocol.numbers.encode_number
+# JSON has no NaN: these strings are those of protocol.records.encode_number
 Value = float | Literal["NaN", "Infinity", "-Infinity"] | None
 Kind = Literal["min", "max"]  # protocol.limits.KINDS
 Status = Literal["active", "complete", "failed", "cancelled"]  # protocol.limits.STATUSES

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from losswise.protocol.numbers import encode_number
+from losswise.protocol.records import encode_number
 
 # a quiet NaN with a payload that no arithmetic produces
 MISSING_BITS = np.uint64(0x7FF8_0000_10C5_CAFE)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from losswise.protocol.numbers import encode_number
+from losswise.protocol.records import encode_number
 
 from .columns import has_value
 

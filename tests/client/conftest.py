@@ -14,7 +14,7 @@ import pytest
 
 import losswise
 from losswise import settings
-from losswise.delivery import backfill
+from losswise.delivery import replay
 from losswise.util import messages
 from tests.client.fake_server import FakeServer
 from tests.support.server import API_KEY, clean_environment
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def fresh_client(clean_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "_set", {})
     monkeypatch.setattr(messages, "_said", set())
-    monkeypatch.setattr(backfill, "_threads", [])
+    monkeypatch.setattr(replay, "_threads", [])
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def new_journal(folder: Path, base_url: str) -> Journal:
 def sending(journal: Journal, base_url: str, timing: Timing, key: str = "k") -> Sender:
     """A sender at work on the journal."""
     sender = Sender(Target(base_url, key), timing=timing)
-    sender.start()
+    sender.thread.start()
     sender.begin(journal)
     return sender
 

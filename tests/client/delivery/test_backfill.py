@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import losswise
-from losswise.delivery.backfill import Backfill
+from losswise.delivery.replay import Backfill
 from losswise.delivery.timing import Timing
 from losswise.settings import Target
 from losswise.util.credentials import store_login

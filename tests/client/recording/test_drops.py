@@ -15,8 +15,7 @@ import losswise
 from losswise.journal.format import Header
 from losswise.journal.paths import Paths, find
 from losswise.journal.writer import Journal
-from losswise.protocol.numbers import encode_number
-from losswise.protocol.records import graph_id, new_id
+from losswise.protocol.records import encode_number, graph_id, new_id
 from losswise.recording import encoding, journal_writer
 from losswise.recording.drops import DroppedPoints, bound_reached, not_written
 from tests.client.conftest import Script

@@ -10,7 +10,7 @@ import pytest
 from losswise_server.ingest import decoding, json_body, schema
 
 from losswise.protocol import limits, records
-from losswise.protocol.numbers import encode_number
+from losswise.protocol.records import encode_number
 from tests.support.batches import Writing
 from tests.support.server import Server
 

@@ -20,7 +20,7 @@ from losswise_server.points.summaries import SummaryState
 from sqlalchemy import select
 
 from losswise.protocol import records
-from losswise.protocol.numbers import encode_number
+from losswise.protocol.records import encode_number
 from tests.conftest import DATABASES, database_url
 from tests.support.application import DirectWriting, application
 
