@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from typing import Any
 
 NO_HTTPS = "it does not speak https"
@@ -31,13 +30,16 @@ def describe_network_error(error: BaseException) -> str:
         if kinds & names:
             return description
     if "SSLError" in kinds:
-        return _describe_tls_error(causes)
+        if message := next(filter(None, (getattr(cause, "verify_message", "") for cause in causes)), ""):
+            return f"its certificate is not accepted: {message}"
+        reasons = {getattr(cause, "reason", None) for cause in causes}
+        if reasons & {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"}:
+            return NO_HTTPS
+        reason = next((text for text in reasons if isinstance(text, str)), "connection closed")
+        return f"the https connection failed: {reason.replace('_', ' ').lower()}"
+    if any(isinstance(cause, TimeoutError) for cause in causes):
+        return "no response in time"
     if system_errors := [cause for cause in causes if isinstance(cause, OSError)]:
-        for cause in system_errors:
-            if cause.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH):
-                return str(cause.strerror).lower()
-        if any("Timeout" in kind for kind in kinds):
-            return "no response in time"
         words = (cause.strerror.lower() for cause in system_errors if cause.strerror)
         return next(words, str(error)[:200])
     if "ValueError" in kinds and "header" in str(error):  # the text may contain the key
@@ -48,17 +50,6 @@ def describe_network_error(error: BaseException) -> str:
 def is_refused(error: BaseException) -> bool:
     """Whether nothing listens at the address."""
     return any(isinstance(cause, ConnectionRefusedError) for cause in _causes(error))
-
-
-def _describe_tls_error(causes: list[BaseException]) -> str:
-    for cause in causes:
-        if message := getattr(cause, "verify_message", ""):
-            return f"its certificate is not accepted: {message}"
-    reasons = {getattr(cause, "reason", None) for cause in causes}
-    if reasons & {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"}:
-        return NO_HTTPS
-    reason = next((text for text in reasons if isinstance(text, str)), "connection closed")
-    return f"the https connection failed: {reason.replace('_', ' ').lower()}"
 
 
 def _causes(error: BaseException) -> list[BaseException]:

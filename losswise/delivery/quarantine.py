@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import glob
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,6 +35,11 @@ class Quarantine:
         self.is_used = True
         self._warnings += 1
         path, are = self._paths.refused, "it is" if len(records) == 1 else "they are"
+        # as in "record 7 (text notes): too long" or "2 records: 7 (text notes): too long; 9 (text log): no name"
+        named = [f"{number} ({_describe(line)}): {reason}" for number, line, reason in records[:MAX_NAMED_RECORDS]]
+        if len(records) > len(named):
+            named.append(f"{len(records) - len(named):,} more")
+        which = f"record {named[0]}" if len(records) == 1 else f"{len(records):,} records: {'; '.join(named)}"
         try:
             with open(path, "ab") as file:
                 file.writelines(line + b"\n" for _number, line, _reason in records)
@@ -42,7 +47,7 @@ class Quarantine:
         except OSError as error:
             kept = f", and {are} lost, since the file {path} cannot be written ({error})"
         if self._warnings <= MAX_WARNINGS:
-            notify(f"the server rejected {_list(records)}{kept}")
+            notify(f"the server rejected {which}{kept}")
         elif self._warnings == MAX_WARNINGS + 1:
             notify(f"the server rejects more records; they are kept in {path}")
 
@@ -87,19 +92,7 @@ def rejected_records(response: Response, count: int) -> dict[int, str]:
 
 def quarantined_files(folder: Path) -> list[Path]:
     """The files in quarantine in a folder, by name."""
-    with contextlib.suppress(OSError):
-        return sorted(path for path in folder.iterdir() if path.suffix == REFUSED_SUFFIX)
-    return []
-
-
-def _list(records: Sequence[tuple[int, bytes, str]]) -> str:
-    """As in "record 7 (text notes): too long" or "2 records: 7 (text notes): too long; 9 (text log): no name"."""
-    named = [f"{number} ({_describe(line)}): {reason}" for number, line, reason in records[:MAX_NAMED_RECORDS]]
-    if len(records) == 1:
-        return f"record {named[0]}"
-    if len(records) > len(named):
-        named.append(f"{len(records) - len(named):,} more")
-    return f"{len(records):,} records: {'; '.join(named)}"
+    return [folder / name for name in sorted(glob.glob(f"*{REFUSED_SUFFIX}", root_dir=folder))]
 
 
 def _describe(line: bytes) -> str:

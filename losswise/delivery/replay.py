@@ -49,13 +49,11 @@ def replay(
         if not is_ended and reader.is_at_end() and is_dead():  # before the last batch, to go with it
             is_ended = True
             uploader.add(_crash_record(reader))
-            continue
-        if is_idle:
+        elif is_idle:
             return StepResult(Step.IDLE)
-        if not goes_on(result):
+        elif not goes_on(result):
             return result or StepResult(Step.RETRY)
-        result = uploader.step()
-        if result.step is Step.DELETED:
+        elif (result := uploader.step()).step is Step.DELETED:
             return result
 
 
@@ -150,9 +148,8 @@ class Backfill:
             if is_alive(paths, header):
                 return
             with contextlib.closing(Client(address, key)) as client:
-                uploader = Uploader(
-                    reader, client, replay=True, is_muted=True, batch_bytes=BACKFILL_BATCH_BYTES, timing=self._timing
-                )
+                uploader = Uploader(reader, client, replay=True, is_muted=True, timing=self._timing)
+                uploader.batch_bytes = BACKFILL_BATCH_BYTES
                 result = replay(uploader, reader, is_dead=lambda: True, goes_on=self._goes_on)
             if result.step is Step.RETRY and uploader.is_server_lost:
                 self._unreachable.add(address)

@@ -9,9 +9,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from importlib import import_module
 
 from losswise.delivery.client import Client, preload
+from losswise.delivery.outages import OutageReporter
+from losswise.delivery.replay import start_backfill
 from losswise.delivery.timing import DEFAULT_TIMING, Timing, reserve_start
 from losswise.delivery.uploader import MAX_BATCH_BYTES, Step, StepResult, Uploader
 from losswise.journal.paths import SUFFIX
@@ -20,6 +21,7 @@ from losswise.journal.writer import Journal
 from losswise.protocol.records import is_sha256
 from losswise.settings import Target
 from losswise.util.guard import guarded_thread
+from losswise.util.messages import notify
 from losswise.util.paths import journal_folders
 
 OPEN_ATTEMPTS = 5  # to open the journal, one second apart
@@ -36,11 +38,10 @@ class Sender:
 
     Attributes:
         thread: not started yet.
+        outages: why nothing is acknowledged, also for other threads.
     """
 
-    def __init__(
-        self, target: Target, on_deleted: Callable[[], None] = lambda: None, timing: Timing = DEFAULT_TIMING
-    ) -> None:
+    def __init__(self, target: Target, on_deleted: Callable[[], None], timing: Timing = DEFAULT_TIMING) -> None:
         self.acknowledged = 0  # number of the last record that the server has
         self.last_ack_at = 0.0  # when the server last took records or an image (`time.monotonic`)
         self.refused = False  # the last attempt was refused at once, and no other is under way
@@ -51,12 +52,10 @@ class Sender:
         self._ahead = 0
         self._target, self._on_deleted, self._timing = target, on_deleted, timing
         preload()
-        # imported only if earlier runs left journals, and here for the reason that `preload` has
-        has_left = any(glob.glob(f"*{SUFFIX}", root_dir=folder) for folder in journal_folders())
-        self._replay = import_module("losswise.delivery.replay") if has_left else None
+        self._has_backfill = any(glob.glob(f"*{SUFFIX}", root_dir=folder) for folder in journal_folders())
         self._client = Client(target.base_url, target.api_key or "", timing.response_timeout)
+        self.outages = OutageReporter(self._client, notify, False, timing)
         self._started_at = float("-inf")  # the last request
-        self._uploader: Uploader | None = None
         self._journal: Journal | None = None
         self._opened = threading.Event()
         self._is_urgent = self._is_last_sent = False
@@ -94,18 +93,7 @@ class Sender:
 
     def unsent_size(self) -> int:
         """About how many bytes the server does not have yet. Headers of segments are included."""
-        if self._journal is None:
-            return 0
         return max(0, self.journal.size - self._ahead) + sum(map(len, self.journal.unwritten))
-
-    def cause(self) -> str:
-        """Why nothing is acknowledged, as a sentence; empty if that is unknown or the user has been told."""
-        return self._uploader.outages.cause() if self._uploader is not None else ""
-
-    def check_silence(self) -> None:
-        """Tell the user if the server does not respond. Called each second by the journal writer's thread."""
-        if self._uploader is not None:
-            self._uploader.outages.check_silence()
 
     def is_hopeless(self, since: float) -> bool:
         """Whether a caller that has waited since `since` (`time.monotonic`) should give up: the server refuses."""
@@ -162,15 +150,17 @@ class Sender:
     def _deliver(self, reader: JournalReader) -> bool:
         """Send until everything is acknowledged, or nothing more will be. Returns whether the session was deleted."""
         journal = self.journal
-        uploader = self._uploader = Uploader(reader, self._client, await_turn=self._await_turn, timing=self._timing)
+        uploader = Uploader(
+            reader, self._client, outages=self.outages, await_turn=self._await_turn, timing=self._timing
+        )
         last_request_at = time.monotonic()
         while not self.stopped:
             complete, count = journal.complete, journal.count
             self.refused = False  # callers do not give up during an attempt
             result = uploader.step()
             if uploader.acknowledged > self.acknowledged or uploader.freed:
-                if not self.acknowledged and self._replay is not None:
-                    self._replay.start_backfill(journal.paths.folder, self._target)
+                if not self.acknowledged and self._has_backfill:
+                    start_backfill(journal.paths.folder, self._target)
                 self.acknowledged, self._ahead = uploader.acknowledged, uploader.ahead
                 self.last_ack_at = time.monotonic()
                 journal.removed += uploader.freed

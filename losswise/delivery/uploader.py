@@ -56,7 +56,7 @@ class Uploader:
     Args:
         replay: the journal is sent after the fact, which does not make the session active again.
         is_muted: print nothing about the server and missing data; only what the server rejects is reported.
-        batch_bytes: size of a batch in the journal.
+        outages: where failed requests are counted; one of its own by default.
         await_turn: called before each request; waits until it may start, so many seconds after the last one.
     """
 
@@ -66,7 +66,7 @@ class Uploader:
         client: Client,
         replay: bool = False,
         is_muted: bool = False,
-        batch_bytes: int = MAX_BATCH_BYTES,
+        outages: OutageReporter | None = None,
         await_turn: Callable[[float], None] = wait_for_process,
         timing: Timing = DEFAULT_TIMING,
     ) -> None:
@@ -76,10 +76,10 @@ class Uploader:
         self.is_server_lost = False  # the last attempt failed for a reason that affects other journals too
         self._notify = report = (lambda text: None) if is_muted else notify
         self.quarantine = Quarantine(reader.paths, reader.header.session, report)
-        self.outages = OutageReporter(client, report, replay, timing)
+        self.outages = outages or OutageReporter(client, report, replay, timing)
+        self.batch_bytes = MAX_BATCH_BYTES  # size of a batch in the journal; the caller may lower it
         self._reader, self._client, self._timing = reader, client, timing
         self._replay, self._is_muted, self._await_turn = replay, is_muted, await_turn
-        self._batch_bytes = batch_bytes
         self._interval = timing.min_interval  # from the start of the last request to that of the next batch
         self._pending: list[bytes] = []  # read and not acknowledged, from record `acknowledged` + 1 on
         self._max_records: int | None = None  # in a batch, after one was split
@@ -128,7 +128,7 @@ class Uploader:
 
     def _fill(self) -> None:
         """Read records if none are pending."""
-        while not self._pending and (lines := self._reader.read(self._batch_bytes)):
+        while not self._pending and (lines := self._reader.read(self.batch_bytes)):
             first = self._reader.number - len(lines) + 1
             if first > self.acknowledged + 1:
                 self.quarantine.report_gap(self.acknowledged + 1, first - 1)
@@ -140,10 +140,10 @@ class Uploader:
     def _send_batch(self) -> StepResult:
         if self._is_corrected:
             self._interval = 0.0
-        elif self.outages.failures or _size(self._pending) > self._batch_bytes // BACKLOG_SHARE:
+        elif self.outages.failures or _size(self._pending) > self.batch_bytes // BACKLOG_SHARE:
             self._interval = self._timing.min_interval
         self._await_turn(self._interval)
-        room = self._batch_bytes - _size(self._pending)
+        room = self.batch_bytes - _size(self._pending)
         # if it is corrected, new records could be rejected too, and hold up the others again
         if room > 0 and self._max_records is None and not self._is_corrected:
             with contextlib.suppress(OSError):
@@ -161,8 +161,8 @@ class Uploader:
             damaged = {index: reason for index, line in enumerate(batch) if not _is_json(line)}
             return self._set_aside(batch, damaged, reason) if damaged else self._wait(response)
         if status == 413:
-            self._batch_bytes = max(MIN_BATCH_BYTES, self._batch_bytes // 2)
-            return self._split(batch, reason)
+            self.batch_bytes = max(MIN_BATCH_BYTES, self.batch_bytes // 2)
+            return self._set_aside(batch, {}, reason)
         return self._handle_response(response)
 
     def _post(self, records: list[bytes], seq: int | None) -> Response:
@@ -204,30 +204,24 @@ class Uploader:
     def _set_aside(self, batch: list[bytes], rejected: dict[int, str], reason: str) -> StepResult:
         """Move records into quarantine, given by index with the reason; the others are sent at once.
 
-        If none is named, the batch is split.
+        If none is given, since the batch is too large or an older server names none, it is halved down to one record.
         """
+        self._is_corrected = True
         new = [index for index in sorted(rejected) if batch[index] is not PLACEHOLDER]
-        if not new:
-            return self._split(batch, reason)
-        self.quarantine.keep_records([(self.acknowledged + 1 + index, batch[index], rejected[index]) for index in new])
+        if not new and len(batch) > 1:
+            self._max_records = len(batch) // 2
+            return StepResult(Step.SENT)
+        if not new and batch[0] is not PLACEHOLDER:
+            new, rejected = [0], {0: reason}
+        if new:
+            kept = [(self.acknowledged + 1 + index, batch[index], rejected[index]) for index in new]
+            self.quarantine.keep_records(kept)
         for index in new:
             self.ahead += len(batch[index]) - len(PLACEHOLDER)
             self._pending[index] = PLACEHOLDER
         # a batch may begin after a gap
         good = next((index for index, line in enumerate(self._pending) if line is not PLACEHOLDER), len(self._pending))
         self._forget_pending(good)
-        self._is_corrected = True
-        return StepResult(Step.SENT)
-
-    def _split(self, batch: list[bytes], reason: str) -> StepResult:
-        """Halve a batch that is too large, or in which an older server rejects a record without naming it."""
-        self._is_corrected = True
-        if len(batch) > 1:
-            self._max_records = len(batch) // 2
-        elif batch[0] is not PLACEHOLDER:
-            return self._set_aside(batch, {0: reason}, reason)
-        else:
-            self._forget_pending(1)
         return StepResult(Step.SENT)
 
     def _skip_damaged(self, damaged: Damaged) -> StepResult:
@@ -303,9 +297,8 @@ class Uploader:
             return self._wait(response)
         self.outages.needs_user()  # to fix the key or upgrade the server; until then, attempts are rare
         if not self._is_muted:
-            notify_once(
-                (problem, address), f"{address} does not {problem} ({response.reason}). Everything is kept; {fix}"
-            )
+            text = f"{address} does not {problem} ({response.reason}). Everything is kept; {fix}"
+            notify_once((problem, address), text)
         return StepResult(Step.RETRY, self._timing.fix_retry, refused=True)
 
     def _resend_preamble(self) -> StepResult:

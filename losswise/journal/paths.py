@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import re
 import shutil
 import socket
 import stat
 import time
-from io import FileIO
 from pathlib import Path
 
 from losswise.journal.format import Header
@@ -61,9 +61,8 @@ class Paths:
 def find(folder: Path) -> list[Path]:
     """The first segment of each journal in a folder, oldest journal first."""
     first: dict[str, Path] = {}
-    with contextlib.suppress(OSError):
-        for path in sorted((path for path in folder.iterdir() if path.suffix == SUFFIX), key=_segment_number):
-            first.setdefault(Paths(path).stem, path)
+    for path in sorted(map(folder.joinpath, glob.glob(f"*{SUFFIX}", root_dir=folder)), key=_segment_number):
+        first.setdefault(Paths(path).stem, path)
     return [first[stem] for stem in sorted(first)]
 
 
@@ -93,11 +92,6 @@ def make_private_folder(folder: Path) -> None:
     is_shared = folder.parent.parent.stat().st_mode & stat.S_ISVTX
     if is_shared and hasattr(os, "getuid") and folder.parent.stat().st_uid != os.getuid():
         raise PermissionError(errno.EACCES, "it belongs to another user")
-
-
-def create_private_file(path: Path) -> FileIO:
-    """Create a file that only this user can read. It is unbuffered, so that written data survives a kill."""
-    return open(path, "xb", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def _segment_number(path: Path) -> int:

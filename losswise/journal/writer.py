@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from losswise.journal.format import Header, record_line
-from losswise.journal.paths import SUFFIX, Paths, create_private_file, make_private_folder
+from losswise.journal.paths import SUFFIX, Paths, make_private_folder
 from losswise.protocol.records import Record, merged_session
 
 SEGMENT_BYTES = 32 * 1024 * 1024  # the size from which on a new segment is begun
@@ -84,7 +84,7 @@ class Journal:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = folder / f"{sha256}.part"
         try:
-            with open(part, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            with open(part, "wb", opener=_open_private) as file:
                 file.write(data)
             os.replace(part, folder / sha256)
         except BaseException:
@@ -139,7 +139,8 @@ class Journal:
     def _begin_segment(self, header: Header, preamble: bytes = b"") -> None:
         """Create a segment and make it the current one. If that raises, nothing has changed."""
         path, head = self.paths.segment(header.segment), header.line() + preamble
-        file = create_private_file(path)
+        # unbuffered, so that what is written survives a kill
+        file = open(path, "xb", buffering=0, opener=_open_private)  # noqa: SIM115 - the journal closes it
         try:
             if file.write(head) < len(head):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -168,3 +169,7 @@ class Journal:
             self._file.close()
         self.paths.alive.release()
         self.paths.sending.release()
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

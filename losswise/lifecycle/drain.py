@@ -37,7 +37,7 @@ def wait_delivered(writers: Sequence[JournalWriter], silence_timeout: float, dea
         _wait_acknowledged(senders, started, silence_timeout, deadline)
     unsent = [sender for sender in senders if not sender.finished and sender.unsent()]
     if unsent:
-        cause = next(filter(None, (sender.cause() for sender in unsent)), "")
+        cause = next(filter(None, (sender.outages.cause() for sender in unsent)), "")
         folder = unsent[0].journal.paths.folder
         notify(
             f"{cause}{'; ' if cause else ''}{_sessions(unsent)}: {_size(unsent)} are not sent yet; "
@@ -56,7 +56,7 @@ def _wait_acknowledged(senders: Sequence[Sender], started: float, silence_timeou
         if now > report_at:
             report_at = now + PROGRESS_INTERVAL_S
             for sender in left:
-                sender.check_silence()  # the journal writer, which did so, has ended
+                sender.outages.check_silence()  # the journal writer, which did so, has ended
             unsent = [sender for sender in left if sender.unsent()]
             line = f"sending what is left: {_size(unsent)} of {_sessions(unsent)}"
             if unsent and line != reported:

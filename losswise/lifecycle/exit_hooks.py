@@ -24,6 +24,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from losswise.delivery.replay import finish_backfill
 from losswise.lifecycle import open_sessions, signals
 from losswise.lifecycle.open_sessions import OpenSession
 from losswise.lifecycle.outcome import Outcome, outcome_of
@@ -74,8 +75,7 @@ def _at_exit() -> None:
     error = _uncaught_exception()
     is_interrupted = isinstance(error, KeyboardInterrupt)
     open_sessions.end_all(lambda session: _outcome_at_exit(session, error), is_interrupted)
-    if "losswise.delivery.replay" in sys.modules:
-        import_module("losswise.delivery.replay").finish_backfill()
+    finish_backfill()
     if is_interrupted:
         # CPython ends by SIGINT if the last code it ran was interrupted. Imports since then, made to send the rest,
         # made it forget that, and the script would exit with another status.

@@ -43,8 +43,7 @@ def graph_id(session_id: str, title: str) -> str:
     It is derived, so that several processes that write to one session draw on the same graph without asking the
     server: the first 20 hex digits of BLAKE2b over the session's id, a zero byte and the title.
     """
-    text = session_id.encode() + b"\0" + storable_text(title).encode()
-    return hashlib.blake2b(text).hexdigest()[:20]
+    return hashlib.blake2b(session_id.encode() + b"\0" + storable_text(title).encode()).hexdigest()[:20]
 
 
 def storable_text(text: str) -> str:

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from losswise.util.messages import notify
-from losswise.util.units import bound_text
+from losswise.util.units import size_text
 
 
 class Cause(NamedTuple):
@@ -22,7 +22,7 @@ NOT_ENCODED = Cause("they could not be written down")
 
 def bound_reached(bound: float) -> Cause:
     """The journal has reached its largest size, `bound` in bytes."""
-    size = bound_text(bound)
+    size = size_text(bound)
     return Cause(
         f"the journal had reached {size}",
         f"the journal has reached {size} (LW_JOURNAL_MAX): from here on points, texts and images are dropped, until "

@@ -115,7 +115,7 @@ class JournalWriter:
             self._heartbeat_at = time.monotonic()
             self.journal.heartbeat()
         if self.sender is not None:
-            self.sender.check_silence()
+            self.sender.outages.check_silence()
         return True
 
     def _wait_for_work(self) -> None:

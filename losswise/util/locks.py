@@ -25,11 +25,6 @@ class FileLock:
     Attributes:
         is_trusted: False if the file system does not support locks. Then every caller gets the lock, so that the
             file system keeps no session from recording.
-
-    Example:
-        >>> lock = FileLock(Path("run.lock"))
-        >>> if lock.acquire():
-        ...     lock.release(remove=True)
     """
 
     def __init__(self, path: Path) -> None:

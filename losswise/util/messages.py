@@ -17,14 +17,11 @@ _said: set[object] = set()
 
 def notify(text: str) -> None:
     """Write `losswise: <text>` to stderr, on a line of its own. Does nothing if stderr is closed or broken."""
-    try:
+    with contextlib.suppress(Exception), contextlib.ExitStack() as stack:  # there is no other place to report it
         stream = sys.stderr
-        with contextlib.ExitStack() as stack:
-            start = _clear_bars(stream, stack)
-            stream.write(f"{start}losswise: {text}\n")
-            stream.flush()
-    except Exception:  # noqa: S110 - there is no other place to report it
-        pass
+        start = _clear_bars(stream, stack)
+        stream.write(f"{start}losswise: {text}\n")
+        stream.flush()
 
 
 def _clear_bars(stream: Any, stack: contextlib.ExitStack) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, TypeVar
-
-S = TypeVar("S", bound="Uncopyable")
+from typing import Any, NoReturn
 
 
 class Uncopyable:
     """Base class of what records. A copy is the object itself, so that a model that holds one can be copied."""
 
-    def __copy__(self: S) -> S:
+    def __copy__(self) -> Any:
         return self
 
-    def __deepcopy__(self: S, memo: Any) -> S:
+    def __deepcopy__(self, memo: Any) -> Any:
         return self
 
     def __reduce__(self) -> NoReturn:

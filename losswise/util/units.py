@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 
-def bound_text(size: float) -> str:
-    """A size in decimal units where it is a whole number of them (500 MB), else in binary units (2 GiB)."""
+def size_text(size: float) -> str:
+    """A number of bytes: in decimal units where it is a whole number of them, else in binary units with three digits.
+
+    >>> size_text(900), size_text(500 * 10**6), size_text(2 * 1024**3)
+    ('900 bytes', '500 MB', '2 GiB')
+    """
+    if size < 1_000:
+        return f"{size:.0f} bytes"
     for factor, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if size % factor == 0:
             return f"{size // factor:.0f} {unit}"
-    return size_text(size)
-
-
-def size_text(size: float) -> str:
-    """A number of bytes in binary units, with three digits.
-
-    >>> size_text(900), size_text(2 * 1024**3)
-    ('900 bytes', '2 GiB')
-    """
-    if size < 1024:
-        return f"{size:.0f} bytes"
     for unit in ("KiB", "MiB", "GiB"):
         size /= 1024
         if size < 1024:

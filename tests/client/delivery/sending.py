@@ -22,7 +22,7 @@ def new_journal(folder: Path, base_url: str) -> Journal:
 
 def sending(journal: Journal, base_url: str, timing: Timing, key: str = "k") -> Sender:
     """A sender at work on the journal."""
-    sender = Sender(Target(base_url, key), timing=timing)
+    sender = Sender(Target(base_url, key), on_deleted=lambda: None, timing=timing)
     sender.thread.start()
     sender.begin(journal)
     return sender

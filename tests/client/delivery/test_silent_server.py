@@ -35,11 +35,11 @@ def test_it_is_told_while_it_lasts_and_when_it_is_over(
     add_points(journal, sender, 0, 1)
     eventually(lambda: len(recorder.batches) == 2, every=0.01)
     capsys.readouterr()
-    sender.check_silence()
+    sender.outages.check_silence()
     assert said(capsys) == []
     time.sleep(0.4)
     for _ in range(3):
-        sender.check_silence()
+        sender.outages.check_silence()
     assert said(capsys) == [f"{recorder.url} does not answer yet; everything is kept and sent later"]
     recorder.answer = lambda batch: None
     recorder.released.set()
@@ -55,7 +55,7 @@ def test_the_line_comes_once_however_often_a_request_times_out(
     journal = new_journal(journals, recorder.url)
     sender = sending(journal, recorder.url, Timing(response_timeout=0.7, silence=0.3))
     while len(recorder.batches) < 3:
-        sender.check_silence()
+        sender.outages.check_silence()
         time.sleep(0.01)
     assert said(capsys) == [f"{recorder.url} does not answer yet; everything is kept and sent later"]
     recorder.answer = lambda batch: None

@@ -57,11 +57,11 @@ def test_a_line_that_the_disk_took_half_of(tmp_path: Path, monkeypatch: pytest.M
     """A reader may have seen the whole lines of it, so they stay."""
     files: list[FullFile] = []
 
-    def create(path: Path) -> FullFile:
-        files.append(FullFile(path, "xb"))
+    def create(path: Path, mode: str, **options: Any) -> FullFile:
+        files.append(FullFile(path, mode))
         return files[-1]
 
-    monkeypatch.setattr(writer_module, "create_private_file", create)
+    monkeypatch.setattr(writer_module, "open", create, raising=False)
     journal = Journal(tmp_path, Header.of_this_process(new_id(), new_id(), "http://127.0.0.1:9"))
     reader = JournalReader(find(tmp_path)[0])
     files[0].room = 20
