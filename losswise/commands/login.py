@@ -6,8 +6,7 @@ import re
 import sys
 from getpass import getpass
 
-from losswise.delivery.client import Client
-from losswise.delivery.network_errors import NO_HTTPS
+from losswise.delivery.client import NO_HTTPS, Client
 from losswise.settings import check_base_url
 from losswise.util.credentials import store_login
 from losswise.util.messages import notify

@@ -1,4 +1,4 @@
-"""HTTP client for one server address and API key."""
+"""HTTP client for one server address and API key. Says in a few words why a request failed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,30 @@ from email.utils import parsedate_to_datetime
 from importlib import import_module
 from typing import Any
 
-from losswise.delivery.network_errors import describe_network_error, is_refused
 from losswise.util.guard import guarded
 
 CONNECT_TIMEOUT_S = 5.0
-RESPONSE_TIMEOUT_S = 30.0
 MAX_RETRY_AFTER_S = 3_600.0
 MIN_GZIP_BYTES = 2_000
 MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 PIECE_BYTES = 16  # of a response, read at once; small, since the deadline is checked between two pieces only
+
+NO_HTTPS = "it does not speak https"
+INVALID_KEY = "the API key contains characters that no request can carry"
+
+# names of exceptions or their base classes, and what they mean; the first match counts
+_DESCRIPTIONS: tuple[tuple[set[str], str], ...] = (
+    ({"InvalidHeader", "UnicodeEncodeError"}, INVALID_KEY),
+    ({"InvalidURL", "LocationParseError"}, "the address is not a URL"),
+    ({"ProxyError"}, "the proxy from the environment does not let the request through"),
+    ({"ConnectionRefusedError"}, "connection refused"),
+    ({"NameResolutionError", "gaierror"}, "its name cannot be resolved"),
+    ({"RemoteDisconnected"}, "it closed the connection without a response"),
+    ({"ConnectionResetError"}, "the connection was reset"),
+    ({"BrokenPipeError", "ConnectionAbortedError"}, "the connection was closed"),
+    ({"IncompleteRead"}, "its response is incomplete"),
+    ({"BadStatusLine", "HTTPException", "InvalidChunkLength", "DecodeError"}, "its response is not valid HTTP"),
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +88,7 @@ class Client:
     connection whenever it has none, such as after a failure.
     """
 
-    def __init__(self, base_url: str, api_key: str, timeout: float = RESPONSE_TIMEOUT_S) -> None:
+    def __init__(self, base_url: str, api_key: str, timeout: float = 30.0) -> None:
         self.base_url = base_url
         self.asked_at = 0.0  # when the current request was sent (`time.monotonic`), or 0; for other threads
         self._timeout, self._api_key = timeout, api_key
@@ -105,6 +120,8 @@ class Client:
         timeout = self._timeout if timeout is None else timeout
         self.asked_at = time.monotonic()
         try:
+            from urllib3 import Timeout
+
             if self._pool is None:
                 self._connect()
             response = self._pool.urlopen(
@@ -112,7 +129,7 @@ class Client:
                 self._prefix + path,
                 body=body or None,
                 headers={**self._headers, **headers},
-                timeout=self._make_timeout(connect=CONNECT_TIMEOUT_S, read=timeout),
+                timeout=Timeout(connect=CONNECT_TIMEOUT_S, read=timeout),
                 retries=False,
                 redirect=False,  # a redirected POST becomes a GET
                 assert_same_host=False,
@@ -129,23 +146,19 @@ class Client:
                     if time.monotonic() > self.asked_at + timeout:
                         raise TimeoutError("timed out")
         except Exception as error:
-            return Response(0, {}, describe_network_error(error), refused=is_refused(error))
+            is_refused = any(isinstance(cause, ConnectionRefusedError) for cause in _causes(error))
+            return Response(0, {}, describe_network_error(error), is_refused)
         finally:
             self.asked_at = 0.0
-        try:
+        answer = None
+        with contextlib.suppress(ValueError):
             answer = json.loads(content)
-        except ValueError:
-            answer = None
-        return Response(
-            response.status,
-            answer if isinstance(answer, dict) else {},
-            f"HTTP {response.status}",
-            retry_after=_parse_retry_after(response.headers.get("Retry-After", "")),
-        )
+        fields = answer if isinstance(answer, dict) else {}
+        retry_after = _parse_retry_after(response.headers.get("Retry-After", ""))
+        return Response(response.status, fields, f"HTTP {response.status}", retry_after=retry_after)
 
     def _connect(self) -> None:
         import requests  # 70 to 160 ms: only when something is sent
-        from urllib3 import Timeout
 
         session = requests.Session()
         # an `auth` that changes nothing: without any, requests takes one from ~/.netrc
@@ -161,7 +174,6 @@ class Client:
         adapter.cert_verify(pool, url, settings["verify"], settings["cert"])
         self._prefix = adapter.request_url(blank, settings["proxies"]).rstrip("/")
         self._headers = {**blank.headers, "Authorization": f"Bearer {self._api_key}"}
-        self._make_timeout = Timeout
         self._pool = pool
 
 
@@ -175,3 +187,40 @@ def _parse_retry_after(header: str) -> float | None:
         except (ValueError, TypeError, OverflowError):
             return None
     return min(max(0.0, seconds), MAX_RETRY_AFTER_S) if math.isfinite(seconds) else None
+
+
+def describe_network_error(error: BaseException) -> str:
+    """Say why there is no response. Never contains the API key."""
+    causes = _causes(error)
+    kinds = {kind.__name__ for cause in causes for kind in type(cause).__mro__}
+    for names, description in _DESCRIPTIONS:
+        if kinds & names:
+            return description
+    if "SSLError" in kinds:
+        if message := next(filter(None, (getattr(cause, "verify_message", "") for cause in causes)), ""):
+            return f"its certificate is not accepted: {message}"
+        reasons = {getattr(cause, "reason", None) for cause in causes}
+        if reasons & {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"}:
+            return NO_HTTPS
+        reason = next((text for text in reasons if isinstance(text, str)), "connection closed")
+        return f"the https connection failed: {reason.replace('_', ' ').lower()}"
+    if any(isinstance(cause, TimeoutError) for cause in causes):
+        return "no response in time"
+    if system_errors := [cause for cause in causes if isinstance(cause, OSError)]:
+        words = (cause.strerror.lower() for cause in system_errors if cause.strerror)
+        return next(words, str(error)[:200])
+    if "ValueError" in kinds and "header" in str(error):  # the text may contain the key
+        return INVALID_KEY
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The error and those below it: `requests` wraps what urllib3 wraps around the system's error."""
+    causes: list[BaseException] = []
+    waiting: list[Any] = [error]
+    while waiting and len(causes) < 20:
+        cause = waiting.pop()
+        if isinstance(cause, BaseException) and cause not in causes:
+            causes.append(cause)
+            waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+    return causes

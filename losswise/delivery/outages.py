@@ -28,7 +28,7 @@ class OutageReporter:
         self.failures += 1
         self._is_silent &= response.status == 0 and not response.refused
         self.problem = problem or f"{self._client.base_url} {response.trouble}"
-        if self._is_overdue() if self._is_replay else self.failures >= 2:
+        if self.failures >= 2 and not self._is_replay:
             self._report(self.problem)
 
     def needs_user(self) -> None:
@@ -49,7 +49,7 @@ class OutageReporter:
         if self._is_waiting(self._timing.silence):
             self._is_silent = True
             self._report(f"{self._client.base_url} does not answer yet")
-        elif self._is_replay and self.failures and self._is_overdue():
+        elif self._is_replay and self.failures and time.monotonic() - self.last_success_at > self._timing.silence:
             self._report(self.problem)
 
     def cause(self) -> str:
@@ -62,9 +62,6 @@ class OutageReporter:
         """Whether the current request has had no response for so long."""
         asked_at = self._client.asked_at
         return asked_at > 0 and time.monotonic() - asked_at > seconds
-
-    def _is_overdue(self) -> bool:
-        return time.monotonic() - self.last_success_at > self._timing.silence
 
     def _report(self, problem: str) -> None:
         if not self._is_reported:

@@ -187,14 +187,12 @@ class Sender:
 
     def _await_turn(self, interval: float) -> None:
         """Wait until a request may start, so many seconds after the last one. A session's last one starts at once."""
-        reserved: float | None = None
+        reserved = 0.0
         while not (self.stopped or self._is_last_request()):
             is_hurried = self.waiting or self._is_urgent
             start = self._started_at + (min(interval, self._timing.min_interval) if is_hurried else interval)
             if start <= time.monotonic():
-                if reserved is None:
-                    reserved = reserve_start()
-                start = reserved
+                start = reserved = reserved or reserve_start()
             left = start - time.monotonic()
             if left <= 0:
                 break
@@ -211,14 +209,11 @@ class Sender:
 
     def _back_off(self, result: StepResult) -> None:
         """Pause before the next attempt. It ends when a caller begins to wait, unless the server asked for it."""
-        until = time.monotonic() + result.pause
-        was_hurried = bool(self.waiting) or result.requested
+        is_hurried = bool(self.waiting) and not result.requested
+        until = time.monotonic() + (min(result.pause, self._timing.waiting_retry) if is_hurried else result.pause)
         while (left := until - time.monotonic()) > 0 and not self.stopped:
-            if self.waiting and not result.requested:
-                if not was_hurried:
-                    return
-                left = min(left, self._timing.waiting_retry)
-                until = min(until, time.monotonic() + left)
+            if self.waiting and not (is_hurried or result.requested):
+                return
             self._is_woken(left)
 
     def _is_woken(self, seconds: float) -> bool:

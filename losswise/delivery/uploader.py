@@ -102,10 +102,8 @@ class Uploader:
             self._fill()
             if self._needs_preamble:
                 return self._resend_preamble()
-        except OSError as error:
-            return self._wait_for_disk(self._reader.path, error)
-        except Damaged as damaged:
-            return self._skip_damaged(damaged)
+        except (OSError, Damaged) as error:
+            return self._handle_unreadable(error)
         image = self._next_image() if self._is_images_turn or not self._pending else None
         self._is_images_turn = image is None
         if image is not None:
@@ -224,19 +222,17 @@ class Uploader:
         self._forget_pending(good)
         return StepResult(Step.SENT)
 
-    def _skip_damaged(self, damaged: Damaged) -> StepResult:
-        """Move a damaged segment into quarantine. It is read twice, in case only the disk failed."""
-        is_new, self._damaged = self._damaged != damaged.path, damaged.path
-        if is_new or self._is_muted:
-            return self._wait_for_disk(damaged.path, damaged)
-        try:
-            self.quarantine.keep_segment(damaged)
-        except OSError as error:
-            return self._wait_for_disk(damaged.path, error)
-        return StepResult(Step.SENT)
-
-    def _wait_for_disk(self, path: Path, error: Exception) -> StepResult:
-        """Try again later: a network file system may fail for a moment."""
+    def _handle_unreadable(self, error: OSError | Damaged) -> StepResult:
+        """Try again later, since only the disk may have failed. A segment that is damaged again is set aside."""
+        path = self._reader.path
+        if isinstance(error, Damaged):
+            is_first, path, self._damaged = error.path != self._damaged, error.path, error.path
+            if not (is_first or self._is_muted):
+                try:
+                    self.quarantine.keep_segment(error)
+                    return StepResult(Step.SENT)
+                except OSError as failure:
+                    error = failure
         self.is_server_lost = False
         return self._wait(Response(0, {}), f"the journal {path} cannot be read ({error})")
 

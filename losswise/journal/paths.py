@@ -60,9 +60,8 @@ class Paths:
 
 def find(folder: Path) -> list[Path]:
     """The first segment of each journal in a folder, oldest journal first."""
-    first: dict[str, Path] = {}
-    for path in sorted(map(folder.joinpath, glob.glob(f"*{SUFFIX}", root_dir=folder)), key=_segment_number):
-        first.setdefault(Paths(path).stem, path)
+    segments = map(folder.joinpath, glob.glob(f"*{SUFFIX}", root_dir=folder))
+    first = {Paths(path).stem: path for path in sorted(segments, key=_segment_number, reverse=True)}
     return [first[stem] for stem in sorted(first)]
 
 

@@ -153,14 +153,13 @@ def _head(path: Path) -> tuple[Header, int]:
     """Read a segment's header. Returns it, and the offset of the first record behind it and its preamble."""
     with open(path, "rb") as file:
         line = file.readline()
-        if not line.endswith(b"\n"):
-            raise Incomplete("its header is incomplete")
-        try:
-            header = Header.parse(line)
-        except (ValueError, TypeError) as error:
-            raise Damaged(path, error) from error
-        for _ in range(header.preamble):
-            line = file.readline()
+        if line.endswith(b"\n"):
+            try:
+                header = Header.parse(line)
+            except (ValueError, TypeError) as error:
+                raise Damaged(path, error) from error
+            for _ in range(header.preamble):
+                line = file.readline()
         if not line.endswith(b"\n"):
             raise Incomplete("its header is incomplete")
         return header, file.tell()

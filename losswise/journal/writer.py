@@ -111,8 +111,12 @@ class Journal:
     def append(self, lines: Sequence[bytes]) -> None:
         """Append whole lines. Raises NotWritten if the disk does not take all of them."""
         if self._size - self._head > self._segment_bytes:
+            known = [record_line(record) for record in (self._session, *self._graphs.values()) if record]
+            header = replace(self.header, segment=self.header.segment + 1, first=self.count + 1, preamble=len(known))
+            before = self._file
             with contextlib.suppress(OSError):  # a full disk: go on with this segment
-                self._rotate()
+                self._begin_segment(header, b"".join(known))
+                before.close()
         data, done = b"".join(lines), 0
         try:
             while done < len(data):
@@ -128,13 +132,6 @@ class Journal:
             self._size += done
             self._written += done
             self.count += data.count(b"\n", 0, done)
-
-    def _rotate(self) -> None:
-        known = [record_line(record) for record in (self._session, *self._graphs.values()) if record]
-        header = replace(self.header, segment=self.header.segment + 1, first=self.count + 1, preamble=len(known))
-        before = self._file
-        self._begin_segment(header, b"".join(known))
-        before.close()
 
     def _begin_segment(self, header: Header, preamble: bytes = b"") -> None:
         """Create a segment and make it the current one. If that raises, nothing has changed."""

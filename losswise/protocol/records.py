@@ -18,8 +18,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Record = dict[str, Any]
-_ID = re.compile(r"[0-9a-f]{20}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def new_id() -> str:
@@ -29,12 +27,12 @@ def new_id() -> str:
 
 def is_id(value: object) -> bool:
     """Return whether `value` is a text of 20 lower-case hex digits."""
-    return isinstance(value, str) and _ID.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{20}", value) is not None
 
 
 def is_sha256(value: object) -> bool:
     """Return whether `value` is a SHA-256 digest as 64 lower-case hex digits."""
-    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
 
 
 def graph_id(session_id: str, title: str) -> str:
@@ -153,17 +151,8 @@ def image_record(
         width, height: pixels.
         outputs, metrics: what the model made of the image, and numbers about that: JSON values by name.
     """
-    return {
-        "type": "image",
-        "sequence": sequence,
-        "x": x,
-        "image_id": image_id,
-        "sha256": sha256,
-        "width": width,
-        "height": height,
-        "outputs": outputs or {},
-        "metrics": metrics or {},
-    }
+    image = {"sequence": sequence, "x": x, "image_id": image_id, "sha256": sha256, "width": width, "height": height}
+    return {"type": "image", **image, "outputs": outputs or {}, "metrics": metrics or {}}
 
 
 def rewind_record(after: int, t: float, graph: str | None = None) -> Record:

@@ -45,16 +45,15 @@ class FileLock:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
             answer = _lock(descriptor)
             self.is_trusted = answer is not None
-            if answer is not False:
-                with contextlib.suppress(OSError):
-                    if os.path.samestat(os.fstat(descriptor), os.stat(self.path)):
-                        _held.add(key)
-                        self._descriptor = descriptor
-                        return True
-            os.close(descriptor)
             if answer is False:
+                os.close(descriptor)
                 return False
-            # the holder removed the file between open and lock
+            with contextlib.suppress(OSError):
+                if os.path.samestat(os.fstat(descriptor), os.stat(self.path)):
+                    _held.add(key)
+                    self._descriptor = descriptor
+                    return True
+            os.close(descriptor)  # the holder removed the file between open and lock
         return False
 
     def release(self, remove: bool = False) -> None:

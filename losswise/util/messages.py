@@ -50,7 +50,5 @@ def notify_once(key: object, text: str) -> None:
 
 def notify_error(doing: str, error: BaseException) -> None:
     """Report an error inside losswise, once for each kind of error and activity, as in "an error while logging"."""
-    notify_once(
-        ("error", doing, type(error)),
-        f"an error while {doing} ({type(error).__name__}: {error}); the training goes on without it",
-    )
+    text = f"an error while {doing} ({type(error).__name__}: {error}); the training goes on without it"
+    notify_once(("error", doing, type(error)), text)
