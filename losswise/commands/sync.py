@@ -11,8 +11,8 @@ from enum import IntEnum
 
 from losswise.commands.status import State, UnsentJournal, find_journals, folders_of, no_key
 from losswise.delivery.client import Client
+from losswise.delivery.pacing import DEFAULT_TIMING, Timing
 from losswise.delivery.replay import replay, watched
-from losswise.delivery.timing import DEFAULT_TIMING, Timing
 from losswise.delivery.uploader import Step, StepResult, Uploader
 from losswise.journal.paths import Paths, is_alive
 from losswise.journal.reader import Incomplete, JournalReader

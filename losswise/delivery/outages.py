@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from losswise.delivery.client import Client, Response
-from losswise.delivery.timing import Timing
+from losswise.delivery.pacing import Timing
 
 
 class OutageReporter:
@@ -59,7 +59,7 @@ class OutageReporter:
         return self.problem if self.failures and not self._is_reported else ""
 
     def _is_waiting(self, seconds: float) -> bool:
-        """Whether the current request has had no response for so long."""
+        """Return whether the current request has had no response for so long."""
         asked_at = self._client.asked_at
         return asked_at > 0 and time.monotonic() - asked_at > seconds
 

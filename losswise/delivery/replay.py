@@ -10,7 +10,7 @@ from pathlib import Path
 
 from losswise.delivery.client import Client
 from losswise.delivery.outages import OutageReporter
-from losswise.delivery.timing import DEFAULT_TIMING, Timing
+from losswise.delivery.pacing import DEFAULT_TIMING, Timing
 from losswise.delivery.uploader import Step, StepResult, Uploader
 from losswise.journal.format import record_line
 from losswise.journal.paths import find, is_alive

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 
 from losswise.delivery.client import Client, preload
 from losswise.delivery.outages import OutageReporter
+from losswise.delivery.pacing import DEFAULT_TIMING, Timing, reserve_start
 from losswise.delivery.replay import start_backfill
-from losswise.delivery.timing import DEFAULT_TIMING, Timing, reserve_start
 from losswise.delivery.uploader import MAX_BATCH_BYTES, Step, StepResult, Uploader
 from losswise.journal.paths import SUFFIX
 from losswise.journal.reader import JournalReader
@@ -72,7 +72,7 @@ class Sender:
         self._opened.set()
 
     def is_at_work(self) -> bool:
-        """Whether more may be sent."""
+        """Return whether more may be sent."""
         return not (self.finished or self.stopped) and self.thread.is_alive()
 
     @property
@@ -82,7 +82,7 @@ class Sender:
         return self._journal
 
     def has_sent(self, count: int) -> bool:
-        """Whether the server has the first `count` records, and all images."""
+        """Return whether the server has the first `count` records, and all images."""
         return self.acknowledged >= count and not self._count_images()
 
     def unsent(self) -> int:
@@ -201,7 +201,7 @@ class Sender:
         self._started_at = time.monotonic()
 
     def _is_last_request(self) -> bool:
-        """Whether all that is left fits into one request. True once."""
+        """Return whether all that is left fits into one request. True once."""
         if self._is_last_sent or not self.journal.complete or self.unsent_size() > MAX_BATCH_BYTES:
             return False
         self._is_last_sent = True

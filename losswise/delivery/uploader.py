@@ -17,8 +17,8 @@ from pathlib import Path
 
 from losswise.delivery.client import Client, Response
 from losswise.delivery.outages import OutageReporter
+from losswise.delivery.pacing import DEFAULT_TIMING, Timing, interval_after, wait_for_process
 from losswise.delivery.quarantine import Quarantine, rejected_records
-from losswise.delivery.timing import DEFAULT_TIMING, Timing, interval_after, wait_for_process
 from losswise.journal.reader import Damaged, JournalReader
 from losswise.protocol.limits import FORMAT
 from losswise.protocol.records import is_sha256
@@ -90,7 +90,7 @@ class Uploader:
         self._unreadable: set[str] = set()
 
     def is_idle(self) -> bool:
-        """Whether there is nothing to send now."""
+        """Return whether there is nothing to send now."""
         with contextlib.suppress(OSError, Damaged):
             self._fill()
             return not self._pending and self._next_image() is None

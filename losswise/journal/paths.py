@@ -66,7 +66,7 @@ def find(folder: Path) -> list[Path]:
 
 
 def is_alive(paths: Paths, header: Header) -> bool:
-    """Whether the journal's writer is still running.
+    """Return whether the journal's writer is still running.
 
     The writer holds the lock `paths.alive`, which decides where it is reliable. On other hosts, and on file systems
     without locks, the time of the lock file's last change does: the writer touches it (`Journal.heartbeat`).

@@ -95,7 +95,7 @@ class JournalReader:
         return [path for path in self.paths.segments() if path > self.path]
 
     def is_at_end(self) -> bool:
-        """Whether every whole record has been read. Only then may the journal be deleted."""
+        """Return whether every whole record has been read. Only then may the journal be deleted."""
         try:
             self._file.seek(self._offset)
             while piece := self._file.read(PIECE_BYTES):

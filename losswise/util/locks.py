@@ -73,7 +73,7 @@ class FileLock:
         _held.discard(os.path.abspath(self.path))
 
     def is_held(self) -> bool:
-        """Whether any process holds the lock, this one included. Does not create the file."""
+        """Return whether any process holds the lock, this one included. Does not create the file."""
         if os.path.abspath(self.path) in _held:
             return True
         with contextlib.suppress(OSError):

@@ -103,7 +103,7 @@ def copy_image(image: Any) -> ImageCopy:
 
 
 def _is_a(value: Any, module: str, name: str) -> bool:
-    """Whether `value` is an instance of a class whose module may not be loaded, or not completely so."""
+    """Return whether `value` is an instance of a class whose module may not be loaded, or not completely so."""
     kind = getattr(sys.modules.get(module), name, None)
     return kind is not None and isinstance(value, kind)
 

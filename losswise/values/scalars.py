@@ -45,7 +45,7 @@ def detach(value: Any) -> Any:
 
 
 def is_pending(value: Any) -> bool:
-    """Whether an accelerator may still be computing the value, so that reading it may block."""
+    """Return whether an accelerator may still be computing the value, so that reading it may block."""
     if type(value) in _IMMUTABLE:
         return False
     module = type(value).__module__

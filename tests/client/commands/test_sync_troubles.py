@@ -16,7 +16,7 @@ import pytest
 
 from losswise.cli import main
 from losswise.commands.sync import sync
-from losswise.delivery.timing import Timing
+from losswise.delivery.pacing import Timing
 from tests.client.conftest import ROOT, record_offline
 from tests.client.fake_server import FakeServer, Reply
 from tests.support.server import API_KEY, clean_environment

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from losswise.delivery.pacing import Timing
 from losswise.delivery.sender import Sender
-from losswise.delivery.timing import Timing
 from losswise.journal.format import Header, record_line
 from losswise.journal.writer import Journal
 from losswise.protocol.records import graph_id, graph_record, new_id, points_record, session_record, text_record

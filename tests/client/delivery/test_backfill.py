@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 import losswise
+from losswise.delivery.pacing import Timing
 from losswise.delivery.replay import Backfill
-from losswise.delivery.timing import Timing
 from losswise.settings import Target
 from losswise.util.credentials import store_login
 from losswise.util.paths import journal_folders

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import losswise
+from losswise.delivery.pacing import Timing, wait_for_process
 from losswise.delivery.sender import Sender
-from losswise.delivery.timing import Timing, wait_for_process
 from losswise.journal.writer import Journal
 from tests.client.delivery.sending import add_points, add_text, finish, new_journal, sending
 from tests.client.fake_server import FakeServer

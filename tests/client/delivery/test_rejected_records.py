@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import losswise
-from losswise.delivery.timing import Timing
+from losswise.delivery.pacing import Timing
 from losswise.journal.format import record_line
 from losswise.protocol.records import text_record
 from tests.client.delivery.sending import finish, new_journal, sending

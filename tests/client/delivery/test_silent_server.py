@@ -10,7 +10,7 @@ import pytest
 
 import losswise
 from losswise.cli import main
-from losswise.delivery.timing import Timing
+from losswise.delivery.pacing import Timing
 from losswise.delivery.uploader import StepResult, Uploader
 from losswise.journal.paths import find
 from losswise.util.locks import FileLock

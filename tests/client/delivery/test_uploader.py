@@ -11,7 +11,7 @@ import pytest
 
 import losswise
 from losswise.delivery.client import Client
-from losswise.delivery.timing import Timing
+from losswise.delivery.pacing import Timing
 from losswise.delivery.uploader import Step, Uploader
 from losswise.journal.format import Header
 from losswise.journal.reader import JournalReader
