@@ -22,6 +22,7 @@ from losswise.protocol.records import Record, new_id, rewind_record, session_rec
 from losswise.recording.record_queue import CLOSED_QUEUE
 from losswise.recording.recorder import Recorder
 from losswise.session_display import SessionDisplay
+from losswise.util.credentials import Target
 from losswise.util.guard import guarded
 from losswise.util.messages import notify, notify_error, notify_once
 from losswise.util.uncopyable import Uncopyable
@@ -138,7 +139,7 @@ class Session(SessionDisplay, Uncopyable):
             self._begin(target, console=console, system=system, track_git=track_git, command_line=command_line)
 
     @guarded("starting a session")
-    def _begin(self, target: settings.Target, **collect: bool) -> None:
+    def _begin(self, target: Target, **collect: bool) -> None:
         if (mode := settings.mode()) == "disabled":
             return
         if reimport.is_reimport():

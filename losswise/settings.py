@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from losswise.util.credentials import Target, load_login
 from losswise.util.messages import notify_once
 from losswise.util.units import size_text
 
@@ -18,14 +18,6 @@ _NUMBER = re.compile(r"(\d+(?:\.\d+)?) ?([a-z]*)")
 _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 _set: dict[str, str] = {}
-
-
-@dataclass(frozen=True)
-class Target:
-    """A server's address and the API key for it (None if no key for it is known)."""
-
-    base_url: str
-    api_key: str | None = field(repr=False)
 
 
 def set_base_url(base_url: str) -> None:
@@ -119,12 +111,9 @@ def resolve(base_url: str | None = None, api_key: str | None = None) -> Target:
             notify_once(("address", from_environment), f"LW_BASE_URL is ignored: {error}")
     given = "" if api_key is None else _text(api_key, "the API key")
     key = (given or _set.get("api_key") or os.environ.get("LW_API_KEY", "")).strip()
-    if not (chosen and key):
-        from losswise.util.credentials import load_login
-
-        if login := load_login():
-            chosen = chosen or login.base_url
-            key = key or (login.api_key if login.base_url == chosen else "")
+    if not (chosen and key) and (login := load_login()):
+        chosen = chosen or login.base_url
+        key = key or (str(login.api_key) if login.base_url == chosen else "")
     address = chosen or DEFAULT_BASE_URL
     if key and not (key.isascii() and key.isprintable()):
         notify_once(("key", address), "the API key contains a character that no key has; no key is used")

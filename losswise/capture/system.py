@@ -60,10 +60,8 @@ class SystemMonitor:
         interval: float = SAMPLE_INTERVAL_S,
         first: float = FIRST_SAMPLE_S,
     ) -> None:
-        self._make_graph = make_graph
-        self._last_x = last_x
-        self._interval = interval
-        self._first = first
+        self._make_graph, self._last_x = make_graph, last_x
+        self._interval, self._first = interval, first
         self._appending = threading.Lock()
         self._stopped = threading.Event()  # of the latest thread, which may still measure when the next one starts
         self._stopped.set()

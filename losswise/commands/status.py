@@ -13,7 +13,8 @@ from losswise.delivery.quarantine import quarantined_files
 from losswise.journal.format import Header
 from losswise.journal.paths import Paths, find, is_alive
 from losswise.journal.reader import Incomplete, JournalReader
-from losswise.settings import Target, resolve
+from losswise.settings import resolve
+from losswise.util.credentials import Target
 from losswise.util.messages import notify
 from losswise.util.paths import journal_folder, journal_folders
 from losswise.util.units import size_text

@@ -16,8 +16,9 @@ from losswise.delivery.replay import replay, watched
 from losswise.delivery.uploader import Step, StepResult, Uploader
 from losswise.journal.paths import Paths, is_alive
 from losswise.journal.reader import Incomplete, JournalReader
-from losswise.settings import Target, resolve
+from losswise.settings import resolve
 from losswise.util import messages
+from losswise.util.credentials import Target
 from losswise.util.messages import notify
 from losswise.util.units import size_text
 

@@ -16,8 +16,7 @@ from losswise.journal.format import record_line
 from losswise.journal.paths import find, is_alive
 from losswise.journal.reader import JournalReader
 from losswise.protocol.records import status_record
-from losswise.settings import Target
-from losswise.util.credentials import load_login
+from losswise.util.credentials import Target, load_login
 from losswise.util.guard import guarded, guarded_thread
 from losswise.util.paths import journal_folders
 

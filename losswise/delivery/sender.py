@@ -19,7 +19,7 @@ from losswise.journal.paths import SUFFIX
 from losswise.journal.reader import JournalReader
 from losswise.journal.writer import Journal
 from losswise.protocol.records import is_sha256
-from losswise.settings import Target
+from losswise.util.credentials import Target
 from losswise.util.guard import guarded_thread
 from losswise.util.messages import notify
 from losswise.util.paths import journal_folders

@@ -57,10 +57,8 @@ class JournalWriter:
         self.requested = self.written = 0
         self.dropped = DroppedPoints()
         self.writing_since = 0.0
-        self._queue = queue
-        self._open_journal = open_journal
         self.sender = sender
-        self._bound = bound
+        self._queue, self._open_journal, self._bound = queue, open_journal, bound
         self._unwritten: list[bytes] = []  # records other than points that the disk did not take
         self._points: list[tuple[bytes, int]] = []  # lines of points to be written together, and how many points each
         self._points_size = 0  # bytes of these lines

@@ -18,6 +18,7 @@ from losswise.journal.writer import Journal
 from losswise.protocol.records import Record, new_id
 from losswise.recording.journal_writer import JournalWriter
 from losswise.recording.record_queue import MAX_HELD_BYTES, EncodedImage, RecordQueue
+from losswise.util.credentials import Target
 from losswise.util.guard import guarded
 from losswise.util.messages import notify_once
 from losswise.util.paths import journal_folders
@@ -40,7 +41,7 @@ class Recorder:
         is_exiting: the process ends, so nothing may open another writer.
     """
 
-    def __init__(self, session_id: str, target: settings.Target, opening: Callable[[], list[Record]]) -> None:
+    def __init__(self, session_id: str, target: Target, opening: Callable[[], list[Record]]) -> None:
         self.session_id = session_id
         self.queue = RecordQueue()
         self.queue.start_or_wake = self.start_or_wake

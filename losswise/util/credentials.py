@@ -1,4 +1,4 @@
-"""The login that `losswise login URL` stores for this user: a server's address and an API key for it."""
+"""A server's address with an API key for it, and the ones that `losswise login URL` stores for this user."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import contextlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from losswise.util.paths import config_folder
 
 
 @dataclass(frozen=True)
-class StoredLogin:
-    """A server's address, and the API key that may be sent to it and to no other address."""
+class Target:
+    """A server's address, and the API key that may be sent to it and to no other address (None if none is known)."""
 
     base_url: str
-    api_key: str
+    api_key: str | None = field(default=None, repr=False)
 
 
 def login_path() -> Path:
@@ -25,7 +25,7 @@ def login_path() -> Path:
     return config_folder() / "login.json"
 
 
-def load_login() -> StoredLogin | None:
+def load_login() -> Target | None:
     """The stored login, or None if there is none or it cannot be read."""
     try:
         stored = json.loads(login_path().read_text(encoding="utf-8"))
@@ -33,7 +33,7 @@ def load_login() -> StoredLogin | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     is_whole = isinstance(base_url, str) and isinstance(api_key, str) and base_url and api_key
-    return StoredLogin(base_url.rstrip("/"), api_key) if is_whole else None
+    return Target(base_url.rstrip("/"), api_key) if is_whole else None
 
 
 def store_login(base_url: str, api_key: str) -> Path:

@@ -13,7 +13,7 @@ import pytest
 import losswise
 from losswise import cli, settings
 from losswise.cli import main
-from losswise.util.credentials import StoredLogin, load_login, login_path, store_login
+from losswise.util.credentials import Target, load_login, login_path, store_login
 from tests.support.server import Server
 
 
@@ -29,7 +29,7 @@ def test_login_checks_the_key_and_stores_it_for_this_user_only(
 ) -> None:
     assert main(["login", f"{server.url}/", "--key", server.api_key]) == 0
     assert "accepts the key" in capsys.readouterr().out
-    assert load_login() == StoredLogin(server.url, server.api_key)
+    assert load_login() == Target(server.url, server.api_key)
     if sys.platform != "win32":
         assert stat.S_IMODE(login_path().stat().st_mode) == 0o600
         assert stat.S_IMODE(login_path().parent.stat().st_mode) == 0o700
@@ -38,7 +38,7 @@ def test_login_checks_the_key_and_stores_it_for_this_user_only(
 def test_a_login_from_a_pipe(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{server.api_key}\n"))
     assert main(["login", server.url]) == 0
-    assert load_login() == StoredLogin(server.url, server.api_key)
+    assert load_login() == Target(server.url, server.api_key)
 
 
 def test_a_stored_login_is_enough_for_a_session(server: Server, journals: Path) -> None:

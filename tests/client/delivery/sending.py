@@ -9,7 +9,7 @@ from losswise.delivery.sender import Sender
 from losswise.journal.format import Header, record_line
 from losswise.journal.writer import Journal
 from losswise.protocol.records import graph_id, graph_record, new_id, points_record, session_record, text_record
-from losswise.settings import Target
+from losswise.util.credentials import Target
 from tests.support.server import eventually
 
 

@@ -14,8 +14,7 @@ import pytest
 import losswise
 from losswise.delivery.pacing import Timing
 from losswise.delivery.replay import Backfill
-from losswise.settings import Target
-from losswise.util.credentials import store_login
+from losswise.util.credentials import Target, store_login
 from losswise.util.paths import journal_folders
 from tests.client.conftest import Script
 from tests.client.fake_server import FakeServer
