@@ -17,8 +17,9 @@ import pkgutil
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy
@@ -56,21 +57,29 @@ class InjectedFault(Exception):
     """What a broken function raises."""
 
 
+def modules(package: ModuleType) -> Iterator[ModuleType]:
+    """The modules in a package, and what is in them. `pkgutil.walk_packages` would import those left out, too, and with
+    them whole frameworks, which make each child slow."""
+    for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        if info.name not in LEFT_OUT:
+            module = importlib.import_module(info.name)
+            yield module
+            if info.ispkg:
+                yield from modules(module)
+
+
 def functions() -> dict[str, FunctionType]:
     """Every function and method of the client's core, by its name with its module's."""
     found: dict[str, FunctionType] = {}
-    for info in pkgutil.walk_packages(losswise.__path__, "losswise."):
-        if any(info.name == name or info.name.startswith(f"{name}.") for name in LEFT_OUT):
-            continue
-        module = importlib.import_module(info.name)
+    for module in modules(losswise):
         for value in vars(module).values():
-            if getattr(value, "__module__", None) != info.name:
+            if getattr(value, "__module__", None) != module.__name__:
                 continue
             members = vars(value).values() if inspect.isclass(value) else [value]
             for member in members:
                 for function in unwrapped(member):
                     if function.__code__.co_filename == module.__file__ and not function.__code__.co_freevars:
-                        found[f"{info.name}.{function.__qualname__}"] = function
+                        found[f"{module.__name__}.{function.__qualname__}"] = function
     assert all(name in found for name in ENTRY_POINTS), "an entry point was renamed"
     for name in ENTRY_POINTS:
         del found[name]
