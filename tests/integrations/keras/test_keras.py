@@ -257,6 +257,9 @@ def generator() -> Iterator[Any]:
         yield IMAGES[:BATCH], LABELS[:BATCH]
 
 
+ENDING = pytest.mark.filterwarnings("ignore:Your input ran out of data:UserWarning")
+
+
 def loader() -> Any:
     data = torch.utils.data.TensorDataset(torch.from_numpy(IMAGES), torch.from_numpy(LABELS))
     return torch.utils.data.DataLoader(data, batch_size=120)
@@ -271,12 +274,14 @@ def loader() -> Any:
         pytest.param(loader, {}, [15, 15, 15], 500, id="DataLoader"),
     ],
 )
+@ENDING
 def test_data_of_other_kinds(watched: Server, data: Any, options: Any, known: list[Any], samples: int | None) -> None:
     """max_iter is known at once or learned in the first epoch; the speed where the batch size is known."""
     seen: list[int | None] = []
     callback, batches = LosswiseKerasCallback(), Batches()
     look = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(callback.session.max_iter))
-    network().fit(data(), epochs=3, verbose=0, callbacks=[look, callback, batches], **options)
+    callbacks = [look, callback, batches]
+    network().fit(data(), epochs=3, verbose=0, callbacks=callbacks, shuffle=False, **options)
     assert seen == known
     session = watched.session(callback.session.id)
     points = columns(watched, session)
@@ -291,6 +296,7 @@ def test_data_of_other_kinds(watched: Server, data: Any, options: Any, known: li
     )
 
 
+@ENDING
 def test_data_that_end_before_the_last_epoch(watched: Server) -> None:
     """An epoch without a batch: no x has two points."""
 
@@ -303,7 +309,7 @@ def test_data_that_end_before_the_last_epoch(watched: Server) -> None:
 
     callback, batches = LosswiseKerasCallback(), Batches()
     data = torch.utils.data.DataLoader(Once(), batch_size=None)
-    network().fit(data, epochs=2, verbose=0, callbacks=[callback, batches])
+    network().fit(data, epochs=2, verbose=0, callbacks=[callback, batches], shuffle=False)
     session = watched.session(callback.session.id)
     points = columns(watched, session)
     assert points["loss"]["loss"] == at(range(len(batches.losses)), batches.losses)

@@ -138,7 +138,8 @@ def test_a_generator(watched: Server) -> None:
                 yield IMAGES[:BATCH], LABELS[:BATCH]
 
         restorer = keras.callbacks.BackupAndRestore("backup")
-        network().fit(data(), steps_per_epoch=5, epochs=3, verbose=0, callbacks=[restorer, callback, batches, *others])
+        callbacks = [restorer, callback, batches, *others]
+        network().fit(data(), steps_per_epoch=5, epochs=3, verbose=0, callbacks=callbacks, shuffle=False)
 
     before, after = Batches(), Batches()
     killed, callback = LosswiseKerasCallback(), LosswiseKerasCallback()
