@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,16 +16,31 @@ from tests.support.server import Server
 DATABASES = ("sqlite", "postgresql")
 ABOVE_THE_SERVER = {"browser", "client", "examples", "integrations"}
 """Folders of tests that see the database through the server only, whose own tests run on both."""
+SLOW = (
+    *("browser", "faults", "integrations", "injection", "demo", "examples", "packaging", "system", "conformance"),
+    *("benchmarks", "setup", "live", "delivery", "lifecycle", "commands"),
+)
+"""Folders of tests that take seconds each."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """What is marked `full_on_postgresql`, and what is above the server, takes its turn on SQLite in `make test`, on
-    both in `make test-full`."""
+    both in `make test-full`. What is slow begins first, else one process of several ends long after the others; the
+    folders take turns, since several browsers at once are slower still."""
     for item in items:
         is_above = bool(ABOVE_THE_SERVER & set(item.path.parts))
         if "postgresql" in item.name and (is_above or item.get_closest_marker("full_on_postgresql")):
             item.add_marker(pytest.mark.full)
+    yield
+    places: dict[Path, int] = {}
+    of_folder = Counter[str]()
+    for path in dict.fromkeys(item.path for item in items):
+        folder = next((name for name in SLOW if name in path.parts), None)
+        places[path] = of_folder[folder] if folder else len(items)
+        of_folder[folder or ""] += 1
+    ranks = {path: rank for rank, path in enumerate(sorted(places, key=lambda path: places[path]))}
+    items.sort(key=lambda item: ranks[item.path])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -66,12 +82,26 @@ def database_url(name: str, request: pytest.FixtureRequest) -> str | None:
     return postgres.new_database()
 
 
-@pytest.fixture(scope="session", params=DATABASES)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that the tests of a run share, once on each database. Its admin and key are configured."""
-    server = Server(tmp_path_factory.mktemp("server"), database_url(request.param, request)).start()
+@pytest.fixture(scope="session")
+def sqlite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server")).start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("server"), postgres.new_database()).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def server(request: pytest.FixtureRequest) -> Server:
+    """A server that the tests of a run share, on each database. Its admin and key are configured. Both servers run
+    until the end: pytest keeps only one variant of a fixture, so this one starts none itself."""
+    server: Server = request.getfixturevalue(f"{request.param}_server")
+    return server
 
 
 @pytest.fixture(params=DATABASES)
