@@ -1,8 +1,8 @@
 """Run the tests: `python -m tests.run [--full]`, which `make test` and `make test-full` call.
 
-Says what it does, installs the browser and nginx where it may, checks the code with ruff and mypy, checks and tests
-the scripts (tests/scripts.py), then runs pytest on three processes. With CI=true a missing browser, nginx, npm or
-database is a failure, not a skip.
+Says what it does, installs the browser and nginx where it may, and checks the code with ruff. Then it runs pytest on
+three processes, and beside it mypy and what checks and tests the scripts (tests/scripts.py). With CI=true a missing
+browser, nginx, npm or database is a failure, not a skip.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,6 +52,20 @@ def run(title: str, *words: str) -> int:
     return subprocess.run([sys.executable, "-m", *words], cwd=ROOT, check=False).returncode
 
 
+def run_quietly(*words: str) -> tuple[int, str]:
+    """The exit status of a module, and what it said."""
+    output, both = subprocess.PIPE, subprocess.STDOUT
+    done = subprocess.run([sys.executable, "-m", *words], cwd=ROOT, check=False, stdout=output, stderr=both, text=True)
+    return done.returncode, done.stdout.strip()
+
+
+def print_checks(beside: list[Future[tuple[int, str]]]) -> int:
+    """Wait for checks that run beside the tests, and print what they say; the highest exit status."""
+    results = [check.result() for check in beside]
+    print("\n".join(said for _, said in results), flush=True)
+    return max(status for status, _ in results)
+
+
 def main() -> int:
     full = "--full" in sys.argv[1:]
     rest = [word for word in sys.argv[1:] if word != "--full"]
@@ -59,17 +74,22 @@ def main() -> int:
     steps = [
         run("Checking the code", "ruff", "check", "."),
         run("Checking its format", "ruff", "format", "--check", "."),
-        run("Checking its types", "mypy"),
-        subprocess.run([sys.executable, "-m", "tests.scripts"], cwd=ROOT, check=False).returncode,
-        run(
-            "Running the tests" + (", all of them" if full else ""),
-            "pytest",
-            "--numprocesses=3",
-            "--dist=loadscope",
-            *(() if full else ("-m", "not full")),
-            *rest,
-        ),
     ]
+    say("Checking its types, and the scripts, beside the tests")
+    with ThreadPoolExecutor(2) as pool:
+        beside = [pool.submit(run_quietly, "mypy"), pool.submit(run_quietly, "tests.scripts")]
+        steps.append(
+            run(
+                "Running the tests" + (", all of them" if full else ""),
+                "pytest",
+                "--numprocesses=3",
+                "--dist=loadscope",
+                "--no-loadscope-reorder",  # by number of tests: those that take longest would come last
+                *(() if full else ("-m", "not full")),
+                *rest,
+            )
+        )
+        steps.append(print_checks(beside))
     say(f"{'All is well' if not any(steps) else 'Something failed'} after {time.monotonic() - started:.0f} s")
     return max(steps)
 
