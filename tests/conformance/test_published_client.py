@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 import pytest
 
+from tests.support.environments import new_environment, programs_of
 from tests.support.server import Server, clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -57,13 +56,10 @@ def checkout(tmp_path: Path) -> Path:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that holds losswise 4.0 and Pillow; made once for the checkout."""
     folder = ROOT / ".cache" / "published-client"
-    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
     if not (folder / "complete").exists():
-        venv.create(folder, with_pip=True, clear=True)
-        words = [str(python), "-m", "pip", "install", "--quiet", "losswise==4.0", "pillow", "setuptools"]
-        subprocess.run(words, check=True, timeout=300)
+        new_environment(folder, "losswise==4.0", "pillow", "setuptools")
         (folder / "complete").touch()
-    return python
+    return programs_of(folder) / "python"
 
 
 def test_a_run_of_losswise_4(server: Server, published: Path, checkout: Path) -> None:

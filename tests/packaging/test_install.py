@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 import sys
-import venv
 import zipfile
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 import requests
 
 import losswise
+from tests.support.environments import new_environment, pip
 from tests.support.server import clean_environment, eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -28,14 +27,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(words, check=True, timeout=300)
     [path] = folder.glob("losswise-*.whl")
     return path
-
-
-def environment(folder: Path, *packages: str) -> Path:
-    """A new environment with these packages; returns its folder of programs."""
-    venv.create(folder, with_pip=True)
-    programs = folder / ("Scripts" if os.name == "nt" else "bin")
-    subprocess.run([programs / "python", "-m", "pip", "install", "--quiet", *packages], check=True, timeout=300)
-    return programs
 
 
 def test_what_is_in_the_wheel(wheel: Path) -> None:
@@ -58,10 +49,8 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
 
 
 def test_the_client_alone(wheel: Path, tmp_path: Path) -> None:
-    programs = environment(tmp_path / "venv", str(wheel))
-    listed = subprocess.run(
-        [programs / "python", "-m", "pip", "list", "--format=freeze"], capture_output=True, text=True, check=True
-    ).stdout.lower()
+    programs = new_environment(tmp_path / "venv", str(wheel))
+    listed = pip(tmp_path / "venv", "list", "--format=freeze").lower()
     assert "flask" not in listed
     assert "requests" in listed
     environ = clean_environment(tmp_path)
@@ -89,7 +78,7 @@ def test_the_client_alone(wheel: Path, tmp_path: Path) -> None:
 
 
 def test_the_server(wheel: Path, tmp_path: Path) -> None:
-    programs = environment(tmp_path / "venv", f"{wheel}[server]")
+    programs = new_environment(tmp_path / "venv", f"{wheel}[server]")
     environ = clean_environment(tmp_path, LW_DATA_DIR=str(tmp_path / "data"))
     process = subprocess.Popen(
         [programs / "losswise", "server", "--port", "0"],
