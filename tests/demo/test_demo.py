@@ -138,7 +138,7 @@ def test_to_its_end_and_again(demo: Callable[..., Demo]) -> None:
     "way", ["Ctrl-C", *(pytest.param(way, marks=pytest.mark.full) for way in ("Ctrl-C that comes twice", "SIGTERM"))]
 )
 def test_interrupted_runs_are_cancelled(demo: Callable[..., Demo], clean_home: Path, way: str) -> None:
-    interrupted = demo("--port", "0", "--seconds", "90")
+    interrupted = demo("--port", "0", "--seconds", "45")
     eventually(lambda: len(runs := interrupted.sessions()) >= 2 and runs[1]["last_x"] > 3, 40)
     number = signal.SIGTERM if way == "SIGTERM" else signal.SIGINT
     if way == "Ctrl-C that comes twice":

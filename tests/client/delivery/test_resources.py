@@ -30,17 +30,17 @@ def test_many_sessions_leave_no_file_socket_or_thread(recorder: FakeServer, scri
             session.done()
 
         run(0)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96))
         before = len(os.listdir("/proc/self/fd"))
-        for number in range(1, 300):
+        for number in range(1, 100):
             run(number)
         print(len(os.listdir("/proc/self/fd")) - before, threading.active_count())
     """
     run = script(code, LW_BASE_URL=recorder.url, LW_API_KEY=API_KEY)
     assert run.wait(180.0) == 0, run.errors
     assert run.output.split() == ["0", "1"]
-    assert len(recorder.points("loss")) == 300 * 20
-    assert len(recorder.records("status")) == 300
+    assert len(recorder.points("loss")) == 100 * 20
+    assert len(recorder.records("status")) == 100
     assert all(line.startswith("losswise: watching at ") for line in run.errors.splitlines()), run.errors
 
 

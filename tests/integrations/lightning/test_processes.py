@@ -36,7 +36,10 @@ def run_without_abort(server: Server, folder: Path, body: str, tag: str, strateg
     raise AssertionError(f"torch aborted in each of {attempt + 1} runs")
 
 
-@pytest.mark.parametrize("strategy", ["ddp", pytest.param("ddp_spawn", marks=pytest.mark.full), "ddp_fork"])
+FULL = pytest.mark.full
+
+
+@pytest.mark.parametrize("strategy", ["ddp", *(pytest.param(way, marks=FULL) for way in ("ddp_spawn", "ddp_fork"))])
 def test_two_processes_give_one_session(watched: Server, tmp_path: Path, strategy: str) -> None:
     tag = run_without_abort(watched, tmp_path, TWO, "two by", strategy)
     [id_] = ids_of(watched, tag)

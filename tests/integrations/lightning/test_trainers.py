@@ -67,7 +67,7 @@ def test_both_packages_in_one_process(watched: Server, tmp_path: Path) -> None:
         assert loss_x(watched, id_, "train_loss") == list(range(16))
 
 
-@pytest.mark.parametrize("package", ["lightning.fabric", "lightning_fabric"])
+@pytest.mark.parametrize("package", ["lightning.fabric", pytest.param("lightning_fabric", marks=pytest.mark.full)])
 def test_fabric(watched: Server, tmp_path: Path, package: str) -> None:
     tag = f"fabric of {package}"
     body = f"""
