@@ -180,6 +180,7 @@ def test_a_page_of_another_version_reloads_itself_once_and_keeps_its_view(
     page: Page, server: Server, project: Project
 ) -> None:
     runs = [Run(server, project, "upgraded"), Run(server, project, "beside")]
+    page.goto(server.url)
     own = page.locator("html").get_attribute("data-version")
     served: list[str] = []
 

@@ -16,8 +16,9 @@ from tests.support.batches import Writing
 from tests.support.server import Server
 
 
-def test_the_theme_follows_the_system_and_the_button(sign_in: Callable[..., Page]) -> None:
+def test_the_theme_follows_the_system_and_the_button(sign_in: Callable[..., Page], server: Server) -> None:
     page = sign_in(color_scheme="dark")
+    page.goto(server.url)
     background = "getComputedStyle(document.body).backgroundColor"
     assert page.evaluate(background) == "rgb(15, 19, 24)"
     page.locator("[data-theme-toggle]").click()
@@ -27,6 +28,7 @@ def test_the_theme_follows_the_system_and_the_button(sign_in: Callable[..., Page
 
 
 def test_the_policy_is_strict_and_nothing_inline_is_served(page: Page, server: Server) -> None:
+    page.goto(server.url)
     answer = page.request.get(page.url)
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -95,10 +97,11 @@ def test_the_first_tab_works_without_javascript(new_page: Callable[..., Page], s
     assert server.url in page.locator("#code-python").inner_text()
 
 
-def test_text_is_readable_on_both_themes(sign_in: Callable[..., Page]) -> None:
+def test_text_is_readable_on_both_themes(sign_in: Callable[..., Page], server: Server) -> None:
     """Every text colour of the tokens has a contrast of at least 4.5:1 on every surface it stands on."""
     for scheme in ("light", "dark"):
         page = sign_in(color_scheme=scheme)
+        page.goto(server.url)
         worst = page.evaluate(
             """() => {
                 const style = getComputedStyle(document.documentElement);

@@ -42,6 +42,7 @@ def test_a_wrong_password_is_told_and_the_address_kept(new_page: Callable[..., P
 
 
 def test_signing_out(page: Page, server: Server) -> None:
+    page.goto(server.url)
     page.locator("summary.avatar").click()
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url(re.compile("/login"))
