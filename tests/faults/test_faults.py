@@ -63,7 +63,7 @@ class Faults:
             again = f"one of them again: SCENARIO=number python -m pytest '{test}'"
             pytest.fail("\n\n".join([f"{len(stories)} of {len(numbers)} scenarios went wrong", *stories, again]), False)
 
-    @numbers(15, 300)
+    @numbers(10, 300)
     def test_every_point_arrives_once_and_in_order_over_a_faulty_network(self, numbers: Sequence[int]) -> None:
         self.check(faulty_network, numbers)
 
@@ -79,7 +79,7 @@ class Faults:
     def test_a_killed_script_loses_its_last_moments_only(self, numbers: Sequence[int]) -> None:
         self.check(killed_script, numbers, beside=2)
 
-    @numbers(3, 20)
+    @numbers(2, 20)
     def test_a_killed_server_has_what_it_acknowledged(self, numbers: Sequence[int]) -> None:
         self.check(killed_server, numbers, beside=1)
 

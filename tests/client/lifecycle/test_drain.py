@@ -199,14 +199,14 @@ def test_an_interpreter_that_shuts_down_in_the_middle_of_sending_loses_nothing(
                 graph.append(0, {"b": 1.0})
 
         threading.Thread(target=go_on, daemon=True).start()
-        for x in range(200_000):
+        for x in range(100_000):
             graph.append(x, {"a": float(x)})
     """
     run = script(code, **environ)
     assert run.wait(60) == 0, run.errors
     assert "Traceback" not in run.errors
     assert "Fatal" not in run.errors
-    assert [x for x, _ in recorder.points("a")] == list(range(200_000))
+    assert [x for x, _ in recorder.points("a")] == list(range(100_000))
 
 
 def test_a_session_that_begins_at_the_very_end(recorder: FakeServer, script: Start, environ: dict[str, str]) -> None:
