@@ -29,18 +29,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     both in `make test-full`. What is slow begins first, else one process of several ends long after the others; the
     folders take turns, since several browsers at once are slower still."""
     for item in items:
-        is_above = bool(ABOVE_THE_SERVER & set(item.path.parts))
+        is_above = bool(ABOVE_THE_SERVER & set(item.nodeid.partition("::")[0].split("/")))
         if "postgresql" in item.name and (is_above or item.get_closest_marker("full_on_postgresql")):
             item.add_marker(pytest.mark.full)
     yield
-    places: dict[Path, int] = {}
+    places: dict[str, int] = {}
     of_folder = Counter[str]()
-    for path in dict.fromkeys(item.path for item in items):
-        folder = next((name for name in SLOW if name in path.parts), None)
+    for path in dict.fromkeys(item.nodeid.partition("::")[0] for item in items):
+        folder = next((name for name in SLOW if name in path.split("/")), None)
         places[path] = of_folder[folder] if folder else len(items)
         of_folder[folder or ""] += 1
     ranks = {path: rank for rank, path in enumerate(sorted(places, key=lambda path: places[path]))}
-    items.sort(key=lambda item: ranks[item.path])
+    items.sort(key=lambda item: ranks[item.nodeid.partition("::")[0]])
 
 
 @pytest.hookimpl(wrapper=True)
