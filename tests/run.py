@@ -1,7 +1,7 @@
 """Run the tests: `python -m tests.run [--full]`, which `make test` and `make test-full` call.
 
 Says what it does, installs the browser and nginx where it may, and checks the code with ruff. Then it runs pytest on
-three processes, and beside it mypy and what checks and tests the scripts (tests/scripts.py). With CI=true a missing
+four processes, and beside it mypy and what checks and tests the scripts (tests/scripts.py). With CI=true a missing
 browser, nginx, npm or database is a failure, not a skip.
 """
 
@@ -82,7 +82,7 @@ def main() -> int:
             run(
                 "Running the tests" + (", all of them" if full else ""),
                 "pytest",
-                "--numprocesses=3",
+                "--numprocesses=4",
                 "--dist=loadscope",
                 "--no-loadscope-reorder",  # by number of tests: those that take longest would come last
                 *(() if full else ("-m", "not full")),

@@ -89,8 +89,10 @@ def test_several_tabs_follow_what_each_shows(
         for run in runs:
             run.wait_drawn(tab)
         assert set(drawn(tab, "loss")) == {run.session for run in runs}
-        tags = tab.locator("#sessions .tag").all_inner_texts()
-        assert sorted(tags) == sorted(run.writing.row()["tag"] for run in ([there] if there in runs else here))
+        listed = [there] if there in runs else here
+        tags = tab.locator("#sessions .tag")
+        expect(tags).to_have_count(len(listed))
+        assert sorted(tags.all_inner_texts()) == sorted(run.writing.row()["tag"] for run in listed)
     eventually(lambda: len(forwarder.streams) == len(tabs))
     assert sorted(stream.partition("session=")[2] for stream in forwarder.streams) == sorted(
         ",".join(run.session for run in runs) for runs in selections
