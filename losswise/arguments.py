@@ -40,7 +40,7 @@ def checked_max_iter(value: Any) -> int | None:
         return None
     whole = None if isinstance(value, bool) else to_x(value)
     if whole is None:
-        raise TypeError(f"max_iter must be a whole number or None, not {value!r}")
+        raise TypeError(f"max_iter must be a whole number of 64 bits or None, not {value!r:.60}")
     if whole <= 0:
         raise ValueError(f"max_iter must be above 0, not {value!r}")
     return whole
@@ -49,8 +49,7 @@ def checked_max_iter(value: Any) -> int | None:
 def checked_info(info: Any) -> dict[str, str]:
     """Return the notes as a dictionary of title to markdown; empty for None."""
     _check({"info": info}, Mapping, "a dictionary of texts")
-    notes = dict(info or {})
-    for key, value in notes.items():
+    for key, value in (notes := dict(info or {})).items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError(f"info must map text to text; {key!r} holds {type(value).__name__}")
     return {to_name(key): to_text(value) for key, value in notes.items()}

@@ -35,7 +35,7 @@ class Settings:
 
     @property
     def is_sqlite(self) -> bool:
-        """Return whether the database is SQLite; else it is PostgreSQL."""
+        """Whether the database is SQLite; else it is PostgreSQL."""
         return self.database_url.startswith("sqlite")
 
 

@@ -13,8 +13,6 @@ from losswise.recording.recorder import Recorder
 from losswise.util.guard import guarded, guarded_thread
 
 if TYPE_CHECKING:
-    from losswise.capture.console import Console
-    from losswise.capture.system import SystemMonitor
     from losswise.recording.image_encoder import ImageEncoder
 
 # how long the end of a session waits for environment and git
@@ -32,7 +30,7 @@ class Collectors:
         self._recorder = recorder
         self._is_child = False
         self._environment: threading.Thread | None = None
-        self._capturing: dict[str, Console | SystemMonitor] = {}
+        self._capturing: dict[str, Any] = {}  # a Console and a SystemMonitor
         self._images: ImageEncoder | None = None
 
     @guarded("starting to collect console output and environment")
@@ -91,6 +89,8 @@ class Collectors:
         """In a forked child: leave what the parent has begun to the parent."""
         self._is_child = True
         self._capturing.pop("system", None)  # the parent goes on sampling
+        if "console" in self._capturing:
+            self._capturing["console"].after_fork()
         if self._images is not None:
             self._images.after_fork()
 

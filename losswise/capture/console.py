@@ -294,9 +294,10 @@ class _PatchedStream:
     def restore(self) -> None:
         """Put back what was there, unless other code has replaced our `write`."""
         if self.is_in_place():
-            del vars(self.stream)["write"]
             if self._before is not None:
                 vars(self.stream)["write"] = self._before
+            else:
+                del vars(self.stream)["write"]
 
     def _capturing(self, write: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(write)

@@ -82,10 +82,10 @@ def preload() -> None:
 class Client:
     """Requests to one address with one key. For use by one thread at a time.
 
-    Requests go through the connection pool of urllib3 that `requests` would use (a `requests.Session` and the methods
-    of its adapter make it, with proxies and certificates from the environment). `requests` itself works all of that
-    out again for each request, which takes twice as long as the request, ten times a second. The pool opens a new
-    connection whenever it has none, such as after a failure.
+    Requests go through the connection pool of urllib3 that `requests` would use: a `requests.Session` and the methods
+    of its adapter make it, with proxies and certificates from the environment at the first request. `requests` itself
+    works all of that out for each request, which takes twice as long as the request, ten times a second. The pool opens
+    a new connection whenever it has none, such as after a failure.
     """
 
     def __init__(self, base_url: str, api_key: str, timeout: float = 30.0) -> None:

@@ -84,7 +84,7 @@ class Uploader:
         self._pending: list[bytes] = []  # read and not acknowledged, from record `acknowledged` + 1 on
         self._max_records: int | None = None  # in a batch, after one was split
         self._is_corrected = False  # the next batch replaces one that was rejected
-        self._needs_preamble = False  # the server does not know the session, or graphs of records that are missing
+        self._needs_preamble = False  # the server does not know the session, or graphs that began in a gap
         self._damaged: Path | None = None
         self._is_images_turn = False
         self._unreadable: set[str] = set()

@@ -94,4 +94,5 @@ def make_private_folder(folder: Path) -> None:
 
 
 def _segment_number(path: Path) -> int:
-    return int(_SEGMENT.findall(path.name)[0] or 0)
+    found = _SEGMENT.search(path.name)
+    return int(found[1] or 0) if found is not None else 0

@@ -1,7 +1,7 @@
 """Encode images as PNG on a thread of their own, and hand them to the session's journal writer.
 
-Making a PNG takes a hundred times as long as writing a point, so neither the caller nor the journal writer should wait
-for it.
+The caller's thread only copies the pixels, so that later changes do not show. Making a PNG takes a hundred times as
+long as writing a point, so neither the caller nor the journal writer should wait for it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ def size_text(size: float) -> str:
     >>> size_text(900), size_text(500 * 10**6), size_text(2 * 1024**3)
     ('900 bytes', '500 MB', '2 GiB')
     """
-    if size < 1_000:
+    if size < 1_024:
         return f"{size:.0f} bytes"
     for factor, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
         if size % factor == 0 and size < 1_000 * factor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -102,3 +103,32 @@ def test_a_killed_script_leaves_what_was_printed(script: Callable[..., Script], 
     )
     run.wait()
     assert "line 19\n" in console_text(journal_records(tmp_path / "journals"))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_what_was_printed_before_a_fork_is_the_parents(script: Callable[..., Script], tmp_path: Path) -> None:
+    run = script(
+        """
+        import multiprocessing, os, sys
+        import losswise
+        session = losswise.Session(track_git=False)
+        graph = session.graph("loss")
+        def work():
+            graph.append(1, {"child": 1.0})
+            print("of the child", os.getpid() != parent)
+        parent = os.getpid()
+        print("of the parent")
+        sys.stdout.write("unfinished")
+        children = [multiprocessing.get_context("fork").Process(target=work) for _ in range(2)]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join()
+        print()
+        """,
+        LW_MODE="offline",
+    )
+    assert run.wait() == 0, run.errors
+    text = console_text(journal_records(tmp_path / "journals"))
+    for part, count in (("of the parent\n", 1), ("unfinished", 1), ("of the child True\n", 2)):
+        assert text.count(part) == count, text

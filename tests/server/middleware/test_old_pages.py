@@ -35,6 +35,20 @@ def test_every_other_request_is_answered(server: Server, headers: dict[str, str]
     assert asked_by_old_script(server, "/projects/1", LIST, **headers) == 200
 
 
+def test_a_browser_is_told_once_a_minute_so_that_nothing_loops(server: Server) -> None:
+    browser = server.signed_in()
+    headers = {"Referer": server.url + "/projects/1", "Accept": "application/json"}
+    statuses = [browser.get(server.url + LIST, headers=headers, timeout=30).status_code for _ in range(2)]
+    assert statuses == [401, 200]
+
+
+def test_static_files_need_no_user(server: Server) -> None:
+    browser = server.signed_in()
+    browser.cookies.set("losswise", "unreadable")
+    answer = browser.get(f"{server.url}/static/css/base.css", headers={"Referer": server.url + "/"}, timeout=30)
+    assert "Set-Cookie" not in answer.headers
+
+
 def test_a_key_is_answered_whatever_the_referrer(server: Server) -> None:
     headers = {"Authorization": server.api_key, "Referer": server.url + "/projects/1", "Accept": "application/json"}
     assert requests.get(server.url + LIST, headers=headers, timeout=30).status_code == 200
