@@ -37,7 +37,7 @@ class Collectors:
     def start(self, console: bool, system: bool, track_git: bool, command_line: bool) -> None:
         """Start the collectors that the session asks for."""
         # on a thread, since git is slow in a large repository
-        thread = guarded_thread(self._collect_environment, "losswise-facts", track_git, command_line)
+        thread = guarded_thread(self._collect_environment, "losswise-environment", track_git, command_line)
         thread.start()
         self._environment = thread
         if console:

@@ -95,7 +95,7 @@ def start_backfill(folder: Path, target: Target) -> None:
     `target` is a server that responds. Journals for other addresses are sent there only with a stored login for them.
     """
     if not _threads:
-        _threads.append(guarded_thread(Backfill(target, _ending).send_all, "losswise-leftovers", folder))
+        _threads.append(guarded_thread(Backfill(target, _ending).send_all, "losswise-backfill", folder))
         with contextlib.suppress(RuntimeError):  # the process is at its end
             _threads[0].start()
 

@@ -51,7 +51,7 @@ def purge(max_chunk_rows: int = MAX_CHUNK_ROWS, clock: Clock = time) -> int:
     return purged
 
 
-purge_task = PeriodicTask("losswise-freeing", INTERVAL_S, purge, "rows of deleted sessions could not be deleted")
+purge_task = PeriodicTask("losswise-purge", INTERVAL_S, purge, "rows of deleted sessions could not be deleted")
 
 
 def _pending() -> list[int]:

@@ -10,7 +10,7 @@ import time
 
 TIMEOUT_S = 5.0
 # threads that may print a message
-SPEAKING = ("losswise-sender", "losswise-journal", "losswise-system", "losswise-facts", "losswise-cells")
+SPEAKING = ("losswise-sender", "losswise-journal", "losswise-system", "losswise-environment", "losswise-cells")
 
 
 def end_sessions() -> None:
