@@ -22,6 +22,7 @@ class Params(dict[str, Any]):
         super().__init__(params)  # which the session records itself
         self._put = put
 
+    @guarded("updating params")
     def __setitem__(self, name: str, value: Any) -> None:
         self.update({name: value})
 
@@ -32,6 +33,7 @@ class Params(dict[str, Any]):
         if changed:
             self._put(session_record(params=snapshot(changed)))
 
+    @guarded("updating params")
     def setdefault(self, name: str, default: Any = None) -> Any:
         if name not in self:
             self.update({name: default})

@@ -17,9 +17,6 @@ class Cause(NamedTuple):
     warning: str = ""  # the line that is printed when dropping begins; "" if another line has said it
 
 
-NOT_ENCODED = Cause("they could not be written down")
-
-
 def bound_reached(bound: float) -> Cause:
     """The journal has reached its largest size, `bound` in bytes."""
     size = size_text(bound)

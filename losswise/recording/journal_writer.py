@@ -13,7 +13,7 @@ from losswise.delivery.sender import Sender
 from losswise.journal.format import record_line
 from losswise.journal.writer import Journal, NotWritten
 from losswise.protocol.records import Record
-from losswise.recording.drops import NOT_ENCODED, Cause, DroppedPoints, bound_reached, not_written
+from losswise.recording.drops import Cause, DroppedPoints, bound_reached, not_written
 from losswise.recording.encoding import points_lines
 from losswise.recording.graph_buffer import GraphBuffer
 from losswise.recording.record_queue import RecordQueue
@@ -217,7 +217,7 @@ class JournalWriter:
                     left -= count
             except Exception as error:
                 notify_error("writing down points", error)
-                self.dropped.add(NOT_ENCODED, left)
+                self.dropped.add(Cause("they could not be encoded"), left)
             if self._points_size > WRITE_BYTES:
                 self._write_points()
 

@@ -181,8 +181,8 @@ def test_a_port_taken_by_ones_own_server(
 
 @pytest.mark.parametrize("framework", ["keras", pytest.param("lightning", marks=pytest.mark.full)])
 def test_frameworks(demo: Callable[..., Demo], framework: str) -> None:
-    fitting = demo("--port", "0", "--seconds", "60", "--framework", framework)
-    run = eventually(lambda: (runs := fitting.sessions()) and runs[0]["last_x"] and runs[0], 60)
+    fitting = demo("--port", "0", "--seconds", "120", "--framework", framework)
+    run = eventually(lambda: (runs := fitting.sessions()) and runs[0]["last_x"] and runs[0], 120)
     assert run["tag"] == "narrow"
     assert run["params"]["hidden"] == 8
     assert run["max_iter"] == 45 * 6

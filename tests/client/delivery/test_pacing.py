@@ -95,7 +95,8 @@ def test_a_session_sends_ten_times_a_second_at_most(recorder: FakeServer, journa
     while time.monotonic() < begun + 2.0:
         add_text(journal, sender, "note")
         time.sleep(0.005)
-    assert min(later - earlier for earlier, later in itertools.pairwise(came)) > 0.05
+    # the time at which a busy machine notes a request says little about two of them; all together they tell
+    assert statistics.median(later - earlier for earlier, later in itertools.pairwise(came)) > 0.09
     assert len(came) <= 21
     finish(journal, sender)
 

@@ -158,7 +158,7 @@ def test_what_cannot_be_written_down_is_counted_and_the_rest_is_kept(
     assert recorder.records("status")[-1]["dropped"] == 10
     said = capsys.readouterr().err
     assert "an error while writing down points (ArithmeticError: no such number)" in said
-    assert told(said)[-1] == "losswise: 10 points were dropped since they could not be written down"
+    assert told(said)[-1] == "losswise: 10 points were dropped since they could not be encoded"
 
 
 @pytest.mark.parametrize("others", [[], [math.nan], [1e308, 1e308], [None]])
