@@ -166,7 +166,7 @@ class JournalWriter:
 
     # from the queue to lines
 
-    @guarded("writing down points")
+    @guarded("writing points")
     def _drain(self, final: bool) -> None:
         """Write everything recorded before this call. The order matters: records first, then the points that need them.
 
@@ -216,7 +216,7 @@ class JournalWriter:
                     self._points_size += len(line)
                     left -= count
             except Exception as error:
-                notify_error("writing down points", error)
+                notify_error("writing points", error)
                 self.dropped.add(Cause("they could not be encoded"), left)
             if self._points_size > WRITE_BYTES:
                 self._write_points()
@@ -237,7 +237,7 @@ class JournalWriter:
                 if self.journal is not None:
                     self.journal.note(record)
             except Exception as error:
-                notify_error(f"writing down a {record.get('type')} record", error)
+                notify_error(f"writing a {record.get('type')} record", error)
         if sum(map(len, self._unwritten)) < MAX_UNWRITTEN_BYTES:
             self._unwritten += lines
         if self._unwritten:

@@ -107,7 +107,7 @@ def test_the_end_says_how_many_points_were_dropped(capsys: pytest.CaptureFixture
     dropped.add(not_written("a.journal", OSError(errno.EIO, "Input/output error")), 0)  # a text, but no point
     capsys.readouterr()
     dropped.report()
-    assert told(capsys.readouterr().err) == [f"losswise: {words} dropped since the journal had reached 1 kB"]
+    assert told(capsys.readouterr().err) == [f"losswise: {words} dropped since the journal had reached 1000 bytes"]
 
 
 @pytest.mark.parametrize(("bound", "text"), [(10**6, "1 MB"), (500_000, "500 kB"), (2 * 1024**3, "2 GiB")])
@@ -135,7 +135,7 @@ def test_a_long_head_makes_no_segment_of_each_line(tmp_path: Path) -> None:
     assert len(journal.paths.segments()) == 2
 
 
-def test_what_cannot_be_written_down_is_counted_and_the_rest_is_kept(
+def test_what_cannot_be_encoded_is_counted_and_the_rest_is_kept(
     recorder: FakeServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     session = losswise.Session(track_git=False)
@@ -157,7 +157,7 @@ def test_what_cannot_be_written_down_is_counted_and_the_rest_is_kept(
     assert recorder.points("a") == []
     assert recorder.records("status")[-1]["dropped"] == 10
     said = capsys.readouterr().err
-    assert "an error while writing down points (ArithmeticError: no such number)" in said
+    assert "an error while writing points (ArithmeticError: no such number)" in said
     assert told(said)[-1] == "losswise: 10 points were dropped since they could not be encoded"
 
 
