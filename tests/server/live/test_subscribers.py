@@ -117,6 +117,10 @@ def test_a_thread_that_sends_to_a_dead_reader_is_freed(
 
     thread = threading.Thread(target=send, daemon=True)
     thread.start()
+    theirs.settimeout(20)
+    received = b""
+    while b"event: hello" not in received:  # with it in the queue, a large event would be replaced by another hello
+        received += theirs.recv(65_536)
     here.drop_dead()
     assert thread.is_alive()  # it waits for events, and its reader is there
     if hangs_up:
