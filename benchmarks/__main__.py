@@ -7,8 +7,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.measuring import say
-from benchmarks.report import Row, machine, print_table, write_json
+from benchmarks.support.measuring import say
+from benchmarks.support.report import Row, machine, print_table, write_json
 
 NAMES = (
     "append",

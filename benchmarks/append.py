@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from statistics import median
 from typing import Any
 
-from benchmarks.measuring import Result, column, in_child, interleaved, reaching, running_server
-from benchmarks.process_metrics import waited_for_processor
-from benchmarks.report import Row
+from benchmarks.support.measuring import Result, column, in_child, interleaved, reaching, running_server
+from benchmarks.support.process_metrics import waited_for_processor
+from benchmarks.support.report import Row
 
 LONG = 10_000_000
 """Nanoseconds that no call may take."""

@@ -7,8 +7,8 @@ import sys
 import time
 from statistics import median
 
-from benchmarks.measuring import ROOT, Result, column, differences, interleaved
-from benchmarks.report import Row
+from benchmarks.support.measuring import ROOT, Result, column, differences, interleaved
+from benchmarks.support.report import Row
 
 BAR = 50.0
 SCRIPTS = {

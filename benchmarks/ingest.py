@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.measuring import (
+from benchmarks.support.measuring import (
     Child,
     Result,
     column,
@@ -29,7 +29,7 @@ from benchmarks.measuring import (
     running_server,
     temporary_folder,
 )
-from benchmarks.report import Row
+from benchmarks.support.report import Row
 
 if TYPE_CHECKING:
     from tests.support.server import Server

@@ -8,10 +8,10 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
-from benchmarks import slowdown
-from benchmarks.measuring import Result
-from benchmarks.process_metrics import StepClock, Turns
-from benchmarks.report import Row
+from benchmarks.support import slowdown
+from benchmarks.support.measuring import Result
+from benchmarks.support.process_metrics import StepClock, Turns
+from benchmarks.support.report import Row
 
 BATCH, FEATURES, CLASSES = 4, 4, 8
 

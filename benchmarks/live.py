@@ -18,9 +18,17 @@ from collections.abc import Iterator
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.browser import signed_in_page
-from benchmarks.measuring import Child, Result, reaching, running_postgres, running_server, say, temporary_folder
-from benchmarks.report import Row
+from benchmarks.support.browser import signed_in_page
+from benchmarks.support.measuring import (
+    Child,
+    Result,
+    reaching,
+    running_postgres,
+    running_server,
+    say,
+    temporary_folder,
+)
+from benchmarks.support.report import Row
 
 if TYPE_CHECKING:
     from tests.support.server import Server

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 
-from benchmarks.measuring import (
+from benchmarks.support.measuring import (
     API_KEY,
     DISABLED,
     Result,
@@ -21,8 +21,8 @@ from benchmarks.measuring import (
     reaching,
     running_server,
 )
-from benchmarks.process_metrics import peak_memory
-from benchmarks.report import Row
+from benchmarks.support.process_metrics import peak_memory
+from benchmarks.support.report import Row
 
 MIB = 1024 * 1024
 BAR = 64

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.measuring import (
+from benchmarks.support.measuring import (
     DISABLED,
     ROOT,
     Child,
@@ -27,8 +27,8 @@ from benchmarks.measuring import (
     running_server,
     temporary_folder,
 )
-from benchmarks.process_metrics import StepClock, peak_memory, units_of, work
-from benchmarks.report import Row
+from benchmarks.support.process_metrics import StepClock, peak_memory, units_of, work
+from benchmarks.support.report import Row
 
 BAR = 1.05
 MEMORY_BAR = 64

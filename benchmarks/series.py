@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.measuring import running_postgres, running_server, say
-from benchmarks.report import Row
+from benchmarks.support.measuring import running_postgres, running_server, say
+from benchmarks.support.report import Row
 
 if TYPE_CHECKING:
     from tests.support.server import Server

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
-from benchmarks.measuring import Child, Result, reaching, running_server, say, temporary_folder
-from benchmarks.report import Row
+from benchmarks.support.measuring import Child, Result, reaching, running_server, say, temporary_folder
+from benchmarks.support.report import Row
 
 BAR_S = 20.0
 SESSIONS = 1_000

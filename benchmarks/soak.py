@@ -16,7 +16,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.live import READERS, open_page
-from benchmarks.measuring import (
+from benchmarks.support.measuring import (
     Child,
     Result,
     processor_time,
@@ -26,7 +26,7 @@ from benchmarks.measuring import (
     say,
     temporary_folder,
 )
-from benchmarks.report import Row
+from benchmarks.support.report import Row
 
 if TYPE_CHECKING:
     from tests.support.server import Server

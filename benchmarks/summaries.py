@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import (
+from benchmarks.support.measuring import (
     Child,
     Result,
     column,
@@ -21,7 +21,7 @@ from benchmarks.measuring import (
     running_postgres,
     temporary_folder,
 )
-from benchmarks.report import Row
+from benchmarks.support.report import Row
 
 LOADS = {
     # sessions, batches of each, points a batch

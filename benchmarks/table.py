@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
-from benchmarks.browser import signed_in_page
-from benchmarks.measuring import say, temporary_folder
-from benchmarks.report import Row
+from benchmarks.support.browser import signed_in_page
+from benchmarks.support.measuring import say, temporary_folder
+from benchmarks.support.report import Row
 
 BAR, FIRST_BAR, CHART_BAR, SCRIPT_BAR = 200.0, 1_000.0, 500.0, 250.0
 LIMIT = 100
@@ -46,7 +46,7 @@ PAGES = (50, 200)
 
 
 def run(quick: bool) -> list[Row]:
-    from tests.support.postgres import OwnPostgres
+    from tests.support.database.postgres import OwnPostgres
 
     rows = _measured("SQLite", None, quick)
     with temporary_folder() as folder:
@@ -59,7 +59,7 @@ def run(quick: bool) -> list[Row]:
 
 
 def _measured(name: str, url: str | None, quick: bool) -> list[Row]:
-    from benchmarks.many_sessions import make_sessions
+    from benchmarks.support.many_sessions import make_sessions
 
     count, repeats = (300, 3) if quick else (10_000, 20)
     with _server(url) as server:
@@ -116,7 +116,7 @@ def _answers(server: Any, name: str, repeats: int, count: int) -> list[Row]:
 
 
 def _asked(**asked: Any) -> dict[str, Any]:
-    from benchmarks.many_sessions import PROJECT
+    from benchmarks.support.many_sessions import PROJECT
 
     return {"project": PROJECT, "limit": LIMIT, **asked}
 
@@ -144,7 +144,7 @@ def _long_session(server: Any, points: int) -> str:
     """A session with one graph of so many points."""
     import math
 
-    from benchmarks.many_sessions import PROJECT
+    from benchmarks.support.many_sessions import PROJECT
     from tests.support.batches import Writing
 
     writing = Writing(server, project=PROJECT, tag="long", created_at=time.time() - 86_400)
@@ -234,7 +234,7 @@ def _noted(page: Any, name: str) -> float:
 @contextlib.contextmanager
 def _browser_page(server: Any) -> Iterator[tuple[Any, str]]:
     """A page of the admin, signed in, that notes when rows and charts are there; and the project's address."""
-    from benchmarks.many_sessions import PROJECT
+    from benchmarks.support.many_sessions import PROJECT
 
     with signed_in_page(server, WATCH) as page:
         yield page, f"{server.url}/projects/{server.project_id(PROJECT)}"

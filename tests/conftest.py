@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.postgres import Postgres, start_postgres
+from tests.support.database.postgres import Postgres, start_postgres
 from tests.support.quiet import end_sessions
 from tests.support.server import Server
 

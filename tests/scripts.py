@@ -55,7 +55,7 @@ def format_() -> int:
 
 def test() -> int:
     """Run the unit tests of modules that need no browser."""
-    files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "js").glob("*.test.js"))
+    files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests" / "js").rglob("*.test.js"))
     say("Running the scripts' unit tests")
     words = [*(npm.command("node") or []), "--test", "--test-reporter=spec", *files]
     environ = {**os.environ, "NODE_NO_WARNINGS": "1"}

@@ -11,9 +11,9 @@ from playwright.sync_api import Error, Page, Route, expect
 from tests.browser.conftest import Project
 from tests.browser.looking import drawn, expect_shown, row, wait_drawn
 from tests.support.batches import Writing
-from tests.support.forwarder import Forwarder
+from tests.support.network.forwarder import Forwarder
+from tests.support.network.stream import SilentStream
 from tests.support.server import Server, eventually
-from tests.support.stream import SilentStream
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 import requests
 from losswise_server.static_files import FolderVersion, content_version, imported_modules
 
+from tests.support.network.stream import Stream
 from tests.support.server import Server
-from tests.support.stream import Stream
 
 OTHER_VERSION = "v-0123456789ab"
 

@@ -10,9 +10,9 @@ import requests
 from losswise_server.db.outages import FULL
 
 from tests.conftest import DATABASES
+from tests.support.database.postgres import OwnPostgres, start_postgres
 from tests.support.disks import fill, small_disk
 from tests.support.load import Load
-from tests.support.postgres import OwnPostgres, start_postgres
 from tests.support.processes import kill_with_workers
 from tests.support.server import Server, eventually
 from tests.support.training import arrived, train

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import DATABASES, database_url
+from tests.support.network.stream import Stream
 from tests.support.server import Server, eventually
-from tests.support.stream import Stream
 from tests.support.training import arrived, train
 
 

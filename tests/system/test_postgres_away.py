@@ -11,10 +11,10 @@ import requests
 from losswise_server.db import outages
 
 from tests.support.batches import Writing
-from tests.support.postgres import OwnPostgres, start_postgres
+from tests.support.database.postgres import OwnPostgres, start_postgres
+from tests.support.network.stream import Stream
 from tests.support.processes import kill_with_workers
 from tests.support.server import Server, eventually
-from tests.support.stream import Stream
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from losswise_server.db import outages
 
+from tests.support.database.postgres import OwnPostgres, start_postgres
 from tests.support.load import Load
-from tests.support.postgres import OwnPostgres, start_postgres
+from tests.support.network.stream import Stream
 from tests.support.processes import kill_with_workers
 from tests.support.server import Server, eventually
-from tests.support.stream import Stream
 from tests.support.training import arrived, train
 
 STEPS = 200

@@ -20,12 +20,12 @@ from losswise_server.maintenance import silence
 from losswise_server.setup.upgrade import upgrade_schema
 from sqlalchemy import create_engine, insert, select, text
 
-from tests.support.balancer import Balancer
 from tests.support.batches import Writing
+from tests.support.database.postgres import Postgres
+from tests.support.database.rows import database
 from tests.support.load import Load
-from tests.support.postgres import Postgres
+from tests.support.network.balancer import Balancer
 from tests.support.processes import kill_with_workers, workers
-from tests.support.rows import database
 from tests.support.server import Server, eventually
 from tests.support.training import arrived, train
 

@@ -11,8 +11,8 @@ from losswise_server.db.models import ApiKey, Organization, Project
 
 from losswise.protocol import records
 from tests.support.batches import Writing
+from tests.support.database.tables import adding
 from tests.support.server import Server
-from tests.support.tables import adding
 
 
 def add_key(server: Server, name: str, *, limited: bool = False) -> tuple[str, int]:

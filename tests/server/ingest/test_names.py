@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from losswise.protocol import limits, records
 from tests.support.batches import Writing
-from tests.support.rows import database, key_of
+from tests.support.database.rows import database, key_of
 from tests.support.server import Server
 
 

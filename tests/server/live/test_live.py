@@ -12,8 +12,8 @@ import pytest
 from losswise.protocol import records
 from tests.conftest import DATABASES, database_url
 from tests.support.batches import Writing
+from tests.support.network.stream import Stream
 from tests.support.server import Server
-from tests.support.stream import Stream
 
 
 def newer(version: int) -> Callable[[Any], bool]:

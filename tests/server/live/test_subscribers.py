@@ -27,10 +27,10 @@ from losswise.protocol import records
 from tests.conftest import database_url
 from tests.server.live.stream_reader import StreamReader
 from tests.support.batches import Writing
-from tests.support.follower import Follower
-from tests.support.forwarder import Forwarder
+from tests.support.network.follower import Follower
+from tests.support.network.forwarder import Forwarder
+from tests.support.network.stream import SilentStream, Stream
 from tests.support.server import Server, eventually
-from tests.support.stream import SilentStream, Stream
 
 STREAMS = 200
 EVENT = 10_000

@@ -23,9 +23,9 @@ from sqlalchemy import func, insert, select, text
 from losswise.protocol import records
 from tests.conftest import DATABASES, database_url
 from tests.support.batches import Writing
-from tests.support.postgres import Postgres
+from tests.support.database.postgres import Postgres
+from tests.support.database.rows import database, has_rows, key_of, multiply_points, rows_left
 from tests.support.processes import kill_with_workers
-from tests.support.rows import database, has_rows, key_of, multiply_points, rows_left
 from tests.support.server import Server, eventually
 
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(100)

@@ -14,7 +14,7 @@ from losswise_server.db.urls import normalize_url
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from tests.support.postgres import Postgres
+from tests.support.database.postgres import Postgres
 
 
 def test_sqlite_full_or_locked(tmp_path: Path) -> None:

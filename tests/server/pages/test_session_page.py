@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from losswise.protocol import records
 from tests.support.batches import Writing
+from tests.support.database.tables import adding
 from tests.support.server import Server
-from tests.support.tables import adding
 
 
 def person(server: Server, role: str | None) -> requests.Session:

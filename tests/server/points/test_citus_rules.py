@@ -26,9 +26,9 @@ from losswise_server.setup.upgrade import upgrade_schema
 from sqlalchemy import Table, UniqueConstraint
 
 from losswise.protocol import records
-from tests.support.postgres import Postgres
+from tests.support.database.postgres import Postgres
+from tests.support.database.shardrules import Rules
 from tests.support.server import ADMIN_EMAIL, ADMIN_PASSWORD, API_KEY
-from tests.support.shardrules import Rules
 
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "scaling.md"
 NAMES = [table.name for table in DISTRIBUTED]

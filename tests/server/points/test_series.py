@@ -24,7 +24,7 @@ from sqlalchemy import select, text
 from losswise.protocol import limits, records
 from tests.support.application import DirectWriting, application
 from tests.support.batches import Writing
-from tests.support.postgres import Postgres
+from tests.support.database.postgres import Postgres
 from tests.support.server import Server
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import update
 
 from losswise.protocol import records
 from tests.support.batches import Writing
+from tests.support.database.tables import adding
 from tests.support.server import Server
-from tests.support.tables import adding
 
 COUNT = 40
 NAMES = (

@@ -13,8 +13,8 @@ import pytest
 
 from losswise.protocol import records
 from tests.support.batches import Writing
-from tests.support.postgres import Postgres
-from tests.support.rows import database, key_of, multiply_points
+from tests.support.database.postgres import Postgres
+from tests.support.database.rows import database, key_of, multiply_points
 from tests.support.server import Server
 
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 300

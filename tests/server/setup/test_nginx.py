@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.support.batches import Writing
-from tests.support.nginx import Nginx
+from tests.support.network.nginx import Nginx
+from tests.support.network.stream import Stream
 from tests.support.server import Server
-from tests.support.stream import Stream
 
 
 @pytest.fixture

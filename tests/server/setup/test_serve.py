@@ -18,7 +18,7 @@ from losswise_server.cli.serve import link_command
 from losswise_server.config import Settings
 
 from tests.support.batches import Writing
-from tests.support.postgres import Postgres
+from tests.support.database.postgres import Postgres
 from tests.support.server import ADMIN_EMAIL, API_KEY, Server
 
 

@@ -8,7 +8,7 @@ import struct
 import threading
 from urllib.parse import unquote
 
-from tests.support.forwarding import Forwarding, connected, in_thread
+from tests.support.network.forwarding import Forwarding, connected, in_thread
 
 
 class Forwarder(Forwarding):

@@ -16,8 +16,8 @@ from sqlalchemy import Connection, insert, select, text
 
 from losswise.protocol import records
 from tests.support.batches import Writing
+from tests.support.database.tables import adding
 from tests.support.server import Server
-from tests.support.tables import adding
 
 PROJECT = "many sessions"
 GRAPHS: dict[str, tuple[str, list[str]]] = {

@@ -19,10 +19,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tests.support.postgres import OwnPostgres
+    from tests.support.database.postgres import OwnPostgres
     from tests.support.server import Server
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 LIMIT = 900.0
 """Seconds that one call in a child may take."""
 
@@ -53,7 +53,7 @@ class Child:
         self._target = target
         self._errors = open(folder / "stderr", "w+")  # noqa: SIM115 - closed in close
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.child", target],
+            [sys.executable, "-m", "benchmarks.support.child", target],
             cwd=ROOT,
             env=self.environ,
             stdin=subprocess.PIPE,
@@ -164,7 +164,7 @@ def running_server(port: int = 0, database_url: str | None = None, arguments: tu
 @contextlib.contextmanager
 def running_postgres() -> Iterator[OwnPostgres]:
     """A PostgreSQL of the benchmark's own."""
-    from tests.support.postgres import OwnPostgres
+    from tests.support.database.postgres import OwnPostgres
 
     with temporary_folder() as folder:
         postgres = OwnPostgres(folder / "postgres")

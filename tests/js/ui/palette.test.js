@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import { assignDashes, COLORS, colorOf, isHeldOut, Palette } from '../../server/static/js/ui/palette.js';
-import { installBrowser } from './support.js';
+import { assignDashes, COLORS, colorOf, isHeldOut, Palette } from '../../../server/static/js/ui/palette.js';
+import { installBrowser } from '../support.js';
 
 beforeEach(() => installBrowser());
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, beforeEach, test } from 'node:test';
-import { installBrowser, installServer, page, session, settle } from './support.js';
+import { installBrowser, installServer, page, session, settle } from '../support.js';
 
 let store;
 let rows;
@@ -8,8 +8,8 @@ let server;
 
 before(async () => {
   installBrowser();
-  store = await import('../../server/static/js/data/store.js');
-  rows = await import('../../server/static/js/data/session_list.js');
+  store = await import('../../../server/static/js/data/store.js');
+  rows = await import('../../../server/static/js/data/session_list.js');
   store.start();
 });
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import requests
 
+from tests.support.network.stream import Stream
 from tests.support.server import Server, eventually
-from tests.support.stream import Stream
 
 
 class Follower:

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { smooth } from '../../server/static/js/charts/smoothing.js';
+import { smooth } from '../../../server/static/js/charts/smoothing.js';
 
 test('the moving average is corrected for its start and skips what is not finite', () => {
   assert.deepEqual(

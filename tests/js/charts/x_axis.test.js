@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as axis from '../../server/static/js/charts/x_axis.js';
-import { lineFromColumns } from '../../server/static/js/data/line.js';
+import * as axis from '../../../server/static/js/charts/x_axis.js';
+import { lineFromColumns } from '../../../server/static/js/data/line.js';
 
 const line = lineFromColumns({ x: [0, 9, 19], t: [100, 110, 130], y: [1, 2, 3] }, true);
 const session = { created_at: 90, max_iter: 40, last_x: 19 };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as format from '../../server/static/js/ui/format.js';
+import * as format from '../../../server/static/js/ui/format.js';
 
 test('measured values have a similar number of digits', () => {
   const values = [0.08714, 1.23456, 12.3456, 123.456, 1234.56, 18_940, 3.1e-5, 1e10, 0, -0, -2.5];

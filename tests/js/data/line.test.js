@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as line from '../../server/static/js/data/line.js';
+import * as line from '../../../server/static/js/data/line.js';
 
 const summary = () =>
   line.lineFromColumns(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { installBrowser, installServer, session, settle } from './support.js';
+import { installBrowser, installServer, session, settle } from '../support.js';
 
 let store;
 let series;
@@ -9,8 +9,8 @@ let number = 0;
 
 before(async () => {
   installBrowser();
-  store = await import('../../server/static/js/data/store.js');
-  series = await import('../../server/static/js/data/series_store.js');
+  store = await import('../../../server/static/js/data/store.js');
+  series = await import('../../../server/static/js/data/series_store.js');
   store.start();
   series.start(() => ({ x0: 10, x1: 20 }));
   server = installServer();

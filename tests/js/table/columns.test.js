@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, beforeEach, test } from 'node:test';
-import { installBrowser, session } from './support.js';
+import { installBrowser, session } from '../support.js';
 
 let store;
 let list;
@@ -9,10 +9,10 @@ let best;
 
 before(async () => {
   installBrowser();
-  store = await import('../../server/static/js/data/store.js');
-  ({ list } = await import('../../server/static/js/data/session_list.js'));
-  columns = await import('../../server/static/js/table/columns.js');
-  best = await import('../../server/static/js/table/best_values.js');
+  store = await import('../../../server/static/js/data/store.js');
+  ({ list } = await import('../../../server/static/js/data/session_list.js'));
+  columns = await import('../../../server/static/js/table/columns.js');
+  best = await import('../../../server/static/js/table/best_values.js');
   store.start();
   columns.start();
 });

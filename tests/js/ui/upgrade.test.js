@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import { reloadFor } from '../../server/static/js/ui/upgrade.js';
-import { installBrowser, setHidden } from './support.js';
+import { reloadFor } from '../../../server/static/js/ui/upgrade.js';
+import { installBrowser, setHidden } from '../support.js';
 
 const idle = () => false;
 const busy = () => true;

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.child MODULE:FUNCTION`: the process in which something is measured.
+"""`python -m benchmarks.support.child MODULE:FUNCTION`: the process in which something is measured.
 
 Reads the function's keyword arguments as a line of JSON, writes what it returned as another, until its input
 ends. It imports nothing but what the function needs, so that one case's peak memory says nothing of another's.

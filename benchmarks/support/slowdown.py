@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from statistics import median, quantiles
 
-from benchmarks.measuring import Child, Result, reaching, running_server, say, temporary_folder
-from benchmarks.report import Row
+from benchmarks.support.measuring import Child, Result, reaching, running_server, say, temporary_folder
+from benchmarks.support.report import Row
 
 OURS, PEER = "losswise", "tensorboard"
 

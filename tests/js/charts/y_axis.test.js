@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { logSplits, xRange, yLabels, yRange } from '../../server/static/js/charts/y_axis.js';
-import { lineFromColumns } from '../../server/static/js/data/line.js';
+import { logSplits, xRange, yLabels, yRange } from '../../../server/static/js/charts/y_axis.js';
+import { lineFromColumns } from '../../../server/static/js/data/line.js';
 
 const drawn = (positions, y) => ({ positions, line: lineFromColumns({ x: positions, y }, true) });
 const near = (range, expected) => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { displayLine, hasBand } from '../../server/static/js/charts/display_line.js';
-import { lineFromColumns, NAN } from '../../server/static/js/data/line.js';
+import { displayLine, hasBand } from '../../../server/static/js/charts/display_line.js';
+import { lineFromColumns, NAN } from '../../../server/static/js/data/line.js';
 
 const exact = (x, y, t) => lineFromColumns({ x, y, t }, true);
 

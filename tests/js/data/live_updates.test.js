@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, before, beforeEach, mock, test } from 'node:test';
-import { installBrowser, setHidden } from './support.js';
+import { installBrowser, setHidden } from '../support.js';
 
 /** @type {Stream[]} */
 let streams = [];
@@ -44,8 +44,8 @@ const tick = async (ms) => {
 before(async () => {
   installBrowser();
   globalThis.EventSource = Stream;
-  store = await import('../../server/static/js/data/store.js');
-  ({ LiveUpdates } = await import('../../server/static/js/data/live_updates.js'));
+  store = await import('../../../server/static/js/data/store.js');
+  ({ LiveUpdates } = await import('../../../server/static/js/data/live_updates.js'));
   store.on('live', (status) => heard.push([status]));
 });
 
@@ -193,7 +193,7 @@ test('an unavailable database is told, and a hello ends it', async () => {
 });
 
 test('polling tells why it fails, and a stream is tried as soon as it works', async () => {
-  const { ApiError } = await import('../../server/static/js/data/api.js');
+  const { ApiError } = await import('../../../server/static/js/data/api.js');
   poll = async () => {
     throw new ApiError('', 503);
   };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import * as store from '../../server/static/js/data/store.js';
-import { installBrowser, session } from './support.js';
+import * as store from '../../../server/static/js/data/store.js';
+import { installBrowser, session } from '../support.js';
 
 const { state } = store;
 

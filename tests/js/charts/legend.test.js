@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { shortName } from '../../server/static/js/charts/legend.js';
+import { shortName } from '../../../server/static/js/charts/legend.js';
 
 test('a metric is named without what its graph says', () => {
   assert.equal(shortName('train_loss', 'loss'), 'train');

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as sessions from '../../server/static/js/data/session.js';
-import { isHeldOut } from '../../server/static/js/ui/palette.js';
-import { session } from './support.js';
+import * as sessions from '../../../server/static/js/data/session.js';
+import { isHeldOut } from '../../../server/static/js/ui/palette.js';
+import { session } from '../support.js';
 
 const graph = (stats, fields = {}) => ({
   id: 'g',

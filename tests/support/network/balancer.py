@@ -7,7 +7,7 @@ import itertools
 import socket
 from collections import Counter
 
-from tests.support.forwarding import Forwarding, connected, in_thread
+from tests.support.network.forwarding import Forwarding, connected, in_thread
 
 
 class Balancer(Forwarding):

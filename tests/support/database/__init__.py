@@ -1,0 +1,1 @@
+"""Databases for the tests, and their tables without the server."""
