@@ -84,6 +84,11 @@ def end_timeout() -> float:
     return _positive("LW_END_TIMEOUT", "number of seconds", {"": 1, "s": 1}, END_TIMEOUT_S, f"{END_TIMEOUT_S:g} s")
 
 
+def handles_sigterm() -> bool:
+    """Whether SIGTERM ends the sessions before it ends the process: LW_SIGTERM, on unless it is 0."""
+    return os.environ.get("LW_SIGTERM", "").strip() != "0"
+
+
 def _positive(name: str, what: str, units: Mapping[str, float], default: float, default_text: str) -> float:
     chosen = os.environ.get(name, "").strip()
     if not chosen:

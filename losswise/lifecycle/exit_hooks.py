@@ -8,6 +8,7 @@ How a script ends, what Python leaves to an atexit function, and what is recorde
     sys.exit(n), exit(n)         nothing: the wrappers here note n         failed if n is not 0
     return from a forked worker  no atexit: multiprocessing's finalizers   failed if an exception is in flight
     SIGTERM                      no atexit: see signals.py                 cancelled, then the process ends by SIGTERM
+    ... that the script handles  as above                                  cancelled
     kill -9, os._exit            nothing                                   the uploader of the journal adds a record
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import signal
 import sys
 import threading
 import time
@@ -25,14 +27,16 @@ from importlib import import_module
 from typing import Any
 
 from losswise.delivery.replay import finish_backfill
-from losswise.lifecycle import open_sessions, signals
+from losswise.lifecycle import open_sessions, signals, termination
 from losswise.lifecycle.open_sessions import OpenSession
-from losswise.lifecycle.outcome import Outcome, outcome_of
+from losswise.lifecycle.outcome import INTERRUPTED, Outcome, outcome_of
 from losswise.util.guard import guarded
 from losswise.util.ipython import survives_exit
 
 # functions in which a script begins; the second is that of `python -m`
 _OUTERMOST = ("<module>", "_run_module_as_main")
+# exit statuses by which a script says that a signal ended it, as a shell does
+STOPPED_CODES = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 
 
 class _Exit:
@@ -91,18 +95,23 @@ def _at_worker_exit() -> None:
     trace = error.__traceback__ if error is not None else None
     bootstrap = import_module("multiprocessing.process").BaseProcess._bootstrap
     has_failed = trace is not None and trace.tb_frame.f_code is bootstrap.__code__
-    open_sessions.end_all(lambda session: outcome_of(error) if has_failed else session.expected)
+    if not has_failed:
+        error = None
+    is_known = has_failed or termination.is_stopping()
+    open_sessions.end_all(lambda session: outcome_of(error) if is_known else session.expected)
 
 
 def _outcome_at_exit(session: OpenSession, error: BaseException | None) -> Outcome:
     """Return the outcome of a session that was still open when the script ended with this exception."""
-    if error is not None:
+    if error is not None or termination.is_stopping():
         return outcome_of(error)
     if _Exit.code in (None, 0) or (hasattr(sys, "ps1") and not _Exit.at_prompt):  # ps1: `python -i` went on
         return session.expected
     session.recorder.write_out(open_sessions.WRITE_TIMEOUT_S)
     if session.recorder.queue.last_point_at > _Exit.at:  # a later point means that the SystemExit was caught
         return session.expected
+    if _Exit.code in STOPPED_CODES:
+        return INTERRUPTED
     message = f"exit status {_Exit.code}"
     return Outcome("failed", "error", {"type": "SystemExit", "message": message, "traceback": ""})
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from losswise.lifecycle import termination
 from losswise.lifecycle.drain import wait_delivered
 from losswise.lifecycle.outcome import COMPLETE, INTERRUPTED, Outcome
 from losswise.protocol.records import status_record
@@ -50,6 +51,8 @@ class OpenSession:
         if not self.recorder.open:
             return None
         self.finish(time.monotonic() if begun is None else begun, budget)
+        if outcome.status == "complete" and termination.is_stopping():
+            outcome = INTERRUPTED
         error = describe_exception(outcome.error)
         self.expected = outcome._replace(error=error)
         self.on_end(self.expected)
@@ -83,7 +86,7 @@ def end(session: OpenSession, outcome: Outcome, timeout: float) -> None:
     try:
         writer = session.end(outcome)
         if writer is not None:
-            wait_delivered([writer], timeout)
+            wait_delivered([writer], timeout, _stop_deadline())
     except KeyboardInterrupt:
         _give_up([session], lambda session: outcome)
         if not was_interrupted:
@@ -104,7 +107,7 @@ def end_all(choose: ChooseOutcome, is_interrupted: bool = False) -> None:
         for session in sessions:
             session.recorder.is_exiting = True
         writers = _end_each(sessions, choose, math.inf)
-        wait_delivered(writers, end_timeout(), _state.deadline)
+        wait_delivered(writers, end_timeout(), _stop_deadline())
     except KeyboardInterrupt:
         return _give_up(sessions, choose)
     for session in sessions:
@@ -112,13 +115,13 @@ def end_all(choose: ChooseOutcome, is_interrupted: bool = False) -> None:
 
 
 @guarded("ending the sessions")
-def end_on_sigterm(is_exiting: bool) -> None:
-    """End all sessions as cancelled, within LW_END_TIMEOUT. With `is_exiting`, nothing may open another writer."""
+def end_on_sigterm() -> None:
+    """End all sessions as cancelled, for good, within LW_END_TIMEOUT."""
     seconds = end_timeout()
     _state.deadline = min(_state.deadline, time.monotonic() + seconds)
     sessions = list(_state.sessions)
     for session in sessions:
-        session.recorder.is_exiting |= is_exiting
+        session.recorder.is_exiting = True
     writers = _end_each(sessions, lambda session: INTERRUPTED, seconds * COLLECTING_SHARE)
     wait_delivered(writers, seconds, _state.deadline)
 
@@ -126,10 +129,16 @@ def end_on_sigterm(is_exiting: bool) -> None:
 def after_fork() -> None:
     """In a forked child: leave the parent's sessions to the parent. What the child records gets its own journal."""
     forget_held()
+    termination.forget()
     _state.forget_signals()
     for session in list(_state.sessions):
         session.recorder.after_fork()
         session.after_fork()
+
+
+def _stop_deadline() -> float:
+    """When the wait for the delivery is over although the server acknowledges (time.monotonic): SIGKILL may follow."""
+    return time.monotonic() + end_timeout() if termination.is_stopping() else math.inf
 
 
 def _give_up(sessions: list[OpenSession], choose: ChooseOutcome) -> None:

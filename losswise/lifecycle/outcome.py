@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from losswise.lifecycle import termination
+
 
 class Outcome(NamedTuple):
     """How a session ended.
@@ -25,6 +27,8 @@ INTERRUPTED = Outcome("cancelled", "interrupted")
 
 def outcome_of(error: BaseException | None) -> Outcome:
     """Return the outcome of code that ended with this exception; None means that it ended without one."""
+    if termination.is_stopping():
+        return INTERRUPTED._replace(error=error if isinstance(error, Exception) else None)
     if error is None or isinstance(error, GeneratorExit):
         return COMPLETE
     if isinstance(error, KeyboardInterrupt):
