@@ -50,7 +50,7 @@ BODY = """
 """
 LOGGERS = {"plain": 'CSVLogger(".")', "ours": 'LosswiseLogger("run")', "session": 'CSVLogger(".")'}
 SLURM = "from pytorch_lightning.plugins.environments import SLURMEnvironment"
-WAYS = {
+WAYS: dict[str, list[int]] = {
     "once": [signal.SIGTERM],
     "twice": [signal.SIGTERM, signal.SIGTERM],
     "requeue": [getattr(signal, "SIGUSR1", 0), signal.SIGTERM],
