@@ -1,4 +1,4 @@
-"""SIGTERM during `Trainer.fit`: with LosswiseLogger a training stops as with CSVLogger, emergency checkpoint included."""
+"""SIGTERM during `Trainer.fit`: with LosswiseLogger a training stops as with CSVLogger, with its checkpoint."""
 
 from __future__ import annotations
 
