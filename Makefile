@@ -13,12 +13,15 @@ DEMO_numpy = .[demo]
 DEMO_keras = .[demo,keras] jax
 DEMO_lightning = .[demo,lightning] torch==2.13.0
 
-.PHONY: demo test test-full lint format bench clean help
+LOWEST = .[test-core,demo,keras,lightning]
+
+.PHONY: demo test test-full test-lowest lint format bench clean help
 
 help:
 	@echo "make demo       set up, serve, and train a small model whose curves you watch (FRAMEWORK=numpy|keras|lightning)"
 	@echo "make test       set up everything and run the tests"
 	@echo "make test-full  what takes longer, too"
+	@echo "make test-lowest  test the oldest supported versions of the dependencies"
 	@echo "make lint       check the code, its types, the spelling and the workflow files"
 	@echo "make bench      measure it beside its peers (BENCH='NAME ... --quick' for less; docs/benchmarks.md)"
 
@@ -30,6 +33,9 @@ test: $(VENV)/.test
 
 test-full: $(VENV)/.full
 	@$(BIN)/python -m tests.run --full
+
+test-lowest: $(VENV)-lowest/.done
+	@$(VENV)-lowest/bin/python -m tests.lowest --run
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -70,6 +76,14 @@ $(VENV)/.test: $(SOURCES) | $(VENV)/bin/python
 $(VENV)/.full: $(VENV)/.test
 	@echo "Installing JAX and TensorFlow, on which Keras is tested too ..."
 	@$(PIP) --editable '.[full]'
+	@touch $@
+
+$(VENV)-lowest/.done: $(SOURCES) tests/lowest.py
+	@echo "Making $(VENV)-lowest with the oldest supported versions of all dependencies ..."
+	@$(PYTHON) -m venv $(VENV)-lowest
+	@$(PYTHON) -m tests.lowest > $(VENV)-lowest/versions.txt
+	@PYTHONWARNINGS=ignore $(VENV)-lowest/bin/python -m pip --disable-pip-version-check install --quiet \
+		--constraint $(VENV)-lowest/versions.txt --editable '$(LOWEST)' torch==2.13.0
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test

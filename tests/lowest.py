@@ -1,11 +1,16 @@
-"""Print the oldest supported versions as a constraints file: `python -m tests.lowest > lowest.txt`.
+"""The oldest supported versions: `python -m tests.lowest > lowest.txt` prints them as a constraints file.
 
-Continuous integration installs with `pip install -c lowest.txt`, so that the lower bounds in pyproject.toml are tested.
+`make test-lowest` and continuous integration install with `pip install -c lowest.txt`, so that the lower bounds in
+pyproject.toml are tested. `python -m tests.lowest --run` runs the tests that concern the dependencies.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,6 +19,8 @@ TOOLS = ("test-core", "test", "full", "bench")
 
 # tomllib came with Python 3.11, and the lower bounds are tested on 3.10
 _LIST = re.compile(r"^([\w-]+) = \[(.*?)\]$", re.MULTILINE | re.DOTALL)
+CONCERNED = ("tests/client", "tests/server", "tests/system", "tests/conformance", "tests/integrations")
+
 _BOUND = re.compile(r'"([\w.-]+)(?:\[[\w,-]+\])?>=([\d.]+)')
 
 
@@ -31,6 +38,18 @@ def _parts(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
+def run_tests() -> int:
+    """Run the tests that concern the dependencies. Returns the exit status."""
+    wanted = lowest_versions((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    installed = {name: importlib.metadata.version(name) for name in wanted}
+    print(", ".join(f"{name} {version}" for name, version in installed.items()), flush=True)
+    words = ["--numprocesses=4", "--dist=loadscope", "-m", "not full", *CONCERNED]
+    environ = {"KERAS_BACKEND": "torch", **os.environ}
+    return subprocess.run([sys.executable, "-m", "pytest", *words], cwd=ROOT, env=environ, check=False).returncode
+
+
 if __name__ == "__main__":
+    if "--run" in sys.argv[1:]:
+        raise SystemExit(run_tests())
     for name, version in lowest_versions((ROOT / "pyproject.toml").read_text(encoding="utf-8")).items():
         print(f"{name}=={version}")

@@ -22,7 +22,7 @@ def _find_logger_class() -> type:
     used = [package for package in _PACKAGES if sys.modules.get(package) is not None]
     package = next(iter(used), None) or next((package for package in _PACKAGES if _is_importable(package)), None)
     if package is None:
-        raise ImportError("LosswiseLogger needs Lightning 2: pip install 'losswise[lightning]'", name="lightning")
+        raise ImportError("LosswiseLogger needs Lightning 2.5: pip install 'losswise[lightning]'", name="lightning")
     logger: type = import_module(f"{package}.loggers.logger").Logger
     return logger
 
