@@ -18,6 +18,7 @@ from losswise.recording.record_queue import EncodedImage
 from losswise.util.guard import guarded_thread
 from losswise.util.messages import notify, notify_error, notify_once
 from losswise.util.polling import wait_until
+from losswise.util.unreliable import short
 from losswise.values.pixels import ImageCopy
 from losswise.values.png import ImageError
 from losswise.values.scalars import to_x
@@ -125,7 +126,7 @@ class ImageEncoder:
         if x is None:
             notify_once(
                 ("image x", image.sequence),
-                f"images {image.sequence!r}: x must be a whole number of 64 bits, not {image.x!r:.60}; ignored",
+                f"images {image.sequence!r}: x must be a whole number of 64 bits, not {short(image.x)}; ignored",
             )
             return
         data, width, height = image.pixels.png()
