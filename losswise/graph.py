@@ -91,6 +91,8 @@ class Graph(Uncopyable):
         try:
             if y is None:
                 x, y = next(self._own_x), x
+            if not isinstance(y, dict):  # other mappings may raise anything, or have no end
+                raise TypeError
             if self._every > 1:
                 names = tuple(y)
                 seen = self._seen[names]
@@ -98,13 +100,14 @@ class Graph(Uncopyable):
                 if seen % self._every != 0:
                     return
             buffer = self._by_names[tuple(y)]
-            for value in y.values():
+            values = y.values()
+            for value in values:
                 if not isinstance(value, PLAIN_NUMBERS):
                     raise TypeError
             if type(x) is not int:
                 raise TypeError
             # packing fails before anything is added if an int does not fit
-            buffer.rows.extend(buffer.pack(next(queue.numbers), x, _now(), *y.values()))
+            buffer.rows.extend(buffer.pack(next(queue.numbers), x, _now(), *values))
             if queue.needs_attention:
                 queue.start_or_wake()
         except Exception:

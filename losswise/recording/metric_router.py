@@ -62,6 +62,8 @@ class MetricRouter:
         if queue.closed:
             return
         try:
+            if not isinstance(metrics, dict):  # other mappings may raise anything, or have no end
+                raise TypeError
             buffer = queue.shared[tuple(metrics)]
             values = metrics.values()
             for value in values:

@@ -12,6 +12,7 @@ MAX_TYPE_NAME_LENGTH = 100
 MAX_SHORT_LENGTH = 80
 
 _repr = reprlib.Repr()
+_repr.maxlevel = 2
 _repr.maxstring = _repr.maxother = 60
 # what `type` itself says: a metaclass may have a `__name__` of its own
 _name_of_type = type.__dict__["__name__"].__get__

@@ -13,7 +13,7 @@ from itertools import islice
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from losswise.util.unreliable import Failure, has, is_a, tried
+from losswise.util.unreliable import Failure, has, is_a, short, tried
 
 MAX_ENTRIES = 100_000  # read of one container that may be endless
 UNREADABLE = "[unreadable by losswise]"  # the key of a Failure in the place of entries that cannot be read
@@ -96,7 +96,8 @@ def to_dict(value: Any) -> dict[Any, Any]:
     found: dict[Any, Any] = {}
     for key, item in [(UNREADABLE, items)] if type(items) is Failure else items:
         if type(tried(found.__setitem__, key, item)) is Failure:  # a key that cannot be one of a dictionary
-            found[str(tried(repr, key))] = item
+            name = short(key)
+            found[name if name not in found else f"{name} ({len(found) + 1})"] = item
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import reprlib
 import traceback
 from collections.abc import Callable, Container, Mapping
 from itertools import islice
@@ -18,6 +19,9 @@ MAX_TEXT_LENGTH = 100_000  # characters
 MAX_BYTES_SHOWN = 200
 MAX_INT_BITS = 340  # about a hundred digits; JSON encoders refuse an int of thousands
 MAX_ERROR_FIELDS = 20
+MAX_ENTRIES_SHOWN = 1_000  # of a container, with those of the containers in it
+
+_CONTAINERS = (list, tuple, dict, set, frozenset)
 
 
 def to_text(value: str, max_length: int = MAX_TEXT_LENGTH) -> str:
@@ -62,8 +66,23 @@ def describe(value: Any, max_length: int = MAX_TEXT_LENGTH) -> str:
         return _describe_bytes(value)
     if issubclass(kind, int) and int.bit_length(value) > MAX_INT_BITS:
         return f"<int of {int.bit_length(value)} bits>"
-    text = tried(str, value)
+    text = tried(_BoundedRepr().repr if issubclass(kind, _CONTAINERS) else str, value)
     return f"<{type_name(value)}: {text[1:]}" if type(text) is Failure else to_text(text, max_length)
+
+
+class _BoundedRepr(reprlib.Repr):
+    """The `repr` of a container up to a number of entries: a few lists in each other can have any number of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 20
+        self.maxtuple = self.maxlist = self.maxset = self.maxfrozenset = self.maxdict = MAX_ENTRIES_SHOWN
+        self.maxstring = self.maxlong = self.maxother = MAX_TEXT_LENGTH
+        self._left = MAX_ENTRIES_SHOWN
+
+    def repr1(self, x: Any, level: int) -> str:
+        self._left -= 1
+        return "..." if self._left < 0 else str(tried(super().repr1, x, level))
 
 
 def _describe_bytes(value: Any) -> str:
@@ -72,12 +91,6 @@ def _describe_bytes(value: Any) -> str:
         return f"<{type_name(value)}: {start[1:]}"
     size = memoryview(value).nbytes
     return repr(start) if size <= MAX_BYTES_SHOWN else f"{start!r}… [cut by losswise: {size} bytes]"
-
-
-def try_text(convert: Callable[[Any], str], value: Any, default: str) -> str:
-    """Return `convert(value)`, or `default` if that raises, as a user's `__str__` may."""
-    text = tried(convert, value)
-    return default if type(text) is Failure else str.__str__(text)
 
 
 @guarded("describing an error")
@@ -89,19 +102,16 @@ def describe_exception(error: BaseException | Mapping[str, Any] | None) -> dict[
     if error is None:
         return None
     if is_a(error, Mapping):
-        return {
-            to_name(key): try_text(_text, value, "") for key, value in islice(to_dict(error).items(), MAX_ERROR_FIELDS)
-        }
+        return {to_name(key): describe(value) for key, value in islice(to_dict(error).items(), MAX_ERROR_FIELDS)}
+    if not is_a(error, BaseException):
+        return {"type": "", "message": describe(error), "traceback": ""}
     return {
-        "type": type_name(error) if isinstance(error, BaseException) else "",
-        "message": try_text(_text, error, ""),
-        "traceback": try_text(_traceback, error, ""),
+        "type": type_name(error),
+        "message": _text_or_nothing(str, error),
+        "traceback": _text_or_nothing(lambda error: "".join(traceback.format_exception(error)), error),
     }
 
 
-def _text(value: Any) -> str:
-    return to_text(value if isinstance(value, str) else str(value))
-
-
-def _traceback(error: Any) -> str:
-    return to_text("".join(traceback.format_exception(error)))
+def _text_or_nothing(convert: Callable[[Any], str], error: Any) -> str:
+    text = tried(convert, error)
+    return "" if type(text) is Failure else to_text(text)
