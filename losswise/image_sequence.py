@@ -8,7 +8,7 @@ from typing import Any
 from losswise.recording.image_encoder import AppendedImage, ImageEncoder, report_ignored_image
 from losswise.util.guard import guarded
 from losswise.util.messages import notify_once
-from losswise.util.unreliable import is_a, short
+from losswise.util.unreliable import PASSED_ON, is_a, short, type_name
 from losswise.values.jsonable import snapshot_items
 from losswise.values.pixels import copy_image
 from losswise.values.png import ImageError
@@ -65,10 +65,14 @@ class ImageSequence:
         name = to_name(image_id)
         try:
             pixels = copy_image(image)
-            given = self._mapping("outputs", outputs), self._mapping("metrics", metrics)
-            self._encoder.add(AppendedImage(self.name, self._x, name, pixels, *given))
         except ImageError as error:
-            report_ignored_image(self.name, name, error)
+            return report_ignored_image(self.name, name, str(error))
+        except PASSED_ON:
+            raise
+        except BaseException as error:  # of the image's own methods
+            return report_ignored_image(self.name, name, f"a {type_name(image)} that raises {type_name(error)}")
+        given = self._mapping("outputs", outputs), self._mapping("metrics", metrics)
+        self._encoder.add(AppendedImage(self.name, self._x, name, pixels, *given))
 
     def _mapping(self, argument: str, given: Any) -> dict[str, Any]:
         """Return a copy of `outputs` or `metrics`; empty, with one warning, if it is not a mapping."""

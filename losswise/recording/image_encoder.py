@@ -110,8 +110,8 @@ class ImageEncoder:
             try:
                 self._encode(image, number)
             except ImageError as error:
-                report_ignored_image(image.sequence, image.image_id, error)
-            except Exception as error:
+                report_ignored_image(image.sequence, image.image_id, str(error))
+            except BaseException as error:  # whatever reading a tensor raises: the thread has more to do
                 notify_error(f"recording an image of {image.sequence!r}", error)
             finally:
                 with self._lock:
@@ -138,6 +138,6 @@ class ImageEncoder:
             time.sleep(POLL_INTERVAL_S)
 
 
-def report_ignored_image(sequence: str, image_id: str, error: ImageError) -> None:
+def report_ignored_image(sequence: str, image_id: str, problem: str) -> None:
     """Print, once for each sequence, why an image is not recorded."""
-    notify_once(("image", sequence), f"images {sequence!r}: {image_id!r:.60} is ignored: {error}")
+    notify_once(("image", sequence), f"images {sequence!r}: {image_id!r:.60} is ignored: {problem}")
