@@ -85,17 +85,17 @@ def checked_graphs(graphs: Any) -> dict[str, GraphChoice]:
 
     choices: dict[str, GraphChoice] = {}
     for name, value in given.items():
-        pair = tried(tuple, (value, kind_of(value)) if isinstance(value, str) else value)
+        pair = tried(tuple, (value, kind_of(value)) if is_a(value, str) else value)
         title, kind = pair if type(pair) is tuple and len(pair) == 2 else (None, None)
         if not is_a(title, str) or (kind is not None and one_of(kind, KINDS) is None):
             raise ValueError(f"graphs takes {{name: (title, kind)}}, not {short(name)}: {short(value)}")
-        choices[name] = GraphChoice(title, kind)
+        choices[name] = GraphChoice(to_name(title), one_of(kind, KINDS))
     return choices
 
 
 def checked_rewind(resume: Any, from_x: Any) -> int | None:
     """Check `resume` and `from_x`. Returns the last x whose points are kept; None means that all are kept."""
-    if resume is not None and not is_id(resume):
+    if resume is not None and not (is_a(resume, str) and is_id(resume)):
         raise ValueError(f"resume takes a session's id, 20 hex digits, not {short(resume)}")
     if from_x is None:
         return None

@@ -59,13 +59,14 @@ class FurtherGraphs:
     def _create(self, graph: GraphBuffer, part: int) -> Record | None:
         queue = self._queue
         problem = f"graph {graph.title!r} has more than {MAX_NAMES:,} names"
-        if part >= MAX_PARTS or len(queue.graphs) + queue.further_graphs >= MAX_GRAPHS:
+        is_full = part >= MAX_PARTS or len(queue.graphs) + queue.further_graphs >= MAX_GRAPHS
+        if is_full or (describe := graph.describe) is None:
             notify_once(("names", graph.graph_id, None), f"{problem}, and there can be no further graph for the others")
             return None
         queue.further_graphs += 1
         titles = {other.title for other in queue.graphs}
         number = part + 1
-        while (record := graph.describe(number))["title"] in titles:  # a graph of the user's own
+        while (record := describe(number))["title"] in titles:  # a graph of the user's own
             number += MAX_PARTS
         notify_once(("names", graph.graph_id), f"{problem}; the others are on {record['title']!r} and so on")
         return record
@@ -80,5 +81,5 @@ def with_names(batch: PointBatch, names: list[str]) -> PointBatch | None:
     if not rows:
         return None
     y = {name: [column[row] for row in rows] for name, column in zip(names, columns, strict=True)}
-    numbers, x, t = ([column[row] for row in rows] for column in (batch.numbers, batch.x, batch.t))
-    return PointBatch(numbers, x, t, y)
+    numbers, x, t = batch.numbers, batch.x, batch.t
+    return PointBatch([numbers[row] for row in rows], [x[row] for row in rows], [t[row] for row in rows], y)

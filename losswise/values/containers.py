@@ -53,6 +53,7 @@ def contents_of(value: Any, limit: int = MAX_ENTRIES) -> Contents | Failure | No
         return Contents(items, len(value), True, False)
     if issubclass(kind, _TEXTS) or kind is range:
         return None
+    limit = min(limit, MAX_ENTRIES)
     if is_a(value, (Mapping, Sequence, Set)):
         if is_a(value, Mapping):
             return _contents(value, _items_of(value, limit), limit, is_mapping=True)
@@ -66,8 +67,9 @@ def _contents(
 ) -> Contents | Failure:
     if type(entries) is Failure:
         return entries
-    length = tried(len, container) if len(entries) >= limit else 0
-    total = max(len(entries), length) if type(length) is int else len(entries)
+    total = len(entries)
+    if total >= limit and (length := tried(len, container)) != total:
+        total = length if type(length) is int and length > total else total + 1  # as many as there are at least
     return Contents(entries, total, is_mapping, is_set)
 
 
@@ -94,7 +96,7 @@ def to_dict(value: Any) -> dict[Any, Any]:
         return dict(islice(value, MAX_ENTRIES))
     items = _items_of(value, MAX_ENTRIES)
     found: dict[Any, Any] = {}
-    for key, item in [(UNREADABLE, items)] if type(items) is Failure else items:
+    for key, item in items if isinstance(items, list) else [(UNREADABLE, items)]:
         if type(tried(found.__setitem__, key, item)) is Failure:  # a key that cannot be one of a dictionary
             name = short(key)
             found[name if name not in found else f"{name} ({len(found) + 1})"] = item
@@ -149,7 +151,7 @@ def _elements_of(collection: Any, limit: int) -> Sequence[Any] | Failure:
         elements = _elements_by_index(collection, limit, elements)
     for base in (list, tuple, set, frozenset):
         if type(elements) is Failure and issubclass(kind, base):
-            elements = tried(_first, base.__iter__(collection), limit)  # type: ignore[arg-type]
+            elements = tried(_first, base.__iter__(collection), limit)
     return elements
 
 

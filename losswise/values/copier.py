@@ -25,7 +25,8 @@ NOTE_BYTES = 300
 MAX_NOTED_KEYS = 5
 MAX_NOTED_KEY_LENGTH = 40
 FLOAT_BYTES = 20
-ENTRY_BYTES = 4  # about the least that an entry takes
+CONTAINER_BYTES = 20  # more than its brackets, because it takes as much time and memory as this
+ENTRY_BYTES = 2  # the least that an entry takes
 
 
 class Full(BaseException):
@@ -106,13 +107,15 @@ class Copier:
         if identity in self._around:
             return self._text("{...}" if contents.is_mapping else "[...]")
         self._around.add(identity)
-        self._left -= 2
+        self._left -= CONTAINER_BYTES
         try:
             return read(contents, depth + 1)
         finally:
             self._around.discard(identity)
 
     def _entries(self, contents: Contents, depth: int) -> Any:
+        if len(contents.entries) < contents.total:
+            raise Full
         if not contents.is_mapping:
             elements = [self._entry(value, depth) for value in contents.entries]
             return sorted(elements, key=repr) if contents.is_set else elements
@@ -177,8 +180,12 @@ class Copier:
         for index, entry in enumerate(contents.entries):
             if left < 0 or tries < 0:
                 break
-            name, value = (self._key(entry[0], kept), entry[1]) if contents.is_mapping else (index, entry)
-            left -= len(name) + 4 if contents.is_mapping else 1
+            name: Any = index
+            value = entry
+            if contents.is_mapping:
+                name, value = self._key(entry[0], kept), entry[1]
+                left -= len(name) + 3
+            left -= 1
             self._left = share = min(left, small)
             kept[name] = None
             try:

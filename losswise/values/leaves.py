@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from losswise.protocol.records import encode_number
-from losswise.util.unreliable import Failure, has, tried
+from losswise.util.unreliable import has, tried
 from losswise.values.scalars import detach, is_pending, to_float
 from losswise.values.texts import MAX_INT_BITS, describe
 
@@ -30,7 +30,7 @@ def read_leaf(value: Any) -> Any:
     """Return a number, text, or the elements of a small array in nested lists. May wait for an accelerator."""
     for read in (_read_array, _read_number, _read_function):
         found = tried(read, value)
-        if found is not None and type(found) is not Failure:
+        if type(found) in (int, float, str, list):  # not a Failure, nor what an odd `tolist` returns
             return found
     return describe(value)
 

@@ -49,7 +49,7 @@ def test_other_graphs_of_the_same_log_keep_their_x(recorder: FakeServer) -> None
             session.log({"train_loss": float(x), "accuracy": 0.5}, x)
         session.log({"train_loss": 3_000.0, "accuracy": 0.75}, 2_999.5)
         session.log({"train_loss": 3_001.0, "accuracy": 1.0})  # the whole number after that
-    assert [x for x, _y in recorder.points("train_loss")] == list(range(3_002))
+    assert [x for x, _y in recorder.points("train_loss")] == list(range(3_003))
     assert [y for _x, y in recorder.points("train_loss")] == [-1.0, *map(float, range(3_002))]
     accuracy = recorder.points("accuracy")
     assert [x for x, _y in accuracy] == [*range(3_000), 3_000, 3_001]
@@ -85,7 +85,7 @@ def test_beside_the_greatest_x_there_is(recorder: FakeServer) -> None:
     assert recorder.points("a") == [(INT64_MAX, 1.0), (INT64_MAX, 2.0)]
 
 
-def test_points_of_several_threads_and_ways_keep_their_order(recorder: FakeServer) -> None:
+def test_points_of_all_kinds_keep_their_order(recorder: FakeServer) -> None:
     with losswise.Session(track_git=False) as session:
         graph = session.graph("loss")
         for step in range(2_000):

@@ -53,7 +53,7 @@ class Pairs(Mapping[Any, Any]):
 
 
 class Unreadable(Mapping[str, Any]):
-    __getitem__ = __iter__ = __len__ = items = keys = broken(RuntimeError("not now"))  # type: ignore[assignment]
+    __getitem__ = __iter__ = __len__ = items = keys = broken(RuntimeError("not now"))
 
 
 class Endless(Sequence[int]):
@@ -97,29 +97,29 @@ class EndlessSet(Set[int]):
 
 
 class BrokenDict(dict[Any, Any]):
-    items = keys = __iter__ = __len__ = __getitem__ = broken(ValueError("no"))  # type: ignore[assignment]
+    items = keys = __iter__ = __len__ = __getitem__ = broken(ValueError("no"))
 
 
 class BrokenList(list[Any]):
-    __iter__ = __len__ = __getitem__ = broken(ValueError("no"))  # type: ignore[assignment]
+    __iter__ = __len__ = __getitem__ = broken(ValueError("no"))
 
 
 class BrokenText(str):
-    __str__ = __repr__ = __len__ = __getitem__ = encode = isascii = broken(ValueError("no"))  # type: ignore[assignment]
+    __str__ = __repr__ = __len__ = __getitem__ = encode = isascii = broken(ValueError("no"))
     __hash__ = str.__hash__
 
 
 class BrokenNumber(float):
-    __float__ = __repr__ = __eq__ = __lt__ = __hash__ = is_integer = broken(ValueError("no"))  # type: ignore[assignment]
+    __float__ = __repr__ = __eq__ = __lt__ = __hash__ = is_integer = broken(ValueError("no"))
 
 
 class BrokenInt(int):
-    __int__ = __index__ = __repr__ = __eq__ = __lt__ = __ge__ = __hash__ = broken(ValueError("no"))  # type: ignore[assignment]
+    __int__ = __index__ = __repr__ = __eq__ = __lt__ = __ge__ = __hash__ = broken(ValueError("no"))
 
 
 class Meta(type):
-    __name__ = property(broken(ValueError("no")))  # type: ignore[assignment]
-    __hash__ = __eq__ = __repr__ = broken(ValueError("no"))  # type: ignore[assignment]
+    __name__ = property(broken(ValueError("no")))
+    __hash__ = __eq__ = __repr__ = broken(ValueError("no"))
 
 
 class OfMeta(metaclass=Meta):
@@ -151,7 +151,7 @@ def around_itself_by_name() -> dict[str, Any]:
 
 def deep() -> list[Any]:
     values: list[Any] = []
-    for _ in range(100_000):
+    for _ in range(20_000):
         values = [values]
     return values
 
@@ -173,9 +173,8 @@ def released() -> memoryview:
 def omegaconf(part: str) -> Any:
     """A config, or a list, of OmegaConf with a value that is missing and one that refers to nothing."""
     module = pytest.importorskip("omegaconf")
-    return module.OmegaConf.create(
-        {"config": {"fine": 1, "missing": "???", "bad": "${nothing}"}, "list": [1, "${no}"]}
-    )[part]
+    config = {"fine": 1, "missing": "???", "bad": "${nothing}", "inner": {"list": [1, "${nothing}"]}}
+    return module.OmegaConf.create({"config": config, "list": [1, "${nothing}", "???", {"fine": 1}]})[part]
 
 
 LARGE = [0.5] * 5_000_000  # 40 MB, made once
@@ -199,6 +198,7 @@ LEAVES: dict[str, Callable[[], Any]] = {
     "shape lies": lambda: with_methods(shape=("a", -1), tolist=lambda self: [1]),
     "shape is small": lambda: with_methods(shape=(2,), tolist=lambda self: list(range(1_000_000))),
     "tolist is endless": lambda: with_methods(shape=(2,), tolist=lambda self: itertools.repeat(1)),
+    "tolist is itself": lambda: with_methods(shape=(2,), tolist=lambda self: self),
     "detach raises": lambda: with_methods(detach=broken(RuntimeError("no")), clone=broken(RuntimeError("no"))),
     "metaclass": OfMeta,
     "class of a metaclass": lambda: OfMeta,

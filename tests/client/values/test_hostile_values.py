@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,22 @@ import pytest
 from losswise_server.ingest.decoding import decode_batch
 
 import losswise
+from losswise.values.jsonable import dumps
 from tests.client.conftest import journal_records
 from tests.client.values.doors import DOORS, Records, Start, merged, points
 from tests.client.values.hostile_leaves import LEAVES, Panic, broken, omegaconf, with_methods
 
 MAX_RECORD_BYTES = 4 * 1024 * 1024
-ENDLESS_AS_METRICS = {(door, "endless mapping") for door in ("append all", "log all")}
-"""Its first hundred thousand names are taken, which takes a while."""
-CELLS = [(door, leaf) for leaf in LEAVES for door in DOORS if (door, leaf) not in ENDLESS_AS_METRICS]
+SLOW = ("wide", "endless mapping")
+"""Cutting these takes a second, and a hundred thousand metrics take several."""
+QUICK_DOORS = ("Session(params=)", "set_values", "text", "append values", "log names", "done(error=)")
+CELLS = [(door, leaf) for leaf in LEAVES for door in DOORS if leaf not in SLOW or door in QUICK_DOORS]
 
 
 @pytest.fixture
 def start(journals: Path, monkeypatch: pytest.MonkeyPatch) -> Start:
     monkeypatch.setenv("LW_MODE", "offline")
-    return lambda **options: losswise.Session("tag", track_git=False, console=False, **options)
+    return lambda tag="tag", **options: losswise.Session(tag, track_git=False, console=False, **options)
 
 
 def recorded(session: losswise.Session, journals: Path) -> Records:
@@ -103,15 +106,20 @@ def test_of_params_that_are_too_large_the_small_ones_are_kept_and_a_note_says_wh
         "table": LEAVES["40 MB of numbers"](),
         "layers": [64, 10],
     }
-    large.update({f"name {number}": number for number in range(200_000)})
+    large.update({f"name {number}": number for number in range(20_000)})
     params = recorded(start(params=large), journals)[0]["params"]
     assert (params["rate"], params["layers"], params["name 7"]) == (0.1, [64, 10], 7)
     assert list(params)[:4] == ["texts", "rate", "table", "layers"]
     assert "of 5,000,000 entries" in params["table"][-1]
     assert "of 1,000 entries" in params["texts"][-1]
-    assert "of 200,004 entries: name " in params["[cut by losswise]"]
     assert 500_000 < len(json.dumps(params)) < 1_300_000
     assert capsys.readouterr().err.count("are cut to 1 MiB") == 1
+
+
+def test_of_more_params_than_fit_the_first_are_kept(start: Start, journals: Path) -> None:
+    params = recorded(start(params={f"name {number}": number for number in range(200_000)}), journals)[0]["params"]
+    assert params["name 10000"] == 10_000
+    assert "of 200,000 entries: name " in params["[cut by losswise]"]
 
 
 def test_more_cells_than_a_record_has(start: Start, journals: Path) -> None:
@@ -125,40 +133,29 @@ def test_a_message_about_an_error_whose_text_raises(start: Start, capsys: pytest
     class Odd(ValueError):
         __str__ = __repr__ = broken(RuntimeError("no"))
 
-    class Update:
-        keys = broken(Odd())
-
-        def __iter__(self) -> Any:
-            raise Odd
+    def pairs() -> Any:
+        yield "a", 1
+        raise Odd
 
     with start() as session:
-        session.params.update(Update())
-        session.set_values(Update())  # type: ignore[arg-type]
-        session.log(Update())  # type: ignore[arg-type]
-    said = capsys.readouterr().err
-    assert "an error while updating params (Odd: <RuntimeError>)" in said
-    assert "set_values takes a dictionary, not <" in said
+        session.params.update(pairs())
+    assert "an error while updating params (Odd: <RuntimeError>)" in capsys.readouterr().err
 
 
 def test_the_constructor_names_a_wrong_argument_even_if_its_text_raises(start: Start) -> None:
     silent = with_methods(__repr__=broken(RuntimeError("no")), __class__=property(broken(RuntimeError("no"))))
-    for options in (
-        *({"params": silent}, {"data": silent}, {"tags": silent}, {"tags": [silent]}, {"info": silent}),
-        *({"info": {"a": silent}}, {"max_iter": silent}, {"graphs": {"a": silent}}, {"graphs": {"a": ("b", silent)}}),
-        *({"graphs": silent}, {"resume": silent}, {"tag": silent}, {"group": silent}, {"project": silent}),
-    ):
+    pairs = {"a": silent}, {"a": ("b", silent)}
+    names = ("tag", "params", "data", "tags", "info", "max_iter", "graphs", "resume", "group", "project")
+    given = [*((name, silent) for name in names), ("tags", [silent]), ("info", pairs[0])]
+    for name, value in [*given, *(("graphs", pair) for pair in pairs)]:
         with pytest.raises((TypeError, ValueError)):
-            start(**options)
+            start(**{name: value})
 
 
-def test_tags_and_notes_that_raise_have_no_end_or_are_long(start: Start, journals: Path) -> None:
+def test_tags_that_raise_and_long_notes(start: Start, journals: Path) -> None:
     def tags() -> Any:
         yield "first"
         raise RuntimeError
-
-    def endless() -> Any:
-        while True:
-            yield "t" * 600
 
     info = {"note": "a" * 200_000, "n" * 600: "b\0", **{f"note {number}": "c" * 50_000 for number in range(100)}}
     records = recorded(start(tags=tags(), info=info), journals)
@@ -166,8 +163,14 @@ def test_tags_and_notes_that_raise_have_no_end_or_are_long(start: Start, journal
     assert records[0]["info"]["note"].startswith("aaaa")
     assert [text for name, text in records[0]["info"].items() if name.startswith("nnn")] == ["b\ufffd"]
     assert all(len(name) <= 500 for name in records[0]["info"])
-    found = recorded(start(tags=endless(), tag="g" * 600, group="g" * 600, project="p" * 600), journals)[-3:]
-    assert found
+
+
+def test_tags_without_end_and_long_names_of_a_session(start: Start, journals: Path) -> None:
+    names = {name: name * 200 for name in ("tag", "group", "project")}
+    first = recorded(start(tags=itertools.repeat("t" * 600), **names), journals)[0]
+    assert len(first["tags"]) == 1_000
+    assert {len(tag) for tag in first["tags"]} == {500}
+    assert all(len(first[name]) == 500 for name in names)
 
 
 def test_an_image_that_raises_is_one_warning(start: Start, journals: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,16 +185,12 @@ def test_an_image_that_raises_is_one_warning(start: Start, journals: Path, capsy
 def test_an_opening_that_cannot_be_encoded_is_written_without_its_params(
     start: Start, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from losswise.journal import format as journal_format
-
-    dumps = journal_format.dumps
-
     def failing(value: Any) -> str:
         if "rate" in value.get("params", {}):
             raise MemoryError
         return dumps(value)
 
-    monkeypatch.setattr(journal_format, "dumps", failing)
+    monkeypatch.setattr("losswise.journal.format.dumps", failing)
     session = start(params={"rate": 0.1}, project="vision")
     session.graph("loss").append(0, {"a": 1.0})
     records = recorded(session, journals)
