@@ -18,7 +18,7 @@ from losswise.recording.point_buffer import (
 )
 from losswise.recording.x_order import XOrder
 from losswise.util.messages import notify_once
-from losswise.util.unreliable import has, short
+from losswise.util.unreliable import has, short, tried
 from losswise.values.containers import to_dict
 from losswise.values.scalars import detach, is_pending, to_float, to_step
 from losswise.values.texts import to_name
@@ -37,14 +37,14 @@ class PendingPoint:
 
     def __init__(self, number: int, x: Any, t: float, y: Any) -> None:
         self.number, self.x, self.t, self.y = number, x, t, y
-        self.is_pending = is_pending(x) or (isinstance(y, dict) and any(map(is_pending, y.values())))
+        self.is_pending = is_pending(x) or (type(y) is dict and any(map(is_pending, y.values())))
 
     def read(self) -> None:
         """Wait for the values and convert them. What is not a number is left as it is, for the warning."""
         try:
             step = to_step(self.x)
             self.x = self.x if step is None else step
-            for name, value in self.y.items() if isinstance(self.y, dict) else ():
+            for name, value in self.y.items() if type(self.y) is dict else ():
                 number = to_float(value)
                 if number is not None:
                     self.y[name] = number
@@ -81,9 +81,10 @@ class GraphBuffer:
 
     def add_slow(self, number: int, x: Any, t: float, y: Any) -> None:
         """Add a point of any values, and open a buffer for its set of names if it has none."""
-        values = {key: detach(value) for key, value in to_dict(y).items()} if has(y, "items") else y
+        values = tried(to_dict, y) if has(y, "items") else y
+        values = {key: detach(value) for key, value in values.items()} if type(values) is dict else y
         self._slow.append(PendingPoint(number, detach(x), t, values))
-        if isinstance(values, dict):
+        if type(values) is dict:
             names = tuple(values)
             recorded = names_for_buffer(names, self.by_names)
             if recorded is not None:
@@ -179,7 +180,7 @@ class GraphBuffer:
 
     def _numbers(self, y: Any) -> dict[str, float]:
         """Return the values that are numbers, by name. Others are ignored, with one warning."""
-        if not isinstance(y, dict):
+        if type(y) is not dict:
             self._warn(("y", self.graph_id), f"append takes (x, {{name: value}}), not {short(y)}")
             return {}
         numbers: dict[str, float] = {}

@@ -13,6 +13,8 @@ from losswise.recording.graph_buffer import GraphBuffer
 from losswise.recording.point_buffer import PLAIN_NUMBERS, SharedPointBuffer, names_for_buffer
 from losswise.recording.record_queue import RecordQueue
 from losswise.util.guard import guarded
+from losswise.util.messages import notify_once
+from losswise.util.unreliable import short, tried
 from losswise.values.containers import to_dict
 from losswise.values.scalars import is_pending, to_step
 from losswise.values.texts import to_name
@@ -84,16 +86,18 @@ class MetricRouter:
     @guarded("logging")
     def _append_to_each(self, metrics: Mapping[str, Any], x: Any) -> None:
         """Slow path: the first time of a set of names, and values that are not int or float."""
-        metrics = to_dict(metrics)
+        given = tried(to_dict, metrics)
+        if type(given) is not dict:
+            return notify_once("log", f"log takes a dictionary, not {short(metrics)}; ignored")
         if x is None:
             x = self.next_x
         step = None if is_pending(x) else to_step(x)
         if step is not None:
             self.next_x = math.floor(step) + 1
-        names = tuple(metrics)
+        names = tuple(given)
         routes = self._routes(names)
         for graph, members in routes:
-            graph.append(x, {name: metrics[name] for name in members})
+            graph.append(x, {name: given[name] for name in members})
         queue = self._queue
         recorded = names_for_buffer(names, queue.shared)
         if recorded is not None and not any(graph.display_interval for graph, _members in routes):

@@ -40,7 +40,7 @@ def test_all_values_through_all_doors_are_stored(
     assert server.points(graph["id"])["last"]["y"] == [1.0]
     [graph] = [graph for graph in found["graphs"] if graph["title"] == "loss"]
     assert set(server.points(graph["id"])["good"]["y"]) >= {0.0, 1.0, 2.0, 3.0}
-    assert len(found["images"]) >= 6 * len(values)
+    assert len(found["images"]) >= 5 * len(values)
     assert list(journals.iterdir()) == []
     assert "reject" not in capsys.readouterr().err
 
