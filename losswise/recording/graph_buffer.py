@@ -81,7 +81,7 @@ class GraphBuffer:
 
     def add_slow(self, number: int, x: Any, t: float, y: Any) -> None:
         """Add a point of any values, and open a buffer for its set of names if it has none."""
-        values = tried(to_dict, y) if has(y, "items") else y
+        values = y if type(y) is dict or not has(y, "items") else tried(to_dict, y)
         values = {key: detach(value) for key, value in values.items()} if type(values) is dict else y
         self._slow.append(PendingPoint(number, detach(x), t, values))
         if type(values) is dict:

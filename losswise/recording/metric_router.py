@@ -86,7 +86,7 @@ class MetricRouter:
     @guarded("logging")
     def _append_to_each(self, metrics: Mapping[str, Any], x: Any) -> None:
         """Slow path: the first time of a set of names, and values that are not int or float."""
-        given = tried(to_dict, metrics)
+        given = metrics if type(metrics) is dict else tried(to_dict, metrics)
         if type(given) is not dict:
             return notify_once("log", f"log takes a dictionary, not {short(metrics)}; ignored")
         if x is None:
