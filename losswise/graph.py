@@ -6,6 +6,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, overload
 
 from losswise.protocol.limits import KINDS
@@ -16,8 +17,9 @@ from losswise.recording.record_queue import CLOSED_QUEUE, RecordQueue
 from losswise.util.guard import guarded
 from losswise.util.messages import notify_once
 from losswise.util.uncopyable import Uncopyable
-from losswise.values.jsonable import to_name, try_text
+from losswise.util.unreliable import short
 from losswise.values.scalars import to_x
+from losswise.values.texts import one_of, to_name
 
 _now = time.time
 
@@ -45,17 +47,19 @@ class Graph(Uncopyable):
         ylabel: Any = "",
         kind: Any = None,
         display_interval: Any = None,
+        buffer: GraphBuffer | None = None,
     ) -> None:
-        if kind is not None and kind not in KINDS:
-            notify_once(("kind", session_id, title), f"graph {title!r}: kind is 'min', 'max' or None, not {kind!r}")
-            kind = None
+        self.kind = one_of(kind, KINDS)
+        if kind is not None and self.kind is None:
+            notify_once(
+                ("kind", session_id, title), f"graph {title!r}: kind is 'min', 'max' or None, not {short(kind)}"
+            )
         self.id = graph_id(session_id, title)
         self.title = title
-        self.xlabel = try_text(to_name, xlabel, "")
-        self.ylabel = try_text(to_name, ylabel, "")
-        self.kind: str | None = kind
+        self.xlabel, self.ylabel = to_name(xlabel), to_name(ylabel)
         self.display_interval = to_x(display_interval)
-        self.buffer = GraphBuffer(self.id, title)
+        describe = partial(_numbered_record, session_id, title, self.xlabel, self.ylabel, self.kind)
+        self.buffer = buffer or GraphBuffer(self.id, title, describe)
         self._by_names = self.buffer.by_names
         self._queue = queue
         self._session_id = session_id
@@ -71,7 +75,9 @@ class Graph(Uncopyable):
         """Add a point. Takes about a microsecond, never waits for the network and never raises.
 
         Args:
-            x: a whole number (64 bits), such as the step. If omitted, the graph counts its appends from 0.
+            x: a whole number (64 bits), such as the step. If omitted, the graph counts its appends from 0. If it is a
+                fraction, such as half an epoch, the graph goes on with the order of arrival as x, and records the
+                fraction as the quantity `x`.
             y: values by name: Python, NumPy, Torch, JAX, TensorFlow or Keras scalars. NaN and infinities are kept.
                 A value that is not a number is ignored, with one warning.
 
@@ -85,6 +91,8 @@ class Graph(Uncopyable):
         try:
             if y is None:
                 x, y = next(self._own_x), x
+            if not isinstance(y, dict):  # other mappings may raise anything, or have no end
+                raise TypeError
             if self._every > 1:
                 names = tuple(y)
                 seen = self._seen[names]
@@ -92,13 +100,14 @@ class Graph(Uncopyable):
                 if seen % self._every != 0:
                     return
             buffer = self._by_names[tuple(y)]
-            for value in y.values():
+            values = y.values()
+            for value in values:
                 if not isinstance(value, PLAIN_NUMBERS):
                     raise TypeError
             if type(x) is not int:
                 raise TypeError
             # packing fails before anything is added if an int does not fit
-            buffer.rows.extend(buffer.pack(next(queue.numbers), x, _now(), *y.values()))
+            buffer.rows.extend(buffer.pack(next(queue.numbers), x, _now(), *values))
             if queue.needs_attention:
                 queue.start_or_wake()
         except Exception:
@@ -119,6 +128,12 @@ class Graph(Uncopyable):
     @guarded("showing a graph", default="<losswise.Graph>")
     def __repr__(self) -> str:
         return f"<losswise.Graph {self.title!r} of session {self._session_id}>"
+
+
+def _numbered_record(session_id: str, title: str, xlabel: str, ylabel: str, kind: str | None, number: int) -> Record:
+    """Return the record of a graph that goes on with another one's names, such as "gradients (2)"."""
+    title = to_name(f"{title} ({number})")
+    return graph_record(graph_id(session_id, title), title, xlabel, ylabel, kind)
 
 
 # What `Session.graph` returns if it fails: a graph that records nothing, made here, where nothing can go wrong

@@ -8,10 +8,12 @@ from typing import Any
 from losswise.recording.image_encoder import AppendedImage, ImageEncoder, report_ignored_image
 from losswise.util.guard import guarded
 from losswise.util.messages import notify_once
-from losswise.values.jsonable import snapshot, to_name, try_text
+from losswise.util.unreliable import PASSED_ON, is_a, short, type_name
+from losswise.values.jsonable import snapshot_items
 from losswise.values.pixels import copy_image
 from losswise.values.png import ImageError
 from losswise.values.scalars import detach
+from losswise.values.texts import to_name
 
 
 class ImageSequence:
@@ -28,7 +30,7 @@ class ImageSequence:
     def __init__(self, encoder: ImageEncoder | None, x: Any, name: str) -> None:
         """Create a sequence; with `encoder` None it records nothing."""
         self._encoder = encoder
-        self.name = try_text(to_name, name, "")
+        self.name = to_name(name)
         self._x = detach(x)
 
     @guarded("adding an image")
@@ -63,18 +65,22 @@ class ImageSequence:
         name = to_name(image_id)
         try:
             pixels = copy_image(image)
-            given = self._mapping("outputs", outputs), self._mapping("metrics", metrics)
-            self._encoder.add(AppendedImage(self.name, self._x, name, pixels, *given))
         except ImageError as error:
-            report_ignored_image(self.name, name, error)
+            return report_ignored_image(self.name, name, str(error))
+        except PASSED_ON:
+            raise
+        except BaseException as error:  # of the image's own methods
+            return report_ignored_image(self.name, name, f"a {type_name(image)} that raises {type_name(error)}")
+        given = self._mapping("outputs", outputs), self._mapping("metrics", metrics)
+        self._encoder.add(AppendedImage(self.name, self._x, name, pixels, *given))
 
     def _mapping(self, argument: str, given: Any) -> dict[str, Any]:
         """Return a copy of `outputs` or `metrics`; empty, with one warning, if it is not a mapping."""
-        if given is not None and not isinstance(given, Mapping):
-            problem = f"{argument} takes a dictionary, not {given!r:.60}"
-            notify_once(("image", argument, self.name), f"images {self.name!r}: {problem}; ignored")
-            given = None
-        return dict(snapshot(given or {}))
+        if given is None or is_a(given, Mapping):
+            return {} if given is None else snapshot_items(given)
+        problem = f"{argument} takes a dictionary, not {short(given)}"
+        notify_once(("image", argument, self.name), f"images {self.name!r}: {problem}; ignored")
+        return {}
 
     def __repr__(self) -> str:
         return f"<losswise.ImageSequence {self.name!r}>"

@@ -7,7 +7,8 @@ from typing import Any
 
 from losswise.protocol.records import Record, session_record
 from losswise.util.guard import guarded
-from losswise.values.jsonable import snapshot
+from losswise.values.containers import to_dict
+from losswise.values.jsonable import snapshot_items
 
 
 class Params(dict[str, Any]):
@@ -28,10 +29,10 @@ class Params(dict[str, Any]):
 
     @guarded("updating params")
     def update(self, *args: Any, **params: Any) -> None:
-        changed = dict(*args, **params)
+        changed = {name: value for given in (*args, params) for name, value in to_dict(given).items()}
         super().update(changed)
         if changed:
-            self._put(session_record(params=snapshot(changed)))
+            self._put(session_record(params=snapshot_items(changed)))
 
     @guarded("updating params")
     def setdefault(self, name: str, default: Any = None) -> Any:

@@ -17,7 +17,7 @@ from losswise.lifecycle import exit_hooks, open_sessions, reimport
 from losswise.lifecycle.open_sessions import OpenSession
 from losswise.lifecycle.outcome import Outcome, outcome_of
 from losswise.params import Params
-from losswise.protocol.limits import ENDED, MAX_TEXT_LENGTH
+from losswise.protocol.limits import ENDED, MAX_GRAPHS, MAX_NAMES, MAX_TEXT_LENGTH
 from losswise.protocol.records import Record, new_id, rewind_record, session_record, text_record, values_record
 from losswise.recording.record_queue import CLOSED_QUEUE
 from losswise.recording.recorder import Recorder
@@ -26,9 +26,11 @@ from losswise.util.credentials import Target
 from losswise.util.guard import guarded
 from losswise.util.messages import notify, notify_error, notify_once
 from losswise.util.uncopyable import Uncopyable
-from losswise.values import jsonable
-from losswise.values.jsonable import try_text
+from losswise.util.unreliable import is_a, short
+from losswise.values.containers import to_dict
+from losswise.values.jsonable import snapshot_items
 from losswise.values.scalars import to_x
+from losswise.values.texts import describe, one_of, to_name
 
 if TYPE_CHECKING:
     from losswise.image_sequence import ImageSequence
@@ -116,8 +118,8 @@ class Session(SessionDisplay, Uncopyable):
             arguments.check_params(params=params, data=data)
             self._max_iter = arguments.checked_max_iter(max_iter)
             self._fields = {
-                "project": project,
-                "group": group,
+                "project": None if project is None else to_name(project),
+                "group": None if group is None else to_name(group),
                 "tags": arguments.checked_tags(tags),
                 "info": arguments.checked_info(info) or None,
                 "created_at": None if resume is not None else self.created_at,
@@ -129,7 +131,7 @@ class Session(SessionDisplay, Uncopyable):
             self.id = self.session_id = resume or self.id or new_id()
             self.base_url = target.base_url
             self.url = f"{target.base_url}/s/{self.id}" if settings.mode() != "disabled" else ""
-            self.params = Params({**(data or {}), **(params or {})}, self._put)
+            self.params = Params({**to_dict(data), **to_dict(params)}, self._put)
         except (TypeError, ValueError):
             raise
         except Exception as error:
@@ -191,15 +193,19 @@ class Session(SessionDisplay, Uncopyable):
         Example:
             >>> accuracy = session.graph("accuracy", xlabel="step", kind="max")
         """
-        title = try_text(jsonable.to_name, title, "")
+        title = to_name(title)
         if (known := self._graphs.get(title)) is not None:
             return known
         queue = self._queue
-        graph = graph_module.Graph(queue, self.id, title, xlabel, ylabel, kind, display_interval)
+        is_excess = len(self._graphs) + queue.further_graphs >= MAX_GRAPHS
+        buffer = queue.excess if is_excess else None
+        graph = graph_module.Graph(queue, self.id, title, xlabel, ylabel, kind, display_interval, buffer)
+        if is_excess:
+            queue.add_graph(graph.buffer)
+            return graph
         self._put(graph.record())
         graph = self._graphs.setdefault(title, graph)  # another thread may have been faster
-        if not queue.closed and graph.buffer not in queue.graphs:
-            queue.graphs.append(graph.buffer)
+        queue.add_graph(graph.buffer)
         return graph
 
     Graph = graph
@@ -227,7 +233,7 @@ class Session(SessionDisplay, Uncopyable):
 
         Args:
             metrics: values by name, as in `Graph.append`.
-            x: a whole number; default one more than the x of the last `log`.
+            x: as in `Graph.append`; default the whole number after the x of the last `log`.
 
         Example:
             >>> session.log({"train_loss": 0.31, "val_accuracy": 0.92}, x=17)
@@ -253,9 +259,11 @@ class Session(SessionDisplay, Uncopyable):
         Example:
             >>> session.set_values({"best epoch": 12, "checkpoint": "s3://models/12.pt"})
         """
-        if not isinstance(values, Mapping):
-            return notify_once("values", f"set_values takes a dictionary, not {values!r:.60}; ignored")
-        self._put(values_record({jsonable.to_name(name): jsonable.snapshot(value) for name, value in values.items()}))
+        if not is_a(values, Mapping):
+            return notify_once("values", f"set_values takes a dictionary, not {short(values)}; ignored")
+        plain = list(snapshot_items(values).items())
+        for start in range(0, len(plain), MAX_NAMES):  # of one record
+            self._put(values_record(dict(plain[start : start + MAX_NAMES])))
 
     @guarded("recording a text")
     def text(self, name: str, text: str, x: int | None = None) -> None:
@@ -266,7 +274,10 @@ class Session(SessionDisplay, Uncopyable):
             text: at most a million characters; a longer one is cut, with a note.
             x: the step that it belongs to, or None.
         """
-        self._put(text_record(jsonable.to_name(name), jsonable.to_text(str(text), MAX_TEXT_LENGTH), to_x(x)))
+        at = to_x(x)
+        if x is not None and at is None:
+            notify_once(("text", self.id), f"texts: x must be a whole number of 64 bits, not {short(x)}; left out")
+        self._put(text_record(to_name(name), describe(text, MAX_TEXT_LENGTH), at))
 
     @guarded("flushing", default=False)
     def flush(self, timeout: float = 10.0) -> bool:
@@ -300,10 +311,9 @@ class Session(SessionDisplay, Uncopyable):
             error: the exception that ended the training.
             timeout: seconds without an acknowledgement after which to give up; default LW_END_TIMEOUT, else 10.
         """
-        if status not in ENDED:
-            notify(f"the status of a session that ends is {', '.join(ENDED)}, not {status!r}; taken as complete")
-            status = "complete"
-        outcome = Outcome(status, reason, error)
+        if (known := one_of(status, ENDED)) is None:
+            notify(f"the status of a session that ends is {', '.join(ENDED)}, not {short(status)}; taken as complete")
+        outcome = Outcome(known or "complete", None if reason is None else to_name(reason), error)
         if self._open_session is None:
             return self._set_status(outcome)
         open_sessions.end(self._open_session, outcome, settings.end_timeout() if timeout is None else timeout)
@@ -359,8 +369,9 @@ class Session(SessionDisplay, Uncopyable):
             exit_hooks.watch(self._open_session)
             self._collectors.resume()
         self._follow_in_notebook()
-        params = jsonable.snapshot(dict(self.params)) or None
-        record = session_record(tag=self.tag, params=params, max_iter=self._max_iter, **self._fields)
+        params = snapshot_items(self.params) or None
+        tag = None if self.tag is None else to_name(self.tag)
+        record = session_record(tag=tag, params=params, max_iter=self._max_iter, **self._fields)
         rewind = [] if self._after_x is None else [rewind_record(self._after_x, self.created_at)]
         self._after_x = None
         return [record, *rewind, *(graph.record() for graph in list(self._graphs.values()))]

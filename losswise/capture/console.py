@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from losswise.protocol.records import Record, text_record
 from losswise.util import messages
 from losswise.util.messages import notify_error
-from losswise.values.jsonable import to_text
+from losswise.values.texts import to_text
 
 if TYPE_CHECKING:
     from losswise.capture.terminal import Terminal
@@ -239,6 +239,7 @@ class _Hook:
 
     def on_write(self, stream: _PatchedStream, text: Any) -> None:
         if isinstance(text, str) and text:
+            text = str.__str__(text)  # of an instance of a subclass
             self.writes += 1
             stream.tail = self.tail = text[-TAIL_CHARS:]
             for console in self.consoles:

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 
 from losswise.capture.git import collect_git
-from losswise.values.jsonable import to_text
+from losswise.util.unreliable import tried
+from losswise.values.texts import describe, to_text
 
 MAX_VALUE_CHARS = 10_000
 
@@ -34,15 +35,15 @@ def collect(track_git: bool, command_line: bool) -> Iterator[dict[str, dict[str,
 def collect_environment(command_line: bool) -> dict[str, str]:
     """Return host, process id, Python, platform, folder and CI build, and with `command_line` the command line."""
     env = {
-        "host": socket.gethostname(),
+        "host": tried(socket.gethostname),
         "pid": str(os.getpid()),
         "python": platform.python_version(),
-        "platform": platform.platform(),
-        "folder": os.getcwd(),
+        "platform": tried(platform.platform),
+        "folder": tried(os.getcwd),  # it may be deleted
     }
     env.update({name: value for name, value in os.environ.items() if value and _CI_VARIABLE.fullmatch(name)})
     if command_line:
-        env["command"] = _command_line()
+        env["command"] = tried(_command_line)
     return {name: to_text(value, MAX_VALUE_CHARS) for name, value in env.items()}
 
 
@@ -50,7 +51,7 @@ def _command_line() -> str:
     """Return the script and its arguments, without the values of options that sound like secrets and API keys."""
     words: list[str] = []
     hide = False
-    for word in sys.argv:
+    for word in map(describe, sys.argv):  # a script may have put anything there
         if hide and not word.startswith("-"):
             word = "***"
         name, equals, _value = word.partition("=")

@@ -8,7 +8,7 @@ from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen
 
 from losswise.util.redact import without_user
-from losswise.values.jsonable import to_text
+from losswise.values.texts import to_text
 
 MAX_DIFF_BYTES = 1024 * 1024
 COMMAND_TIMEOUT_S = 10.0

@@ -9,12 +9,34 @@ from dataclasses import asdict, dataclass
 
 from losswise.protocol.limits import FORMAT
 from losswise.protocol.records import Record, is_id
+from losswise.util.messages import notify_once
+from losswise.util.units import size_text
+from losswise.util.unreliable import type_name
+from losswise.values.containers import UNREADABLE
 from losswise.values.jsonable import dumps
+
+MAX_SESSION_BYTES = 8 * 1024 * 1024  # of a session record; the server takes batches of 32 MiB
+ESSENTIAL_FIELDS = ("type", "project", "tag", "group", "created_at", "max_iter")
 
 
 def record_line(record: Record) -> bytes:
-    """Encode a record as a line of a journal."""
-    return dumps(record).encode() + b"\n"
+    """Encode a record as a line of a journal.
+
+    A session record that cannot be encoded, or that is too large for the server, is reduced to its essential fields and
+    a note: without its session record, nothing of a session can be sent.
+    """
+    if record["type"] != "session":
+        return dumps(record).encode() + b"\n"
+    try:
+        line = dumps(record).encode() + b"\n"
+        if len(line) <= MAX_SESSION_BYTES:
+            return line
+        problem = f"{size_text(len(line))} are too much"
+    except Exception as error:
+        problem = type_name(error)
+    notify_once("session record", f"params, tags and notes of a session cannot be recorded ({problem}); the rest is")
+    reduced = {name: record[name] for name in ESSENTIAL_FIELDS if name in record}
+    return dumps({**reduced, "params": {UNREADABLE: problem}}).encode() + b"\n"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import errno
 from collections import Counter
 from typing import NamedTuple
 
+from losswise.protocol.limits import MAX_GRAPHS
 from losswise.util.messages import notify
 from losswise.util.units import size_text
 
@@ -15,6 +16,11 @@ class Cause(NamedTuple):
 
     reason: str  # completes the sentence "3 points were dropped since ..." at the end of the session
     warning: str = ""  # the line that is printed when dropping begins; "" if another line has said it
+
+
+_MOST_GRAPHS = f"a session has at most {MAX_GRAPHS:,} graphs"
+TOO_MANY_GRAPHS = Cause(_MOST_GRAPHS, f"{_MOST_GRAPHS}: points of further ones are dropped")
+TOO_MANY_NAMES = Cause("their graph has too many names")
 
 
 def bound_reached(bound: float) -> Cause:

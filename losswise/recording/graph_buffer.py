@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from losswise.protocol.records import Record
 from losswise.recording.point_buffer import (
     HEADER_CELLS,
     MAX_ROWS_PER_TAKE,
     PointBatch,
     PointBuffer,
     merge,
-    needs_buffer,
+    merge_by_names,
+    names_for_buffer,
 )
+from losswise.recording.x_order import XOrder
 from losswise.util.messages import notify_once
-from losswise.values.jsonable import to_name, try_text
-from losswise.values.scalars import detach, is_pending, to_float, to_x
+from losswise.util.unreliable import has, short, tried
+from losswise.values.containers import to_dict
+from losswise.values.scalars import detach, is_pending, to_float, to_step
+from losswise.values.texts import to_name
 
 PENDING_POINT_BYTES = 500  # estimated memory of a point on the slow path
 
@@ -32,14 +37,14 @@ class PendingPoint:
 
     def __init__(self, number: int, x: Any, t: float, y: Any) -> None:
         self.number, self.x, self.t, self.y = number, x, t, y
-        self.is_pending = is_pending(x) or (isinstance(y, dict) and any(map(is_pending, y.values())))
+        self.is_pending = is_pending(x) or (type(y) is dict and any(map(is_pending, y.values())))
 
     def read(self) -> None:
         """Wait for the values and convert them. What is not a number is left as it is, for the warning."""
         try:
-            whole = to_x(self.x)
-            self.x = self.x if whole is None else whole
-            for name, value in self.y.items() if isinstance(self.y, dict) else ():
+            step = to_step(self.x)
+            self.x = self.x if step is None else step
+            for name, value in self.y.items() if type(self.y) is dict else ():
                 number = to_float(value)
                 if number is not None:
                     self.y[name] = number
@@ -50,28 +55,40 @@ class PendingPoint:
 class GraphBuffer:
     """Points of one graph: filled by `Graph.append` on any thread, emptied by the journal writer.
 
+    Args:
+        describe: returns the record of the graph with this number in its title, for names beyond the limit of one
+            graph. None: the session has too many graphs, and the points of this one are dropped.
+
     Attributes:
         by_names: a buffer for each set of metric names that `append` has seen; `append` adds its rows there.
         received: batches from buffers that several graphs share.
+        part_of, further: which part of the graph each name is on, and the records of further parts; see
+            `FurtherGraphs`.
     """
 
-    def __init__(self, graph_id: str, title: str) -> None:
+    def __init__(self, graph_id: str, title: str, describe: Callable[[int], Record] | None) -> None:
         self.graph_id = graph_id
         self.title = title
+        self.describe = describe
         self.by_names: dict[Any, PointBuffer] = {}
         self._slow: deque[PendingPoint] = deque()
         self.received: list[PointBatch] = []
+        self.part_of: dict[str, int] = {}
+        self.further: dict[int, Record | None] = {}
+        self._x_order = XOrder(graph_id, title)
 
     # the caller's thread
 
     def add_slow(self, number: int, x: Any, t: float, y: Any) -> None:
         """Add a point of any values, and open a buffer for its set of names if it has none."""
-        values = {key: detach(value) for key, value in y.items()} if hasattr(y, "items") else y
+        values = y if type(y) is dict or not has(y, "items") else tried(to_dict, y)
+        values = {key: detach(value) for key, value in values.items()} if type(values) is dict else y
         self._slow.append(PendingPoint(number, detach(x), t, values))
-        if isinstance(values, dict):
+        if type(values) is dict:
             names = tuple(values)
-            if needs_buffer(names, self.by_names):
-                self.by_names.setdefault(names, PointBuffer(names))  # another thread may have been faster
+            recorded = names_for_buffer(names, self.by_names)
+            if recorded is not None:
+                self.by_names.setdefault(names, PointBuffer(recorded))  # another thread may have been faster
 
     # the journal writer's thread, unless noted
 
@@ -137,8 +154,12 @@ class GraphBuffer:
             while slow and slow[-1].number >= below:
                 self._slow.appendleft(slow.pop())
             parts.extend(self._convert(slow))
-            if parts:
-                yield merge(parts)
+            if self.describe is None:
+                yield from parts
+            elif parts:
+                # the order of arrival of all points together
+                merged = [merge(parts)] if self._x_order.concerns(parts) else merge_by_names(parts)
+                yield from map(self._x_order.apply, merged)
             # where this round did not reach the limit, others may wait behind its points, also behind dropped ones
             if below >= limit or not (parts or slow):
                 return
@@ -148,34 +169,30 @@ class GraphBuffer:
         by_names: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
         for point in points:
             y = self._numbers(point.y)
-            x = to_x(point.x) if y else None
+            x = to_step(point.x) if y else None
             if x is not None:
                 by_names.setdefault(tuple(y), []).append((point.number, x, point.t, *y.values()))
             elif y:
-                self._warn(("x", self.graph_id), f"x must be a whole number of 64 bits, not {_short(point.x)}")
+                self._warn(("x", self.graph_id), f"x must be a whole number of 64 bits, not {short(point.x)}")
         for names, rows in by_names.items():
             numbers, x_column, t_column, *columns = map(list, zip(*rows, strict=True))
             yield PointBatch(numbers, x_column, t_column, dict(zip(names, columns, strict=True)))
 
     def _numbers(self, y: Any) -> dict[str, float]:
         """Return the values that are numbers, by name. Others are ignored, with one warning."""
-        if not isinstance(y, dict):
-            self._warn(("y", self.graph_id), f"append takes (x, {{name: value}}), not {_short(y)}")
+        if type(y) is not dict:
+            self._warn(("y", self.graph_id), f"append takes (x, {{name: value}}), not {short(y)}")
             return {}
         numbers: dict[str, float] = {}
         for name, value in y.items():
             number = to_float(value)
+            plain = to_name(name)
             if number is None:
-                problem = f"the value of {_short(name)} is not a number ({_short(value)})"
-                self._warn(("value", self.graph_id, name), problem)
+                problem = f"the value of {short(plain)} is not a number ({short(value)})"
+                self._warn(("value", self.graph_id, plain), problem)
             else:
-                numbers[to_name(name)] = number
+                numbers[plain] = number
         return numbers
 
     def _warn(self, key: object, problem: str) -> None:
         notify_once(key, f"graph {self.title!r}: {problem}; ignored")
-
-
-def _short(value: object) -> str:
-    text = try_text(repr, value, f"a {type(value).__name__}")
-    return text if len(text) <= 80 else text[:60] + "…"

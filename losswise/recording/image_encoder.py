@@ -18,6 +18,7 @@ from losswise.recording.record_queue import EncodedImage
 from losswise.util.guard import guarded_thread
 from losswise.util.messages import notify, notify_error, notify_once
 from losswise.util.polling import wait_until
+from losswise.util.unreliable import short
 from losswise.values.pixels import ImageCopy
 from losswise.values.png import ImageError
 from losswise.values.scalars import to_x
@@ -109,8 +110,8 @@ class ImageEncoder:
             try:
                 self._encode(image, number)
             except ImageError as error:
-                report_ignored_image(image.sequence, image.image_id, error)
-            except Exception as error:
+                report_ignored_image(image.sequence, image.image_id, str(error))
+            except BaseException as error:  # whatever reading a tensor raises: the thread has more to do
                 notify_error(f"recording an image of {image.sequence!r}", error)
             finally:
                 with self._lock:
@@ -125,7 +126,7 @@ class ImageEncoder:
         if x is None:
             notify_once(
                 ("image x", image.sequence),
-                f"images {image.sequence!r}: x must be a whole number of 64 bits, not {image.x!r:.60}; ignored",
+                f"images {image.sequence!r}: x must be a whole number of 64 bits, not {short(image.x)}; ignored",
             )
             return
         data, width, height = image.pixels.png()
@@ -137,6 +138,6 @@ class ImageEncoder:
             time.sleep(POLL_INTERVAL_S)
 
 
-def report_ignored_image(sequence: str, image_id: str, error: ImageError) -> None:
+def report_ignored_image(sequence: str, image_id: str, problem: str) -> None:
     """Print, once for each sequence, why an image is not recorded."""
-    notify_once(("image", sequence), f"images {sequence!r}: {image_id!r:.60} is ignored: {error}")
+    notify_once(("image", sequence), f"images {sequence!r}: {image_id!r:.60} is ignored: {problem}")

@@ -13,9 +13,11 @@ from losswise.delivery.sender import Sender
 from losswise.journal.format import record_line
 from losswise.journal.writer import Journal, NotWritten
 from losswise.protocol.records import Record
-from losswise.recording.drops import Cause, DroppedPoints, bound_reached, not_written
+from losswise.recording.drops import TOO_MANY_GRAPHS, TOO_MANY_NAMES, Cause, DroppedPoints, bound_reached, not_written
 from losswise.recording.encoding import points_lines
+from losswise.recording.further_graphs import FurtherGraphs
 from losswise.recording.graph_buffer import GraphBuffer
+from losswise.recording.point_buffer import PointBatch
 from losswise.recording.record_queue import RecordQueue
 from losswise.util.guard import guarded, guarded_thread
 from losswise.util.messages import notify_error, notify_once
@@ -62,6 +64,7 @@ class JournalWriter:
         self._unwritten: list[bytes] = []  # records other than points that the disk did not take
         self._points: list[tuple[bytes, int]] = []  # lines of points to be written together, and how many points each
         self._points_size = 0  # bytes of these lines
+        self._further_graphs = FurtherGraphs(queue, lambda record: self._write_records([record]))
         self._disk_problem = Cause("the journal could not be written")  # replaced by the latest error
         self._measured_at = self._heartbeat_at = time.monotonic()
         self._value_reader: threading.Thread | None = None
@@ -205,21 +208,31 @@ class JournalWriter:
     def _drain_graph(self, graph: GraphBuffer, limit: int, final: bool) -> None:
         queue = self._queue
         for batch in graph.take(limit, final):
+            if graph.describe is None:
+                self.dropped.add(TOO_MANY_GRAPHS, len(batch.x))
+                continue
             queue.last_point_at = max(queue.last_point_at, batch.t[-1])
             queue.last_x = max(queue.last_x, batch.x[-1])
             if queue.listener is not None:
                 queue.listener(graph.title, batch)
-            left = len(batch.x)
-            try:
-                for line, count in points_lines(graph.graph_id, batch):
-                    self._points.append((line, count))
-                    self._points_size += len(line)
-                    left -= count
-            except Exception as error:
-                notify_error("writing points", error)
-                self.dropped.add(Cause("they could not be encoded"), left)
+            for graph_id, part in self._further_graphs.divide(graph, batch):
+                if graph_id is None:
+                    self.dropped.add(TOO_MANY_NAMES, len(part.x))
+                else:
+                    self._encode(graph_id, part)
             if self._points_size > WRITE_BYTES:
                 self._write_points()
+
+    def _encode(self, graph_id: str, batch: PointBatch) -> None:
+        left = len(batch.x)
+        try:
+            for line, count in points_lines(graph_id, batch):
+                self._points.append((line, count))
+                self._points_size += len(line)
+                left -= count
+        except Exception as error:
+            notify_error("writing points", error)
+            self.dropped.add(Cause("they could not be encoded"), left)
 
     # from lines to the disk
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -9,11 +10,14 @@ from typing import Any, Protocol
 
 from losswise.naming import GraphChoice, graph_for
 from losswise.recording.graph_buffer import GraphBuffer
-from losswise.recording.point_buffer import PLAIN_NUMBERS, SharedPointBuffer, needs_buffer
+from losswise.recording.point_buffer import PLAIN_NUMBERS, SharedPointBuffer, names_for_buffer
 from losswise.recording.record_queue import RecordQueue
 from losswise.util.guard import guarded
-from losswise.values.jsonable import to_name
-from losswise.values.scalars import is_pending, to_x
+from losswise.util.messages import notify_once
+from losswise.util.unreliable import short, tried
+from losswise.values.containers import to_dict
+from losswise.values.scalars import is_pending, to_step
+from losswise.values.texts import to_name
 
 MAX_REMEMBERED_NAME_SETS = 1_000
 
@@ -60,6 +64,8 @@ class MetricRouter:
         if queue.closed:
             return
         try:
+            if not isinstance(metrics, dict):  # other mappings may raise anything, or have no end
+                raise TypeError
             buffer = queue.shared[tuple(metrics)]
             values = metrics.values()
             for value in values:
@@ -80,18 +86,24 @@ class MetricRouter:
     @guarded("logging")
     def _append_to_each(self, metrics: Mapping[str, Any], x: Any) -> None:
         """Slow path: the first time of a set of names, and values that are not int or float."""
+        given = metrics if type(metrics) is dict else tried(to_dict, metrics)
+        if type(given) is not dict:
+            return notify_once("log", f"log takes a dictionary, not {short(metrics)}; ignored")
         if x is None:
             x = self.next_x
-        whole = None if is_pending(x) else to_x(x)
-        if whole is not None:
-            self.next_x = whole + 1
-        names = tuple(metrics)
+        step = None if is_pending(x) else to_step(x)
+        if step is not None:
+            self.next_x = math.floor(step) + 1
+        names = tuple(given)
         routes = self._routes(names)
         for graph, members in routes:
-            graph.append(x, {name: metrics[name] for name in members})
+            graph.append(x, {name: given[name] for name in members})
         queue = self._queue
-        if needs_buffer(names, queue.shared) and not any(graph.display_interval for graph, _members in routes):
-            buffer = SharedPointBuffer(names, [(graph.buffer.received.append, members) for graph, members in routes])
+        recorded = names_for_buffer(names, queue.shared)
+        if recorded is not None and not any(graph.display_interval for graph, _members in routes):
+            name_of = dict(zip(names, recorded, strict=True))
+            members_of = [(graph.buffer.received.append, [name_of[name] for name in own]) for graph, own in routes]
+            buffer = SharedPointBuffer(recorded, members_of)
             queue.shared.setdefault(names, buffer)  # another thread may have been faster
             if queue.closed:
                 queue.shared.clear()

@@ -15,10 +15,12 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from losswise.values.jsonable import to_name
+from losswise.values.texts import to_name
 
 HEADER_CELLS = 3  # cells of a row before its values: sequence number, x, time
-MAX_ROWS_PER_TAKE = 5_000  # limits how long one copy holds the interpreter lock
+# Limits of one `take`: how long the copy holds the interpreter lock, and, for rows of a thousand names, its memory
+MAX_ROWS_PER_TAKE = 5_000
+MAX_BYTES_PER_TAKE = 2 * 1024 * 1024
 # From this size on a buffer is swapped out even while an older one is being read: growing it may copy all of it
 SWAP_BYTES = 1024 * 1024
 
@@ -29,6 +31,8 @@ _can_swap = hasattr(sys, "getrefcount") and getattr(sys, "_is_gil_enabled", lamb
 
 # Distinct sets of metric names that get a buffer; points with further sets take the slow path
 MAX_NAME_SETS = 200 if _can_swap else 0
+# Of a merged batch, in which a point has an empty cell for each name that only others have
+MAX_CELLS_PER_VALUE = 20
 # Types whose values are immutable and available at once. NumPy's float64 and bool are subclasses.
 PLAIN_NUMBERS = (float, int)
 
@@ -43,10 +47,12 @@ def _unshared_references() -> int:
 _UNSHARED = _unshared_references()
 
 
-def needs_buffer(names: tuple[Any, ...], buffers: Mapping[Any, PointBuffer]) -> bool:
-    """Return whether to open a buffer for a set of metric names."""
-    is_new = names and names not in buffers and len(buffers) < MAX_NAME_SETS
-    return bool(is_new) and all(type(name) is str and to_name(name) == name for name in names)
+def names_for_buffer(names: tuple[Any, ...], buffers: Mapping[Any, PointBuffer]) -> tuple[str, ...] | None:
+    """Return a set of metric names as they are recorded; None if no buffer is to be opened for it."""
+    if not names or len(buffers) >= MAX_NAME_SETS or any(type(name) is not str for name in names) or names in buffers:
+        return None
+    plain = tuple(map(to_name, names))
+    return plain if len(set(plain)) == len(plain) else None
 
 
 class PointBuffer:
@@ -61,13 +67,14 @@ class PointBuffer:
     the session may have interrupted such an append on this very thread.
     """
 
-    __slots__ = ("_old", "_read", "_row_bytes", "names", "pack", "rows")
+    __slots__ = ("_old", "_read", "_row_bytes", "_take_bytes", "names", "pack", "rows")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
         self.pack = struct.Struct(f"=qqd{len(names)}d").pack
         self.rows = bytearray()
         self._row_bytes = 8 * (HEADER_CELLS + len(names))
+        self._take_bytes = self._row_bytes * max(1, min(MAX_ROWS_PER_TAKE, MAX_BYTES_PER_TAKE // self._row_bytes))
         self._old: list[bytearray] = []  # swapped out, oldest first
         self._read = 0  # bytes of the oldest that are taken
 
@@ -82,14 +89,14 @@ class PointBuffer:
     def take_limit(self, final: bool = False) -> int | None:
         """Return the sequence number up to which the next `take` is complete.
 
-        One `take` reads a single old buffer and at most MAX_ROWS_PER_TAKE rows of it, so rows with higher numbers may
-        be left over. To merge several buffers in order, take from none of them beyond the lowest of their limits.
+        One `take` reads a single old buffer and a limited number of its rows, so rows with higher numbers may be left
+        over. To merge several buffers in order, take from none of them beyond the lowest of their limits.
 
         Returns:
             A number greater than that of at least one waiting row; None if the next `take` returns everything.
         """
         self._swap_and_discard(final)
-        offset = self._read + MAX_ROWS_PER_TAKE * self._row_bytes
+        offset = self._read + self._take_bytes
         first = _number_at(self._old[0], self._read) if self._old and len(self._old[0]) > self._read else -1
         for rows in (*self._old, self.rows):
             if len(rows) > offset:
@@ -103,7 +110,7 @@ class PointBuffer:
         self._swap_and_discard(final)
         if not self._old:
             return None
-        data = bytes(self._old[0][self._read : self._read + MAX_ROWS_PER_TAKE * self._row_bytes])
+        data = bytes(self._old[0][self._read : self._read + self._take_bytes])
         if not data:
             return None
         width = self._row_bytes // 8
@@ -173,7 +180,7 @@ class PointBatch(NamedTuple):
 
     Attributes:
         numbers: sequence numbers, in the order of appending.
-        x: whole numbers (64 bits).
+        x: whole numbers (64 bits); before `Order` has seen them, fractions too.
         t: unix seconds.
         y: columns by metric name. None means that the point has no value of that name.
         encoded: shared by batches with the same x and t: the JSON text of these columns, by first and last row, once
@@ -201,6 +208,36 @@ class PointBatch(NamedTuple):
             for part in (slice(count), slice(count, None))
         )
         return front, back
+
+
+def merge_by_names(parts: list[PointBatch]) -> list[PointBatch]:
+    """Merge batches as `merge` does, but into several if one would be nearly empty.
+
+    That is so where a script appends the values of a thousand layers one by one: as many points, each with one of a
+    thousand names. Batches that share a name stay together, because the points of a name are in order.
+    """
+    if len(parts) == 1:
+        return parts
+    points = sum(len(part.x) for part in parts)
+    names = len({name for part in parts for name in part.y})
+    if points * names <= MAX_CELLS_PER_VALUE * sum(len(part.x) * len(part.y) for part in parts):
+        return [merge(parts)]
+    group_of = list(range(len(parts)))  # for each part an earlier one of its group, or itself: a union-find forest
+    first_of: dict[str, int] = {}
+
+    def root(part: int) -> int:
+        while group_of[part] != part:
+            group_of[part] = part = group_of[group_of[part]]
+        return part
+
+    for index, part in enumerate(parts):
+        for name in part.y:
+            one, other = root(first_of.setdefault(name, index)), root(index)
+            group_of[max(one, other)] = min(one, other)
+    groups: dict[int, list[PointBatch]] = {}
+    for index, part in enumerate(parts):
+        groups.setdefault(root(index), []).append(part)
+    return list(map(merge, groups.values()))
 
 
 def merge(parts: list[PointBatch]) -> PointBatch:

@@ -43,11 +43,13 @@ class RecordQueue:
         full: `append` must wait for the disk.
         closed: nothing can be recorded any more; everything is dropped.
         graphs: the buffers of all graphs. A graph's record is put before its buffer is listed here.
+        excess: the buffer of all graphs beyond those that a session can have, listed in `graphs` if there are any.
         shared: buffers of points that belong to several graphs, by their names.
         records: records other than points and images; `record_bytes` is about their size.
         images: records of images, each with the image's bytes.
         numbers: sequence numbers of the points of all graphs.
         listener: called with a graph's title and each batch of its points that is written; None without a notebook.
+        further_graphs: number of graphs that exist beside these, for names beyond the limit of one graph.
         last_x: greatest x written so far.
         last_point_at: unix seconds of the latest point written; 0 before the first.
         on_close: called when the queue is closed.
@@ -58,6 +60,8 @@ class RecordQueue:
         self.on_close: Callable[[], None] = lambda: None
         self.closed = closed
         self.graphs: list[GraphBuffer] = []
+        self.excess = GraphBuffer("", "", describe=None)
+        self.further_graphs = 0
         self.sources: list[Source] = []
         self.listener: Callable[[str, PointBatch], None] | None = None
         self.last_x = 0
@@ -75,6 +79,11 @@ class RecordQueue:
         self.record_bytes = 0
         for graph in list(self.graphs):
             graph.clear()
+
+    def add_graph(self, graph: GraphBuffer) -> None:
+        """Have the points of a graph taken, too."""
+        if not self.closed and graph not in self.graphs:
+            self.graphs.append(graph)
 
     def put(self, record: Record) -> None:
         """Add a record that is neither a points nor an image record."""

@@ -6,12 +6,15 @@ import contextlib
 import sys
 from typing import Any
 
+from losswise.util.unreliable import tried, type_name
+
 # set by what draws on the line itself, such as the progress bar of `losswise sync`: clears it
 line_start = ""
 # the console capture, which knows what is written to the standard streams; None while nothing is captured
 output: Any = None
 
 MAX_ONCE_KEYS = 1_000
+MAX_ERROR_CHARS = 500
 _said: set[object] = set()
 
 
@@ -50,5 +53,7 @@ def notify_once(key: object, text: str) -> None:
 
 def notify_error(doing: str, error: BaseException) -> None:
     """Report an error inside losswise, once for each kind of error and activity, as in "an error while logging"."""
-    text = f"an error while {doing} ({type(error).__name__}: {error}); the training goes on without it"
-    notify_once(("error", doing, type(error)), text)
+    with contextlib.suppress(Exception):
+        kind, sentence = type_name(error), " ".join(tried(str, error).split())[:MAX_ERROR_CHARS]
+        text = f"an error while {doing} ({kind}: {sentence}); the training goes on without it"
+        notify_once(("error", doing, kind), text)

@@ -36,6 +36,8 @@ from losswise.lifecycle.outcome import COMPLETE, Outcome, outcome_of
 from losswise.session import Session
 from losswise.util.guard import guarded
 from losswise.util.messages import notify_error
+from losswise.util.unreliable import short
+from losswise.values.containers import to_dict
 from losswise.values.jsonable import describe_exception
 
 # The outcome if the process exits while `fit` is running, in a thread or in a custom loop
@@ -295,7 +297,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
 
     def _open(self) -> Session:
         """Return the session, created if needed, after recording the params of this fit."""
-        own = self._options["params"] or {}
+        own = to_dict(self._options["params"])
         found = model_params(self.model, self._fit_params, self._adapter)
         found = {name: value for name, value in found.items() if name not in own}
         if self.session is None:
@@ -350,7 +352,7 @@ def _batches_between(log_freq: str | int, display_interval: int | None) -> float
         return math.inf
     every = (display_interval or 1) if log_freq == "batch" else log_freq
     if not isinstance(every, int) or isinstance(every, bool) or every < 1:
-        raise ValueError(f"log_freq must be 'batch', 'epoch' or a number of batches above 0, not {log_freq!r}")
+        raise ValueError(f"log_freq must be 'batch', 'epoch' or a number of batches above 0, not {short(log_freq)}")
     return every
 
 

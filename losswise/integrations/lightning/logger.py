@@ -42,6 +42,7 @@ from losswise.protocol.records import new_id
 from losswise.session import Session
 from losswise.util.guard import guarded
 from losswise.util.messages import notify_error
+from losswise.values.containers import to_dict
 
 
 class LosswiseLogger(BaseLogger):
@@ -238,7 +239,7 @@ class LosswiseLogger(BaseLogger):
             self.experiment.set_values(metrics)
 
     def _add_params(self, found: Mapping[str, Any]) -> None:
-        own = self._options["params"] or {}
+        own = to_dict(self._options["params"])
         self.experiment.params.update({name: value for name, value in found.items() if name not in own})
 
     @rank_zero_only

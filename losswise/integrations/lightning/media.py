@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from losswise.protocol.limits import MAX_TEXT_LENGTH
 from losswise.util.messages import notify_once
+from losswise.util.unreliable import is_a, tried
+from losswise.values.containers import to_dict, to_list
+from losswise.values.texts import describe
 
 
 def to_images(key: str, images: Any, lists: Mapping[str, Any]) -> list[tuple[Any, str, Any, Any]]:
@@ -18,15 +22,16 @@ def to_images(key: str, images: Any, lists: Mapping[str, Any]) -> list[tuple[Any
             one message.
     """
     if not isinstance(images, (list, tuple)):
-        images = list(images) if getattr(images, "ndim", 0) == 4 else [images]
+        images = list(images) if tried(getattr, images, "ndim", 0) == 4 else [images]
     unknown = sorted(lists.keys() - {"caption", "outputs", "metrics"})
     if unknown:
         notify_once(("images", tuple(unknown)), f"images {key!r}: {', '.join(unknown)} ignored")
     found = []
     for number, image in enumerate(images):
         caption, outputs, metrics = (_entry(lists.get(name), number) for name in ("caption", "outputs", "metrics"))
-        captions = {"caption": caption} if caption is not None else {}
-        found.append((image, str(number), {**captions, **(outputs or {})}, metrics))
+        if caption is not None and (outputs is None or is_a(outputs, Mapping)):
+            outputs = {"caption": caption, **to_dict(outputs)}
+        found.append((image, str(number), outputs, metrics))
     return found
 
 
@@ -55,12 +60,12 @@ def to_markdown(text: Any, columns: Any = None, data: Any = None, dataframe: Any
     elif columns is None and isinstance(text, (list, tuple)):
         columns, text = text, None
     if columns is None and data is None:
-        return str(text)
-    rows = [list(row) for row in data or ()]
-    names = list(columns) if columns is not None else [""] * max((len(row) for row in rows), default=1)
+        return describe(text, MAX_TEXT_LENGTH)
+    rows = [to_list(row) for row in to_list(() if data is None else data)]
+    names = to_list(columns) if columns is not None else [""] * max((len(row) for row in rows), default=1)
     table = [_row(names), "|" + "---|" * len(names), *(_row(row) for row in rows)]
-    return "\n".join([*([str(text), ""] if text is not None else []), *table])
+    return "\n".join([*([describe(text, MAX_TEXT_LENGTH), ""] if text is not None else []), *table])
 
 
 def _row(cells: Iterable[Any]) -> str:
-    return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+    return "| " + " | ".join(describe(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

@@ -7,6 +7,7 @@ from typing import Any
 
 from losswise.arguments import checked_graphs
 from losswise.naming import GraphChoice, title_of
+from losswise.values.containers import to_dict
 
 
 def prefixed(graphs: Mapping[str, Any] | None, prefix: str) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def prefixed(graphs: Mapping[str, Any] | None, prefix: str) -> dict[str, Any]:
         >>> prefixed({"my_score": ("quality", "max")}, "fold1")["fold1/my_score"]
         GraphChoice(title='fold1/quality', kind='max')
     """
-    graphs = dict(graphs or {})
+    graphs = to_dict(graphs)
     if not prefix:
         return graphs
     found: dict[str, Any] = {}
