@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from ..extensions import db
+from .json_depth import decode_stored
 
 WRITE = "losswise_write"
 
@@ -37,7 +38,7 @@ def engine_options(url: str) -> dict[str, Any]:
         "max_overflow": 16,
         "pool_timeout": 30,
         "json_serializer": _json_text,
-        "json_deserializer": msgspec.json.decode,
+        "json_deserializer": decode_stored,
     }
     if make_url(url).get_backend_name() == "sqlite":
         return {**common, "connect_args": {"timeout": 30, "check_same_thread": False}}

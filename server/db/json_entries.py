@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Float, Subquery, Text, case, cast, func, literal_column, select, type_coerce
+from sqlalchemy import Connection, Float, Subquery, Text, and_, case, cast, func, literal_column, select, type_coerce
 from sqlalchemy.sql.elements import ColumnElement
 
 from .engine import is_sqlite
@@ -20,6 +20,7 @@ Expression = ColumnElement[Any]
 
 _table = Session.__table__
 STATISTIC = re.compile(r"(min|max|last|count)\((.+)\)", re.DOTALL)
+MAX_FLOAT_CHARS = 300
 # Names that can be quoted in a JSON path of every SQLite version.
 _PATH_SAFE = re.compile(r'[^"\\\x00-\x1f\x7f]+')
 
@@ -63,9 +64,13 @@ def _entry_postgresql(column: Any, name: str, field: str | None, label: str) -> 
         """The JSON value as text, a string without its quotes."""
         return columns[label].op("#>>", return_type=Text())(literal_column("'{}'"))
 
+    def is_float(columns: Any) -> Expression:
+        """Whether it is a number that a float can hold: an integer may have any number of digits."""
+        return and_(type_of(columns[label]) == "number", func.length(as_text(columns)) <= MAX_FLOAT_CHARS)
+
     return Entry(
         [value.label(label)],
-        number=lambda columns: case((type_of(columns[label]) == "number", cast(as_text(columns), Float(53)))),
+        number=lambda columns: case((is_float(columns), cast(as_text(columns), Float(53)))),
         text=lambda columns: case((type_of(columns[label]) == "string", as_text(columns))),
     )
 
