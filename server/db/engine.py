@@ -150,6 +150,12 @@ def reading(in_order: bool = False) -> Iterator[Connection]:
         if not is_sqlite(engine):
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
-            if in_order and not is_sqlite(engine):
-                connection.exec_driver_sql(READ_IN_ORDER)
+            if in_order:
+                read_in_order(connection)
             yield connection
+
+
+def read_in_order(connection: Connection) -> None:
+    """Make PostgreSQL read rows in the order of an index until the transaction ends: see `reading`."""
+    if not is_sqlite(connection):
+        connection.exec_driver_sql(READ_IN_ORDER)

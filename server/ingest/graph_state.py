@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -10,7 +11,7 @@ from losswise.protocol.limits import MAX_GRAPHS, MAX_NAME_LENGTH
 from losswise.protocol.records import graph_id
 
 from ..db.models import Graph
-from ..exceptions import BadRecord
+from ..exceptions import ApiError, BadRecord
 from ..points import rewind, statistics
 from ..points.columns import of_record
 from ..points.incoming import NewPoints
@@ -34,6 +35,7 @@ _UPDATE = (
 # are more for one that is alone: it has at most 50,000 numbers, on at most 16 levels.
 MAX_LATE_PAGES = 100_000
 MAX_LATE_PAGES_OF_RECORD = 800_000
+MAX_COMPARISONS = 100_000  # of records with rewinds
 
 
 class GraphState:
@@ -63,6 +65,9 @@ class GraphState:
         self._lowest_x: dict[int, int] = {}
         self._highest_x: dict[int, int] = {}
         self._progress_samples: list[tuple[float, int]] = []
+        self._comparisons = 0
+        self._compared: list[Rewind] | None = None
+        self._latest_rewind = -1.0  # the time of the latest of these
 
     @property
     def by_id(self) -> dict[str, dict[str, Any]]:
@@ -116,6 +121,7 @@ class GraphState:
             is_replay: whether the points were recorded some time ago, and say nothing about the speed of the run.
         """
         graph = self._graph(record.graph)
+        self._count_comparisons(record)
         points = drop_rewound(of_record(record.x, record.t, record.y), self._rewinds, record.graph, writer)
         count = len(points.x)
         if not count:
@@ -132,6 +138,18 @@ class GraphState:
         self._extend_range(graph["number"], int(points.x.min()), int(points.x.max()))
         if not is_replay:
             self._progress_samples += progress.progress_samples(points.t, points.x)
+
+    def _count_comparisons(self, record: PointsRecord) -> None:
+        """Raise ApiError (413) if too many records would be compared with too many rewinds, each with each."""
+        if self._compared is not self._rewinds:
+            self._compared = self._rewinds
+            self._latest_rewind = max((rewind.until for rewind in self._rewinds), default=-1.0)
+        if self._rewinds and min(record.t, default=0.0) <= self._latest_rewind:
+            self._comparisons += len(self._rewinds)
+            if self._comparisons > MAX_COMPARISONS:
+                raise ApiError(
+                    413, "too_large", f"a batch of old points for a session with {len(self._rewinds)} rewinds"
+                )
 
     def _extend_range(self, number: int, lowest: int, highest: int) -> None:
         self._lowest_x[number] = min(lowest, self._lowest_x.get(number, lowest))
@@ -160,6 +178,24 @@ class GraphState:
             self.row["points"] -= rewound.deleted
             self.row["graph_stats"][number] = rewound.stats
             self.row["summary_states"][number] = rewound.state.dump()
+
+    def rewind_early(self, record: RewindRecord, ends_at: float) -> bool:
+        """Delete what a rewind is about to delete, a part at a time; returns whether nothing is left.
+
+        Args:
+            ends_at: when to stop (time.monotonic).
+        """
+        for graph in self.by_id.values():
+            if record.graph not in (None, graph["id"]):
+                continue
+            ref = GraphRef(self.connection, self.row["key"], graph["number"], graph["names"], graph["name_sets"])
+            while (cut := rewind.find_cut(ref, record.after, record.t)) is not None:
+                self._rewind_graph(graph, cut, record.t)
+                self.row["last_x"] = statistics.greatest_x(self.row["graph_stats"])
+                self.is_rewound = True
+                if time.monotonic() > ends_at:
+                    return False
+        return True
 
     def flush(self) -> None:
         """Store the graphs, and the gathered points, and update their summaries."""

@@ -13,9 +13,7 @@ from losswise.protocol.limits import (
     INT64_MAX,
     LATEST_TIME_S,
     MAX_JSON_DEPTH,
-    MAX_METADATA_BYTES,
     MAX_NAME_LENGTH,
-    MAX_PARAMS_BYTES,
     MAX_TEXT_LENGTH,
 )
 
@@ -106,4 +104,6 @@ def _texts(value: Any, name: str) -> dict[str, str]:
 
 
 def _is_scalar(value: Any) -> bool:
-    return value is None or isinstance(value, (int, float)) or (isinstance(value, str) and len(value) <= MAX_TEXT_LENGTH)
+    return (
+        value is None or isinstance(value, (int, float)) or (isinstance(value, str) and len(value) <= MAX_TEXT_LENGTH)
+    )

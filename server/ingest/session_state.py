@@ -38,6 +38,11 @@ from .writers import load_writers, save_writer
 CHANGED_IN_PLACE = ("graph_stats", "summary_states")
 
 
+# what a rewind deletes in the transaction of its batch, with everything else
+FEW_POINTS = 50_000
+FEW_GRAPHS = 100
+
+
 class SessionState:
     """Applies records of one session within one transaction.
 
@@ -137,6 +142,25 @@ class SessionState:
         self._set_status(next_status(self.row, writers.values(), event, self.now))
         return last
 
+    def rewind_early(self, batch: Batch, ends_at: float) -> bool:
+        """Delete what the batch's rewinds delete, until a time (time.monotonic); call `save` then.
+
+        Returns:
+            Whether nothing is left, or little. True also if the batch has been applied already.
+        """
+        if self.row["points"] <= FEW_POINTS and len(self.graphs.by_id) <= FEW_GRAPHS:
+            return True
+        known = load_writers(self.connection, self.key).get(batch.writer or "")
+        last = known.last_seq if known is not None else 0
+        first = (batch.seq or 0) - len(batch.records) + 1
+        for number, record in enumerate(batch.records, first):
+            if isinstance(record, RewindRecord) and number > last:
+                is_done = self.graphs.rewind_early(record, ends_at)
+                self._changed |= self.graphs.is_rewound
+                if not is_done:
+                    return False
+        return True
+
     def _apply_records(self, records: list[Record], skipped: int) -> None:
         """Apply the records from index `skipped` on.
 
@@ -217,11 +241,17 @@ class SessionState:
             self._revive()
 
     def _apply_values(self, record: ValuesRecord) -> None:
-        if not record.values:  # what a client sends in the place of a record that was rejected
-            return
+        if record.values:  # a client sends none in the place of a record that was rejected
+            self._merge_values(record.values)
+
+    def _merge_values(self, values: dict[str, Any]) -> None:
         self._values = self._values or BoundedMap(self.row["values"], MAX_VALUES_BYTES)
-        if not self._values.update(record.values):
-            raise BadRecord(f"the values of a session take at most {MAX_VALUES_BYTES} bytes of JSON; these are too many")
+        if self.row["protocol"] == 1:  # such a client has no other way to send them
+            self._values.update_with_cuts(values)
+        elif not self._values.update(values):
+            raise BadRecord(
+                f"the values of a session take at most {MAX_VALUES_BYTES} bytes of JSON; these are too many"
+            )
 
     def _apply_text(self, record: TextRecord) -> None:
         self._texts.add(record.name, record.x, record.text, bool(record.append))

@@ -114,9 +114,7 @@ def _page_of(x: np.ndarray, level: int) -> np.ndarray:
     return page
 
 
-def update(
-    ref: GraphRef, state: SummaryState, new: list[PointColumns], values: int, room: SealingRoom
-) -> SummaryState:
+def update(ref: GraphRef, state: SummaryState, new: list[PointColumns], values: int, room: SealingRoom) -> SummaryState:
     """Bring the summaries up to date after new points, which are stored already. Returns the new state.
 
     Args:
