@@ -67,7 +67,7 @@ def int64_or_float(value: int) -> int | float | str:
 
 
 def shallow(value: Any) -> Any:
-    """A stored value as it can be shown: what is nested too deeply becomes its text. Others are returned as they are."""
+    """A stored value as it can be shown: what is nested too deeply becomes its text, the rest stays as it is."""
     return bounded(value, cut=True) if is_deeper(value) else value
 
 

@@ -1,6 +1,7 @@
 """The schema of a batch and its records as msgspec types: decoding a request checks it in the same pass.
 
-What types cannot say is in record_checks.py. The fields are those of losswise.protocol.records; fields that are not listed here are ignored.
+What types cannot say is in record_checks.py. The fields are those of losswise.protocol.records; fields that are not
+listed here are ignored.
 """
 
 from __future__ import annotations
