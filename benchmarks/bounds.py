@@ -133,7 +133,7 @@ def new_graphs(to: Sending) -> float:
 
 
 def a_point_for_each_graph(to: Sending) -> float:
-    """25 records for each of 2,000 graphs, each with 10 names."""
+    """Two or three records for each of 2,000 graphs, each with 10 names."""
     titles = [f"graph {n}" for n in range(to.some(limits.MAX_GRAPHS) - 1)]
     ids = [records.graph_id(to.session, title) for title in titles]
     to.send([records.graph_record(id_, title) for id_, title in zip(ids, titles, strict=True)])
@@ -142,7 +142,7 @@ def a_point_for_each_graph(to: Sending) -> float:
 
 
 def records_of_one_point(to: Sending) -> float:
-    return to.send([_points(to.graph, [n]) for n in range(to.some(limits.MAX_BATCH_COLUMNS))])
+    return to.send([_points(to.graph, [n], names=2) for n in range(to.some(limits.MAX_BATCH_POINTS_RECORDS))])
 
 
 def points_in_a_row(to: Sending) -> float:

@@ -14,6 +14,7 @@ MAX_BATCH_BYTES = 32 * 1024 * 1024
 MAX_BATCH_RECORDS = 100_000
 MAX_BATCH_POINTS = 200_000
 MAX_BATCH_VALUES = 4_000_000  # points times names, summed over all points records; a missing value counts as well
+MAX_BATCH_POINTS_RECORDS = 20_000
 MAX_BATCH_COLUMNS = 50_000  # names, summed over all points records
 MAX_BATCH_TEXTS = 5_000  # different texts; records of the same name and x count once
 MAX_BATCH_IMAGES = 10_000

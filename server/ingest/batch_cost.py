@@ -9,6 +9,7 @@ from losswise.protocol.limits import (
     MAX_BATCH_COLUMNS,
     MAX_BATCH_IMAGES,
     MAX_BATCH_POINTS,
+    MAX_BATCH_POINTS_RECORDS,
     MAX_BATCH_RECORDS,
     MAX_BATCH_REWINDS,
     MAX_BATCH_TEXTS,
@@ -21,10 +22,11 @@ from .schema import ImageRecord, PointsRecord, Record, RewindRecord, TextRecord
 
 def check_cost(records: list[Record]) -> None:
     """Raise ApiError (413) if the records are more than a batch may have: the client then splits it."""
-    points = values = columns = images = rewinds = 0
+    pieces = points = values = columns = images = rewinds = 0
     texts: set[tuple[str, int | None]] = set()
     for record in records:
         if isinstance(record, PointsRecord):
+            pieces += 1
             points += len(record.x)
             values += len(record.x) * len(record.y)
             columns += len(record.y)
@@ -36,6 +38,7 @@ def check_cost(records: list[Record]) -> None:
             rewinds += 1
     for count, limit, what in (
         (len(records), MAX_BATCH_RECORDS, "records"),
+        (pieces, MAX_BATCH_POINTS_RECORDS, "points records"),
         (points, MAX_BATCH_POINTS, "points"),
         (values, MAX_BATCH_VALUES, "values (points times names)"),
         (columns, MAX_BATCH_COLUMNS, "names in all points records"),

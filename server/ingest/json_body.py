@@ -17,6 +17,9 @@ from ..db.json_depth import cut_nesting, int64_or_float
 MAX_BODY_DEPTH = MAX_JSON_DEPTH + 20
 
 
+INT_TOO_LONG = "integer string conversion"  # Python refuses to read integers of thousands of digits
+
+
 class MalformedBody(ValueError):
     """A body that is not JSON, or not gzip; the message says where."""
 
@@ -71,18 +74,16 @@ def _decode(body: bytes, parse_constant: Any) -> Any:
     try:
         try:
             return storable(json.loads(body, parse_constant=parse_constant))
-        except RecursionError:
-            body = cut_nesting(body, MAX_BODY_DEPTH)
-        except ValueError as error:
-            if "integer string conversion" not in str(error):
+        except (ValueError, RecursionError) as error:
+            if not isinstance(error, RecursionError) and INT_TOO_LONG not in str(error):
                 raise
+        body = cut_nesting(body, MAX_BODY_DEPTH)
         return storable(json.loads(body, parse_constant=parse_constant, parse_int=_int_of_any_length))
     except (ValueError, RecursionError) as error:
         raise MalformedBody(f"the body is not JSON: {str(error)[:200] or 'nested too deeply'}") from None
 
 
 def _int_of_any_length(text: str) -> int | float:
-    """Python refuses to read integers of thousands of digits."""
     return int(text) if len(text) < 1_000 else float(text)
 
 

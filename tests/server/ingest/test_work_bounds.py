@@ -43,6 +43,7 @@ def wide(graph: str) -> list[Record]:
 
 TOO_MUCH: dict[str, Callable[[str], list[Record]]] = {
     "records": lambda graph: [records.values_record({})] * (limits.MAX_BATCH_RECORDS + 1),
+    "points records": lambda graph: [records.points_record(graph, [], [], {})] * (limits.MAX_BATCH_POINTS_RECORDS + 1),
     "names in all points records": wide,
     "texts": lambda graph: [records.text_record("t", "", x) for x in range(limits.MAX_BATCH_TEXTS + 1)],
     "images": lambda graph: [records.image_record("s", 1, "i", "0" * 64)] * (limits.MAX_BATCH_IMAGES + 1),
@@ -59,6 +60,7 @@ def test_a_batch_that_is_too_much_is_refused_whole(server: Server, what: str) ->
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     limit = {
         "names in all points records": limits.MAX_BATCH_COLUMNS, "records": limits.MAX_BATCH_RECORDS,
+        "points records": limits.MAX_BATCH_POINTS_RECORDS,
         "texts": limits.MAX_BATCH_TEXTS, "images": limits.MAX_BATCH_IMAGES, "rewinds": limits.MAX_BATCH_REWINDS,
     }[what]  # fmt: skip
     assert answer.json()["error"].endswith(f"{what} in a batch; the limit is {limit}")

@@ -112,6 +112,7 @@ def test_the_largest_step_is_shown_and_sorted_by(server: Server) -> None:
         graph = run.graph()
         run.points(graph, [0, x], [time.time() - 5, time.time()], a=[1.0, 2.0])
         run.send(records.text_record("notes", "here", x), records.image_record("s", x, "i", "0" * 64))
+        assert run.row()["eta"] is None or run.row()["eta"] < limits.LATEST_TIME_S
         check_everything_is_shown(server, run)
 
 
