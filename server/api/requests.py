@@ -96,7 +96,7 @@ def names_of_graphs(session_key: int, graph_ids: set[str]) -> dict[str, list[str
         query = select(Graph.id, Graph.names).where(
             Graph.session_key == session_key, Graph.id.in_(ids[start : start + MAX_LOOKUPS])
         )
-        names.update(db.session.execute(query).tuples().all())
+        names.update(db.session.execute(query).all())
     return names
 
 

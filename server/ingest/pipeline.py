@@ -79,18 +79,19 @@ def _rewind_early(batch: Batch, access: Access, now: float) -> None:
         ApiError: with 429, if that takes long. The client sends the batch again, and the rest is deleted then.
     """
     deadline = time.monotonic() + MAX_REWIND_S
-    is_done = False
-    while not is_done:
-        if time.monotonic() > deadline:
-            raise ApiError(429, "busy", "the server is deleting the points that were taken back; send this again")
+    while True:
         try:
             with _transaction(batch, access, None, now) as state:
                 read_in_order(state.connection)
                 is_done = state.rewind_early(batch, time.monotonic() + REWIND_SLICE_S)
         except ApiError as error:
-            if error.code == "unknown_session":
-                return  # it is new
-            raise
+            if error.code != "unknown_session":
+                raise
+            is_done = True  # a new one
+        if is_done:
+            return
+        if time.monotonic() > deadline:
+            raise ApiError(429, "busy", "the server is deleting the points that were taken back; send this again")
 
 
 def _target_project(batch: Batch, access: Access) -> int | None:

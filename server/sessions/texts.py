@@ -164,7 +164,7 @@ class _Writer:
         lengths: dict[int, int] = {}
         for some in _chunks(numbers):
             query = select(_texts.c.number, func.length(_texts.c.text)).where(_own, _texts.c.number.in_(some))
-            lengths.update(self._connection.execute(query, {"key": self._session_key}).tuples().all())
+            lengths.update(self._connection.execute(query, {"key": self._session_key}).all())
         return lengths
 
 

@@ -152,8 +152,8 @@ def test_more_params_than_there_is_room_for_are_noted() -> None:
     assert params.values["name 0"] == 0
     assert "name 49" not in params.values
     assert params.values["…"] == "more was left out: there is room for 100 bytes"
-    params.update_with_cuts({"a": 2, "name 0": [3]})
-    assert (params.values["a"], params.values["name 0"]) == (2, [3])
+    params.update_with_cuts({"a": 2, "name 0": None, "name 1": 7})
+    assert [params.values[name] for name in ("a", "name 0", "name 1")] == [2, 0, 7]
 
 
 def test_long_labels_of_a_graph_are_cut_and_its_id_stays(server: Server) -> None:
