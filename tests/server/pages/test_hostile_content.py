@@ -101,7 +101,7 @@ def test_what_earlier_versions_have_stored_is_shown(server: Server, table: str, 
         stored = "CAST(:value AS json)" if connection.dialect.name == "postgresql" else ":value"
         own = "key" if table == "sessions" else "session_key"
         connection.execute(
-            text(f"UPDATE {table} SET {column} = {stored} WHERE {own} = :key"), {"value": value, "key": key}
+            text(f'UPDATE {table} SET "{column}" = {stored} WHERE {own} = :key'), {"value": value, "key": key}
         )
     check_everything_is_shown(server, run)
 
