@@ -23,9 +23,9 @@ MAX_STREAMS = 200
 MAX_WAITRESS_STREAMS = 48
 # After SIGTERM: requests may finish, then the statements that PostgreSQL still executes for them are cancelled, then
 # gunicorn kills the workers. Whatever hangs, the kernel ends each process at last.
-CANCEL_AFTER_S = 3
-SHUTDOWN_TIMEOUT_S = 5
-KILL_AFTER_S = 8
+CANCEL_AFTER_S = 2
+SHUTDOWN_TIMEOUT_S = 4
+KILL_AFTER_S = 9
 
 
 def serve(settings: Settings, listener: socket.socket, *, workers: int, on_ready: Callable[[], None]) -> None:
