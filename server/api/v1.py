@@ -144,8 +144,8 @@ def _add_points(access: Access, entries: list[Any]) -> Refusals:
             errors[session_id] = error
     if errors and len(errors) == len(by_session):
         raise next(iter(errors.values()))
-    for session_id, error in errors.items():
-        refusals.note(session_id, f"{len(by_session[session_id])} points of session {session_id[:40]}", error.message)
+    for session_id, refusal in errors.items():
+        refusals.note(session_id, f"{len(by_session[session_id])} points of session {session_id[:40]}", refusal.message)
     return refusals
 
 

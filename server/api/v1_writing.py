@@ -35,7 +35,7 @@ def _parts(records: Iterable[Record]) -> Iterator[list[Record]]:
     part: list[Record] = []
     values = columns = 0
     for record in records:
-        width = len(record.get("y", record.get("values", ())))
+        width = len(record.get("y") or record.get("values") or ())
         height = len(record.get("x", "x"))
         if part and (values + width * height > MAX_VALUES or columns + width > MAX_COLUMNS):
             yield part

@@ -62,7 +62,7 @@ def _serve_gunicorn(settings: Settings, listener: socket.socket, workers: int, o
                 "loglevel": "warning",
                 "accesslog": None,
                 "control_socket_disable": True,  # it would create a file in the home folder
-                "when_ready": lambda _server: (_on_exit(_end_for_certain), on_ready()),
+                "when_ready": lambda _server: _begin(on_ready),
                 "post_worker_init": lambda _worker: _on_exit(_stop_worker),
             }
             for name, value in options.items():
@@ -73,6 +73,11 @@ def _serve_gunicorn(settings: Settings, listener: socket.socket, workers: int, o
             return _worker_app(settings, MAX_STREAMS)
 
     Application().run()
+
+
+def _begin(on_ready: Callable[[], None]) -> None:
+    _on_exit(_end_for_certain)
+    on_ready()
 
 
 def _on_exit(stop: Callable[[], None]) -> None:

@@ -172,7 +172,7 @@ class _SummaryWriter:
 
     def _affordable(self, points: PointColumns) -> PointColumns:
         """As many of the points, which are sorted by x, as there is room for; of one x all or none."""
-        starts = np.zeros(len(points.x), dtype=np.int64)  # how many pages begin with each point
+        starts: np.ndarray = np.zeros(len(points.x), dtype=np.int64)  # how many pages begin with each point
         for level in self._levels_for([points]):
             page = _page_of(points.x, level)
             starts[1:] += page[1:] != page[:-1]

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, select, update
 
 from losswise.protocol.limits import MAX_TEXT_LENGTH
 
@@ -136,8 +136,8 @@ class _Writer:
 
     def _execute(self) -> None:
         for some in _chunks(self._deleted):
-            statement = delete(_texts).where(_own, _texts.c.number.in_(some))
-            self._connection.execute(statement, {"key": self._session_key})
+            own_rows = delete(_texts).where(_own, _texts.c.number.in_(some))
+            self._connection.execute(own_rows, {"key": self._session_key})
         for statement, rows in ((_EXTEND, self._extended), (_RENUMBER, self._renumbered), (_INSERT, self._inserted)):
             if rows:
                 self._connection.execute(statement, rows)
@@ -168,10 +168,10 @@ class _Writer:
         return lengths
 
 
-_INSERT = insert(_texts)
+_INSERT: Executable = insert(_texts)
 _ROW = _texts.c.number == bindparam("row")
-_EXTEND = update(_texts).where(_own, _ROW).values(text=_texts.c.text + bindparam("more"))
-_RENUMBER = update(_texts).where(_own, _ROW).values(number=bindparam("new"))
+_EXTEND: Executable = update(_texts).where(_own, _ROW).values(text=_texts.c.text + bindparam("more"))
+_RENUMBER: Executable = update(_texts).where(_own, _ROW).values(number=bindparam("new"))
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:

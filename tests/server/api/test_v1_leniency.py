@@ -215,7 +215,7 @@ def test_a_part_that_is_too_much_is_halved(monkeypatch: pytest.MonkeyPatch) -> N
         for xs in ([0, 1, 2, 3, 4, 5, 6], [7, 8], [9], [13])
     ]
     refusals = Refusals()
-    v1_writing.store(None, "s" * 20, records, refusals)  # type: ignore[arg-type]
+    v1_writing.store(None, "s" * 20, records, refusals)
     assert sorted(x for xs, _ in stored for x in xs) == [0, 1, 2, 3, 4, 7, 8, 9]
     assert all(ys == [float(x) for x in xs] for xs, ys in stored)
     assert [(refusal.session, refusal.reason) for refusal in refusals] == [

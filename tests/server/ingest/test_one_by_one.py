@@ -48,9 +48,9 @@ def session(run: DirectWriting) -> dict[str, Any]:
             points.append((title, arrival.tolist(), columns.x.tolist(), columns.t.tolist(), y))
     for graph in shown["graphs"]:
         del graph["id"]
-    left_out = ("id", "created_at", "updated_at", "heard_at", "ended_at", "version", "eta")
+    left_out = {"id", "created_at", "updated_at", "heard_at", "ended_at", "version", "eta"}
     # the status depends on how records are cut into batches: sessions/test_next_status.py
-    left_out += ("status", "reason", "progress", "failure", "error")
+    left_out |= {"status", "reason", "progress", "failure", "error"}
     return {**{name: value for name, value in shown.items() if name not in left_out}, "points of graphs": points}
 
 
@@ -117,7 +117,7 @@ def filled_in(batch: Records, run: DirectWriting) -> Records:
     ids = {title: records.graph_id(run.session, title) for title in TITLES}
     found = [records.graph_record(id_, title) for title, id_ in ids.items() if title != "acc"]
     for record in batch:
-        title = record.get("title")
+        title: Any = record.get("title")
         if record["type"] == "graph":
             found.append({**record, "id": ids[title]})
         elif record["type"] == "points":

@@ -30,6 +30,10 @@ def levels_of(value: Any) -> int:
     return levels
 
 
+SENSELESS: list[Any] = [0, -1, -0.5, 2**63, 2.0**63, 10**400, "", "many", "nan", "-3", "1e999", True, False, None]
+SENSELESS += [[], [5], {}, "NaN", "Infinity", float("inf")]
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -40,8 +44,7 @@ def levels_of(value: Any) -> int:
         ("100", 100),
         (" 12.5 ", 13),
         ("9223372036854775807", 2**63 - 1),
-        *((senseless, None) for senseless in (0, -1, -0.5, 2**63, 2.0**63, 10**400, "", "many", "nan", "-3", "1e999")),
-        *((senseless, None) for senseless in (True, False, None, [], [5], {}, "NaN", "Infinity", float("inf"))),
+        *((senseless, None) for senseless in SENSELESS),
     ],
 )
 def test_max_iter(given: Any, expected: int | None) -> None:
