@@ -20,6 +20,7 @@ from ..exceptions import ApiError
 from ..extensions import db
 from ..middleware.admission import Policy, Slot, controller
 
+MAX_LOOKUPS = 500  # ids in one query
 MIN_COMPRESSED_BYTES = 4096  # less fits into a few packets anyway
 # A quarter of the bytes for 10 ms a megabyte; higher levels take several times as long.
 GZIP_LEVEL = 1
@@ -55,8 +56,14 @@ def admitted(policy: Policy) -> Iterator[Slot]:
 
 def session_key(session_id: str, access: Access, write: bool = False) -> int:
     """The database key of a session that may be read, or written. Raises ApiError (404 or 403) if it may not."""
-    query = select(Session.key, Project).join(Project, Project.id == Session.project_id)
-    row = db.session.execute(query.where(Session.id == session_id)).first()
+    row = db.session.execute(_SESSIONS.where(Session.id == session_id)).first()
+    return _checked_key(session_id, row, access, write)
+
+
+_SESSIONS = select(Session.key, Project, Session.id).join(Project, Project.id == Session.project_id)
+
+
+def _checked_key(session_id: str, row: Any, access: Access, write: bool) -> int:
     if row is None or not access.may_read(row[1]):
         raise ApiError(404, "unknown_session", f"there is no session {session_id[:40]}")
     if write and not access.may_write(row[1]):
@@ -64,12 +71,33 @@ def session_key(session_id: str, access: Access, write: bool = False) -> int:
     return int(row[0])
 
 
-def require_graphs(session_key: int, graph_ids: set[str]) -> None:
-    """Raise ApiError (404) unless all these graphs belong to the session."""
-    query = select(Graph.id).where(Graph.session_key == session_key, Graph.id.in_(graph_ids))
-    missing = graph_ids - set(db.session.scalars(query))
-    if missing:
-        raise ApiError(404, "unknown_graph", f"this session has no graph {min(missing)[:40]}")
+def writable_sessions(session_ids: set[str], access: Access) -> tuple[dict[str, int], dict[str, ApiError]]:
+    """The database keys of the sessions that may be written, and for each of the others what `session_key` raises."""
+    rows: dict[str, Any] = {}
+    ids = list(session_ids)
+    for start in range(0, len(ids), MAX_LOOKUPS):
+        found = db.session.execute(_SESSIONS.where(Session.id.in_(ids[start : start + MAX_LOOKUPS])))
+        rows.update((row.id, row) for row in found)
+    keys: dict[str, int] = {}
+    errors: dict[str, ApiError] = {}
+    for id_ in ids:
+        try:
+            keys[id_] = _checked_key(id_, rows.get(id_), access, write=True)
+        except ApiError as error:
+            errors[id_] = error
+    return keys, errors
+
+
+def names_of_graphs(session_key: int, graph_ids: set[str]) -> dict[str, list[str]]:
+    """The names that each of these graphs has; those that the session does not have are left out."""
+    names: dict[str, list[str]] = {}
+    ids = list(graph_ids)
+    for start in range(0, len(ids), MAX_LOOKUPS):
+        query = select(Graph.id, Graph.names).where(
+            Graph.session_key == session_key, Graph.id.in_(ids[start : start + MAX_LOOKUPS])
+        )
+        names.update(db.session.execute(query).all())
+    return names
 
 
 def selected_projects(access: Access) -> list[int]:

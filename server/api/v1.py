@@ -20,14 +20,15 @@ from losswise.protocol.limits import MAX_BLOB_BYTES
 from losswise.protocol.records import Record
 
 from ..accounts.permissions import Access
-from ..exceptions import ApiError, BadRecord
+from ..exceptions import ApiError
 from ..ingest import json_body, pipeline
 from ..ingest.decoding import convert_records
 from ..ingest.schema import Batch
 from ..middleware.admission import V1, body_cost
 from ..sessions import images
-from . import v1_records
-from .requests import admitted, require_graphs, require_key, session_key
+from . import v1_points, v1_records, v1_writing
+from .requests import admitted, names_of_graphs, require_key, session_key, writable_sessions
+from .v1_refusals import Refusals
 
 bp = Blueprint("v1", __name__, url_prefix="/api/v1")
 
@@ -69,8 +70,9 @@ def _apply(access: Access, session_id: str, records: list[Record]) -> None:
     pipeline.apply(Batch(session_id, convert_records(records)), access, protocol=1)
 
 
-def _done(**fields: str) -> Any:
-    return jsonify(success=True, error="", **fields)
+def _done(refusals: Refusals | None = None, **fields: str) -> Any:
+    """The response to a call that was taken. All that was not stored of it passes here (v1_refusals.py)."""
+    return jsonify(success=True, error=refusals.message() if refusals else "", **fields)
 
 
 @bp.post("/sessions")
@@ -96,18 +98,19 @@ def update_session(session_id: str) -> Any:
 
 @bp.post("/graphs")
 def create_graph() -> Any:
+    """Create a graph. One too many has an id, too: the client would end the training if it got none."""
     access, body = g.access, _body()
     session_id = _text(body, "session_id")
     record = v1_records.graph(body, session_id)
-    _apply(access, session_id, [record])
-    return _done(graph_id=record["id"])
+    refusals = Refusals()
+    v1_writing.store(access, session_id, [record], refusals)
+    return _done(refusals, graph_id=record["id"])
 
 
 @bp.post("/points")
 def add_point() -> Any:
     access, body = g.access, _body()
-    _add_points(access, [body])
-    return _done()
+    return _done(_add_points(access, [body]))
 
 
 @bp.post("/point-list")
@@ -117,28 +120,44 @@ def add_points() -> Any:
     points = body.get("point_list")
     if not isinstance(points, list):
         raise ApiError(422, "bad_record", "'point_list' must be a list")
-    _add_points(access, points)
-    return _done()
+    return _done(_add_points(access, points))
 
 
-def _add_points(access: Access, points: list[Any]) -> None:
-    try:
-        by_session = v1_records.points(points, time.time())
-    except BadRecord as error:
-        raise ApiError(422, "bad_record", str(error)) from None
-    # check everything first, so that an unknown session or graph rejects the whole list
-    for session_id, records in by_session.items():
-        key = session_key(session_id, access, write=True)
-        require_graphs(key, {record["graph"] for record in records})
-    for session_id, records in by_session.items():
-        _apply(access, session_id, records)
+def _add_points(access: Access, entries: list[Any]) -> Refusals:
+    """Store what can be stored; returns the rest.
+
+    Raises ApiError if no session of the points can be written.
+    """
+    refusals = Refusals()
+    by_session: dict[str, list[v1_points.Point]] = {}
+    for point in v1_points.read(entries, time.time(), refusals):
+        by_session.setdefault(point.session, []).append(point)
+    keys, errors = writable_sessions(set(by_session), access)
+    for session_id, points in by_session.items():
+        if session_id in errors:
+            continue
+        names = names_of_graphs(keys[session_id], {point.graph for point in points})
+        records = v1_points.to_records(points, names, refusals)
+        try:
+            v1_writing.store(access, session_id, records, refusals)
+        except ApiError as error:  # such as a session that has just been deleted
+            errors[session_id] = error
+    if errors and len(errors) == len(by_session):
+        raise next(iter(errors.values()))
+    for session_id, refusal in errors.items():
+        refusals.note(session_id, f"{len(by_session[session_id])} points of session {session_id[:40]}", refusal.message)
+    return refusals
 
 
 @bp.post("/values")
 def set_values() -> Any:
     access, body = g.access, _body()
-    _apply(access, _text(body, "session_id"), [{"type": "values", "values": body.get("values")}])
-    return _done()
+    session_id, values = _text(body, "session_id"), body.get("values")
+    if not isinstance(values, dict):
+        raise ApiError(422, "bad_record", "'values' must be an object")
+    refusals = Refusals()
+    v1_writing.store(access, session_id, v1_records.values(values), refusals)
+    return _done(refusals)
 
 
 @bp.post("/prediction-sequences")
@@ -160,7 +179,8 @@ def add_image() -> Any:
     if len(data) > MAX_BLOB_BYTES:
         raise ApiError(413, "too_large", f"an image has at most {MAX_BLOB_BYTES} bytes")
     sha256 = hashlib.sha256(data).hexdigest()
-    record = v1_records.image(body, sequence, sha256, data)
+    refusals = Refusals()
+    record = v1_records.image(body, session_id, sequence, sha256, data, refusals)
     images.store_image(key, sha256, data)
     _apply(access, session_id, [record])
-    return _done()
+    return _done(refusals)

@@ -33,6 +33,7 @@ def post_batch() -> Any:
     access = require_key()
     with admitted(V2) as slot:
         batch = _read_batch(slot)
+        slot.enter_session(batch.session)
         last, created = pipeline.apply(batch, access)
     return jsonify(last=last, created=True) if created else jsonify(last=last)
 

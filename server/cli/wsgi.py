@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from flask import Flask
 
 from .. import create_app
 from ..config import Settings
+from ..db.engine import cancel_statements
 from ..live.hub import hub
 from ..maintenance.purge import purge_task
 from ..maintenance.silence import mark_stale_task
@@ -19,7 +21,11 @@ from ..maintenance.silence import mark_stale_task
 REQUEST_THREADS = 64  # beside those of live streams, each of which holds a thread
 MAX_STREAMS = 200
 MAX_WAITRESS_STREAMS = 48
-SHUTDOWN_TIMEOUT_S = 5
+# After SIGTERM: requests may finish, then the statements that PostgreSQL still executes for them are cancelled, then
+# gunicorn kills the workers. Whatever hangs, the kernel ends each process at last.
+CANCEL_AFTER_S = 2
+SHUTDOWN_TIMEOUT_S = 4
+KILL_AFTER_S = 9
 
 
 def serve(settings: Settings, listener: socket.socket, *, workers: int, on_ready: Callable[[], None]) -> None:
@@ -56,8 +62,8 @@ def _serve_gunicorn(settings: Settings, listener: socket.socket, workers: int, o
                 "loglevel": "warning",
                 "accesslog": None,
                 "control_socket_disable": True,  # it would create a file in the home folder
-                "when_ready": lambda _server: on_ready(),
-                "post_worker_init": lambda _worker: _close_streams_on_exit(),
+                "when_ready": lambda _server: _begin(on_ready),
+                "post_worker_init": lambda _worker: _on_exit(_stop_worker),
             }
             for name, value in options.items():
                 if name in self.cfg.settings:  # an older gunicorn has no control socket to disable
@@ -69,17 +75,36 @@ def _serve_gunicorn(settings: Settings, listener: socket.socket, workers: int, o
     Application().run()
 
 
-def _close_streams_on_exit() -> None:
-    """Close live streams on SIGTERM: a worker would wait for them until it is killed."""
+def _begin(on_ready: Callable[[], None]) -> None:
+    _on_exit(_end_for_certain)
+    on_ready()
+
+
+def _on_exit(stop: Callable[[], None]) -> None:
+    """Call `stop` on the signals that end the server, before gunicorn's own handlers."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         before = signal.getsignal(number)
 
         def handle(signum: int, frame: Any, before: Any = before) -> None:
-            hub.close()
+            stop()
             if callable(before):
                 before(signum, frame)
 
         signal.signal(number, handle)
+
+
+def _end_for_certain() -> None:
+    """Have the kernel end this process (SIGALRM), in case that it does not end by itself."""
+    signal.alarm(KILL_AFTER_S)
+
+
+def _stop_worker() -> None:
+    """Close live streams, for which the worker would wait until it is killed, and cancel statements that take long."""
+    _end_for_certain()
+    hub.close()
+    timer = threading.Timer(CANCEL_AFTER_S, cancel_statements)
+    timer.daemon = True
+    timer.start()
 
 
 def _serve_waitress(settings: Settings, listener: socket.socket, on_ready: Callable[[], None]) -> None:

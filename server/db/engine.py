@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 
 from ..extensions import db
+from .json_depth import decode_stored
 
 WRITE = "losswise_write"
 
@@ -24,6 +25,7 @@ STALE_LOCK = 0x10552  # marking stale sessions
 PURGE_LOCK = 0x10553  # deleting rows of deleted sessions
 
 _sqlite_writer = threading.Lock()
+_in_use: set[Any] = set()  # psycopg2's connections
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -37,7 +39,7 @@ def engine_options(url: str) -> dict[str, Any]:
         "max_overflow": 16,
         "pool_timeout": 30,
         "json_serializer": _json_text,
-        "json_deserializer": msgspec.json.decode,
+        "json_deserializer": decode_stored,
     }
     if make_url(url).get_backend_name() == "sqlite":
         return {**common, "connect_args": {"timeout": 30, "check_same_thread": False}}
@@ -83,12 +85,14 @@ def is_sqlite(engine: Engine | Connection) -> bool:
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Set up SQLite connections; nothing to do for PostgreSQL.
+    """Set up SQLite connections, and note which ones of PostgreSQL are in use.
 
-    They use the write-ahead log, and transactions that are begun explicitly: one that will write takes the lock at its
-    start. A transaction that starts as a reader and then writes would fail if another one has written meanwhile.
+    SQLite's use the write-ahead log, and transactions that are begun explicitly: one that will write takes the lock at
+    its start. A transaction that starts as a reader and then writes would fail if another one has written meanwhile.
     """
     if not is_sqlite(engine):
+        event.listen(engine, "checkout", lambda connection, *_: _in_use.add(connection))
+        event.listen(engine, "checkin", lambda connection, *_: _in_use.discard(connection))
         return
     if engine.url.database:
         _make_private(engine.url.database)
@@ -107,6 +111,13 @@ def prepare_engine(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         write = connection.get_execution_options().get(WRITE)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def cancel_statements() -> None:
+    """Cancel what PostgreSQL executes for this process, which would go on after the process has ended."""
+    for connection in list(_in_use):
+        with contextlib.suppress(Exception):  # it may have been closed meanwhile
+            connection.cancel()
 
 
 def _make_private(path: str) -> None:
@@ -149,6 +160,12 @@ def reading(in_order: bool = False) -> Iterator[Connection]:
         if not is_sqlite(engine):
             connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         with connection.begin():
-            if in_order and not is_sqlite(engine):
-                connection.exec_driver_sql(READ_IN_ORDER)
+            if in_order:
+                read_in_order(connection)
             yield connection
+
+
+def read_in_order(connection: Connection) -> None:
+    """Make PostgreSQL read rows in the order of an index until the transaction ends: see `reading`."""
+    if not is_sqlite(connection):
+        connection.exec_driver_sql(READ_IN_ORDER)

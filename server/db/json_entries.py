@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Float, Subquery, Text, case, cast, func, literal_column, select, type_coerce
+from sqlalchemy import Connection, Float, Subquery, Text, and_, case, cast, func, literal_column, select, type_coerce
 from sqlalchemy.sql.elements import ColumnElement
 
 from .engine import is_sqlite
@@ -20,6 +20,7 @@ Expression = ColumnElement[Any]
 
 _table = Session.__table__
 STATISTIC = re.compile(r"(min|max|last|count)\((.+)\)", re.DOTALL)
+MAX_FLOAT_CHARS = 300
 # Names that can be quoted in a JSON path of every SQLite version.
 _PATH_SAFE = re.compile(r'[^"\\\x00-\x1f\x7f]+')
 
@@ -63,9 +64,16 @@ def _entry_postgresql(column: Any, name: str, field: str | None, label: str) -> 
         """The JSON value as text, a string without its quotes."""
         return columns[label].op("#>>", return_type=Text())(literal_column("'{}'"))
 
+    def is_number(columns: Any) -> Expression:
+        is_number_ = type_of(columns[label]) == "number"
+        if field is not None:
+            return is_number_
+        # written by users: an integer may have more digits than a float can hold
+        return and_(is_number_, func.length(as_text(columns)) <= MAX_FLOAT_CHARS)
+
     return Entry(
         [value.label(label)],
-        number=lambda columns: case((type_of(columns[label]) == "number", cast(as_text(columns), Float(53)))),
+        number=lambda columns: case((is_number(columns), cast(as_text(columns), Float(53)))),
         text=lambda columns: case((type_of(columns[label]) == "string", as_text(columns))),
     )
 
@@ -73,6 +81,8 @@ def _entry_postgresql(column: Any, name: str, field: str | None, label: str) -> 
 def _entry_sqlite(column: Any, name: str, field: str | None, label: str) -> Entry:
     value: Expression
     kind: Expression
+    if field is None:  # written by users: SQLite raises an error for JSON that is nested more deeply than it reads
+        column = case((func.json_valid(column) == 1, column), else_="{}")
     if _PATH_SAFE.fullmatch(name):
         path = f'$."{name}"' if field is None else f'$."{name}".{field}'
         value, kind = func.json_extract(column, path), func.json_type(column, path)

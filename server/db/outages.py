@@ -29,6 +29,7 @@ _POSTGRES = {
     "55P03": BUSY,  # lock not available
     "40001": BUSY,
     "40P01": BUSY,  # deadlock
+    "57014": BUSY,  # cancelled, since it took too long or this server is stopping
     "57P01": RESTARTING,
     "57P02": RESTARTING,
     "57P03": RESTARTING,

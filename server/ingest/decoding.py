@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 
-from losswise.protocol.limits import FORMAT, MAX_BATCH_POINTS, MAX_BATCH_VALUES
+from losswise.protocol.limits import FORMAT, MAX_BATCH_VALUES
 
-from ..exceptions import ApiError, BadBatch
+from ..exceptions import ApiError, BadBatch, BadRecord
 from . import json_body
-from .schema import Batch, GraphRecord, PointsRecord, Record, SessionRecord
+from .batch_cost import check_cost
+from .record_checks import check
+from .schema import Batch, GraphRecord, Record, SessionRecord
 
 MAX_COMMAS = 2 * MAX_BATCH_VALUES
 """A batch at its limits has about half as many. A body with more is not decoded, since each value takes memory."""
@@ -30,25 +32,27 @@ def decode_batch(body: bytes) -> Batch:
         raise json_body.TooLarge(f"a batch with far more than {MAX_BATCH_VALUES} values; send it in parts")
     if not json_body.may_hold_unstorable_text(body):
         try:
-            return _checked(_decode(body))
+            batch = _decode(body)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             pass  # the slow way below names every bad record
-    return _checked(_convert_batch(json_body.strict(body)))
+        else:
+            _check_batch(batch)
+            _check_records(list(enumerate(batch.records)), [], len(batch.records))
+            return batch
+    return _convert_batch(json_body.strict(body))
 
 
 def convert_records(values: list[Any]) -> list[Record]:
     """Records out of decoded JSON. Raises ApiError: too large (413), or BadBatch, which names all bad ones."""
-    records: list[Record] = []
+    records: list[tuple[int, Record]] = []
     errors: list[tuple[int, str]] = []
     for index, value in enumerate(values):
         try:
-            records.append(msgspec.convert(_with_whole_numbers(value), Record))
+            records.append((index, msgspec.convert(_with_whole_numbers(value), Record)))
         except msgspec.ValidationError as error:
-            errors.append((index, _error_at(index, str(error))))
-    if errors:
-        raise BadBatch(errors, len(values))
-    _check_size(records)
-    return records
+            errors.append((index, str(error)))
+    _check_records(records, errors, len(values))
+    return [record for _, record in records]
 
 
 def _convert_batch(value: Any) -> Batch:
@@ -60,13 +64,31 @@ def _convert_batch(value: Any) -> Batch:
     except msgspec.ValidationError as error:
         raise _bad(str(error)) from None
     batch.records = convert_records(values)
+    _check_batch(batch)
     return batch
 
 
-def _checked(batch: Batch) -> Batch:
-    """The batch, if its fields agree with each other."""
+def _check_records(records: list[tuple[int, Record]], errors: list[tuple[int, str]], count: int) -> None:
+    """Check the records, given with their index, beyond their types.
+
+    Args:
+        errors: what is known to be wrong already, by index.
+        count: how many records the batch has.
+    """
+    if not errors:
+        check_cost([record for _, record in records])
+    for index, record in records:
+        try:
+            check(record)
+        except BadRecord as error:
+            errors.append((index, str(error)))
+    if errors:
+        raise BadBatch([(index, _error_at(index, message)) for index, message in sorted(errors)], count)
+
+
+def _check_batch(batch: Batch) -> None:
+    """Check that the batch's fields agree with each other."""
     _check_format(batch.format)
-    _check_size(batch.records)
     if batch.seq is None:
         if not all(isinstance(record, (SessionRecord, GraphRecord)) for record in batch.records):
             raise _bad("a batch without `seq` may hold session and graph records only")
@@ -74,7 +96,6 @@ def _checked(batch: Batch) -> Batch:
         raise _bad("`seq` needs a `writer`")
     elif batch.seq < len(batch.records):
         raise _bad("`seq` must be the number of the last record, counted from 1")
-    return batch
 
 
 def _bad(message: str) -> ApiError:
@@ -87,19 +108,6 @@ def _check_format(format_: Any) -> None:
         raise ApiError(
             422, "unsupported_format", f"this server reads format {FORMAT} of the records, not {str(format_)[:20]}"
         )
-
-
-def _check_size(records: list[Record]) -> None:
-    points = values = 0
-    for record in records:
-        if isinstance(record, PointsRecord):
-            points += len(record.x)
-            values += len(record.x) * len(record.y)
-    if points > MAX_BATCH_POINTS:
-        raise ApiError(413, "too_large", f"{points} points in a batch; the limit is {MAX_BATCH_POINTS}")
-    if values > MAX_BATCH_VALUES:
-        sentence = f"{values} values (points times names) in a batch; the limit is {MAX_BATCH_VALUES}"
-        raise ApiError(413, "too_large", sentence)
 
 
 def _with_whole_numbers(record: Any) -> Any:

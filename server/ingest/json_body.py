@@ -8,8 +8,16 @@ from typing import Any
 
 import msgspec
 
-from losswise.protocol.limits import INT64_MAX, INT64_MIN
+from losswise.protocol.limits import MAX_JSON_DEPTH
 from losswise.protocol.records import encode_number, storable_text
+
+from ..db.json_depth import cut_nesting, int64_or_float
+
+# of a whole body, so that what is in its records still counts as nested too deeply
+MAX_BODY_DEPTH = MAX_JSON_DEPTH + 20
+
+
+INT_TOO_LONG = "integer string conversion"  # Python refuses to read integers of thousands of digits
 
 
 class MalformedBody(ValueError):
@@ -45,25 +53,38 @@ def gunzip(body: bytes, most: int) -> bytes:
 
 
 def strict(body: bytes) -> Any:
-    """Decode JSON without bare NaN tokens, which protocol v2 writes as strings. Raises MalformedBody."""
+    """Decode JSON without bare NaN tokens, which protocol v2 writes as strings. Raises MalformedBody.
+
+    Parts that are nested too deeply for a decoder become their text. So do they in `lenient`.
+    """
     try:
         value = msgspec.json.decode(body)
+        return storable(value) if may_hold_unstorable_text(body) else value
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return storable(_decode(body, _reject_token))
-    return storable(value) if may_hold_unstorable_text(body) else value
+        return _decode(body, _reject_token)
 
 
 def lenient(body: bytes) -> Any:
     """Decode JSON as v1 clients write it: their bare NaN and Infinity tokens become strings. Raises MalformedBody."""
-    return storable(_decode(body, str))
+    return _decode(body, str)
 
 
 def _decode(body: bytes, parse_constant: Any) -> Any:
     """Decode by the standard library, which unlike msgspec accepts NaN tokens and overflowing numbers."""
     try:
-        return json.loads(body, parse_constant=parse_constant)
+        try:
+            return storable(json.loads(body, parse_constant=parse_constant))
+        except (ValueError, RecursionError) as error:
+            if not isinstance(error, RecursionError) and INT_TOO_LONG not in str(error):
+                raise
+        body = cut_nesting(body, MAX_BODY_DEPTH)
+        return storable(json.loads(body, parse_constant=parse_constant, parse_int=_int_of_any_length))
     except (ValueError, RecursionError) as error:
         raise MalformedBody(f"the body is not JSON: {str(error)[:200] or 'nested too deeply'}") from None
+
+
+def _int_of_any_length(text: str) -> int | float:
+    return int(text) if len(text) < 1_000 else float(text)
 
 
 def _reject_token(token: str) -> Any:
@@ -84,8 +105,8 @@ def storable(value: Any) -> Any:
         return storable_text(value)
     if isinstance(value, float):
         return encode_number(value)
-    if type(value) is int and not INT64_MIN <= value <= INT64_MAX:
-        return float(value) if abs(value) < 2**1023 else ("Infinity" if value > 0 else "-Infinity")
+    if type(value) is int:
+        return int64_or_float(value)
     if isinstance(value, list):
         return [storable(item) for item in value]
     if isinstance(value, dict):

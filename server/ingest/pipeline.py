@@ -6,19 +6,24 @@ All writes of training data come through here: v2 batches, v1 calls translated t
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
 from ..accounts.permissions import Access
 from ..accounts.projects import project_named
-from ..db.engine import insert_or_update, writing
+from ..db.engine import insert_or_update, read_in_order, writing
 from ..db.models import DeletedSession, Project, Session
 from ..exceptions import ApiError
 from ..extensions import db
 from ..live import changes
-from .schema import Batch, SessionRecord
+from .schema import Batch, RewindRecord, SessionRecord
 from .session_state import SessionState
+
+REWIND_SLICE_S = 0.3  # of one transaction, about
+MAX_REWIND_S = 3.0  # for which a request waits
 
 
 class Applied(NamedTuple):
@@ -42,16 +47,51 @@ def apply(batch: Batch, access: Access, protocol: int = 2, now: float | None = N
     target = _target_project(batch, access)
     # end the reading transaction, which would not see what has been committed since it began
     db.session.rollback()
+    if any(isinstance(record, RewindRecord) for record in batch.records):
+        _rewind_early(batch, access, now)
+    with _transaction(batch, access, target, now, protocol) as state:
+        last = state.apply(batch)
+    return Applied(last, state.created)
+
+
+@contextmanager
+def _transaction(
+    batch: Batch, access: Access, target: int | None, now: float, protocol: int = 2
+) -> Iterator[SessionState]:
+    """The state of the batch's session in a transaction, at whose end it is saved and the change announced."""
     with writing() as connection:
         state = _load(connection, batch, access, target, now, protocol)
-        last = state.apply(batch)
+        yield state
         change = state.save()
         if change is not None:
             changes.notify(connection, change)
     # after the commit: whoever reads because of it must find what has changed
     if change is not None:
         changes.committed(change)
-    return Applied(last, state.created)
+
+
+def _rewind_early(batch: Batch, access: Access, now: float) -> None:
+    """Delete what the batch's rewinds delete in short transactions before its own one, which others would wait for.
+
+    The result is the same: these points are deleted in any case, also those that arrive in between.
+
+    Raises:
+        ApiError: with 429, if that takes long. The client sends the batch again, and the rest is deleted then.
+    """
+    deadline = time.monotonic() + MAX_REWIND_S
+    while True:
+        try:
+            with _transaction(batch, access, None, now) as state:
+                read_in_order(state.connection)
+                is_done = state.rewind_early(batch, time.monotonic() + REWIND_SLICE_S)
+        except ApiError as error:
+            if error.code != "unknown_session":
+                raise
+            is_done = True  # a new one
+        if is_done:
+            return
+        if time.monotonic() > deadline:
+            raise ApiError(429, "busy", "the server is deleting the points that were taken back; send this again")
 
 
 def _target_project(batch: Batch, access: Access) -> int | None:

@@ -1,6 +1,7 @@
 """The schema of a batch and its records as msgspec types: decoding a request checks it in the same pass.
 
-The fields are those of losswise.protocol.records; fields that are not listed here are ignored.
+What types cannot say is in record_checks.py. The fields are those of losswise.protocol.records; fields that are not
+listed here are ignored.
 """
 
 from __future__ import annotations
@@ -26,16 +27,21 @@ Status = Literal["active", "complete", "failed", "cancelled"]  # protocol.limits
 
 
 class SessionRecord(Struct, tag_field="type", tag="session"):
-    project: str | None = None
-    tag: str | None = None
-    group: str | None = None
-    tags: list[str] | None = None
-    params: dict[str, Any] | None = None
-    max_iter: Positive | None = None
-    created_at: UnixTime | None = None
-    git: dict[str, Any] | None = None
-    env: dict[str, Any] | None = None
-    info: dict[str, Any] | None = None
+    """A session record is never rejected: whatever its fields are, session_fields.tidy makes them what they should be.
+
+    Without its session record a session could not be created, and all that belongs to it would be lost.
+    """
+
+    project: Any = None  # str
+    tag: Any = None  # str
+    group: Any = None  # str
+    tags: Any = None  # list[str]
+    params: Any = None  # dict[str, Any]
+    max_iter: Any = None  # Positive
+    created_at: Any = None  # UnixTime
+    git: Any = None  # dict[str, str]
+    env: Any = None  # dict[str, str | float | bool | None]
+    info: Any = None  # dict[str, str]
 
 
 class GraphRecord(Struct, tag_field="type", tag="graph"):
@@ -82,7 +88,7 @@ class ImageRecord(Struct, tag_field="type", tag="image"):
     width: Pixels | None = None
     height: Pixels | None = None
     outputs: dict[str, Any] | None = None
-    metrics: dict[str, Any] | None = None
+    metrics: dict[str, int | bool | Value] | None = None
 
 
 class RewindRecord(Struct, tag_field="type", tag="rewind"):
@@ -94,7 +100,7 @@ class RewindRecord(Struct, tag_field="type", tag="rewind"):
 class StatusRecord(Struct, tag_field="type", tag="status"):
     status: Status
     reason: str | None = None
-    error: dict[str, Any] | None = None
+    error: dict[str, str | None] | None = None
     dropped: Count | None = None
     t: UnixTime | None = None
 

@@ -8,15 +8,18 @@ from typing import Any
 from msgspec import structs
 from sqlalchemy import Connection, update
 
+from losswise.protocol.limits import INT64_MAX, MAX_PARAMS_BYTES, MAX_VALUES_BYTES
+
 from ..db.models import Session
 from ..exceptions import BadBatch, BadRecord
 from ..live.changes import Change
-from ..sessions.images import apply_image
-from ..sessions.metadata import merge_metadata
+from ..sessions.bounded_map import BoundedMap
+from ..sessions.images import insert_images
+from ..sessions.metadata import MetadataChanges
 from ..sessions.search import search_text
 from ..sessions.status import BatchEvent, WriterState, next_status
-from ..sessions.texts import apply_text
-from .graph_state import GraphState
+from ..sessions.texts import TextChanges
+from .graph_state import MAX_LATE_PAGES_OF_RECORD, GraphState
 from .schema import (
     Batch,
     GraphRecord,
@@ -35,8 +38,15 @@ from .writers import load_writers, save_writer
 CHANGED_IN_PLACE = ("graph_stats", "summary_states")
 
 
+# what a rewind deletes in the transaction of its batch, with everything else
+FEW_POINTS = 50_000
+FEW_GRAPHS = 100
+
+
 class SessionState:
     """Applies records of one session within one transaction.
+
+    Records are applied in memory, in time linear in their number. `save` then writes what they have changed.
 
     Args:
         row: the session's row; `save` writes what has changed in it.
@@ -52,6 +62,11 @@ class SessionState:
         self.key: int = row["key"]
         self.graphs = GraphState(connection, row)
         self.writer: WriterState | None = None
+        self._texts = TextChanges()
+        self._metadata = MetadataChanges(connection, self.key)
+        self._images: list[dict[str, Any]] = []
+        self._params: BoundedMap | None = None
+        self._values: BoundedMap | None = None
         self._before = dict(row)
         self._changed = False
         self._is_replay = False
@@ -111,6 +126,8 @@ class SessionState:
             if batch.seq is not None:
                 skipped = max(0, last - (batch.seq - len(records)))
                 last = self.writer.last_seq = max(last, batch.seq)
+        if len(records) == 1:
+            self.graphs.max_late_pages = MAX_LATE_PAGES_OF_RECORD
         self._apply_records(records, skipped)
         if self.writer is not None:
             save_writer(self.connection, self.key, self.writer)
@@ -124,6 +141,25 @@ class SessionState:
         )
         self._set_status(next_status(self.row, writers.values(), event, self.now))
         return last
+
+    def rewind_early(self, batch: Batch, ends_at: float) -> bool:
+        """Delete what the batch's rewinds delete, until a time (time.monotonic); call `save` then.
+
+        Returns:
+            Whether nothing is left, or little. True also if the batch has been applied already.
+        """
+        if self.row["points"] <= FEW_POINTS and len(self.graphs.by_id) <= FEW_GRAPHS:
+            return True
+        known = load_writers(self.connection, self.key).get(batch.writer or "")
+        last = known.last_seq if known is not None else 0
+        first = (batch.seq or 0) - len(batch.records) + 1
+        for number, record in enumerate(batch.records, first):
+            if isinstance(record, RewindRecord) and number > last:
+                is_done = self.graphs.rewind_early(record, ends_at)
+                self._changed |= self.graphs.is_rewound
+                if not is_done:
+                    return False
+        return True
 
     def _apply_records(self, records: list[Record], skipped: int) -> None:
         """Apply the records from index `skipped` on.
@@ -192,10 +228,11 @@ class SessionState:
             if value is not None:
                 row[column] = value
         if record.tags is not None:
-            row["tags"] = list(dict.fromkeys(record.tags))
+            row["tags"] = record.tags
         if record.params:
-            row["params"] = {**row["params"], **record.params}
-        merge_metadata(self.connection, self.key, {"git": record.git, "env": record.env, "info": record.info})
+            self._params = self._params or BoundedMap(row["params"], MAX_PARAMS_BYTES)
+            self._params.update_with_cuts(record.params)
+        self._metadata.merge({"git": record.git, "env": record.env, "info": record.info})
         self._has_session = True
 
     def _apply_points(self, record: PointsRecord) -> None:
@@ -204,22 +241,32 @@ class SessionState:
             self._revive()
 
     def _apply_values(self, record: ValuesRecord) -> None:
-        self.row["values"] = {**self.row["values"], **record.values}
+        if record.values:  # a client sends none in the place of a record that was rejected
+            self._merge_values(record.values)
+
+    def _merge_values(self, values: dict[str, Any]) -> None:
+        self._values = self._values or BoundedMap(self.row["values"], MAX_VALUES_BYTES)
+        if self.row["protocol"] == 1:  # such a client has no other way to send them
+            self._values.update_with_cuts(values)
+        elif not self._values.update(values):
+            raise BadRecord(
+                f"the values of a session take at most {MAX_VALUES_BYTES} bytes of JSON; these are too many"
+            )
 
     def _apply_text(self, record: TextRecord) -> None:
-        apply_text(self.connection, self.key, structs.asdict(record))
+        self._texts.add(record.name, record.x, record.text, bool(record.append))
 
     def _apply_image(self, record: ImageRecord) -> None:
-        apply_image(self.connection, self.key, structs.asdict(record))
+        self._images.append(structs.asdict(record))
 
     def _apply_rewind(self, record: RewindRecord) -> None:
         self.graphs.rewind(record, self.writer.id if self.writer else None)
 
     def _apply_status(self, record: StatusRecord) -> None:
         if record.dropped:
-            self.row["dropped"] += record.dropped
+            self.row["dropped"] = min(self.row["dropped"] + record.dropped, INT64_MAX)
         if record.error:
-            merge_metadata(self.connection, self.key, {"error": record.error})
+            self._metadata.set_error(record.error)
         if record.status == "active":
             self._revive()
             return
@@ -242,7 +289,7 @@ class SessionState:
             if row["last_seen_at"] != before["last_seen_at"]:
                 self.connection.execute(statement.values(last_seen_at=row["last_seen_at"]))
             return None
-        self.graphs.flush()
+        self._write_gathered()
         self.graphs.update_derived(self.now)
         row["search"] = search_text(row)
         row["updated_at"] = self.now
@@ -259,6 +306,16 @@ class SessionState:
             graphs=self.graphs.new_ranges(),
             rewound=self.graphs.is_rewound,
         )
+
+    def _write_gathered(self) -> None:
+        """Write what records have changed beside the session's row, and put what was merged into the row."""
+        self.graphs.flush()
+        self._texts.write(self.connection, self.key)
+        insert_images(self.connection, self.key, self._images)
+        self._metadata.write()
+        for column, merged in (("params", self._params), ("values", self._values)):
+            if merged is not None:
+                self.row[column] = merged.values
 
     def _changed_columns(self) -> dict[Any, Any]:
         is_stale = self.graphs.has_new_points or self.graphs.is_rewound

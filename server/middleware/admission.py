@@ -3,8 +3,10 @@
 Excess requests wait, then get 429 or 503.
 
 A write request takes a slot (`AdmissionController.admit`), or is rejected at once if too many requests hold one. It
-reads its body chunk by chunk and then starts to work (`Slot.start_work`), each as soon as there is room. There is no
-deadlock: requests that work wait for nothing, and the one that was admitted first needs no room for its bytes.
+reads its body chunk by chunk and then starts to work (`Slot.start_work`), each as soon as there is room. Requests of
+one session work one after another (`Slot.enter_session`): the database has them wait for each other anyway, and there
+they would take the places of others. There is no deadlock: requests that work wait for nothing, and the one that was
+admitted first needs no room for its bytes.
 """
 
 from __future__ import annotations
@@ -122,6 +124,10 @@ class AdmissionController:
     def may_work(self) -> bool:
         return self.working < self._max_working
 
+    def is_free(self, session: str) -> bool:
+        """Return whether no request works on this session."""
+        return all(slot.session != session for slot in self.slots)
+
     def cut_slow_bodies(self) -> None:
         """Stop reading bodies that arrive too slowly. Their requests are still answered."""
         now = time.monotonic()
@@ -136,6 +142,7 @@ class Slot:
     Attributes:
         bytes_held: the bytes that it counts for.
         is_working: whether it is being worked on.
+        session: the id of the session that it works on, once it has entered it.
         chunk_due_at: when the chunk that is being read must have arrived (time.monotonic); infinity if none is read.
     """
 
@@ -144,6 +151,7 @@ class Slot:
     ) -> None:
         self.bytes_held = 0
         self.is_working = False
+        self.session: str | None = None
         self.chunk_due_at = float("inf")
         self._controller = controller
         self._policy = policy
@@ -195,6 +203,16 @@ class Slot:
         with self._controller.room:
             self._wait_until(lambda: self._controller.may_work() and self._controller.has_room_for(self, cost))
             self.bytes_held, self.is_working = cost, True
+
+    def enter_session(self, session: str) -> None:
+        """Work on this session from now on, once no other request does. Meanwhile another one may work."""
+        controller = self._controller
+        with controller.room:
+            if not controller.is_free(session):
+                self.is_working = False
+                controller.room.notify_all()
+                self._wait_until(lambda: controller.may_work() and controller.is_free(session))
+            self.is_working, self.session = True, session
 
     def _wait_until(self, has_room: Callable[[], bool]) -> None:
         deadline = time.monotonic() + self._policy.max_wait_s

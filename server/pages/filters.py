@@ -10,6 +10,8 @@ from flask import Flask
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
+from ..db.json_depth import int64_or_float
+
 MAX_MARKDOWN_CHARS = 60_000
 MAX_TABLE_CELLS = 20_000
 
@@ -40,15 +42,15 @@ def init_app(app: Flask) -> None:
 
 
 def number(value: Any) -> str:
-    """A measured value in six digits: 0.0871, 12.34, 3.1e-05, NaN, ∞; a dash for None.
+    """A measured value in six digits: 0.0871, 12.34, 3.1e-05, NaN, ∞; a dash for None. Others as `anything` does.
 
     >>> number(0.087123456), number(18940), number("Infinity")
     ('0.0871235', '18,940', '∞')
     """
-    if value is None:
-        return _NOTHING
-    if isinstance(value, str):
-        return _SPECIAL.get(value, value)
+    if type(value) is int:
+        value = int64_or_float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return anything(value)
     if math.isfinite(value) and value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:.6g}"
@@ -83,12 +85,13 @@ def anything(value: Any) -> str:
     return _NOTHING if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def markdown(text: str) -> Markup:
-    """Render markdown (CommonMark with tables); HTML in it is escaped.
+def markdown(text: Any) -> Markup:
+    """Render markdown (CommonMark with tables); HTML in it is escaped. What is no text is shown as JSON.
 
     A text that would take too long is shown as it is: below a table's head of a thousand columns, each short line makes
     a thousand cells.
     """
+    text = anything(text)
     lines = text.count("\n") + 1
     widest = max((line.count("|") for line in text.splitlines()), default=0)
     if len(text) > MAX_MARKDOWN_CHARS or lines * widest > MAX_TABLE_CELLS:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..db.json_depth import as_text
+
 CONSOLE = "console"
 MAX_TEXT_CHARS = 200_000  # the API has all
 MAX_EARLIER_TEXTS = 20  # of a name, beside the latest one
@@ -37,9 +39,9 @@ def visible_images(images: list[dict[str, Any]]) -> dict[str, tuple[int, Steps]]
     }
 
 
-def visible_diff(diff: str | None) -> tuple[int, list[tuple[str, str]]]:
-    """(number of lines, (kind, text) of the first ones)."""
-    lines = (diff or "").splitlines()
+def visible_diff(diff: Any) -> tuple[int, list[tuple[str, str]]]:
+    """(number of lines, (kind, text) of the first ones). What is no text is shown as JSON."""
+    lines = as_text(diff or "", MAX_TEXT_CHARS).splitlines()
     return len(lines), [(_kind(line), line) for line in lines[:MAX_DIFF_LINES]]
 
 

@@ -100,10 +100,15 @@ Pages = dict[tuple[int, int], np.ndarray]
 """{(page, index of the name): its buckets}"""
 
 
-def merge(ref: GraphRef, level: int, new: NamedBuckets) -> Iterable[np.ndarray]:
-    """Join new buckets of the level with the stored ones; returns the changed pages' buckets."""
+def merge(ref: GraphRef, level: int, new: NamedBuckets, last_stored: int = INT64_MAX) -> Iterable[np.ndarray]:
+    """Join new buckets of the level with the stored ones; returns the changed pages' buckets.
+
+    Args:
+        last_stored: the greatest number that a stored bucket may have; pages after its own are not looked for.
+    """
     pages = _by_page(new)
-    for key, stored in _load(ref, level, list(pages)):
+    last_page = last_stored // PAGE_BUCKETS
+    for key, stored in _load(ref, level, [key for key in pages if key[0] <= last_page]):
         if key in pages:
             both = np.concatenate((stored, pages[key]))
             pages[key] = buckets.join(both, both["number"])

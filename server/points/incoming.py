@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection
 
-from losswise.protocol.limits import MAX_NAMES
+from losswise.protocol.limits import MAX_NAMES, MAX_SESSION_NAMES
 
-from ..db.models import Graph
-from ..exceptions import BadRecord
+from ..exceptions import ApiError, BadRecord
 from . import store, summaries
 from .columns import PointColumns
+from .statistics import Stat
 from .store import GraphRef, StoredBatch
 from .summaries import SummaryState
 
@@ -21,66 +22,113 @@ MAX_NAME_SETS = 64
 
 
 class NewPoints:
-    """The new points of a session. Rows of the graphs table that are passed in are changed: their names grow."""
+    """The new points of a session. Rows of the graphs table that are passed in are changed: their names grow.
 
-    def __init__(self, connection: Connection, session_key: int) -> None:
+    Args:
+        name_count: how many names all graphs of the session have.
+
+    Attributes:
+        changed: the numbers of the graphs whose names or name sets have grown. The caller writes their rows.
+    """
+
+    def __init__(self, connection: Connection, session_key: int, name_count: int) -> None:
         self.connection = connection
         self.session_key = session_key
-        self._gathered: list[tuple[PointColumns, StoredBatch]] = []
-        self._graphs: dict[int, dict[str, Any]] = {}
-        self._changed: set[int] = set()
+        self.changed: set[int] = set()
+        self._name_count = name_count
+        self._graphs: dict[int, _NewGraphPoints] = {}
 
     def add(self, graph: dict[str, Any], columns: PointColumns, first_sequence: int) -> None:
-        """Gather points. Raises BadRecord if the graph would have too many names; nothing is changed then.
+        """Gather points. Raises BadRecord if there would be too many names; nothing is changed then.
 
         Args:
             graph: its row.
             first_sequence: the sequence number of the first point.
         """
         number = graph["number"]
-        name_set = self._name_set(graph, list(columns.y))
-        self._graphs[number] = graph
-        values = [columns.y.get(graph["names"][index]) for index in graph["name_sets"][name_set]]
-        batch = StoredBatch(number, first_sequence, name_set, columns.x, columns.t, values)
-        self._gathered.append((columns, batch))
-
-    def _name_set(self, graph: dict[str, Any], names: list[str]) -> int:
-        """The index of the graph's name set that holds these names; it is added if there is none."""
-        known = {name: index for index, name in enumerate(graph["names"])}
-        new = [name for name in names if name not in known]
-        if len(known) + len(new) > MAX_NAMES:
+        if number not in self._graphs:
+            self._graphs[number] = _NewGraphPoints(graph)
+        of_graph = self._graphs[number]
+        new = of_graph.new_names(columns.y)
+        if new and len(graph["names"]) + len(new) > MAX_NAMES:
             raise BadRecord(f"a graph has at most {MAX_NAMES} names; {new[0][:60]!r} is one too many")
-        if new:
-            graph["names"] = [*graph["names"], *new]
-            known = {name: index for index, name in enumerate(graph["names"])}
-            self._changed.add(graph["number"])
-        wanted = sorted(known[name] for name in names)
-        name_sets = graph["name_sets"]
-        if wanted in name_sets:
-            return int(name_sets.index(wanted))
-        if len(name_sets) >= MAX_NAME_SETS:
-            for index, name_set in enumerate(name_sets):
-                if set(wanted) <= set(name_set):
-                    return index
-            wanted = list(range(len(graph["names"])))
-        graph["name_sets"] = [*name_sets, wanted]
-        self._changed.add(graph["number"])
-        return len(name_sets)
+        if new and self._name_count + len(new) > MAX_SESSION_NAMES:
+            raise BadRecord(f"a session has at most {MAX_SESSION_NAMES} names; {new[0][:60]!r} is one too many")
+        self._name_count += len(new)
+        if of_graph.add(new, columns, first_sequence):
+            self.changed.add(number)
 
-    def store(self, summary_states: dict[str, Any]) -> None:
-        """Write what was gathered. `summary_states`, by graph number, is updated in place."""
-        table = Graph.__table__
-        for number in self._changed:
-            graph = self._graphs[number]
-            self.connection.execute(
-                update(table)
-                .where(table.c.session_key == self.session_key, table.c.number == number)
-                .values(names=graph["names"], name_sets=graph["name_sets"])
-            )
-        store.insert(self.connection, self.session_key, [batch for _, batch in self._gathered])
-        for number, graph in self._graphs.items():
-            ref = GraphRef(self.connection, self.session_key, number, graph["names"], graph["name_sets"])
-            new = [columns for columns, batch in self._gathered if batch.graph == number]
-            state = SummaryState.load(summary_states.get(str(number)))
-            summary_states[str(number)] = summaries.update(ref, state, new).dump()
-        self._gathered, self._graphs, self._changed = [], {}, set()
+    def store(self, summary_states: dict[str, Any], graph_stats: dict[str, dict[str, Stat]], max_pages: int) -> None:
+        """Write what was gathered.
+
+        Args:
+            summary_states: by graph number; updated in place.
+            graph_stats: the statistics by graph number, which include the new points.
+            max_pages: how many pages of summaries may be rewritten because of points that come late.
+
+        Raises:
+            ApiError: with 413, if that would be more pages.
+        """
+        found = [(graph, self._load_state(graph, summary_states)) for graph in self._graphs.values() if graph.batches]
+        pages = sum(summaries.late_pages(state, graph.columns) for graph, state in found)
+        if pages > max_pages:
+            message = f"points with an x far below the latest one change {pages} pages of summaries"
+            raise ApiError(413, "too_large", f"{message}; the limit is {max_pages}")
+        store.insert(self.connection, self.session_key, [batch for graph, _ in found for batch in graph.batches])
+        room = summaries.SealingRoom()
+        for graph, state in found:
+            row, number = graph.row, str(graph.row["number"])
+            ref = GraphRef(self.connection, self.session_key, row["number"], row["names"], row["name_sets"])
+            values = sum(stat["count"] for stat in graph_stats.get(number, {}).values())
+            summary_states[number] = summaries.update(ref, state, graph.columns, values, room).dump()
+        self._graphs = {}
+
+    def _load_state(self, graph: _NewGraphPoints, summary_states: dict[str, Any]) -> SummaryState:
+        return SummaryState.load(summary_states.get(str(graph.row["number"])))
+
+
+class _NewGraphPoints:
+    """The new points of one graph: `columns` as they came, and `batches` as they are stored."""
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.row = row
+        self.columns: list[PointColumns] = []
+        self.batches: list[StoredBatch] = []
+        self._index_of = {name: index for index, name in enumerate(row["names"])}
+        self._set_of: dict[tuple[str, ...], int] = {}  # the name set that points with these names have
+        self._sets = {frozenset(name_set): index for index, name_set in enumerate(row["name_sets"])}
+
+    def new_names(self, names: Iterable[str]) -> list[str]:
+        """Those of the names that the graph does not have."""
+        return [name for name in names if name not in self._index_of]
+
+    def add(self, new_names: list[str], columns: PointColumns, first_sequence: int) -> bool:
+        """Gather points; returns whether the graph's row has changed."""
+        for name in new_names:
+            self._index_of[name] = len(self._index_of)
+        if new_names:
+            self.row["names"] = [*self.row["names"], *new_names]
+        sets_before = len(self._sets)
+        names = tuple(columns.y)
+        if names not in self._set_of:
+            self._set_of[names] = self._name_set(names)
+        name_set = self._set_of[names]
+        values = [columns.y.get(self.row["names"][index]) for index in self.row["name_sets"][name_set]]
+        self.columns.append(columns)
+        batch = StoredBatch(self.row["number"], first_sequence, name_set, columns.x, columns.t, values)
+        self.batches.append(batch)
+        return bool(new_names) or len(self._sets) > sets_before
+
+    def _name_set(self, names: tuple[str, ...]) -> int:
+        """The index of the name set that holds these names; it is added if there is none."""
+        wanted = frozenset(self._index_of[name] for name in names)
+        if wanted in self._sets:
+            return self._sets[wanted]
+        if len(self._sets) >= MAX_NAME_SETS:
+            for known, index in self._sets.items():
+                if wanted <= known:
+                    return index
+            wanted = frozenset(range(len(self.row["names"])))
+        self._sets[wanted] = len(self._sets)
+        self.row["name_sets"] = [*self.row["name_sets"], sorted(wanted)]
+        return self._sets[wanted]

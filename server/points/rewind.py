@@ -15,6 +15,8 @@ from .statistics import Stat
 from .store import OF_GRAPH, GraphRef
 from .summaries import SummaryState
 
+MAX_POINTS_AT_ONCE = 50_000
+
 
 class Rewound(NamedTuple):
     """The number of deleted points, and the graph's statistics and summary state without them."""
@@ -40,6 +42,28 @@ def rewind(ref: GraphRef, state: SummaryState, stats: dict[str, Stat], after: in
     summaries.rebuild(ref, state, lowest, highest)
     left = _remaining_state(ref, state)
     return Rewound(deleted, _remaining_stats(ref, left, stats, after), left)
+
+
+def find_cut(ref: GraphRef, after: int, until: float) -> int | None:
+    """The x after which a rewind can delete points first so that it takes a fraction of a second.
+
+    None if there is nothing to delete. It is `after` if all can be deleted at once.
+    """
+    bound = {**ref.key, "after": after, "until": until, "few": MAX_POINTS_AT_ONCE}
+    greatest = ref.connection.execute(
+        text(f"SELECT x FROM points WHERE {OF_GRAPH} AND x > :after AND t <= :until ORDER BY x DESC LIMIT 1"), bound
+    ).scalar()
+    if greatest is None:
+        return None
+    # also points that stay count: the summaries of the whole range are made again
+    cut = ref.connection.execute(
+        text(
+            f"SELECT x FROM points WHERE {OF_GRAPH} AND x > :after AND x <= :greatest "
+            "ORDER BY x DESC LIMIT 1 OFFSET :few"
+        ),
+        {**bound, "greatest": greatest},
+    ).scalar()
+    return after if cut is None else int(min(cut, greatest - 1))
 
 
 def _remaining_state(ref: GraphRef, state: SummaryState) -> SummaryState:

@@ -12,7 +12,8 @@ what its width costs, however long the graph is:
 
 Points up to `sealed_through` are in the buckets. Those after it are few and are read as points, so a chart is complete
 at any time. Once 256 are unsealed they are sealed together, which is cheaper than writing 16 levels for each batch. A
-late point, with an x in the sealed range, is joined into its buckets at once.
+late point, with an x in the sealed range, is joined into its buckets at once. If points lie so far apart that sealing
+them would take long, later batches seal the rest.
 
 The finest level is the one whose buckets have some points each, so the size of the summaries depends on the number of
 points and not on the spacing of their x.
@@ -30,7 +31,7 @@ import numpy as np
 from losswise.protocol.limits import INT64_MAX, INT64_MIN
 
 from . import bucket_store, buckets, store
-from .bucket_store import NamedBuckets
+from .bucket_store import PAGE_BUCKETS, NamedBuckets
 from .buckets import EMPTY, FACTOR
 from .columns import PointColumns, has_value
 from .store import GraphRef
@@ -41,7 +42,10 @@ MAX_BUCKET_POINTS = 64
 # the coarsest level has at most this many buckets on either side of x = 0
 MAX_COARSEST_BUCKETS = FACTOR
 MAX_LEVEL = 15
+MAX_SEALED_PAGES = 50_000  # written in one transaction in order to seal points
+MAX_REFINED_VALUES = 300_000  # of a graph for which a finer level is made
 CHUNK_POINTS = 50_000
+CHUNK_VALUES = 2_000_000
 CHUNK_NAMES = 64
 
 
@@ -81,21 +85,50 @@ class SummaryState:
 # new points
 
 
-def update(ref: GraphRef, state: SummaryState, new: list[PointColumns]) -> SummaryState:
-    """Bring the summaries up to date after new points, which are stored already. Returns the new state."""
-    writer = _SummaryWriter(ref, state)
+class SealingRoom:
+    """The pages that may still be written in a transaction in order to seal points."""
+
+    def __init__(self) -> None:
+        self.pages = MAX_SEALED_PAGES
+
+
+def late_pages(state: SummaryState, new: list[PointColumns]) -> int:
+    """How many pages of summaries new points within the sealed range change, about."""
+    late, _ = _split(new, state)
+    if not late:
+        return 0
+    lowest = min(int(part.x.min()) for part in late)
+    coarsest = max(state.coarsest_level, _coarsest_level_for(lowest, lowest))
+    return _count_pages(late, range(state.finest_level, coarsest + 1))
+
+
+def _count_pages(points: list[PointColumns], levels: range) -> int:
+    """In how many pages of these levels the points lie, about: as if each had all the names."""
+    names = {name for part in points for name in part.y}
+    x = np.unique(np.concatenate([part.x for part in points]))
+    return len(names) * sum(1 + int(np.count_nonzero(np.diff(_page_of(x, level)))) for level in levels)
+
+
+def _page_of(x: np.ndarray, level: int) -> np.ndarray:
+    page: np.ndarray = x // FACTOR**level // PAGE_BUCKETS
+    return page
+
+
+def update(ref: GraphRef, state: SummaryState, new: list[PointColumns], values: int, room: SealingRoom) -> SummaryState:
+    """Bring the summaries up to date after new points, which are stored already. Returns the new state.
+
+    Args:
+        values: how many values the graph has.
+        room: what may be written to seal points; it is reduced.
+    """
+    writer = _SummaryWriter(ref, state, room)
     late, after = _split(new, state)
     if late:
         writer.join(late)
-    added = sum(len(part.x) for part in after)
-    unsealed = state.unsealed + added
-    if unsealed < MAX_UNSEALED_POINTS:
-        return replace(writer.finish(), unsealed=unsealed)
-    if state.unsealed:
-        writer.seal_stored()
-    else:
-        writer.seal(after)
-    return writer.finish()
+    unsealed = state.unsealed + sum(len(part.x) for part in after)
+    if unsealed >= MAX_UNSEALED_POINTS:
+        unsealed -= writer.seal(after, is_all=not state.unsealed)
+    return replace(writer.finish(values), unsealed=unsealed)
 
 
 def _split(new: list[PointColumns], state: SummaryState) -> tuple[list[PointColumns], list[PointColumns]]:
@@ -110,17 +143,50 @@ def _split(new: list[PointColumns], state: SummaryState) -> tuple[list[PointColu
 class _SummaryWriter:
     """Joins points into the buckets of all levels. `state` is what is summarized so far."""
 
-    def __init__(self, ref: GraphRef, state: SummaryState) -> None:
+    def __init__(self, ref: GraphRef, state: SummaryState, room: SealingRoom) -> None:
         self.ref = ref
         self.state = replace(state, unsealed=0)
+        self._room = room
         self._fullest = 0.0
 
-    def seal_stored(self) -> None:
-        """Seal the stored points after the sealed range."""
-        for points in stored(self.ref, self.state.first_unsealed_x, INT64_MAX):
-            self.seal([points])
+    def seal(self, new: list[PointColumns], is_all: bool) -> int:
+        """Seal points after the sealed range, as many as there is room for; returns how many.
 
-    def seal(self, points: list[PointColumns]) -> None:
+        Args:
+            new: those that the batch brings.
+            is_all: whether these are all that are unsealed. Otherwise the stored ones are read.
+        """
+        if is_all and (pages := _count_pages(new, self._levels_for(new))) <= self._room.pages:
+            self._room.pages -= pages
+            self._extend(new)
+            return sum(len(part.x) for part in new)
+        sealed = 0
+        for points in stored(self.ref, self.state.first_unsealed_x, INT64_MAX):
+            part = self._affordable(points)
+            if len(part.x):
+                self._extend([part])
+            sealed += len(part.x)
+            if len(part.x) < len(points.x):
+                break
+        return sealed
+
+    def _affordable(self, points: PointColumns) -> PointColumns:
+        """As many of the points, which are sorted by x, as there is room for; of one x all or none."""
+        starts: np.ndarray = np.zeros(len(points.x), dtype=np.int64)  # how many pages begin with each point
+        for level in self._levels_for([points]):
+            page = _page_of(points.x, level)
+            starts[1:] += page[1:] != page[:-1]
+            sealed = self.state.sealed_through
+            starts[0] += sealed is None or page[0] != sealed // FACTOR**level // PAGE_BUCKETS
+        cost = np.cumsum(starts) * max(1, len(points.y))
+        count = int(np.searchsorted(cost, self._room.pages, side="right"))
+        if count < len(points.x):
+            count = int(np.searchsorted(points.x, points.x[count]))
+        if count:
+            self._room.pages -= int(cost[count - 1])
+        return points.where(slice(count))
+
+    def _extend(self, points: list[PointColumns]) -> None:
         """Join points after the sealed range, and extend it."""
         self.join(points)
         greatest = max(int(part.x.max()) for part in points)
@@ -135,29 +201,45 @@ class _SummaryWriter:
             for level in range(finest, coarsest + 1):
                 if level > finest:
                     new = {name: buckets.coarsen(part) for name, part in new.items()}
-                merged = bucket_store.merge(self.ref, level, new)
+                merged = bucket_store.merge(self.ref, level, new, self._last_stored(level))
                 if level == finest:
                     self._fullest = max([self._fullest, *map(_points_per_bucket, merged)])
 
-    def _make_levels(self, points: list[PointColumns]) -> None:
-        """Make the levels that the points need."""
+    def _last_stored(self, level: int) -> int:
+        """The number of the last bucket that may be stored at this level."""
+        sealed = self.state.sealed_through
+        return INT64_MIN if sealed is None else sealed // FACTOR**level
+
+    def _levels_for(self, points: list[PointColumns]) -> range:
+        """The levels that there must be with these points."""
         is_first = not self.state.levels
         finest = _finest_level_for(points) if is_first else self.state.finest_level
         lowest, highest = min(int(part.x.min()) for part in points), max(int(part.x.max()) for part in points)
         coarsest = max(finest, _coarsest_level_for(lowest, highest), 0 if is_first else self.state.coarsest_level)
-        if not is_first:
-            for level in range(self.state.coarsest_level + 1, coarsest + 1):
-                bucket_store.fill_from_finer(self.ref, level, INT64_MIN, INT64_MAX)
-        self.state = replace(self.state, finest_level=finest, coarsest_level=coarsest)
+        return range(finest, coarsest + 1)
 
-    def finish(self) -> SummaryState:
-        """The state now. Finer levels are made first if the buckets of the finest one have become too full."""
+    def _make_levels(self, points: list[PointColumns]) -> None:
+        levels = self._levels_for(points)
+        if self.state.levels:
+            for level in range(self.state.coarsest_level + 1, levels.stop):
+                bucket_store.fill_from_finer(self.ref, level, INT64_MIN, INT64_MAX)
+        self.state = replace(self.state, finest_level=levels.start, coarsest_level=levels.stop - 1)
+
+    def finish(self, values: int) -> SummaryState:
+        """The state now. Finer levels are made first if the buckets of the finest one have become too full.
+
+        That rereads all points of the graph, so it is not done once they are many.
+
+        Args:
+            values: how many values the graph has.
+        """
         known = self.state
         if self._fullest > MAX_BUCKET_POINTS and known.finest_level and known.sealed_through is not None:
             finest = min(_level_for_spacing(FACTOR**known.finest_level / self._fullest), known.finest_level - 1)
-            self.state = replace(known, finest_level=finest)
-            for level in range(finest, known.finest_level):
-                _make(self.ref, self.state, level, INT64_MIN, known.sealed_through)
+            if values * (known.finest_level - finest) <= MAX_REFINED_VALUES:
+                self.state = replace(known, finest_level=finest)
+                for level in range(finest, known.finest_level):
+                    _make(self.ref, self.state, level, INT64_MIN, known.sealed_through)
         return self.state
 
 
@@ -190,12 +272,13 @@ def _coarsest_level_for(lowest: int, highest: int) -> int:
 def stored(ref: GraphRef, first: int, last: int) -> Iterator[PointColumns]:
     """A graph's stored points with x from `first` to `last`, in chunks."""
     where = "AND x BETWEEN :first AND :last"
-    bound = {"first": max(first, INT64_MIN), "last": min(last, INT64_MAX), "limit": CHUNK_POINTS}
+    limit = max(1, min(CHUNK_POINTS, CHUNK_VALUES // max(1, len(ref.names))))
+    bound = {"first": max(first, INT64_MIN), "last": min(last, INT64_MAX), "limit": limit}
     while bound["first"] <= bound["last"]:
         sequence, points = store.read(ref, where, "LIMIT :limit", **bound)
         if len(sequence):
             yield points
-        if len(sequence) < CHUNK_POINTS:
+        if len(sequence) < limit:
             return
         where = "AND x BETWEEN :first AND :last AND (x > :first OR sequence > :sequence)"
         bound |= {"first": int(points.x[-1]), "sequence": int(sequence[-1])}

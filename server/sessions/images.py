@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, insert, select
 from losswise.protocol.records import Record, new_id
 
 from ..db.engine import writing
+from ..db.json_depth import shallow
 from ..db.models import Image, ImageSequence, Session
 from ..db.session_tables import hold_session
 from ..exceptions import ApiError
@@ -21,19 +22,33 @@ from . import blobs
 FIELDS = ("sequence", "x", "image_id", "sha256", "width", "height", "outputs", "metrics")
 
 
-def apply_image(connection: Connection, session_key: int, record: Record) -> None:
+def insert_images(connection: Connection, session_key: int, images: list[Record]) -> None:
+    """Add images after those that the session has."""
+    if not images:
+        return
     table = Image.__table__
     last = select(func.max(table.c.number)).where(table.c.session_key == session_key)
-    number = (connection.execute(last).scalar() or 0) + 1
-    fields = {name: record.get(name) for name in FIELDS}
-    fields["outputs"], fields["metrics"] = fields["outputs"] or {}, fields["metrics"] or {}
-    connection.execute(insert(table).values(session_key=session_key, number=number, **fields))
+    first = (connection.execute(last).scalar() or 0) + 1
+    rows = [
+        {
+            "session_key": session_key,
+            "number": number,
+            **{name: image.get(name) for name in FIELDS},
+            "outputs": image.get("outputs") or {},
+            "metrics": image.get("metrics") or {},
+        }
+        for number, image in enumerate(images, first)
+    ]
+    connection.execute(insert(table), rows)
 
 
 def read_images(connection: Connection, session_key: int) -> list[dict[str, Any]]:
     table = Image.__table__
     query = select(table).where(table.c.session_key == session_key).order_by(table.c.x, table.c.number)
-    return [{name: row[name] for name in FIELDS} for row in connection.execute(query).mappings()]
+    return [
+        {**{name: row[name] for name in FIELDS}, "outputs": shallow(row["outputs"]), "metrics": shallow(row["metrics"])}
+        for row in connection.execute(query).mappings()
+    ]
 
 
 class Sequence(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, func, select
@@ -10,6 +10,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from losswise.protocol.limits import STATUSES
 
+from ..db.json_depth import shallow
 from ..db.keyset import write_cursor
 from ..db.models import Graph, Project, Session, SessionMetadata
 from ..exceptions import ApiError
@@ -119,13 +120,15 @@ def _failures(connection: Connection, keys: list[int]) -> dict[int, str]:
         return {}
     table = SessionMetadata.__table__
     rows = connection.execute(select(table.c.session_key, table.c.error).where(table.c.session_key.in_(keys)))
-    lines = {
-        key: f"{error.get('type') or ''}: {error.get('message') or ''}".strip(": ") for key, error in rows if error
-    }
+    lines = {key: _failure(shallow(error)) for key, error in rows if error}
     return {
         key: line if len(line) <= MAX_FAILURE_CHARS else line[: MAX_FAILURE_CHARS - 1] + "…"
         for key, line in lines.items()
     }
+
+
+def _failure(error: Mapping[str, Any]) -> str:
+    return f"{error.get('type') or ''}: {error.get('message') or ''}".strip(": ")
 
 
 def _row_json(row: Row[Any], graphs: list[Any], failure: str | None) -> dict[str, Any]:
@@ -148,8 +151,8 @@ def _row_json(row: Row[Any], graphs: list[Any], failure: str | None) -> dict[str
         "project": row.project,
         "group": row.group_name,
         "tags": row.tags,
-        "params": row.params,
-        "values": row.values,
+        "params": shallow(row.params),
+        "values": shallow(row.values),
         "stats": row.stats,
         "graphs": [_graph_json(graph, row.graph_stats.get(str(graph.number), {})) for graph in graphs],
         "version": row.version,

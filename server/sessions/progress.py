@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from losswise.protocol.limits import LATEST_TIME_S
+
 PACE_WINDOW_S = 300.0
 SAMPLE_INTERVAL_S = 10.0
 MAX_RECORD_SAMPLES = 64
@@ -26,27 +28,30 @@ def add_pace(pace: list[list[float]], samples: Iterable[tuple[float, int]]) -> l
     Graphs are logged at different rates, and the clocks of several writers differ: a sample that is not both later and
     further than the last one is ignored.
     """
+    pace = list(pace)
     for t, x in sorted(samples):
         if pace and (t <= pace[-1][0] or x <= pace[-1][1]):
             continue
         # the last sample is replaced until it is ten seconds after the one before
         if len(pace) >= 2 and pace[-1][0] - pace[-2][0] < SAMPLE_INTERVAL_S:
-            pace = pace[:-1]
-        pace = [*pace, [t, x]]
-    while len(pace) > 2 and pace[1][0] <= pace[-1][0] - PACE_WINDOW_S:
-        pace = pace[1:]
-    return pace
+            pace.pop()
+        pace.append([t, x])
+    first = 0
+    while len(pace) - first > 2 and pace[first + 1][0] <= pace[-1][0] - PACE_WINDOW_S:
+        first += 1
+    return pace[first:]
 
 
 def estimate(pace: list[list[float]], max_iter: int | None, now: float) -> float | None:
-    """The unix time at which a session will be done at this pace; None if it is unknown."""
+    """The unix time at which a session will be done at this pace; None if it is unknown, or after the year 9999."""
     if max_iter is None or len(pace) < 2:
         return None
     (t0, x0), (t1, x1) = pace[0], pace[-1]
     if t1 <= t0 or x1 <= x0:
         return None
     seconds_per_iteration = (t1 - t0) / (x1 - x0)
-    return now + max(0.0, max_iter - 1 - x1) * seconds_per_iteration
+    at = now + max(0.0, max_iter - 1 - x1) * seconds_per_iteration
+    return at if at <= LATEST_TIME_S else None
 
 
 def progress(status: str, last_x: int | None, max_iter: int | None) -> float | None:

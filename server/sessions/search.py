@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from ..db.json_depth import shallow
 
 MAX_SEARCH_CHARS = 20_000
 
 
 def search_text(row: Mapping[str, Any]) -> str:
     """Tag, group, tags and params of a session's row, in lower case."""
-    lines = [row["tag"], row["group_name"] or "", *row["tags"], *_flat(row["params"])]
+    lines: list[str] = []
+    length = 0
+    for line in _lines(row):
+        lines.append(line)
+        length += len(line) + 1
+        if length > MAX_SEARCH_CHARS:
+            break
     return "\n".join(lines).lower()[:MAX_SEARCH_CHARS]
 
 
-def _flat(params: Mapping[str, Any], prefix: str = "") -> list[str]:
-    lines: list[str] = []
-    for name, value in params.items():
-        if isinstance(value, dict):
-            lines += _flat(value, f"{prefix}{name}.")
+def _lines(row: Mapping[str, Any]) -> Iterator[str]:
+    yield from (row["tag"], row["group_name"] or "", *row["tags"])
+    # the objects around the next param, each with the beginning of its names: a loop, however deep the nesting is
+    open_: list[tuple[str, Iterator[tuple[str, Any]]]] = [("", iter(row["params"].items()))]
+    while open_:
+        prefix, entries = open_[-1]
+        name, value = next(entries, (None, None))
+        if name is None:
+            open_.pop()
+        elif isinstance(value, dict):
+            open_.append((f"{prefix}{name}."[:MAX_SEARCH_CHARS], iter(value.items())))
         else:
-            lines.append(f"{prefix}{name}={value}")
-    return lines
+            yield f"{prefix}{name}={shallow(value)}"

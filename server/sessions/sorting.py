@@ -92,7 +92,8 @@ def _order(connection: Connection, within: ColumnElement[bool], name: str, asked
         "progress": case(
             (_columns.status == "complete", 1.0),
             (_columns.max_iter.is_(None), null()),
-            else_=cast(func.coalesce(_columns.last_x, -1) + 1, Float(53)) / _columns.max_iter,
+            # as a float first: the greatest x and one more is beyond 64 bits
+            else_=(cast(func.coalesce(_columns.last_x, -1), Float(53)) + 1) / _columns.max_iter,
         ),
         "elapsed": func.coalesce(_columns.ended_at, asked_at) - _columns.created_at,
     }

@@ -6,34 +6,177 @@ rows, and by them its texts.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, func, insert, select, update
 
 from losswise.protocol.limits import MAX_TEXT_LENGTH
-from losswise.protocol.records import Record
 
 from ..db.models import TextEntry
 
 MAX_ROW_CHARS = 64 * 1024
+MAX_BOUND_VALUES = 500  # in one statement
 
 _texts = TextEntry.__table__
+_own = _texts.c.session_key == bindparam("key")
 
 
-def apply_text(connection: Connection, session_key: int, record: Record) -> None:
-    """Replace the text with this name and x, or append to it. Of more than MAX_TEXT_LENGTH, the end is kept."""
-    same = _rows_of(session_key, record)
-    number = select(func.max(_texts.c.number)).where(same).scalar_subquery()
-    where = (_texts.c.session_key == session_key) & (_texts.c.number == number)
-    last = connection.execute(select(_texts.c.number, func.length(_texts.c.text)).where(where)).first()
-    if last is None:
-        _insert(connection, session_key, record, record["text"])
-    elif record.get("append"):
-        _append(connection, session_key, record, *last)
-    else:
-        first = connection.execute(select(func.min(_texts.c.number)).where(same)).scalar()
-        connection.execute(delete(_texts).where(same))
-        _insert(connection, session_key, record, record["text"], first)
+class TextKey(NamedTuple):
+    """The name and x under which a text is stored."""
+
+    name: str
+    x: int | None
+
+
+@dataclass
+class _Change:
+    """What the records of a batch make of one text: they replace it, or add to it."""
+
+    replaces: bool
+    parts: list[str]
+
+
+class TextChanges:
+    """The texts that a batch changes, gathered in memory and written together.
+
+    The result is that of records that are applied one by one: the last that replaces a text wins, and what is appended
+    is joined. Of more than MAX_TEXT_LENGTH, the end is kept.
+    """
+
+    def __init__(self) -> None:
+        self._changes: dict[TextKey, _Change] = {}
+
+    def add(self, name: str, x: int | None, text: str, append: bool) -> None:
+        """Replace the text with this name and x, or append to it."""
+        known = self._changes.get(TextKey(name, x))
+        if known is None:
+            self._changes[TextKey(name, x)] = _Change(not append, [text])
+        elif append:
+            known.parts.append(text)
+        else:
+            known.replaces, known.parts = True, [text]
+
+    def write(self, connection: Connection, session_key: int) -> None:
+        """Write the texts. The number of statements depends on the number of texts, not of records."""
+        if self._changes:
+            _Writer(connection, session_key).write(self._changes)
+            self._changes = {}
+
+
+class _Writer:
+    def __init__(self, connection: Connection, session_key: int) -> None:
+        self._connection = connection
+        self._session_key = session_key
+        self._last_number: int | None = None  # of all rows of the session
+        self._inserted: list[dict[str, Any]] = []
+        self._extended: list[dict[str, Any]] = []  # bound to _EXTEND
+        self._renumbered: list[dict[str, Any]] = []  # bound to _RENUMBER
+        self._deleted: list[int] = []
+
+    def write(self, changes: dict[TextKey, _Change]) -> None:
+        stored = self._stored_numbers(list(changes))
+        appended = {key for key, change in changes.items() if key in stored and not change.replaces}
+        last_lengths = self._lengths([stored[key][-1] for key in appended])
+        texts = {key: "".join(change.parts)[-MAX_TEXT_LENGTH:] for key, change in changes.items()}
+        # whose last row has no room for all of it
+        longer = {key for key in appended if last_lengths[stored[key][-1]] + len(texts[key]) > MAX_ROW_CHARS}
+        lengths = self._lengths([number for key in longer for number in stored[key]])
+        for key, text in texts.items():
+            numbers = stored.get(key, [])
+            if key in longer:
+                self._extend_long(key, {number: lengths[number] for number in numbers}, text)
+            elif key in appended:
+                self._extend(numbers[-1], text)
+            else:
+                self._deleted += numbers
+                self._insert(key, text, numbers[0] if numbers else None)
+        self._execute()
+
+    def _insert(self, key: TextKey, text: str, first: int | None = None) -> None:
+        """Insert the text after all other rows; if `first` is given, its first row gets that number instead."""
+        for start in range(0, len(text) or 1, MAX_ROW_CHARS):
+            number = self._new_number() if first is None or start else first
+            part = text[start : start + MAX_ROW_CHARS]
+            self._inserted.append({"session_key": self._session_key, "number": number, **key._asdict(), "text": part})
+
+    def _new_number(self) -> int:
+        if self._last_number is None:
+            last = select(func.max(_texts.c.number)).where(_own)
+            self._last_number = self._connection.execute(last, {"key": self._session_key}).scalar() or 0
+        self._last_number += 1
+        return self._last_number
+
+    def _extend(self, number: int, text: str) -> None:
+        if text:
+            self._extended.append({"key": self._session_key, "row": number, "more": text})
+
+    def _extend_long(self, key: TextKey, lengths: dict[int, int], text: str) -> None:
+        """Fill the last row and insert the rest, and delete the leading rows that the end of the text does not touch.
+
+        Args:
+            lengths: of the text's rows, by number and in their order.
+        """
+        numbers = list(lengths)
+        total = sum(lengths.values()) + len(text)
+        gone = 0
+        while gone < len(numbers) and total - lengths[numbers[gone]] >= MAX_TEXT_LENGTH:
+            total -= lengths[numbers[gone]]
+            gone += 1
+        self._deleted += numbers[:gone]
+        if gone == len(numbers):
+            self._insert(key, text, numbers[0])
+            return
+        fitting = text[: max(0, MAX_ROW_CHARS - lengths[numbers[-1]])]
+        self._extend(numbers[-1], fitting)
+        self._insert(key, text[len(fitting) :])
+        if gone:  # the text keeps its position among the others
+            self._renumbered.append({"key": self._session_key, "row": numbers[gone], "new": numbers[0]})
+
+    def _execute(self) -> None:
+        for some in _chunks(self._deleted):
+            own_rows = delete(_texts).where(_own, _texts.c.number.in_(some))
+            self._connection.execute(own_rows, {"key": self._session_key})
+        for statement, rows in ((_EXTEND, self._extended), (_RENUMBER, self._renumbered), (_INSERT, self._inserted)):
+            if rows:
+                self._connection.execute(statement, rows)
+
+    def _stored_numbers(self, keys: list[TextKey]) -> dict[TextKey, list[int]]:
+        """The numbers of the rows of each of these texts that is stored, in their order."""
+        wanted = set(keys)
+        found: dict[TextKey, list[int]] = {}
+        steps = [key.x for key in keys if key.x is not None]
+        x = _texts.c.x
+        within = x.between(min(steps), max(steps)) if steps else x.is_(None)
+        if steps and len(steps) < len(keys):
+            within |= x.is_(None)
+        for names in _chunks(list(dict.fromkeys(key.name for key in keys))):
+            columns = select(_texts.c.name, x, _texts.c.number)
+            query = columns.where(_own, _texts.c.name.in_(names), within).order_by(_texts.c.number)
+            for name, step, number in self._connection.execute(query, {"key": self._session_key}):
+                if (key := TextKey(name, step)) in wanted:
+                    found.setdefault(key, []).append(number)
+        return found
+
+    def _lengths(self, numbers: list[int]) -> dict[int, int]:
+        """The lengths of these rows, by number."""
+        lengths: dict[int, int] = {}
+        for some in _chunks(numbers):
+            query = select(_texts.c.number, func.length(_texts.c.text)).where(_own, _texts.c.number.in_(some))
+            lengths.update(self._connection.execute(query, {"key": self._session_key}).all())
+        return lengths
+
+
+_INSERT: Executable = insert(_texts)
+_ROW = _texts.c.number == bindparam("row")
+_EXTEND: Executable = update(_texts).where(_own, _ROW).values(text=_texts.c.text + bindparam("more"))
+_RENUMBER: Executable = update(_texts).where(_own, _ROW).values(number=bindparam("new"))
+
+
+def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), MAX_BOUND_VALUES):
+        yield values[start : start + MAX_BOUND_VALUES]
 
 
 def read_texts(connection: Connection, session_key: int) -> list[dict[str, Any]]:
@@ -47,63 +190,3 @@ def read_texts(connection: Connection, session_key: int) -> list[dict[str, Any]]
     for name, x, text in connection.execute(query):
         parts.setdefault((name, x), []).append(text)
     return [{"name": name, "x": x, "text": "".join(texts)[-MAX_TEXT_LENGTH:]} for (name, x), texts in parts.items()]
-
-
-def _rows_of(session_key: int, record: Record) -> ColumnElement[bool]:
-    x = _texts.c.x.is_(None) if record.get("x") is None else _texts.c.x == record["x"]
-    return (_texts.c.session_key == session_key) & (_texts.c.name == record["name"]) & x
-
-
-def _insert(connection: Connection, session_key: int, record: Record, text: str, first: int | None = None) -> None:
-    """Insert this text after all other rows; if `first` is given, its first row gets that number instead."""
-    last = select(func.max(_texts.c.number)).where(_texts.c.session_key == session_key)
-    number = max(connection.execute(last).scalar() or 0, first or 0)
-    numbers = [number + 1 + index for index in range(-(-len(text) // MAX_ROW_CHARS) or 1)]
-    if first is not None:
-        numbers[0] = first
-    rows = [
-        {
-            "session_key": session_key,
-            "number": number,
-            "name": record["name"],
-            "x": record.get("x"),
-            "text": text[index * MAX_ROW_CHARS : (index + 1) * MAX_ROW_CHARS],
-        }
-        for index, number in enumerate(numbers)
-    ]
-    connection.execute(insert(_texts), rows)
-
-
-def _append(connection: Connection, session_key: int, record: Record, number: int, length: int) -> None:
-    """Fill the last row, which has this number and length, and insert the rest in new rows."""
-    fitting = record["text"][: max(0, MAX_ROW_CHARS - length)]
-    rest = record["text"][len(fitting) :]
-    if fitting:
-        where = (_texts.c.session_key == session_key) & (_texts.c.number == number)
-        connection.execute(update(_texts).where(where).values(text=_texts.c.text + fitting))
-    if rest:
-        _insert(connection, session_key, record, rest)
-        _drop_oldest(connection, session_key, record)
-
-
-def _drop_oldest(connection: Connection, session_key: int, record: Record) -> None:
-    """Delete the leading rows that the last MAX_TEXT_LENGTH characters do not touch."""
-    query = (
-        select(_texts.c.number, func.length(_texts.c.text))
-        .where(_rows_of(session_key, record))
-        .order_by(_texts.c.number)
-    )
-    rows = [(number, length) for number, length in connection.execute(query)]
-    total = sum(length for _, length in rows)
-    gone: list[int] = []
-    while total - rows[len(gone)][1] >= MAX_TEXT_LENGTH:
-        number, length = rows[len(gone)]
-        gone.append(number)
-        total -= length
-    if not gone:
-        return
-    own = _texts.c.session_key == session_key
-    connection.execute(delete(_texts).where(own & _texts.c.number.in_(gone)))
-    # the text keeps its position among the others
-    oldest = _texts.c.number == rows[len(gone)][0]
-    connection.execute(update(_texts).where(own & oldest).values(number=gone[0]))

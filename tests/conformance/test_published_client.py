@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.environments import new_environment, programs_of
 from tests.support.server import Server, clean_environment
-
-ROOT = Path(__file__).resolve().parent.parent.parent
 
 SCRIPT = """
 import random
@@ -50,16 +47,6 @@ def checkout(tmp_path: Path) -> Path:
     ):
         subprocess.run(["git", *words], cwd=tmp_path, check=True)
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment that holds losswise 4.0 and Pillow; made once for the checkout."""
-    folder = ROOT / ".cache" / "published-client"
-    if not (folder / "complete").exists():
-        new_environment(folder, "losswise==4.0", "pillow", "setuptools")
-        (folder / "complete").touch()
-    return programs_of(folder) / "python"
 
 
 def test_a_run_of_losswise_4(server: Server, published: Path, checkout: Path) -> None:

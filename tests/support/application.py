@@ -64,7 +64,8 @@ class DirectWriting:
 
     def send(self, *batch: dict[str, Any], writer: str | None = None) -> None:
         self.seq += len(batch)
-        pipeline.apply(Batch(self.session, convert_records(list(batch)), self.writer, self.seq), self.access)
+        records_ = convert_records(list(batch))
+        pipeline.apply(Batch(self.session, records_, writer or self.writer, self.seq), self.access)
 
     def graph(self, title: str = "loss") -> str:
         id_ = records.graph_id(self.session, title)

@@ -50,9 +50,6 @@ BAD_RECORDS = [
     ({"type": "points", "graph": ZEROS, "x": [1], "t": [0], "y": {"a": [1]}}, "no graph"),
     ({"type": "graph", "id": ZEROS, "title": "loss"}, "id must be made from"),
     ({"type": "graph", "id": ZEROS, "title": "loss", "kind": "median"}, "`$.records[1].kind`"),
-    ({"type": "session", "max_iter": -1}, "`$.records[1].max_iter`"),
-    ({"type": "session", "params": []}, "`$.records[1].params`"),
-    ({"type": "session", "tags": ["a", 1]}, "`$.records[1].tags[1]`"),
     ({"type": "status", "status": "great"}, "`$.records[1].status`"),
     ({"type": "status", "status": "complete", "dropped": -1}, "`$.records[1].dropped`"),
     ({"type": "text", "name": "n", "text": "x" * (1024 * 1024 + 1)}, "`$.records[1].text`"),
@@ -120,7 +117,6 @@ def test_times_out_of_range_are_rejected(server: Server) -> None:
     graph = run.graph()
     for time_ in (1e300, -1.0, 253_402_300_800):
         for record in (
-            records.session_record(created_at=time_),
             records.points_record(graph, [0], [time_], {"a": [1.0]}),
             records.status_record("complete", time_),
         ):
@@ -175,3 +171,108 @@ def test_a_float_that_is_a_whole_number_is_accepted_as_x(server: Server) -> None
     run.send(records.text_record("note", "one", 3.0), records.rewind_record(1.0, time.time() + 9))  # type: ignore[arg-type]
     assert server.points(graph)["a"]["x"] == [0, 1]
     assert run.row()["texts"][0]["x"] == 3
+
+
+def deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+NOT_STORABLE = [
+    (
+        {"type": "values", "values": {"a": deep(64)}},
+        "at most 64 levels of objects and lists - at `$.records[1].values`",
+    ),
+    ({"type": "values", "values": {"a": deep(900)}}, "at most 64 levels"),
+    ({"type": "values", "values": {"a": "x" * 1_100_000}}, "at most 1048576 bytes of JSON, got 1100008"),
+    (
+        {"type": "image", "outputs": {"a": deep(64)}},
+        "at most 64 levels of objects and lists - at `$.records[1].outputs`",
+    ),
+    ({"type": "image", "outputs": {"a": "x" * 1_100_000}}, "at most 1048576 bytes"),
+    ({"type": "image", "outputs": [1]}, "`$.records[1].outputs`"),
+    ({"type": "image", "metrics": {"a": [1]}}, "`$.records[1].metrics[...]`"),
+    ({"type": "image", "metrics": {"a": "high"}}, "Invalid enum value 'high'"),
+    ({"type": "image", "metrics": [1]}, "`$.records[1].metrics`"),
+    ({"type": "image", "height": 2**31}, "`$.records[1].height`"),
+    ({"type": "image", "x": 2**63}, "`$.records[1].x`"),
+    ({"type": "status", "status": "failed", "error": {"type": ["E"]}}, "`$.records[1].error[...]`"),
+    ({"type": "status", "status": "failed", "error": "E"}, "`$.records[1].error`"),
+    ({"type": "status", "status": "complete", "dropped": 2**63}, "`$.records[1].dropped`"),
+    ({"type": "status", "status": "complete", "t": 1e300}, "`$.records[1].t`"),
+    ({"type": "status", "status": "complete", "reason": 5}, "`$.records[1].reason`"),
+    ({"type": "graph", "id": ZEROS, "title": ["loss"]}, "`$.records[1].title`"),
+    ({"type": "rewind", "after": 2**63, "t": 1.0}, "`$.records[1].after`"),
+    ({"type": "text", "name": "n", "x": -(2**63) - 1, "text": ""}, "`$.records[1].x`"),
+]
+
+
+@pytest.mark.parametrize(("record", "sentence"), NOT_STORABLE, ids=range(len(NOT_STORABLE)))
+def test_what_cannot_be_stored_or_shown_is_rejected(server: Server, record: dict[str, Any], sentence: str) -> None:
+    run = Writing(server)
+    if record["type"] == "image":
+        record = {"sequence": "s", "x": 1, "image_id": "i", "sha256": "0" * 64, **record}
+    good = records.values_record({"good": 1})
+    answer = server.post_batch(run.session, [good, record], writer=run.writer, seq=run.seq + 2)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_batch"), answer.text[:300]
+    assert answer.json()["records"] == [1]
+    assert sentence in answer.json()["errors"][0]
+    run.send(good)
+    assert run.row()["values"] == {"good": 1}
+
+
+def test_a_record_that_no_decoder_can_read_is_still_the_only_one_that_is_rejected(server: Server) -> None:
+    run = Writing(server)
+    text = "[" * 100_000 + "]" * 100_000
+    fields = f'"session": "{run.session}", "writer": "{run.writer}", "seq": {run.seq + 2}'
+    found = [f'{{"type": "values", "values": {{{value}}}}}' for value in (f'"a": {text}', "")]
+    body = f'{{{fields}, "records": [{", ".join(found)}]}}'
+    answer = server.request("POST", "/api/v2/batches", data=body)
+    assert (answer.status_code, answer.json().get("records")) == (422, [0]), answer.text[:300]
+
+
+def test_values_of_a_session_are_limited_in_all(server: Server) -> None:
+    run = Writing(server)
+    large = records.values_record({"a": "x" * 600_000})
+    run.send(large)
+    answer = server.post_batch(
+        run.session, [large, records.values_record({"b": "x" * 600_000})], writer=run.writer, seq=run.seq + 2
+    )
+    assert (answer.status_code, answer.json()["records"]) == (422, [1])
+    assert "the values of a session take at most 1048576 bytes" in answer.json()["errors"][0]
+    run.send(records.values_record({"a": "small"}), records.values_record({"b": "x" * 600_000}))
+    assert set(run.row()["values"]) == {"a", "b"}
+
+
+def test_numbers_of_any_size_are_stored_and_sorted_by(server: Server) -> None:
+    project = records.new_id()
+    for value in (2**64, -(10**400), 10**400, 1):
+        run = Writing(server, project=project, params={"n": value})
+        run.send(records.values_record({"v": value}))
+    for sort in ("params.n", "values.v", "-values.v"):
+        rows = server.get("/api/v2/sessions", sort=sort, project=project)["sessions"]
+        assert sorted(map(str, (row["values"]["v"] for row in rows))) == sorted(
+            ["1", str(2.0**64), "Infinity", "-Infinity"]
+        )
+
+
+def test_dropped_points_are_counted_up_to_what_a_column_holds(server: Server) -> None:
+    run = Writing(server)
+    most = 2**63 - 1
+    run.end(dropped=most)
+    run.end(dropped=most)
+    assert run.row()["dropped"] == most
+    assert server.signed_in().get(f"{server.url}/s/{run.session}/details", timeout=30).status_code == 200
+
+
+def test_long_texts_of_other_records_are_cut(server: Server) -> None:
+    run = Writing(server)
+    run.send(records.image_record("s" * 5_000, 1, "i" * 5_000, "0" * 64, None, None, {}, {"good": True, "n": 3}))
+    run.end("failed", reason="r" * 5_000, error={"type": "E", "message": "m" * 500_000})
+    row = run.row()
+    [image] = row["images"]
+    assert len(image["sequence"]) == len(image["image_id"]) == len(row["reason"]) == limits.MAX_NAME_LENGTH
+    assert image["metrics"] == {"good": True, "n": 3}
+    assert len(row["error"]["message"]) == 100_000

@@ -105,6 +105,35 @@ def test_a_waiting_request_gets_the_next_slot() -> None:
     thread.join(10)
 
 
+def test_requests_of_one_session_work_one_after_another_and_leave_room_for_others() -> None:
+    admission = AdmissionController(max_working=2)
+    entered: list[int] = []
+    go_on = threading.Event()
+
+    def write(number: int) -> None:
+        with admission.admit(PATIENT) as slot:
+            slot.start_work(1)
+            slot.enter_session("one")
+            entered.append(number)
+            assert admission.working <= 2
+            assert go_on.wait(10)
+
+    with ThreadPoolExecutor(5) as pool:
+        writing = [pool.submit(write, number) for number in range(5)]
+        assert eventually(lambda: len(admission.slots) == 5 and len(entered) == 1 and admission.working == 1)
+        with admission.admit(AT_ONCE) as other, admission.admit(AT_ONCE) as same:
+            other.start_work(1)
+            other.enter_session("another")
+            assert admission.working == 2
+            with pytest.raises(ApiError, match="send this again"):
+                same.enter_session("one")
+        go_on.set()
+        for each in writing:
+            each.result(20)
+    assert sorted(entered) == list(range(5))
+    assert admission.slots == []
+
+
 def test_growing_bodies_do_not_deadlock() -> None:
     """Each holds a fifth of the bytes and then needs half of them: they get it one after another."""
     admission = AdmissionController(max_working=2, max_bytes=100)

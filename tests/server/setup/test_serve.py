@@ -168,7 +168,7 @@ def test_configured_by_the_environment_no_secret_is_printed(new_server: Callable
 
 def test_healthz_and_shutdown(own_server: Server) -> None:
     assert requests.get(own_server.url + "/healthz", timeout=30).json() == {"status": "ok"}
-    assert own_server.stop(timeout=30) == 0  # it ends within five seconds, on a machine that is not loaded
+    assert own_server.stop(timeout=30) == 0  # at once, on a machine that is not loaded; see test_shutdown.py
 
 
 def test_a_port_in_use(new_server: Callable[..., Server]) -> None:

@@ -1,0 +1,148 @@
+"""Translate the points of v1 calls into records. Pure: no database, no request.
+
+A point that makes no sense is noted and left out; those beside it are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from losswise.protocol import records as format_
+from losswise.protocol.limits import INT64_MAX, INT64_MIN, LATEST_TIME_S, MAX_NAME_LENGTH, MAX_NAMES
+from losswise.protocol.records import Record
+
+from ..exceptions import BadRecord
+from ..ingest.session_fields import cut
+from .v1_refusals import Refusals
+
+# Points times names of a record: points with different names are not stretched to columns that are mostly empty.
+MAX_RECORD_VALUES = 100_000
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as json_body.lenient reads them
+
+
+class Point(NamedTuple):
+    """A point of a v1 call; `what` names it in messages."""
+
+    what: str
+    session: str
+    graph: str
+    x: int
+    t: float
+    y: dict[str, Any]
+
+
+def read(entries: list[Any], now: float, refusals: Refusals) -> list[Point]:
+    """The points of a list that make sense; the others, and values that are no numbers, are noted."""
+    found = []
+    for number, entry in enumerate(entries, 1):
+        what = f"point {number} of {len(entries)}"
+        session = entry.get("session_id") if isinstance(entry, dict) else None
+        session = session if isinstance(session, str) else None
+        try:
+            point, problem = _point(entry, what, now)
+        except BadRecord as error:
+            refusals.note(session, what, str(error))
+            continue
+        found.append(point)
+        if problem:
+            refusals.note(session, what, problem)
+    return found
+
+
+def _point(entry: Any, what: str, now: float) -> tuple[Point, str]:
+    """The point, and what is wrong with a value of it; empty if nothing is. Raises BadRecord."""
+    if not isinstance(entry, dict):
+        raise BadRecord("it must be an object")
+    for name in ("session_id", "graph_id"):
+        if not isinstance(entry.get(name), str):
+            raise BadRecord(f"'{name}' is missing")
+    y, t = entry.get("y"), entry.get("time")
+    x = whole_number(entry.get("x"))
+    if not isinstance(y, dict):
+        raise BadRecord("'y' must be an object of numbers")
+    if not isinstance(t, (int, float)) or not 0 <= t <= LATEST_TIME_S:
+        t = now
+    values: dict[str, Any] = {}
+    problem = ""
+    for name, value in y.items():
+        if isinstance(value, (int, float)) or value in NOT_FINITE:
+            values[cut(name, MAX_NAME_LENGTH)] = int(value) if isinstance(value, bool) else value
+        elif value is not None:
+            problem = problem or f"the value of {name[:60]!r} is not a number"
+    return Point(what, entry["session_id"], entry["graph_id"], x, t, values), problem
+
+
+def whole_number(value: Any) -> int:
+    """An x of a v1 call. Raises BadRecord unless it is a whole number of 64 bits."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is not int or not INT64_MIN <= value <= INT64_MAX:
+        raise BadRecord("'x' must be a whole number")
+    return value
+
+
+def to_records(points: Iterable[Point], names: Mapping[str, list[str]], refusals: Refusals) -> Iterator[Record]:
+    """Points records of one session, each with points of one graph in their order.
+
+    Args:
+        names: of each graph that the session has, by its id. Points of other graphs, and names beyond the limit, are
+            noted.
+    """
+    graphs: dict[str, _GraphColumns] = {}
+    for point in points:
+        if point.graph not in names:
+            refusals.note(point.session, point.what, f"this session has no graph {point.graph[:40]}")
+            continue
+        if point.graph not in graphs:
+            graphs[point.graph] = _GraphColumns(point.graph, names[point.graph])
+        graph = graphs[point.graph]
+        if lacking := graph.names_without_room(point.y):
+            reason = f"a graph has at most {MAX_NAMES} names; {lacking[0][:60]!r} is one too many"
+            refusals.note(point.session, point.what, reason)
+        yield from graph.add(point, set(lacking))
+    for graph in graphs.values():
+        yield from graph.take()
+
+
+class _GraphColumns:
+    """Collects the points of one graph into columns."""
+
+    def __init__(self, id_: str, names: list[str]) -> None:
+        self._id = id_
+        self._known = set(names)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._x: list[int] = []
+        self._t: list[float] = []
+        self._y: dict[str, list[Any]] = {}
+
+    def names_without_room(self, names: Iterable[str]) -> list[str]:
+        """The new names that would be too many for the graph; the others are known from now on."""
+        new = [name for name in names if name not in self._known]
+        room = max(0, MAX_NAMES - len(self._known))
+        self._known.update(new[:room])
+        return new[room:]
+
+    def add(self, point: Point, without: set[str]) -> Iterator[Record]:
+        """Add a point without some of its names; yields a record if it would get too large otherwise."""
+        y = {name: value for name, value in point.y.items() if name not in without} if without else point.y
+        if not y:
+            return
+        new = [name for name in y if name not in self._y]
+        if self._x and (len(self._x) + 1) * (len(self._y) + len(new)) > MAX_RECORD_VALUES:
+            yield from self.take()
+            new = list(y)
+        for name in new:
+            self._y[name] = [None] * len(self._x)
+        self._x.append(point.x)
+        self._t.append(point.t)
+        for name, column in self._y.items():
+            column.append(y.get(name))
+
+    def take(self) -> Iterator[Record]:
+        """The record of the points so far; none if there are none."""
+        if self._x:
+            yield format_.points_record(self._id, self._x, self._t, self._y)
+            self._clear()

@@ -1,0 +1,86 @@
+"""Store the records of v1 calls, in as many transactions as they need.
+
+A v1 client sends nothing twice, so a record that is too expensive for one transaction is cut, and one that cannot be
+stored is noted without harm to those beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from losswise.protocol.records import Record, points_record
+
+from ..accounts.permissions import Access
+from ..exceptions import ApiError, BadBatch
+from ..ingest import pipeline
+from ..ingest.decoding import convert_records
+from ..ingest.schema import Batch
+from .v1_refusals import Refusals
+
+MAX_VALUES = 500_000  # points times names, in one transaction
+MAX_COLUMNS = 5_000
+
+
+def store(access: Access, session_id: str, records: Iterable[Record], refusals: Refusals) -> int:
+    """Store graph, points and values records; returns how many were stored.
+
+    Raises:
+        ApiError: the session does not exist, or may not be written.
+    """
+    return sum(_store_part(access, session_id, part, refusals) for part in _parts(records))
+
+
+def _parts(records: Iterable[Record]) -> Iterator[list[Record]]:
+    """The records in parts that take a fraction of a second each."""
+    part: list[Record] = []
+    values = columns = 0
+    for record in records:
+        width = len(record.get("y") or record.get("values") or ())
+        height = len(record.get("x", "x"))
+        if part and (values + width * height > MAX_VALUES or columns + width > MAX_COLUMNS):
+            yield part
+            part, values, columns = [], 0, 0
+        part.append(record)
+        values, columns = values + width * height, columns + width
+    if part:
+        yield part
+
+
+def _store_part(access: Access, session_id: str, records: list[Record], refusals: Refusals) -> int:
+    """Store the records together; if that is too much, or some are bad, in smaller parts or without these."""
+    try:
+        pipeline.apply(Batch(session_id, convert_records(records)), access, protocol=1)
+        return len(records)
+    except BadBatch as error:
+        bad = dict(zip(error.details["records"], error.details["errors"], strict=True))
+        for index, reason in bad.items():
+            refusals.note(session_id, _describe(records[index]), reason)
+        parts = [[record for index, record in enumerate(records) if index not in bad]]
+    except ApiError as error:
+        if error.status != 413:
+            raise
+        middle = len(records) // 2
+        parts = [records[:middle], records[middle:]] if middle else [[half] for half in _halves(records[0])]
+        if not parts:
+            refusals.note(session_id, _describe(records[0]), error.message)
+    return sum(_store_part(access, session_id, part, refusals) for part in parts if part)
+
+
+def _halves(record: Record) -> list[Record]:
+    """A points record in two; empty if it has only one point."""
+    middle = len(record.get("x", ())) // 2
+    return [
+        points_record(
+            record["graph"],
+            record["x"][part],
+            record["t"][part],
+            {name: column[part] for name, column in record["y"].items()},
+        )
+        for part in ((slice(middle), slice(middle, None)) if middle else ())
+    ]
+
+
+def _describe(record: Record) -> str:
+    if record["type"] == "points":
+        return f"{len(record['x'])} points from x = {record['x'][0]} on"
+    return f"the {record['type']}"
