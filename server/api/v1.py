@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import time
+from collections import Counter
 from contextlib import ExitStack
 from typing import Any
 
@@ -28,6 +29,7 @@ from ..middleware.admission import V1, body_cost
 from ..sessions import images
 from . import v1_records
 from .requests import admitted, require_graphs, require_key, session_key
+from .v1_refusals import counting_refused
 
 bp = Blueprint("v1", __name__, url_prefix="/api/v1")
 
@@ -99,7 +101,8 @@ def create_graph() -> Any:
     access, body = g.access, _body()
     session_id = _text(body, "session_id")
     record = v1_records.graph(body, session_id)
-    _apply(access, session_id, [record])
+    with counting_refused(access, {session_id: 1}, f"graph {record['title']}"):
+        _apply(access, session_id, [record])
     return _done(graph_id=record["id"])
 
 
@@ -122,22 +125,27 @@ def add_points() -> Any:
 
 
 def _add_points(access: Access, points: list[Any]) -> None:
-    try:
-        by_session = v1_records.points(points, time.time())
-    except BadRecord as error:
-        raise ApiError(422, "bad_record", str(error)) from None
-    # check everything first, so that an unknown session or graph rejects the whole list
+    sessions = Counter(str(point.get("session_id")) for point in points if isinstance(point, dict))
+    with counting_refused(access, sessions, "points"):
+        try:
+            by_session = v1_records.points(points, time.time())
+        except BadRecord as error:
+            raise ApiError(422, "bad_record", str(error)) from None
+        # check everything first, so that an unknown session or graph rejects the whole list
+        for session_id, records in by_session.items():
+            key = session_key(session_id, access, write=True)
+            require_graphs(key, {record["graph"] for record in records})
     for session_id, records in by_session.items():
-        key = session_key(session_id, access, write=True)
-        require_graphs(key, {record["graph"] for record in records})
-    for session_id, records in by_session.items():
-        _apply(access, session_id, records)
+        with counting_refused(access, {session_id: sessions[session_id]}, "points"):
+            _apply(access, session_id, records)
 
 
 @bp.post("/values")
 def set_values() -> Any:
     access, body = g.access, _body()
-    _apply(access, _text(body, "session_id"), [{"type": "values", "values": body.get("values")}])
+    session_id = _text(body, "session_id")
+    with counting_refused(access, {session_id: 1}, "values"):
+        _apply(access, session_id, [{"type": "values", "values": body.get("values")}])
     return _done()
 
 
@@ -145,7 +153,8 @@ def set_values() -> Any:
 def create_sequence() -> Any:
     access, body = g.access, _body()
     key = session_key(_text(body, "session_id"), access, write=True)
-    return _done(prediction_sequence_id=images.store_sequence(key, v1_records.sequence(body)))
+    with counting_refused(access, {body["session_id"]: 1}, "image sequence"):
+        return _done(prediction_sequence_id=images.store_sequence(key, v1_records.sequence(body)))
 
 
 @bp.post("/image-prediction")
@@ -153,14 +162,15 @@ def add_image() -> Any:
     access, body = g.access, _body()
     session_id, sequence = images.find_sequence(_text(body, "prediction_sequence_id"))
     key = session_key(session_id, access, write=True)
-    try:
-        data = base64.b64decode(_text(body, "image"), validate=True)
-    except (binascii.Error, ValueError):
-        raise ApiError(422, "bad_record", "'image' must be base64") from None
-    if len(data) > MAX_BLOB_BYTES:
-        raise ApiError(413, "too_large", f"an image has at most {MAX_BLOB_BYTES} bytes")
-    sha256 = hashlib.sha256(data).hexdigest()
-    record = v1_records.image(body, sequence, sha256, data)
-    images.store_image(key, sha256, data)
-    _apply(access, session_id, [record])
+    with counting_refused(access, {session_id: 1}, "image"):
+        try:
+            data = base64.b64decode(_text(body, "image"), validate=True)
+        except (binascii.Error, ValueError):
+            raise ApiError(422, "bad_record", "'image' must be base64") from None
+        if len(data) > MAX_BLOB_BYTES:
+            raise ApiError(413, "too_large", f"an image has at most {MAX_BLOB_BYTES} bytes")
+        sha256 = hashlib.sha256(data).hexdigest()
+        record = v1_records.image(body, sequence, sha256, data)
+        images.store_image(key, sha256, data)
+        _apply(access, session_id, [record])
     return _done()

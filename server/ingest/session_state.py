@@ -13,6 +13,7 @@ from ..exceptions import BadBatch, BadRecord
 from ..live.changes import Change
 from ..sessions.images import apply_image
 from ..sessions.metadata import merge_metadata
+from ..sessions.refusals import apply_refusals
 from ..sessions.search import search_text
 from ..sessions.status import BatchEvent, WriterState, next_status
 from ..sessions.texts import apply_text
@@ -77,6 +78,7 @@ class SessionState:
             "values": {},
             "search": "",
             "dropped": 0,
+            "refused": 0,
             "points": 0,
             "next_sequence": 0,
             "pace": [],
@@ -112,6 +114,7 @@ class SessionState:
                 skipped = max(0, last - (batch.seq - len(records)))
                 last = self.writer.last_seq = max(last, batch.seq)
         self._apply_records(records, skipped)
+        self._apply_refusals(batch)
         if self.writer is not None:
             save_writer(self.connection, self.key, self.writer)
         event = BatchEvent(
@@ -141,6 +144,12 @@ class SessionState:
             self._changed = True
         if errors:
             raise BadBatch(errors, len(records))
+
+    def _apply_refusals(self, batch: Batch) -> None:
+        if batch.refused:
+            more = apply_refusals(self.connection, self.key, batch.writer, batch.refused, self.now)
+            self.row["refused"] += more or 0
+            self._changed |= more is not None
 
     # writers and status
 
