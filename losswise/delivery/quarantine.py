@@ -116,7 +116,8 @@ class Quarantine:
             return []
         with contextlib.suppress(OSError):
             preamble = [line for line in self._preamble() if len(line) <= MAX_KNOWN_BYTES and is_record(line)]
-            records = [record for record in map(json.loads, preamble) if record not in self.openings]
+            good = [json.loads(line) for line in preamble if line not in lines]
+            records = [record for record in good if record not in self.openings]
             sessions = [record for record in records if record["type"] == "session"] if self._known is None else []
             needed = [record for record in records if record.get("id") in new]
             head = [self._header.line()] if self._known is None else []

@@ -118,24 +118,24 @@ def read(path: Path) -> Content:
     content = Content(_header_from_name(path))
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
         for line in file:
-            _read_line(content, line.rstrip(b"\n"))
+            line = line.rstrip(b"\n")
+            try:
+                _read_line(content, line)
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+                if line:
+                    content.refusals.append(Refusal("unreadable", UNKNOWN_REASON, line=line.decode("latin-1")))
     return content
 
 
 def _read_line(content: Content, line: bytes) -> None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        value = None
+    value = json.loads(line)
     if not isinstance(value, dict):
-        if line:
-            text = line.decode("latin-1")
-            content.refusals.append(Refusal("unreadable", UNKNOWN_REASON, line=text))
-    elif "losswise" in value:
-        with contextlib.suppress(ValueError, TypeError):
-            content.header = Header.parse(line)
+        raise TypeError("not a JSON object")
+    if "losswise" in value:
+        content.header = Header.parse(line)
     elif "known" in value:
-        content.known.append(value["known"])
+        if isinstance(value["known"]["type"], str):
+            content.known.append(value["known"])
     elif "attempt" in value:
         content.attempt = Attempt(str(value["attempt"]), int(value["count"]))
     elif "again" in value and content.attempt is not None:
@@ -146,6 +146,8 @@ def _read_line(content: Content, line: bytes) -> None:
         given = {name: given for name, given in value.items() if name in _DEFAULTS}
         given["segments"] = tuple(given.get("segments") or ())
         content.refusals.append(Refusal(**{"reason": UNKNOWN_REASON, **given}))
+    else:
+        raise ValueError("neither a refusal nor a record")
 
 
 def _header_from_name(path: Path) -> Header:
@@ -174,7 +176,11 @@ def known_line(record: dict[str, Any]) -> bytes:
 
 def append(path: Path, lines: Iterable[bytes]) -> None:
     """Append lines. Raises OSError."""
-    with open(path, "ab", opener=_open_private) as file:
+    with open(path, "a+b", opener=_open_private) as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            if file.read(1) != b"\n":
+                file.write(b"\n")  # behind a line that a killed process has begun
         file.writelines(lines)
 
 
@@ -273,9 +279,10 @@ class Box:
 
     def kept(self) -> list[Refusal]:
         """What could be sent again, also files that no refusal tells of, which early releases of 5.0 left."""
-        kept = [refusal for refusal in self.content.refusals if refusal.is_kept]
-        told_images = {self.paths.refused_image(refusal.image).name for refusal in kept if refusal.image}
-        told_segments = {name for refusal in kept for name in refusal.segments}
+        refusals = self.content.refusals
+        kept = [refusal for refusal in refusals if refusal.is_kept]
+        told_images = {self.paths.refused_image(refusal.image).name for refusal in refusals if refusal.image}
+        told_segments = {name for refusal in refusals for name in refusal.segments}
         kept += [
             Refusal("image", UNKNOWN_REASON, image=name[len(self.paths.stem) + 1 :][:12])
             for name in self.images

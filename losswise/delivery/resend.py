@@ -203,7 +203,8 @@ class _Resend:
             sums.add(refusal)
         told = sums.untold()
         response = self._client.post_batch(batch_body(content.header, True, [], None, told))
-        if response.status != 200 or not response.body:
+        is_unknown = response.code in ("unknown_session", "deleted_session")  # nothing is counted there
+        if not is_unknown and (response.status != 200 or not response.body):
             raise NotSent(f"{self._client.base_url} {response.trouble}", not response.body)
         if not any(refusal.is_kept for refusal in content.refusals):
             self._path.unlink()
