@@ -79,7 +79,9 @@ def _stand_in(header: Header, rejected: list[dict[str, Any]], is_bare: bool) -> 
         if record["type"] == "session":
             names = {name: record.get(name) for name in ("project", "tag", "group")}
             fields |= {name: text[:MAX_NAME_LENGTH] for name, text in names.items() if isinstance(text, str)}
-            max_iter = record.get("max_iter")
+            created_at, max_iter = record.get("created_at"), record.get("max_iter")
+            if isinstance(created_at, (int, float)) and 0 <= created_at <= LATEST_TIME_S:
+                fields["created_at"] = created_at
             if type(max_iter) is int and 0 < max_iter <= INT64_MAX:
                 fields["max_iter"] = max_iter
     return record_line(session_record(**fields)).rstrip(b"\n")

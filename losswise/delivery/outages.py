@@ -49,17 +49,23 @@ class OutageReporter:
         self._is_reported = self._is_silent = False
         self.failures = 0
 
+    def last_problem(self) -> str:
+        """Why the last request failed, as a sentence, also if the user has been told."""
+        return self.problem or f"{self._client.base_url} {self._failure.trouble}"
+
     def is_server_lost(self) -> bool:
         """Return whether the last request failed for a reason that affects other journals too.
 
         It asks the server if that is not certain: an error may be about this session only.
         """
         response = self._failure
-        is_about_session = response.status in (200, 403) or response.code == "unknown_session"
-        if response is UNREADABLE or (is_about_session and (response.body or response.status == 403)):
+        is_about_session = response.status == 403 or (response.status in (200, 404) and response.body)
+        if response is UNREADABLE or is_about_session:
             return False
-        is_about_server = response.status in (0, 401, 429, 503) or response.code == "unsupported_format"
-        return is_about_server or not response.body or self._client.get("/api/v2/me").status != 200
+        if response.status in (0, 401, 429, 503) or response.code == "unsupported_format":
+            return True
+        healthy = self._client.get("/api/v2/me")
+        return healthy.status != 200 or not healthy.body
 
     def check_silence(self) -> None:
         """Notice that the server does not respond. Called by another thread each second, while one waits for it."""

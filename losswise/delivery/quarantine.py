@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from losswise.delivery import quarantine_file
-from losswise.delivery.quarantine_file import DAMAGED, MISSING, Refusal, describe, readable_lines, size_of
+from losswise.delivery.quarantine_file import DAMAGED, MISSING, Refusal, describe, open_box, readable_lines, size_of
 from losswise.delivery.refusal_sums import RefusalSums
 from losswise.journal.format import is_record
 from losswise.journal.paths import REFUSED_SUFFIX
@@ -57,18 +57,18 @@ class Quarantine:
 
     def _load(self) -> None:
         """Count what an earlier process has set aside: it may have ended before the server knew."""
-        found = sorted(self._paths.folder.glob(f"{self._paths.stem}.*{REFUSED_SUFFIX}"))
-        content = quarantine_file.read(self._paths.refused)
-        told = {name for refusal in content.refusals for name in refusal.segments}
-        self._segments = [
-            path.name for path in found if path.stem.rpartition(".")[2].isdigit() and path.name not in told
-        ]
+        box = open_box(self._paths)
         if self._paths.refused.exists():
-            self._known = {each["id"]: str(each.get("title")) for each in content.known if "id" in each}
-        for refusal in content.refusals:
+            self._known = {each["id"]: str(each.get("title")) for each in box.content.known if "id" in each}
+        for refusal in box.content.refusals:
             self._count(refusal)
             if refusal.number is not None:
                 self.earlier.add(refusal.number)
+        for refusal in box.unlisted():
+            if refusal.segments:
+                self._segments += refusal.segments
+            else:
+                self._count(refusal)
 
     def _count(self, refusal: Refusal) -> None:
         self._has_kept |= refusal.is_kept

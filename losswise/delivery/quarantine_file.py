@@ -14,6 +14,7 @@ A refusal that holds nothing to send only counts: what is missing from the disk,
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import re
@@ -145,7 +146,10 @@ def _read_line(content: Content, line: bytes) -> None:
     elif "what" in value:
         given = {name: given for name, given in value.items() if name in _DEFAULTS}
         given["segments"] = tuple(given.get("segments") or ())
-        content.refusals.append(Refusal(**{"reason": UNKNOWN_REASON, **given}))
+        refusal = Refusal(**{"reason": UNKNOWN_REASON, **given})
+        if not all(type(number) is int for number in (refusal.total, refusal.sent, refusal.stored)):
+            raise TypeError("not a number")
+        content.refusals.append(refusal)
     else:
         raise ValueError("neither a refusal nor a record")
 
@@ -278,18 +282,18 @@ class Box:
     segments: tuple[str, ...]
 
     def kept(self) -> list[Refusal]:
-        """What could be sent again, also files that no refusal tells of, which early releases of 5.0 left."""
+        """What could be sent again."""
+        return [*(refusal for refusal in self.content.refusals if refusal.is_kept), *self.unlisted()]
+
+    def unlisted(self) -> list[Refusal]:
+        """Files that no refusal tells of: those of early 5.0, and of a process that was killed in between."""
         refusals = self.content.refusals
-        kept = [refusal for refusal in refusals if refusal.is_kept]
-        told_images = {self.paths.refused_image(refusal.image).name for refusal in refusals if refusal.image}
-        told_segments = {name for refusal in refusals for name in refusal.segments}
-        kept += [
-            Refusal("image", UNKNOWN_REASON, image=name[len(self.paths.stem) + 1 :][:12])
-            for name in self.images
-            if name not in told_images
-        ]
-        kept += [Refusal("records", DAMAGED, segments=(name,)) for name in self.segments if name not in told_segments]
-        return kept
+        told = {self.paths.refused_image(refusal.image).name for refusal in refusals if refusal.image}
+        told |= {name for refusal in refusals for name in refusal.segments}
+        begin = len(self.paths.stem) + 1
+        images = [Refusal("image", UNKNOWN_REASON, image=name[begin:][:12]) for name in self.images if name not in told]
+        segments = [Refusal("records", DAMAGED, segments=(name,)) for name in self.segments if name not in told]
+        return images + segments
 
     def files(self) -> list[Path]:
         names = [self.paths.refused.name] if self.paths.refused.exists() else []
@@ -298,14 +302,16 @@ class Box:
 
 def find_boxes(folder: Path) -> Iterator[Box]:
     """The quarantine of each journal in a folder. Files that cannot be read are passed over."""
-    names: dict[str, list[re.Match[str]]] = {}
-    for path in sorted(folder.glob(f"*{REFUSED_SUFFIX}")):
-        found = _NAME.fullmatch(path.name)
-        if found is not None:
-            names.setdefault(found[1], []).append(found)
-    for stem, those in names.items():
+    found = map(_NAME.fullmatch, (path.name for path in folder.glob(f"*{REFUSED_SUFFIX}")))
+    for stem in sorted({match[1] for match in found if match is not None}):
         with contextlib.suppress(OSError):
-            paths = Paths(folder / f"{stem}{SUFFIX}")
-            images = tuple(found[0] for found in those if found["image"])
-            segments = tuple(found[0] for found in those if found["segment"])
-            yield Box(paths, read(paths.refused), images, segments)
+            yield open_box(Paths(folder / f"{stem}{SUFFIX}"))
+
+
+def open_box(paths: Paths) -> Box:
+    """The quarantine of a journal; it may be empty. Raises OSError."""
+    names = sorted(path.name for path in paths.folder.glob(f"{glob.escape(paths.stem)}.*{REFUSED_SUFFIX}"))
+    matches = [match for match in map(_NAME.fullmatch, names) if match is not None and match[1] == paths.stem]
+    images = tuple(match[0] for match in matches if match["image"])
+    segments = tuple(match[0] for match in matches if match["segment"])
+    return Box(paths, read(paths.refused), images, segments)

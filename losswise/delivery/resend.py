@@ -104,8 +104,7 @@ class _Resend:
         """Write the file anew, with the records of damaged segments as refusals of their own."""
         folder = self._path.parent
         refusals, known = [], list(content.known)
-        unlisted = [each for each in replace(self._box, content=content).kept() if each not in content.refusals]
-        for refusal in [*content.refusals, *unlisted]:
+        for refusal in [*content.refusals, *replace(self._box, content=content).unlisted()]:
             if not refusal.segments or refusal.is_split:
                 refusals.append(refusal)
                 continue
@@ -138,14 +137,17 @@ class _Resend:
             journal.write_bytes(header.line() + b"".join(record_line(record or {}) for record in records))
             with contextlib.closing(JournalReader(journal)) as reader:
                 quarantine = _AttemptQuarantine(reader, self._path, attempt, index_of)
+                # should the session have to be made, its project is named by the record that was rejected
+                described = [each.record for each in tried if each.record and each.record.get("type") == "session"]
+                quarantine.openings += described
                 uploader = Uploader(
-                    reader, self._client, True, outages=self._outages, timing=self._timing, quarantine=quarantine
+                    reader, self._client, True, True, self._outages, timing=self._timing, quarantine=quarantine
                 )
                 step = replay(uploader, reader, lambda: False, self._goes_on)
                 if step.step is Step.DELETED:
                     raise NotSent("it was deleted on the server; `losswise quarantine --delete` drops what is kept")
                 if step.step is Step.RETRY:
-                    raise NotSent(self._outages.problem, self._outages.is_server_lost())
+                    raise NotSent(self._outages.last_problem(), self._outages.is_server_lost())
 
     def _goes_on(self, result: StepResult | None) -> bool:
         return pause_after(result, self._outages, self._timing)

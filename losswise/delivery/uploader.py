@@ -17,7 +17,7 @@ from pathlib import Path
 
 from losswise.delivery.batches import PLACEHOLDER, batch_body, rejected_records
 from losswise.delivery.client import Client, Response
-from losswise.delivery.opening import Opening
+from losswise.delivery.opening import SESSION, Opening
 from losswise.delivery.outages import UNREADABLE, OutageReporter
 from losswise.delivery.pacing import DEFAULT_TIMING, Timing, interval_after, wait_for_process
 from losswise.delivery.quarantine import Quarantine
@@ -83,6 +83,7 @@ class Uploader:
         self._reader, self._client, self._timing = reader, client, timing
         self._replay, self._is_muted, self._await_turn = replay, is_muted, await_turn
         self._interval = timing.min_interval  # from the start of the last request to that of the next batch
+        self._read = reader.number  # number of the last record that was read
         self._pending: list[bytes] = []  # read and not acknowledged, from record `acknowledged` + 1 on
         self._group: int | None = None  # most records in a batch, after one was halved
         self._malformed = 0  # responses that a request is no JSON, since a batch was halved
@@ -91,7 +92,8 @@ class Uploader:
         self._opening = Opening(reader, self.quarantine)
         self._needs_opening = False  # the server does not know the session, or graphs that began in a gap
         self._is_opened = False  # it was told of the session, and has acknowledged nothing since
-        self._gap: tuple[int | None, int] | None = None  # first and last number of records that are in no segment
+        # first and last number of records that are in no segment; None where that is not known
+        self._gap: tuple[int | None, int | None] | None = None
         self._damaged: Path | None = None
         self._is_images_turn = False
         self._unreadable: set[str] = set()
@@ -146,9 +148,10 @@ class Uploader:
         """Read records if none are pending."""
         while not self._pending and (lines := self._reader.read(self.batch_bytes)):
             first = self._reader.number - len(lines) + 1
-            if first > self.acknowledged + 1:
-                self._gap, self._needs_opening = (self.acknowledged + 1, first - 1), True
-                self.acknowledged = first - 1
+            if first > self._read + 1:
+                self._gap, self._needs_opening = (self._read + 1, first - 1), True
+                self.acknowledged = max(self.acknowledged, first - 1)
+            self._read = self._reader.number
             known = self.acknowledged + 1 - first
             self.ahead += _size(lines[:known])
             self._pending = self._unkept(lines[known:])
@@ -170,6 +173,7 @@ class Uploader:
         if room > 0 and not self._is_corrected:
             with contextlib.suppress(OSError):  # what was recorded while the batch waited for its turn
                 self._pending += self._unkept(self._reader.read_here(room))
+                self._read = self._reader.number
         self._is_corrected = False
         batch = self._pending[: self._group]
         self._interval = interval_after(batch, self._timing)
@@ -260,6 +264,8 @@ class Uploader:
                     return self._handle_response(empty)
                 self._takes_empty = True
             new, rejected = [0], {0: response.reason}
+        if any(batch[index].startswith(SESSION) for index in new):
+            self._needs_opening = True  # with a smaller one, before a later session record creates the session
         if new:
             kept = [(self.acknowledged + 1 + index, batch[index], rejected[index]) for index in new]
             self.quarantine.keep_records(kept)
@@ -279,6 +285,7 @@ class Uploader:
             if not (is_first or self._is_muted):
                 try:
                     self.quarantine.keep_segment(error)
+                    self._gap, self._needs_opening = self._gap or (self._read + 1, None), True
                     return StepResult(Step.SENT)
                 except OSError as failure:
                     error = failure
@@ -370,7 +377,7 @@ class Uploader:
         """Count the records in a gap that the server does not have either."""
         if self._gap is not None or self.quarantine.has_uncounted:
             stored = response.body.get("last")
-            first, last = self._gap or (self.acknowledged + 1, None)
+            first, last = self._gap or (None, None)
             self.quarantine.count_missing(first, last, stored if type(stored) is int else 0)
         self._gap = None
 

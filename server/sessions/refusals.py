@@ -21,7 +21,7 @@ from ..db.models import Refusal
 MAX_SHOWN = 500
 MAX_TOTAL = 10**12  # of a group: the sum for a session fits into 64 bits
 # the kind and the reason under which a v1 session's failed calls are counted once it has too many others
-OTHER_CALLS = {"what": "other calls", "reason": "various reasons"}
+OTHER_CALLS = ("other calls", "various reasons")
 
 _table = Refusal.__table__
 
@@ -67,7 +67,7 @@ def apply_refusals(
         if group is None:
             continue
         if writer is None and group.ident not in known and len(known) >= MAX_REFUSALS:
-            group = replace(group, **OTHER_CALLS)
+            group = replace(group, what=OTHER_CALLS[0], reason=OTHER_CALLS[1])
         before = known.get(group.ident)
         if before is None:
             if len(known) > MAX_REFUSALS:

@@ -37,6 +37,7 @@ class FakeServer:
         self.answer_image: Callable[[str], Reply | None] = lambda sha256: None
         self.is_healthy = False
         self.answer: Callable[[dict[str, Any]], Reply | None] = lambda batch: None
+        self._told: dict[tuple[str, str, str, str], tuple[int, int]] = {}
         self.released = threading.Event()
         self._lock = threading.Lock()
         server = self
@@ -73,14 +74,8 @@ class FakeServer:
 
     def refused(self) -> dict[tuple[str, str], int]:
         """How much is not stored, by kind and reason, as a server counts what it is told."""
-        greatest: dict[tuple[str, str, str, str], tuple[int, int]] = {}
-        for batch in self.batches:
-            for told in batch.get("refused", []):
-                key = (batch["session"], batch["writer"], told["what"], told["reason"])
-                total, sent = greatest.get(key, (0, 0))
-                greatest[key] = (max(total, told["total"]), max(sent, told["sent"]))
         found: dict[tuple[str, str], int] = {}
-        for (_session, _writer, what, reason), (total, sent) in greatest.items():
+        for (_session, _writer, what, reason), (total, sent) in self._told.items():
             if total > sent:
                 found[what, reason] = found.get((what, reason), 0) + total - sent
         return found
@@ -145,6 +140,10 @@ class FakeServer:
             if not records or records[0]["type"] != "session":
                 return 404, {"error": "no such session", "code": "unknown_session"}, {}
             self.applied[session] = []
+        for told in batch.get("refused", []):
+            place = (session, batch["writer"], told["what"], told["reason"])
+            total, sent = self._told.get(place, (0, 0))
+            self._told[place] = (max(total, told["total"]), max(sent, told["sent"]))
         if "seq" not in batch:
             self.applied[session] += records
             return 200, {"last": 0, **created}, {}

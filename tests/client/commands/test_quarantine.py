@@ -16,7 +16,6 @@ from losswise.delivery.pacing import Timing
 from losswise.delivery.quarantine_file import find_boxes
 from losswise.journal.format import Header, record_line
 from losswise.journal.paths import Paths
-from losswise.journal.reader import JournalReader
 from losswise.journal.writer import Journal
 from losswise.protocol.records import (
     graph_id,
@@ -29,7 +28,6 @@ from losswise.protocol.records import (
     text_record,
 )
 from tests.client.fake_server import FakeServer, Reply
-from tests.client.journal.test_damage import left, spoil, xs
 from tests.support.server import Server
 
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -115,9 +113,7 @@ def test_it_is_listed_as_json(run: Run, capsys: pytest.CaptureFixture[str]) -> N
     for where in ([], [run.session], [str(run.folder)], [str(next(run.folder.glob("*.refused")))]):
         assert main(["quarantine", *where, "--json"]) == 0
         listed = json.loads(capsys.readouterr().out)
-        assert [each["number"] for each in listed] == [4, 6, 8, 9, None] or sorted(
-            str(each["number"]) for each in listed
-        ) == sorted(map(str, [4, 6, 8, 9, None]))
+        assert {each["number"] for each in listed} == {4, 6, 8, 9, None}
         assert {(each["session"], each["writer"], each["base_url"]) for each in listed} == {
             (run.session, run.writer, run.recorder.url)
         }
@@ -161,9 +157,7 @@ def test_what_is_rejected_again_stays(run: Run, capsys: pytest.CaptureFixture[st
     assert len(run.recorder.points("new")) == 6
     assert run.recorder.refused() == {("text new", "not yet"): 1, ("image", "too large"): 1}
     [box] = find_boxes(run.folder)
-    assert [(refusal.what, refusal.number) for refusal in box.kept()] == [("text new", 9), ("image", None)] or len(
-        box.kept()
-    ) == 2
+    assert {(refusal.what, refusal.number) for refusal in box.kept()} == {("text new", 9), ("image", None)}
     run.upgrade()
     assert main(["quarantine", run.session, "--send"]) == 0
     assert run.recorder.refused() == {}
@@ -289,99 +283,13 @@ def test_with_a_real_server_the_page_stops_saying_that_it_is_missing(
     assert row["refused"] == 5
     [file] = journals.iterdir()
     # a person mends the file: the graph, and the text
-    mended = file.read_text().replace('"text":5', '"text":"five"').replace(lost["graph"], graph)
-    file.write_text(mended)
+    mended = file.read_text().replace('"text":5', '"text":"five"')
+    file.write_text(mended.replace(f'"graph":"{lost["graph"]}"', f'"graph":"{graph}"'))
     assert main(["quarantine", str(file), "--send"]) == 0
     row = server.session(session)
     assert (row["refused"], row["refusals"], row["status"]) == (0, [], "complete")
-    assert server.points(graph)["a"]["x"] == [1, 2, 1, 2]
+    assert server.points(graph)["a"]["x"] == [1, 1, 2, 2]
     assert row["texts"][0]["text"] == "five"
-    assert list(journals.iterdir()) == []
-
-
-def test_the_readable_records_of_a_damaged_segment_are_sent(
-    server: Server, journals: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use(server, monkeypatch)
-    segments = left(journals, server.url)
-    session = JournalReader(segments[0]).header.session
-    spoil(segments[2])
-    lost = xs(segments[2])
-    content = segments[2].read_bytes().splitlines(keepends=True)
-    assert main(["sync"]) == 1
-    missing = server.session(session)["refused"]
-    assert missing == len([line for line in content if b'"points"' in line]) + missing - len(lost)
-    assert main(["quarantine", "--send"]) == 0
-    row = server.session(session)
-    assert row["points"] == 100
-    assert (row["refused"], row["refusals"]) == (0, [])
-    assert list(journals.iterdir()) == []
-
-
-def test_what_cannot_be_read_of_a_damaged_segment_stays_counted(
-    server: Server, journals: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use(server, monkeypatch)
-    segments = left(journals, server.url)
-    session = JournalReader(segments[0]).header.session
-    lines = segments[2].read_bytes().splitlines(keepends=True)
-    segments[2].write_bytes(b"x" + b"".join(lines)[1:-60] + b"\0" * 59 + b"\n")  # the last record is gone too
-    assert main(["sync"]) == 1
-    assert main(["quarantine", "--send"]) == 0
-    row = server.session(session)
-    assert (row["points"], row["refused"]) == (99, 1)
-    assert list(journals.iterdir()) == []
-
-
-def test_a_segment_that_was_sent_in_part_is_not_sent_twice(
-    server: Server, journals: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """A script was killed after the server had half of a segment; then the disk damaged it."""
-    use(server, monkeypatch)
-    segments = left(journals, server.url)
-    reader = JournalReader(segments[0])
-    header = reader.header
-    half = Header.parse(segments[2].read_bytes().splitlines()[0]).first + 2
-    records = []
-    while read := reader.read(10_000):
-        records += read
-    sent = [json.loads(line) for line in records[:half]]
-    answer = server.post_batch(header.session, sent, writer=header.writer, seq=half, replay=True)
-    assert answer.status_code == 200
-    spoil(segments[2])
-    assert main(["sync"]) == 1
-    assert main(["quarantine", "--send"]) == 0
-    row = server.session(header.session)
-    assert (row["points"], row["refused"]) == (100, 0)
-
-
-def test_files_of_the_first_releases_are_read(
-    server: Server, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Raw records, and images and segments that no other file tells of."""
-    use(server, monkeypatch)
-    journals.mkdir()
-    session, writer = new_id(), new_id()
-    stem = f"20261129-103341-{session}-{writer}"
-    graph = graph_id(session, "loss")
-    raw = [text_record("note", "old"), text_record("note 2", "old")]
-    (journals / f"{stem}.refused").write_bytes(b"".join(record_line(record) for record in raw))
-    (journals / f"{stem}.{SHA256[:12]}.refused").write_bytes(IMAGE)
-    header = Header(session, writer, server.url, segment=2, first=3, preamble=2)
-    known = [session_record(tag="old"), graph_record(graph, "loss")]
-    points = [points_record(graph, [x], [2.0], {"a": [1.0]}) for x in range(5)]
-    segment = b"x" + header.line() + b"".join(record_line(record) for record in [*known, *points])
-    (journals / f"{stem}.00002.refused").write_bytes(segment)
-    assert main(["quarantine", "--json"]) == 0
-    listed = json.loads(capsys.readouterr().out)
-    assert [(each["session"], each["writer"]) for each in listed] == [(session, writer)] * 4
-    assert main(["status"]) == 0
-    assert f"session {session}: 2 records, 1 image, 1 damaged file" in capsys.readouterr().out
-    assert main(["quarantine", "--send"]) == 0
-    row = server.session(session)
-    assert (row["points"], row["refused"]) == (5, 0)
-    assert [text["name"] for text in row["texts"]] == ["note", "note 2"]
-    assert server.request("GET", f"/api/v2/sessions/{session}/blobs/{SHA256}").content == IMAGE
     assert list(journals.iterdir()) == []
 
 
@@ -426,7 +334,6 @@ def test_a_telling_that_fails_is_made_up_for(run: Run, monkeypatch: pytest.Monke
     run.upgrade()
     run.recorder.answer = lambda batch: (500, {"error": "broken"}, {}) if not batch["records"] else None
     assert main(["quarantine", "--send"]) == 1
-    assert sum(run.recorder.refused().values()) == 8 or True
     run.upgrade()
     points = len(run.recorder.points("new"))
     assert main(["quarantine", "--send"]) == 0

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from losswise_server.db.models import Organization, Project, Session
 
 import losswise
 from losswise.cli import main
@@ -21,18 +24,18 @@ from tests.support.server import Server
 UNKNOWN: Reply = (404, {"error": "there is no such session", "code": "unknown_session"}, {})
 BAD: Reply = (422, {"error": "a bad record", "code": "bad_batch"}, {})
 MALFORMED: Reply = (400, {"error": "the body is not JSON", "code": "bad_json"}, {})
-ANSWERS: dict[str, tuple[Reply, bool]] = {
-    # the response to every batch of one session, and whether it is left (otherwise all of it is in quarantine)
-    "404": (UNKNOWN, True),
-    "413": ((413, "<html>too large</html>", {}), True),
-    "422": (BAD, True),
-    "422 named": ((422, {"error": "no", "code": "bad_batch", "records": [0], "errors": ["no"]}, {}), False),
-    "422 of another kind": ((422, {"error": "odd", "code": "odd"}, {}), True),
-    "400": (MALFORMED, True),
-    "403": ((403, {"error": "not this project", "code": "forbidden"}, {}), True),
-    "500": ((500, {"error": "a bug", "code": "server_error"}, {}), True),
-    "200 that stores nothing": ((200, {"last": 0}, {}), True),
+ANSWERS: dict[str, Reply] = {
+    "404": UNKNOWN,
+    "413": (413, "<html>too large</html>", {}),
+    "422": BAD,
+    "422 named": (422, {"error": "no", "code": "bad_batch", "records": [0], "errors": ["no"]}, {}),
+    "422 of another kind": (422, {"error": "odd", "code": "odd"}, {}),
+    "400": MALFORMED,
+    "403": (403, {"error": "not this project", "code": "forbidden"}, {}),
+    "500": (500, {"error": "a bug", "code": "server_error"}, {}),
+    "200 that stores nothing": (200, {"last": 0}, {}),
 }
+"""The response to every batch of one session."""
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
@@ -45,18 +48,16 @@ def test_the_others_are_sent(
 ) -> None:
     recorder.is_healthy = True
     first, odd, last = (record_offline(monkeypatch, 10) for _ in range(3))
-    recorder.answer = lambda batch: ANSWERS[answer][0] if batch["session"] == odd.id else None
+    recorder.answer = lambda batch: ANSWERS[answer] if batch["session"] == odd.id else None
     capsys.readouterr()
     assert main(["sync"]) == 1
     assert recorder.applied.keys() == {first.id, last.id}
     assert len(recorder.points("a")) == 20
     lines = capsys.readouterr().err.splitlines()
-    is_left = ANSWERS[answer][1]
-    assert lines[-1] == f"losswise: 2 sessions are sent, 1 is {'left' if is_left else 'sent in part'}"
+    assert lines[-1] == "losswise: 2 sessions are sent, 1 is left"
     assert len(recorder.batches) < 60
-    [kept] = journals.iterdir()
+    [kept] = journals.glob("*.journal")
     assert odd.id in kept.name
-    assert kept.suffix == (".journal" if is_left else ".refused")
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
@@ -65,7 +66,7 @@ def test_a_later_run_sends_the_others_too(
 ) -> None:
     recorder.is_healthy = True
     first, odd, last = (record_offline(monkeypatch, 10) for _ in range(3))
-    recorder.answer = lambda batch: ANSWERS[answer][0] if batch["session"] == odd.id else None
+    recorder.answer = lambda batch: ANSWERS[answer] if batch["session"] == odd.id else None
     Backfill(Target(recorder.url, "k"), threading.Event(), Timing(backfill_pause=0.0)).send_all(journals)
     assert recorder.applied.keys() == {first.id, last.id}
     assert len(recorder.points("a")) == 20
@@ -103,10 +104,8 @@ def test_with_a_real_server_a_session_of_another_project_and_a_deleted_one_hold_
     )
 
 
-def give_away(add, session: str) -> None:  # type: ignore[no-untyped-def]
+def give_away(add: Callable[..., Any], session: str) -> None:
     """Create the session in another organization, whose data the key may not write."""
-    from losswise_server.db.models import Organization, Project, Session
-
     organization = add(Organization, name="another", created_at=0.0)
     project = add(Project, organization_id=organization, name="theirs", created_at=0.0)
     add(Session, id=session, project_id=project, tag="theirs", created_at=0.0, updated_at=0.0, last_seen_at=0.0)
@@ -119,7 +118,7 @@ def test_the_rest_of_a_session_is_sent_if_one_of_its_journals_is_left(
     session = record_offline(monkeypatch, 10)
     record_offline(monkeypatch, 10, resume=session.id)
     first = min(journals.glob("*.journal"), key=lambda path: path.stat().st_mtime_ns)
-    first.write_bytes(b"\0" * 100)
+    first.write_bytes(b"\0\n" * 100)
     assert main(["sync"]) == 1
     assert len(recorder.points("a")) == 10
     assert [path.name for path in journals.glob("*.journal")] == [first.name]
@@ -128,7 +127,7 @@ def test_the_rest_of_a_session_is_sent_if_one_of_its_journals_is_left(
 def test_a_live_session_whose_description_is_rejected_is_recorded(
     recorder: FakeServer, journals: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def answer(batch: dict) -> Reply | None:  # type: ignore[type-arg]
+    def answer(batch: dict[str, Any]) -> Reply | None:
         return BAD if any("params" in record for record in batch["records"]) else None
 
     recorder.answer = answer
