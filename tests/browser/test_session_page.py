@@ -197,8 +197,8 @@ def test_what_was_not_stored_appears_and_goes_without_a_reload(page: Page, proje
     opened(page, project, "full")
     expect(part(page, "not stored")).to_have_count(0)
     told = [
-        {"what": "points loss " + "name" * 40, "reason": "<b>too long</b>", "total": 12},
-        {"what": "image", "reason": "too large", "total": 1},
+        {"what": "points loss " + "name" * 40, "reason": "<b>too long</b>", "total": 12, "t": 1.7e9},
+        {"what": "image", "reason": "too large", "total": 1, "t": 1.7e9 + 1},
     ]
     full.send(refused=told)
     rows = part(page, "not stored").locator("tbody tr")
