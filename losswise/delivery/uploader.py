@@ -86,6 +86,7 @@ class Uploader:
         self._read = reader.number  # number of the last record that was read
         self._pending: list[bytes] = []  # read and not acknowledged, from record `acknowledged` + 1 on
         self._group: int | None = None  # most records in a batch, after one was halved
+        self._has_fitted = False  # a batch of this size was stored, and none was rejected since
         self._malformed = 0  # responses that a request is no JSON, since a batch was halved
         self._is_corrected = False  # the next batch replaces one that was rejected, or follows half of one
         self._takes_empty = False  # the server takes a batch without records, which it has been asked
@@ -233,8 +234,9 @@ class Uploader:
         self.freed += freed
         self.ahead = max(0, self.ahead - freed)
         if self._group is not None:
-            # the size is kept for what is recorded later: a next bad record is found with fewer requests
-            self._group *= 2
+            # the size is kept for what is recorded later; it grows slowly, since among many bad records one is best
+            self._group *= 2 if self._has_fitted else 1
+            self._has_fitted = not self._has_fitted
             self._is_corrected = bool(self._pending)
             if self._group > MAX_GROUP_RECORDS:
                 self._group, self._malformed = None, 0
@@ -252,7 +254,7 @@ class Uploader:
 
         If none is given, since the batch is too large or an older server names none, it is halved down to one record.
         """
-        self._is_corrected = True
+        self._is_corrected, self._has_fitted = True, False
         new = [index for index in sorted(rejected) if batch[index] is not PLACEHOLDER]
         if not new and len(batch) > 1:
             self._group = len(batch) // 2

@@ -40,10 +40,10 @@ def too_large(batch: dict[str, Any]) -> Reply | None:
         (naming, 100, 10 + 2),
         (naming_the_first, 2, 100 + 10),
         (naming_the_first, 100, 10 + 2),
-        (naming_none, 2, 320),
-        (naming_none, 100, 10 + 2 * 14),
-        (too_large, 2, 320),
-        (too_large, 100, 10 + 2 * 14),
+        (naming_none, 2, 220),
+        (naming_none, 100, 10 + 2 * 15),
+        (too_large, 2, 220),
+        (too_large, 100, 10 + 2 * 15),
     ],
 )
 def test_a_bad_record_costs_few_requests_however_long_the_stream(
@@ -160,7 +160,7 @@ def test_a_real_server_stores_the_good_ones_of_a_stream(
 
 
 @pytest.mark.parametrize("every", [2, 100])
-@pytest.mark.parametrize(("answer", "most_requests"), [(naming, 6), (naming_the_first, 60), (naming_none, 90)])
+@pytest.mark.parametrize(("answer", "most_requests"), [(naming, 6), (naming_the_first, 40), (naming_none, 70)])
 def test_done_does_not_wait_for_the_bad_ones(
     recorder: FakeServer, answer: Callable[[Any], Reply | None], most_requests: int, every: int
 ) -> None:
