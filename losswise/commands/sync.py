@@ -22,6 +22,7 @@ from losswise.util.credentials import Target
 from losswise.util.messages import notify
 from losswise.util.units import size_text
 
+LISTED = "`losswise quarantine` lists what is kept of it"
 RUNNING = "its script is still running, so run this again later"
 BAR_WIDTH = 30
 DRAW_INTERVAL_S = 0.1
@@ -120,7 +121,7 @@ class _Sync:
         if result is SyncResult.SENT:
             notify(f"session {session} is sent: {url}")
         if result is SyncResult.SENT_IN_PART:
-            notify(f"session {session} is sent, except what is missing, damaged or rejected: {url}")
+            notify(f"session {session} is sent, except what is missing, damaged or rejected: {url}; {LISTED}")
         if result is SyncResult.SENT_SO_FAR:
             notify(f"session {session} is sent so far: {url}; {RUNNING}")
         return result
