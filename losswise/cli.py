@@ -1,4 +1,4 @@
-"""The command line: losswise server, demo, login, sync, status, server-admin."""
+"""The command line: losswise server, demo, login, sync, status, quarantine, server-admin."""
 
 from __future__ import annotations
 
@@ -47,6 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     status = commands.add_parser("status", help="list the sessions that are not sent")
     for command in (sync, status):
         command.add_argument("folder", metavar="FOLDER", nargs="?", help="of journals, by default the usual one")
+    quarantine = commands.add_parser("quarantine", help="list what a server rejected, send it again, or delete it")
+    quarantine.add_argument("where", metavar="SESSION|FILE|FOLDER", nargs="?", help="by default the usual folder")
+    ways = quarantine.add_mutually_exclusive_group()
+    ways.add_argument("--json", dest="as_json", action="store_true", help="list it as JSON")
+    ways.add_argument("--send", action="store_true", help="send it again")
+    ways.add_argument("--delete", action="store_true", help="delete it")
+    quarantine.add_argument("--yes", action="store_true", help="delete without a question")
     for name, (_module, help, _extra) in _EXTERNAL.items():
         commands.add_parser(name, help=help)
     options = vars(parser.parse_args(words))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import shlex
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from losswise.delivery.quarantine import quarantined_files
+from losswise.delivery.quarantine_file import Refusal, find_boxes
 from losswise.journal.format import Header
 from losswise.journal.paths import Paths, find, is_alive
-from losswise.journal.reader import Incomplete, JournalReader
+from losswise.journal.reader import Incomplete, open_first
 from losswise.settings import resolve
 from losswise.util.credentials import Target
 from losswise.util.messages import notify
@@ -20,6 +21,7 @@ from losswise.util.paths import journal_folder, journal_folders
 from losswise.util.units import size_text
 
 TAIL_BYTES = 4_096  # of a journal's end, read to find its last record
+MAX_REASONS = 3  # of what is in quarantine, named for each session
 
 
 class State(Enum):
@@ -55,7 +57,7 @@ def find_journals(folders: list[Path]) -> Found:
     for path in (path for folder in folders for path in find(folder)):
         paths = Paths(path)
         try:
-            reader = JournalReader(path)
+            reader, _damaged = open_first(paths)
             reader.close()
             is_running, is_sending = is_alive(paths, reader.header), paths.sending.is_held()
             if is_running:
@@ -93,7 +95,7 @@ def folders_of(folder: str | os.PathLike[str] | None) -> list[Path]:
 
 
 def status(folder: str | os.PathLike[str] | None = None) -> int:
-    """Print the sessions that are not sent yet, by folder.
+    """Print the sessions that are not sent yet, by folder, and what is in quarantine.
 
     Args:
         folder: of journals, by default this user's usual folders.
@@ -126,10 +128,28 @@ def status(folder: str | os.PathLike[str] | None = None) -> int:
             print(f"a killed script's journal may have been delivered already; `losswise sync{words}` makes sure")
     if states & {State.RECORDED, State.BY_SCRIPT}:
         print("the journal of a running script stays on disk until the script ends, what is sent included")
-    if files := [file for each in folders for file in quarantined_files(each)]:
-        print("set aside because a server rejected it or it is damaged; `losswise sync` does not send it:")
-        print(*(f"  {file}" for file in files), sep="\n")
+    if kept := [line for each in folders for line in _in_quarantine(each)]:
+        print("in quarantine, because a server rejected it or it is damaged; `losswise quarantine` lists it all:")
+        print(*(f"  {line}" for line in kept), sep="\n")
     return 0 if folders else 1
+
+
+def _in_quarantine(folder: Path) -> list[str]:
+    """As in "session 0123...: 12 records (too long, no such graph)", for each session with something in quarantine."""
+    sessions: dict[str, list[Refusal]] = {}
+    for box in find_boxes(folder):
+        if kept := box.kept():
+            sessions.setdefault(box.content.header.session or box.paths.stem, []).extend(kept)
+    lines = []
+    for session, kept in sessions.items():
+        images = sum(refusal.image is not None for refusal in kept)
+        segments = sum(len(refusal.segments) for refusal in kept)
+        counts = {"record": len(kept) - images - segments, "image": images, "damaged file": segments}
+        named = [f"{count:,} {what}{'' if count == 1 else 's'}" for what, count in counts.items() if count]
+        reasons = [reason for reason, _count in Counter(refusal.reason for refusal in kept).most_common()]
+        more = [f"{len(reasons) - MAX_REASONS} more reasons"] if len(reasons) > MAX_REASONS else []
+        lines.append(f"session {session}: {', '.join(named)} ({'; '.join(reasons[:MAX_REASONS] + more)})")
+    return lines
 
 
 def no_key(target: Target) -> str:

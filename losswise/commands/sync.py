@@ -12,18 +12,18 @@ from enum import IntEnum
 from losswise.commands.status import State, UnsentJournal, find_journals, folders_of, no_key
 from losswise.delivery.client import Client
 from losswise.delivery.pacing import DEFAULT_TIMING, Timing
-from losswise.delivery.replay import replay, watched
+from losswise.delivery.replay import pause_after, replay, watched
 from losswise.delivery.uploader import Step, StepResult, Uploader
 from losswise.journal.paths import Paths, is_alive
-from losswise.journal.reader import Incomplete, JournalReader
+from losswise.journal.reader import Damaged, Incomplete, JournalReader, open_first
 from losswise.settings import resolve
 from losswise.util import messages
 from losswise.util.credentials import Target
 from losswise.util.messages import notify
 from losswise.util.units import size_text
 
+LISTED = "`losswise quarantine` lists what is kept of it"
 RUNNING = "its script is still running, so run this again later"
-MAX_FAILURES = 4  # failed requests in a row after which `sync` gives up
 BAR_WIDTH = 30
 DRAW_INTERVAL_S = 0.1
 CLEAR = "\r\x1b[K"
@@ -121,7 +121,7 @@ class _Sync:
         if result is SyncResult.SENT:
             notify(f"session {session} is sent: {url}")
         if result is SyncResult.SENT_IN_PART:
-            notify(f"session {session} is sent, except what is missing, damaged or rejected: {url}")
+            notify(f"session {session} is sent, except what is missing, damaged or rejected: {url}; {LISTED}")
         if result is SyncResult.SENT_SO_FAR:
             notify(f"session {session} is sent so far: {url}; {RUNNING}")
         return result
@@ -135,8 +135,12 @@ class _Sync:
                 self._progress.total -= journal.size
                 return SyncResult.BY_OTHERS
             try:
-                with contextlib.closing(JournalReader(paths.segments()[0])) as reader:
-                    return self._send(paths, reader)
+                reader, damaged = open_first(paths)
+                if damaged:  # look again, since only the disk may have failed
+                    reader.close()
+                    reader, damaged = open_first(paths)
+                with contextlib.closing(reader):
+                    return self._send(paths, reader, damaged)
             finally:
                 paths.sending.release(remove=True)
         except (FileNotFoundError, IndexError):  # another process has just sent it
@@ -145,8 +149,8 @@ class _Sync:
             notify(f"session {header.session}: its journal {paths.segment(1)} cannot be sent ({error})")
             return SyncResult.LEFT
 
-    def _send(self, paths: Paths, reader: JournalReader) -> SyncResult:
-        """Send one journal that no other process is sending."""
+    def _send(self, paths: Paths, reader: JournalReader, damaged: list[Damaged]) -> SyncResult:
+        """Send one journal that no other process is sending; `damaged` are the segments before the reader's."""
         session = reader.header.session
         was_alive = is_alive(paths, reader.header)
 
@@ -155,15 +159,17 @@ class _Sync:
 
         client = Client(self._target.base_url, self._target.api_key or "", self._timing.response_timeout)
         uploader = Uploader(reader, client, replay=True, timing=self._timing)
+        uploader.skip_damaged(damaged)
         with contextlib.closing(client), watched(uploader.outages, self._timing.silence / 10):
             try:
                 step = replay(uploader, reader, is_dead, lambda result: self._goes_on(uploader, result))
             finally:
                 self._sent += uploader.freed + uploader.ahead
                 self._ahead[paths] = uploader.ahead
+            is_server_lost = step.step is Step.RETRY and uploader.outages.is_server_lost()
         if step.step is Step.RETRY:
             problem = uploader.outages.problem
-            if uploader.is_server_lost:
+            if is_server_lost:
                 raise ServerLost(problem, step.refused)
             notify(f"session {session} is left{': ' if problem else ''}{problem}")
             return SyncResult.LEFT
@@ -181,20 +187,13 @@ class _Sync:
         elif torn := reader.torn():
             notify(f"session {session}: an incomplete last record of {torn} bytes is dropped; its process was killed")
         reader.close()
+        uploader.quarantine.close()
         paths.remove()
         return result
 
     def _goes_on(self, uploader: Uploader, result: StepResult | None) -> bool:
-        """Pause after a failed request. False if more requests make no sense."""
         self._progress.show(self._sent + uploader.freed + uploader.ahead)
-        if result is not None and result.step is Step.RETRY:
-            outages = uploader.outages
-            silent = time.monotonic() - outages.last_success_at + result.pause
-            has_failed = outages.failures >= MAX_FAILURES and not result.requested
-            if result.refused or has_failed or silent > self._timing.sync_patience:
-                return False
-            time.sleep(result.pause)
-        return True
+        return pause_after(result, uploader.outages, self._timing)
 
     # what is printed at the end
 

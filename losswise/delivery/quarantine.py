@@ -1,106 +1,197 @@
-"""Files of what cannot be delivered: records and images that the server rejects, and damaged segments."""
+"""Set aside what cannot be delivered: records and images that the server rejects, damaged segments.
+
+It goes into files beside the journal (quarantine_file.py). The server is told what was set aside, with sums by kind and
+reason, so that the session's page can say what is missing.
+"""
 
 from __future__ import annotations
 
-import glob
+import contextlib
 import json
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from losswise.delivery.client import Response
-from losswise.journal.paths import REFUSED_SUFFIX, Paths
-from losswise.journal.reader import Damaged
+from losswise.delivery import quarantine_file
+from losswise.delivery.quarantine_file import DAMAGED, MISSING, Refusal, describe, open_box, readable_lines, size_of
+from losswise.delivery.refusal_sums import RefusalSums
+from losswise.journal.format import is_record
+from losswise.journal.paths import REFUSED_SUFFIX
+from losswise.journal.reader import Damaged, JournalReader
+from losswise.protocol.limits import MAX_REFUSED_REASON_LENGTH
+from losswise.protocol.refusals import plain_reason
 from losswise.util.messages import notify
 
 MAX_WARNINGS = 5  # for rejected records of one journal; further ones are only kept
 MAX_NAMED_RECORDS = 5  # in one warning
-MAX_NAME_CHARS = 60  # of a name in a warning
+MAX_KNOWN_BYTES = 1024 * 1024  # of a session or graph record that is kept beside the rejected ones
 
 
 class Quarantine:
-    """The undeliverable data of one journal, in files beside it.
+    """The undeliverable data of one journal.
 
     Args:
         notify: prints a line about data that is missing or damaged. What the server rejects is always reported.
+
+    Attributes:
+        is_used: something was set aside, or is missing.
+        sums: what the server is to be told.
+        openings: the session and graph records that the server has rejected.
+        earlier: numbers of the records that an earlier process has set aside. They are not sent again.
     """
 
-    def __init__(self, paths: Paths, session: str, notify: Callable[[str], None]) -> None:
-        self.is_used = False  # something was set aside or is missing
-        self._paths, self._session, self._notify = paths, session, notify
+    def __init__(self, reader: JournalReader, notify: Callable[[str], None]) -> None:
+        self.is_used = False
+        self.sums = RefusalSums()
+        self.openings: list[dict[str, Any]] = []
+        self.earlier: set[int] = set()
+        self._paths, self._header, self._preamble, self._notify = reader.paths, reader.header, reader.preamble, notify
         self._warnings = 0
-        self._is_gap_reported = False
+        self._known: dict[str, str] | None = None  # titles of the graphs whose records are in the file; None: no file
+        self._has_kept = False
+        self._segments: list[str] = []  # damaged ones that no refusal tells of yet
+        with contextlib.suppress(OSError):
+            self._load()
 
-    def keep_records(self, records: Sequence[tuple[int, bytes, str]]) -> None:
-        """Keep records that the server rejected, given by number, line and reason, and warn."""
-        self.is_used = True
+    def _load(self) -> None:
+        """Count what an earlier process has set aside: it may have ended before the server knew."""
+        box = open_box(self._paths)
+        if self._paths.refused.exists():
+            self._known = {each["id"]: str(each.get("title")) for each in box.content.known if "id" in each}
+        for refusal in box.content.refusals:
+            self._count(refusal)
+            if refusal.number is not None:
+                self.earlier.add(refusal.number)
+        for refusal in box.unlisted():
+            if refusal.segments:
+                self._segments += refusal.segments
+            else:
+                self._count(refusal)
+
+    def _count(self, refusal: Refusal) -> None:
+        self._has_kept |= refusal.is_kept
+        if refusal.record is not None and refusal.record.get("type") in ("session", "graph"):
+            self.openings.append(refusal.record)
+        self.sums.add(refusal)
+
+    # records
+
+    def keep_records(self, records: Sequence[tuple[int | None, bytes, str]]) -> None:
+        """Keep records that the server rejected, given by number (None: it has none), line and reason, and warn."""
         self._warnings += 1
         path, are = self._paths.refused, "it is" if len(records) == 1 else "they are"
+        known = self._needed([line for _number, line, _reason in records])
+        refusals = [self._refusal(*record) for record in records]
+        problem = self._add(refusals, known)
         # as in "record 7 (text notes): too long" or "2 records: 7 (text notes): too long; 9 (text log): no name"
-        named = [f"{number} ({_describe(line)}): {reason}" for number, line, reason in records[:MAX_NAMED_RECORDS]]
+        named = [
+            f"{'' if refusal.number is None else f'{refusal.number} '}({refusal.what}): {reason}"
+            for refusal, (_number, _line, reason) in zip(refusals[:MAX_NAMED_RECORDS], records, strict=False)
+        ]
         if len(records) > len(named):
             named.append(f"{len(records) - len(named):,} more")
         which = f"record {named[0]}" if len(records) == 1 else f"{len(records):,} records: {'; '.join(named)}"
-        try:
-            with open(path, "ab") as file:
-                file.writelines(line + b"\n" for _number, line, _reason in records)
-            kept = f"; {are} kept in {path}"
-        except OSError as error:
-            kept = f", and {are} lost, since the file {path} cannot be written ({error})"
+        kept = f"; {are} kept in {path}"
+        if problem is not None:
+            kept = f", and {are} lost, since the file {path} cannot be written ({problem})"
         if self._warnings <= MAX_WARNINGS:
             notify(f"the server rejected {which}{kept}")
         elif self._warnings == MAX_WARNINGS + 1:
             notify(f"the server rejects more records; they are kept in {path}")
 
+    def _refusal(self, number: int | None, line: bytes, reason: str) -> Refusal:
+        record = json.loads(line) if is_record(line) else None
+        text = None if record is not None else line.decode("latin-1")
+        what = describe(record, self._known) if record is not None else "unreadable"
+        reason = plain_reason(reason)[:MAX_REFUSED_REASON_LENGTH]
+        return Refusal(what, reason, size_of(record), t=time.time(), number=number, record=record, line=text)
+
+    def _needed(self, lines: Sequence[bytes]) -> list[bytes]:
+        """The lines that the file must have before these records, so that they can be sent again some day."""
+        graphs = {line[26:46].decode("latin-1") for line in lines if line.startswith(b'{"type":"points","graph":"')}
+        new = graphs - (self._known or {}).keys()
+        if self._known is not None and not new:
+            return []
+        with contextlib.suppress(OSError):
+            preamble = [line for line in self._preamble() if len(line) <= MAX_KNOWN_BYTES and is_record(line)]
+            good = [json.loads(line) for line in preamble if line not in lines]
+            records = [record for record in good if record not in self.openings]
+            sessions = [record for record in records if record["type"] == "session"] if self._known is None else []
+            needed = [record for record in records if record.get("id") in new]
+            head = [self._header.line()] if self._known is None else []
+            self._known = {**(self._known or {}), **{each["id"]: str(each.get("title")) for each in needed}}
+            return [*head, *map(quarantine_file.known_line, [*sessions, *needed])]
+        return []
+
+    def _add(self, refusals: Sequence[Refusal], known: Sequence[bytes] = ()) -> OSError | None:
+        """Count refusals and write them into the file. Returns why that fails, or None."""
+        self.is_used = True
+        for refusal in refusals:
+            self._count(refusal)
+        try:
+            quarantine_file.append(self._paths.refused, [*known, *(refusal.to_line() for refusal in refusals)])
+        except OSError as error:
+            return error
+        return None
+
+    # images
+
     def keep_image(self, path: Path, reason: str) -> None:
         """Keep an image that the server rejected. Raises OSError."""
-        kept = self._paths.folder / f"{self._paths.stem}.{path.name[:12]}{REFUSED_SUFFIX}"
+        kept = self._paths.refused_image(path.name)
         notify(f"the server rejected an image ({reason}); it is kept in {kept}")
         path.replace(kept)
-        self.is_used = True
+        self._add([Refusal("image", plain_reason(reason), t=time.time(), image=path.name)], self._needed([]))
+
+    # damaged and missing segments
+
+    @property
+    def has_uncounted(self) -> bool:
+        """Whether `count_missing` is to be called, for segments that were set aside."""
+        return bool(self._segments)
 
     def keep_segment(self, damaged: Damaged) -> None:
         """Rename a damaged segment, so that those after it can be sent. Raises OSError."""
         kept = damaged.path.with_suffix(REFUSED_SUFFIX)
         damaged.path.replace(kept)
-        self.is_used = self._is_gap_reported = True
+        self.is_used = True
+        self._segments.append(kept.name)
         self._notify(
-            f"session {self._session}: {damaged.path} is damaged ({damaged}); it is kept as {kept}, "
+            f"session {self._header.session}: {damaged.path} is damaged ({damaged}); it is kept as {kept}, "
             "and what follows it is sent"
         )
 
-    def report_gap(self, first: int, last: int) -> None:
-        """Report that the records with these numbers are in no segment, unless `keep_segment` has said why."""
-        if not self._is_gap_reported:
-            self.is_used = True
+    def count_missing(self, first: int | None, last: int | None, stored: int) -> None:
+        """Count the records from number `first` to `last`, which are in no segment.
+
+        Args:
+            first, last: None if unknown. Damaged segments that were set aside held them; or else nobody knows why.
+            stored: number of the last record that the server has.
+        """
+        segments, self._segments = tuple(self._segments), []
+        refusal = Refusal("records", DAMAGED, t=time.time(), segments=segments, first=first, last=last, stored=stored)
+        readable = len(readable_lines(self._paths.folder, refusal))
+        has_more = last is None and (readable or first is None or stored < first)
+        if not has_more and (last is None or stored >= last):  # the server has all of them
+            for name in segments:
+                with contextlib.suppress(OSError):
+                    (self._paths.folder / name).unlink()
+            return
+        total = max(1, readable)
+        if first is not None and last is not None:
+            total = last - max(first, stored + 1) + 1
+        if not segments:
+            refusal = replace(refusal, reason=MISSING)
             self._notify(
-                f"session {self._session}: records {first} to {last} are missing from {self._paths.folder}: "
+                f"session {self._header.session}: records {first} to {last} are missing from {self._paths.folder}: "
                 "another process has sent them, or they are lost; what follows them is sent"
             )
-        self._is_gap_reported = False
+        self._add([replace(refusal, total=total)], self._needed([]))
 
-
-def rejected_records(response: Response, count: int) -> dict[int, str]:
-    """Index and reason of the records in a batch of `count` that a `bad_batch` response names; {} by an old server."""
-    named, reasons = response.body.get("records"), response.body.get("errors")
-    if not isinstance(named, list):
-        return {}
-    if not isinstance(reasons, list) or len(reasons) != len(named):
-        reasons = [response.reason] * len(named)
-    found = zip(named, reasons, strict=True)
-    return {index: str(reason) for index, reason in found if type(index) is int and 0 <= index < count}
-
-
-def quarantined_files(folder: Path) -> list[Path]:
-    """The files in quarantine in a folder, by name."""
-    return [folder / name for name in sorted(glob.glob(f"*{REFUSED_SUFFIX}", root_dir=folder))]
-
-
-def _describe(line: bytes) -> str:
-    """A record's type and names."""
-    try:
-        fields = json.loads(line)
-        names = ", ".join(name[:MAX_NAME_CHARS] for name in [*fields.get("y", {}), *fields.get("values", {})][:5])
-        title = str(fields.get("title") or fields.get("name") or fields.get("graph") or "")[:MAX_NAME_CHARS]
-        return " ".join(part for part in (str(fields.get("type")), title, names) if part)[:200]
-    except (ValueError, AttributeError, TypeError):
-        return "unreadable"
+    def close(self) -> None:
+        """Delete the file if nothing in it could be sent again. The journal is delivered, and the server was told."""
+        if self._known is not None and not self._has_kept:
+            with contextlib.suppress(OSError):
+                self._paths.refused.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from losswise.util.guard import guarded, guarded_thread
 from losswise.util.paths import journal_folders
 
 BACKFILL_BATCH_BYTES = 512 * 1024
+MAX_FAILURES = 4  # failed requests in a row after which a replay gives up
 EXIT_WAIT_S = 2.0  # how long the process's end waits for the request that is under way
 
 _ending = threading.Event()
@@ -54,6 +56,17 @@ def replay(
             return result or StepResult(Step.RETRY)
         elif (result := uploader.step()).step is Step.DELETED:
             return result
+
+
+def pause_after(result: StepResult | None, outages: OutageReporter, timing: Timing) -> bool:
+    """Pause after a failed request, while somebody waits for a replay. False if more requests make no sense."""
+    if result is not None and result.step is Step.RETRY:
+        silent = time.monotonic() - outages.last_success_at + result.pause
+        has_failed = outages.failures >= MAX_FAILURES and not result.requested
+        if result.refused or has_failed or silent > timing.sync_patience:
+            return False
+        time.sleep(result.pause)
+    return True
 
 
 def _crash_record(reader: JournalReader) -> list[bytes]:
@@ -150,10 +163,11 @@ class Backfill:
                 uploader = Uploader(reader, client, replay=True, is_muted=True, timing=self._timing)
                 uploader.batch_bytes = BACKFILL_BATCH_BYTES
                 result = replay(uploader, reader, is_dead=lambda: True, goes_on=self._goes_on)
-            if result.step is Step.RETRY and uploader.is_server_lost:
-                self._unreachable.add(address)
+                if result.step is Step.RETRY and uploader.outages.is_server_lost():
+                    self._unreachable.add(address)
             if result.step is Step.DELETED or (result.step is Step.IDLE and reader.is_at_end()):
                 reader.close()
+                uploader.quarantine.close()
                 paths.remove()
         finally:
             paths.sending.release(remove=True)

@@ -183,6 +183,8 @@ class Sender:
                 return True
             if result.step is Step.RETRY:
                 self._back_off(result)
+        if not self.stopped:
+            uploader.quarantine.close()
         return False
 
     def _await_turn(self, interval: float) -> None:

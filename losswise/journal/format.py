@@ -39,6 +39,18 @@ def record_line(record: Record) -> bytes:
     return dumps({**reduced, "params": {UNREADABLE: problem}}).encode() + b"\n"
 
 
+def is_record(line: bytes) -> bool:
+    """Return whether a line is a record in valid JSON. It is not if a disk has damaged it."""
+    try:
+        return isinstance(json.loads(line, parse_constant=_reject_constant), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _reject_constant(token: str) -> None:
+    raise ValueError(f"{token} is not JSON")
+
+
 @dataclass(frozen=True)
 class Header:
     """The first line of a segment: which session and writer it belongs to. Never holds the API key."""

@@ -34,6 +34,10 @@ class Paths:
         self.refused = self.folder / f"{self.stem}{REFUSED_SUFFIX}"  # records that the server rejected
         self.blobs = self.folder / f"{self.stem}.blobs"  # image files, each named by its SHA-256
 
+    def refused_image(self, sha256: str) -> Path:
+        """The path of an image that the server rejected. It begins with the image's SHA-256."""
+        return self.folder / f"{self.stem}.{sha256[:12]}{REFUSED_SUFFIX}"
+
     def segment(self, number: int) -> Path:
         """The path of a segment, which may not exist."""
         return self.folder / f"{self.stem}.{number:05d}{SUFFIX}"

@@ -149,6 +149,29 @@ class JournalReader:
         self._file.close()
 
 
+def open_first(paths: Paths) -> tuple[JournalReader, list[Damaged]]:
+    """Open the first segment of a journal that can be read.
+
+    Returns:
+        A reader, and what is wrong with the segments before that one.
+
+    Raises:
+        OSError, ValueError: as for the first segment, if none can be read. IndexError: there is no segment.
+    """
+    segments = paths.segments()
+    damaged: list[Damaged] = []
+    for path in segments:
+        try:
+            return JournalReader(path), damaged
+        except Damaged as error:
+            damaged.append(error)
+        except Incomplete as error:
+            if len(segments) == 1:  # it is being written
+                raise
+            damaged.append(Damaged(path, error))
+    raise damaged[0] if damaged else IndexError("no segment is left")
+
+
 def _head(path: Path) -> tuple[Header, int]:
     """Read a segment's header. Returns it, and the offset of the first record behind it and its preamble."""
     with open(path, "rb") as file:

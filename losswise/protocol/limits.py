@@ -34,6 +34,11 @@ MAX_NAMES = 1_000  # metrics of a graph
 MAX_SESSION_NAMES = 20_000  # metrics of all graphs of a session
 MAX_GRAPHS = 2_000  # graphs of a session
 
+# What a client tells about data that was not stored
+MAX_REFUSALS = 100  # groups of the same kind and reason, of one writer
+MAX_REFUSED_WHAT_LENGTH = 200  # characters
+MAX_REFUSED_REASON_LENGTH = 300
+
 # The last time that is accepted, in unix seconds: the end of the year 9999. The first is 0 (1970).
 LATEST_TIME_S = 253_402_300_799
 

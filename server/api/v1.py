@@ -28,7 +28,7 @@ from ..middleware.admission import V1, body_cost
 from ..sessions import images
 from . import v1_points, v1_records, v1_writing
 from .requests import admitted, names_of_graphs, require_key, session_key, writable_sessions
-from .v1_refusals import Refusals
+from .v1_refusals import Refusals, counting_refused
 
 bp = Blueprint("v1", __name__, url_prefix="/api/v1")
 
@@ -72,6 +72,8 @@ def _apply(access: Access, session_id: str, records: list[Record]) -> None:
 
 def _done(refusals: Refusals | None = None, **fields: str) -> Any:
     """The response to a call that was taken. All that was not stored of it passes here (v1_refusals.py)."""
+    if refusals:
+        refusals.count(g.access)
     return jsonify(success=True, error=refusals.message() if refusals else "", **fields)
 
 
@@ -103,7 +105,8 @@ def create_graph() -> Any:
     session_id = _text(body, "session_id")
     record = v1_records.graph(body, session_id)
     refusals = Refusals()
-    v1_writing.store(access, session_id, [record], refusals)
+    with counting_refused(access, {session_id: 1}, "graph"):
+        v1_writing.store(access, session_id, [record], refusals)
     return _done(refusals, graph_id=record["id"])
 
 
@@ -145,7 +148,8 @@ def _add_points(access: Access, entries: list[Any]) -> Refusals:
     if errors and len(errors) == len(by_session):
         raise next(iter(errors.values()))
     for session_id, refusal in errors.items():
-        refusals.note(session_id, f"{len(by_session[session_id])} points of session {session_id[:40]}", refusal.message)
+        count = len(by_session[session_id])
+        refusals.note(session_id, f"{count} points of session {session_id[:40]}", refusal.message, count=count)
     return refusals
 
 
@@ -153,10 +157,11 @@ def _add_points(access: Access, entries: list[Any]) -> Refusals:
 def set_values() -> Any:
     access, body = g.access, _body()
     session_id, values = _text(body, "session_id"), body.get("values")
-    if not isinstance(values, dict):
-        raise ApiError(422, "bad_record", "'values' must be an object")
     refusals = Refusals()
-    v1_writing.store(access, session_id, v1_records.values(values), refusals)
+    with counting_refused(access, {session_id: 1}, "values"):
+        if not isinstance(values, dict):
+            raise ApiError(422, "bad_record", "'values' must be an object")
+        v1_writing.store(access, session_id, v1_records.values(values), refusals)
     return _done(refusals)
 
 
@@ -172,15 +177,16 @@ def add_image() -> Any:
     access, body = g.access, _body()
     session_id, sequence = images.find_sequence(_text(body, "prediction_sequence_id"))
     key = session_key(session_id, access, write=True)
-    try:
-        data = base64.b64decode(_text(body, "image"), validate=True)
-    except (binascii.Error, ValueError):
-        raise ApiError(422, "bad_record", "'image' must be base64") from None
-    if len(data) > MAX_BLOB_BYTES:
-        raise ApiError(413, "too_large", f"an image has at most {MAX_BLOB_BYTES} bytes")
-    sha256 = hashlib.sha256(data).hexdigest()
     refusals = Refusals()
-    record = v1_records.image(body, session_id, sequence, sha256, data, refusals)
-    images.store_image(key, sha256, data)
-    _apply(access, session_id, [record])
+    with counting_refused(access, {session_id: 1}, "image"):
+        try:
+            data = base64.b64decode(_text(body, "image"), validate=True)
+        except (binascii.Error, ValueError):
+            raise ApiError(422, "bad_record", "'image' must be base64") from None
+        if len(data) > MAX_BLOB_BYTES:
+            raise ApiError(413, "too_large", f"an image has at most {MAX_BLOB_BYTES} bytes")
+        sha256 = hashlib.sha256(data).hexdigest()
+        record = v1_records.image(body, session_id, sequence, sha256, data, refusals)
+        images.store_image(key, sha256, data)
+        _apply(access, session_id, [record])
     return _done(refusals)

@@ -101,7 +101,8 @@ def image(
         if value is None or isinstance(value, (int, float)) or value in NOT_FINITE:
             metrics[name] = value
         else:
-            refusals.note(session_id, f"the metric {name[:60]!r} of the image {image_id[:60]!r}", "it is not a number")
+            what = f"the metric {name[:60]!r} of the image {image_id[:60]!r}"
+            refusals.note(session_id, what, "it is not a number", "metrics of images")
     return format_.image_record(
         sequence.name,
         sequence.x,

@@ -54,7 +54,7 @@ def _store_part(access: Access, session_id: str, records: list[Record], refusals
     except BadBatch as error:
         bad = dict(zip(error.details["records"], error.details["errors"], strict=True))
         for index, reason in bad.items():
-            refusals.note(session_id, _describe(records[index]), reason)
+            _note(refusals, session_id, records[index], reason)
         parts = [[record for index, record in enumerate(records) if index not in bad]]
     except ApiError as error:
         if error.status != 413:
@@ -62,7 +62,7 @@ def _store_part(access: Access, session_id: str, records: list[Record], refusals
         middle = len(records) // 2
         parts = [records[:middle], records[middle:]] if middle else [[half] for half in _halves(records[0])]
         if not parts:
-            refusals.note(session_id, _describe(records[0]), error.message)
+            _note(refusals, session_id, records[0], error.message)
     return sum(_store_part(access, session_id, part, refusals) for part in parts if part)
 
 
@@ -80,7 +80,9 @@ def _halves(record: Record) -> list[Record]:
     ]
 
 
-def _describe(record: Record) -> str:
+def _note(refusals: Refusals, session_id: str, record: Record, reason: str) -> None:
     if record["type"] == "points":
-        return f"{len(record['x'])} points from x = {record['x'][0]} on"
-    return f"the {record['type']}"
+        count = len(record["x"])
+        refusals.note(session_id, f"{count} points from x = {record['x'][0]} on", reason, count=count)
+    else:
+        refusals.note(session_id, f"the {record['type']}", reason, record["type"])

@@ -112,6 +112,7 @@ class Session(db.Model):  # type: ignore[name-defined]
         stats: the same by name, which the session table sorts by.
         pace: [time, x] samples of the last five minutes, for the estimated completion.
         next_sequence: the sequence number of the next point, counted from 0 in order of arrival.
+        refused: how many points and other things were not stored, see sessions.refusals.
         rewinds: the remembered ones, see ingest.rewinds.Rewind.
         summary_states: {graph number: points.summaries.SummaryState}.
         end_status, end_reason, end_at, end_last_seen_at: what the writers that have ended report, see
@@ -148,6 +149,7 @@ class Session(db.Model):  # type: ignore[name-defined]
     end_at: Mapped[float | None] = mapped_column(Float(53))
     end_last_seen_at: Mapped[float | None] = mapped_column(Float(53))
     dropped: Mapped[int] = mapped_column(Big, default=0)
+    refused: Mapped[int] = mapped_column(Big, default=0, server_default="0")
     points: Mapped[int] = mapped_column(Big, default=0)
     next_sequence: Mapped[int] = mapped_column(Big, default=0)
     last_x: Mapped[int | None] = mapped_column(Big)
@@ -195,6 +197,28 @@ class Writer(db.Model):  # type: ignore[name-defined]
     ended_at: Mapped[float | None] = mapped_column(Float(53))
     status: Mapped[str | None] = mapped_column(String(10))
     reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Refusal(db.Model):  # type: ignore[name-defined]
+    """Things of one kind that a writer recorded and that were not stored for one reason: see sessions.refusals.
+
+    Attributes:
+        writer: its id; empty for v1 clients.
+        ident: a digest of `what` and `reason`.
+        total, sent: how many points or other things so far, and how many of them were sent again later and stored.
+        t: when the first of them was refused.
+    """
+
+    __tablename__ = "refusals"
+
+    session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    writer: Mapped[str] = mapped_column(Id, primary_key=True)
+    ident: Mapped[str] = mapped_column(Id, primary_key=True)
+    what: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Text)
+    total: Mapped[int] = mapped_column(Big)
+    sent: Mapped[int] = mapped_column(Big, default=0)
+    t: Mapped[float] = mapped_column(Float(53))
 
 
 class Graph(db.Model):  # type: ignore[name-defined]

@@ -96,6 +96,8 @@ def _check_batch(batch: Batch) -> None:
         raise _bad("`seq` needs a `writer`")
     elif batch.seq < len(batch.records):
         raise _bad("`seq` must be the number of the last record, counted from 1")
+    if batch.writer is None:
+        batch.refused = None  # it could not be told from the same of another writer
 
 
 def _bad(message: str) -> ApiError:

@@ -124,3 +124,4 @@ class Batch(Struct):
     seq: Positive | None = None
     replay: bool = False
     format: Any = 1
+    refused: Any = None  # what was not stored so far: sessions.refusals reads it, and never rejects a batch for it

@@ -16,6 +16,7 @@ from ..live.changes import Change
 from ..sessions.bounded_map import BoundedMap
 from ..sessions.images import insert_images
 from ..sessions.metadata import MetadataChanges
+from ..sessions.refusals import apply_refusals
 from ..sessions.search import search_text
 from ..sessions.status import BatchEvent, WriterState, next_status
 from ..sessions.texts import TextChanges
@@ -92,6 +93,7 @@ class SessionState:
             "values": {},
             "search": "",
             "dropped": 0,
+            "refused": 0,
             "points": 0,
             "next_sequence": 0,
             "pace": [],
@@ -129,6 +131,7 @@ class SessionState:
         if len(records) == 1:
             self.graphs.max_late_pages = MAX_LATE_PAGES_OF_RECORD
         self._apply_records(records, skipped)
+        self._apply_refusals(batch)
         if self.writer is not None:
             save_writer(self.connection, self.key, self.writer)
         event = BatchEvent(
@@ -177,6 +180,12 @@ class SessionState:
             self._changed = True
         if errors:
             raise BadBatch(errors, len(records))
+
+    def _apply_refusals(self, batch: Batch) -> None:
+        if batch.refused:
+            more = apply_refusals(self.connection, self.key, batch.writer, batch.refused, self.now)
+            self.row["refused"] += more or 0
+            self._changed |= more is not None
 
     # writers and status
 

@@ -148,6 +148,7 @@ def _row_json(row: Row[Any], graphs: list[Any], failure: str | None) -> dict[str
         "last_x": row.last_x,
         "points": row.points,
         "dropped": row.dropped,
+        "refused": row.refused,
         "project": row.project,
         "group": row.group_name,
         "tags": row.tags,

@@ -191,3 +191,31 @@ def test_a_page_of_a_version_that_did_not_reload_itself_is_reloaded(page: Page, 
         page.evaluate(script)
     assert page.evaluate("window.isOld") is None
     expect(page.locator("[data-part=overview]")).to_be_visible()
+
+
+def test_what_was_not_stored_appears_and_goes_without_a_reload(page: Page, project: Project, full: Writing) -> None:
+    opened(page, project, "full")
+    expect(part(page, "not stored")).to_have_count(0)
+    told = [
+        {"what": "points loss " + "name" * 40, "reason": "<b>too long</b>", "total": 12, "t": 1.7e9},
+        {"what": "image", "reason": "too large", "total": 1, "t": 1.7e9 + 1},
+    ]
+    full.send(refused=told)
+    rows = part(page, "not stored").locator("tbody tr")
+    expect(rows).to_have_count(2, timeout=15_000)
+    expect(rows.first).to_contain_text("<b>too long</b>")
+    expect(rows.first.locator("td.n")).to_have_text("12")
+    expect(rows.first.locator("code")).to_have_text(full.writer[:8])
+    expect(part(page, "not stored")).to_contain_text("losswise quarantine --send")
+    page.get_by_role("link", name="13", exact=True).click()
+    expect(part(page, "not stored")).to_be_in_viewport()
+    full.send(refused=[{**each, "sent": each["total"]} for each in told])
+    expect(part(page, "not stored")).to_have_count(0, timeout=15_000)
+
+
+def test_what_was_not_stored_fits_a_phone(sign_in: Callable[..., Page], project: Project, full: Writing) -> None:
+    page = sign_in(viewport={"width": 390, "height": 844})
+    full.send(refused=[{"what": "points loss " + "n" * 180, "reason": "r" * 280, "total": 10**9}])
+    page.goto(f"{full.server.url}/s/{full.session}/details")
+    expect(part(page, "not stored")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -156,6 +156,21 @@ def test_dropped_points_and_what_a_session_failed_with(page: Page, server: Serve
     expect(row(page, "broken").locator(".status .why")).to_have_text("ValueError: too bad")
 
 
+def test_what_was_not_stored_is_marked_and_the_mark_goes(page: Page, server: Server, project: Project) -> None:
+    run, other = make(server, project, "run"), make(server, project, "other")
+    page.goto(project.address)
+    expect(row(page, "run").locator(".status")).not_to_contain_text("not stored")
+    told = {"what": "points loss a", "reason": "too long", "total": 1_200}
+    run.send(refused=[told])
+    expect(row(page, "run").locator(".status .why")).to_have_text("1,200 not stored", timeout=3000)
+    cell = page.locator("td", has=page.locator(".status"))
+    expect(row(page, "run").locator(cell)).to_have_attribute("title", "active: 1,200 not stored")
+    expect(row(page, "other").locator(".status")).not_to_contain_text("not stored")
+    run.send(refused=[{**told, "sent": 1_200}])
+    expect(row(page, "run").locator(".status")).not_to_contain_text("not stored", timeout=3000)
+    other.end()
+
+
 def test_columns_are_chosen_and_kept(page: Page, server: Server, project: Project) -> None:
     make(server, project, "run", params={"lr": 3e-4})
     page.goto(project.address)

@@ -23,6 +23,8 @@ class FakeServer:
         batches: bodies that came, in order, whatever was answered.
         applied: by (session, writer), the records that were applied, each once.
         answer: called with each batch; None: answer as a server does.
+        answer_image: the same for the bytes of an image, called with their hash.
+        is_healthy: whether it answers /api/v2/me, as a server does that only refuses a batch.
     """
 
     def __init__(self) -> None:
@@ -32,13 +34,20 @@ class FakeServer:
         self.last: dict[tuple[str, str], int] = {}
         self.blobs: dict[str, bytes] = {}
         self.takes_images = True
+        self.answer_image: Callable[[str], Reply | None] = lambda sha256: None
+        self.is_healthy = False
         self.answer: Callable[[dict[str, Any]], Reply | None] = lambda batch: None
+        self._told: dict[tuple[str, str, str, str], tuple[int, int]] = {}
         self.released = threading.Event()
         self._lock = threading.Lock()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                me: Reply = (200, {"organization": "o"}, {}) if server.is_healthy else (501, "<html>no</html>", {})
+                server._reply(self, me)
 
             def do_POST(self) -> None:
                 server._post(self)
@@ -62,6 +71,14 @@ class FakeServer:
 
     def records(self, type_: str) -> list[dict[str, Any]]:
         return [record for records in self.applied.values() for record in records if record["type"] == type_]
+
+    def refused(self) -> dict[tuple[str, str], int]:
+        """How much is not stored, by kind and reason, as a server counts what it is told."""
+        found: dict[tuple[str, str], int] = {}
+        for (_session, _writer, what, reason), (total, sent) in self._told.items():
+            if total > sent:
+                found[what, reason] = found.get((what, reason), 0) + total - sent
+        return found
 
     def points(self, name: str) -> list[tuple[int, Any]]:
         """x and value of all points of this name, in the order in which they were applied."""
@@ -92,20 +109,21 @@ class FakeServer:
             request.close_connection = True
             request.connection.close()
             return
-        assert not isinstance(reply, str)
         self._reply(request, reply)
 
     def _put(self, request: BaseHTTPRequestHandler) -> None:
         """The bytes of an image, by their hash."""
         sha256 = request.path.rpartition("/")[2]
         data = request.rfile.read(int(request.headers["Content-Length"]))
-        if not self.takes_images:
-            self._reply(request, (501, "<html>Unsupported method</html>", {}))
+        reply = self.answer_image(sha256) if self.takes_images else (501, "<html>Unsupported method</html>", {})
+        if reply is not None:
+            self._reply(request, reply)
             return
         self.blobs[sha256] = data
         self._reply(request, (200, {"sha256": sha256}, {}))
 
-    def _reply(self, request: BaseHTTPRequestHandler, reply: tuple[int, Any, dict[str, str]]) -> None:
+    def _reply(self, request: BaseHTTPRequestHandler, reply: Reply) -> None:
+        assert not isinstance(reply, str)
         status, content, headers = reply
         data = content.encode() if isinstance(content, str) else json.dumps(content).encode()
         request.send_response(status)
@@ -122,6 +140,10 @@ class FakeServer:
             if not records or records[0]["type"] != "session":
                 return 404, {"error": "no such session", "code": "unknown_session"}, {}
             self.applied[session] = []
+        for told in batch.get("refused", []):
+            place = (session, batch["writer"], told["what"], told["reason"])
+            total, sent = self._told.get(place, (0, 0))
+            self._told[place] = (max(total, told["total"]), max(sent, told["sent"]))
         if "seq" not in batch:
             self.applied[session] += records
             return 200, {"last": 0, **created}, {}

@@ -87,6 +87,7 @@ export const session = (id, fields = {}) => ({
   last_x: 9,
   points: 10,
   dropped: 0,
+  refused: 0,
   group: null,
   tags: [],
   params: {},

@@ -134,7 +134,7 @@ def test_a_killed_scripts_journal_is_not_said_to_be_unsent(
 def test_what_was_set_aside_is_listed(
     recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    record_offline(monkeypatch)
+    session = record_offline(monkeypatch)
     refused: tuple[int, dict[str, str], dict[str, str]] = (422, {"error": "bad", "code": "bad_batch"}, {})
     recorder.answer = lambda batch: refused if any("y" in record for record in batch["records"]) else None
     assert main(["sync"]) == 1
@@ -143,6 +143,7 @@ def test_what_was_set_aside_is_listed(
     assert main(["status"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"nothing is left to send in {journals}",
-        "set aside because a server rejected it or it is damaged; `losswise sync` does not send it:",
-        f"  {file}",
+        "in quarantine, because a server rejected it or it is damaged; `losswise quarantine` lists it all:",
+        f"  session {session.id}: 1 record (bad)",
     ]
+    assert session.id in file.name

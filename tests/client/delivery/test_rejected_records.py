@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import losswise
+from losswise.delivery import quarantine_file
 from losswise.delivery.pacing import Timing
 from losswise.journal.format import record_line
 from losswise.protocol.records import text_record
@@ -54,6 +55,11 @@ def lines(first: int, count: int, every: int) -> list[bytes]:
     return [record_line(text_record(f"{'bad' if n % every == 0 else 'good'} {n}", "x")) for n in numbers]
 
 
+def kept_names(path: Path) -> list[str]:
+    """The names of the texts in a file in quarantine."""
+    return [refusal.record["name"] for refusal in quarantine_file.read(path).refusals if refusal.record is not None]
+
+
 def names(recorder: FakeServer) -> list[str]:
     return [record["name"] for record in recorder.records("text")]
 
@@ -87,7 +93,13 @@ def test_a_stream_with_bad_records_keeps_the_others_moving(
     finish(journal, sender)
     [kept] = journals.iterdir()
     bad = [f"bad {n}" for turn in range(6) for n in range(1_000 * turn, 1_000 * turn + 300) if n % every == 0]
-    assert [json.loads(line)["name"] for line in kept.read_text().splitlines()] == bad
+    assert kept_names(kept) == bad
+    whole = quarantine_file.read(kept)
+    assert whole.header == journal.header
+    assert [refusal.number for refusal in whole.refusals] == [
+        2 + 300 * (n // 1_000) + n % 1_000 for n in map(int, (name[4:] for name in bad))
+    ]
+    assert sum(recorder.refused().values()) == len(bad)
     said = [line for line in capsys.readouterr().err.splitlines() if "the server reject" in line]
     numbers = list(range(0, 300, every))[:5]
     more = [f"{count - 5} more"] if count > 5 else []
@@ -143,7 +155,8 @@ def test_a_server_that_names_none_gets_halves(
     assert len(recorder.points("a")) == 20
     assert recorder.records("status")
     [kept] = journals.iterdir()
-    assert [json.loads(line)["name"] for line in kept.read_text().splitlines()] == ["bad", "bad"]
+    assert kept_names(kept) == ["bad", "bad"]
+    assert recorder.refused() == {("text bad", "bad" if answer is naming_wrongly else "a bad record"): 2}
 
 
 def test_a_server_that_rejects_what_replaces_a_record_is_no_endless_loop(recorder: FakeServer, journals: Path) -> None:
@@ -158,7 +171,7 @@ def test_a_server_that_rejects_what_replaces_a_record_is_no_endless_loop(recorde
     finish(journal, sender)
     assert names(recorder) == [f"good {n}" for n in range(20) if n % 7]
     [kept] = journals.iterdir()
-    assert [json.loads(line)["name"] for line in kept.read_text().splitlines()] == ["bad 0", "bad 7", "bad 14"]
+    assert kept_names(kept) == ["bad 0", "bad 7", "bad 14"]
 
 
 def test_the_real_server_takes_what_is_left_of_a_batch(server: Server, journals: Path) -> None:
@@ -171,4 +184,12 @@ def test_the_real_server_takes_what_is_left_of_a_batch(server: Server, journals:
     texts = server.session(journal.header.session)["texts"]
     assert sorted(text["name"] for text in texts) == [f"good {n}" for n in range(6)]
     [kept] = journals.iterdir()
-    assert kept.read_bytes() == b"".join(bad)
+    refusals = quarantine_file.read(kept).refusals
+    assert [(refusal.number, refusal.record) for refusal in refusals] == [
+        (4, json.loads(bad[0])),
+        (7, json.loads(bad[1])),
+    ]
+    session = server.session(journal.header.session)
+    assert session["refused"] == 2
+    assert {told["what"] for told in session["refusals"]} == {"text 5", "what"}
+    assert {told["writer"] for told in session["refusals"]} == {journal.header.writer}

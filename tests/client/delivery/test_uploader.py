@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import losswise
+from losswise.delivery import quarantine_file
 from losswise.delivery.client import Client
 from losswise.delivery.pacing import Timing
 from losswise.delivery.uploader import Step, Uploader
@@ -53,7 +54,8 @@ def test_a_bad_record_is_found_set_aside_and_the_rest_arrives(
     assert len(recorder.points("a")) == 20
     assert len(said(capsys, "rejected record")) == 1
     assert [path.suffix for path in journals.iterdir()] == [".refused"]
-    assert json.loads(next(journals.iterdir()).read_text())["name"] == "bad"
+    [refusal] = quarantine_file.read(next(journals.iterdir())).refusals
+    assert (refusal.record or {})["name"] == "bad"
 
 
 def test_a_batch_too_large_is_split(recorder: FakeServer) -> None:

@@ -92,7 +92,8 @@ def test_a_damaged_segment_is_set_aside_and_what_follows_it_is_sent(
     assert end.startswith(
         f"losswise: session {session} is sent, except what is missing, damaged or rejected: {server.url}/s/"
     )
-    assert list(journals.iterdir()) == [kept]
+    assert kept in journals.iterdir()
+    assert {path.suffix for path in journals.iterdir()} == {".refused"}
     assert kept.read_bytes()[1:] == spoiled[1:]
     there = [x for title in ("graph0", f"graph{POINTS // 4}") for x in points(server, session, title)]
     assert there == [x for x in range(POINTS) if x not in lost]
@@ -112,7 +113,9 @@ def test_a_segment_without_a_header_is_no_end_where_another_follows(
     segments[1].write_bytes(begun)
     assert main(["sync"]) == 1
     assert arrived(recorder) == [x for x in range(POINTS) if x not in lost]
-    assert [path.read_bytes() for path in journals.iterdir()] == [begun]
+    kept = segments[1].with_suffix(".refused")
+    assert kept.read_bytes() == begun
+    assert {path.suffix for path in journals.iterdir()} == {".refused"}
 
 
 @pytest.mark.parametrize("begun", [b"", b'{"losswise":'])
@@ -120,9 +123,12 @@ def test_a_first_segment_without_a_header_takes_no_other_away(
     recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
     segments = left(journals, recorder.url)
+    lost = xs(segments[0])
     segments[0].write_bytes(begun)
     assert main(["sync"]) == 1
-    assert [path for path in segments if path.exists()] == segments
+    assert arrived(recorder) == [x for x in range(POINTS) if x not in lost]
+    assert segments[0].with_suffix(".refused").read_bytes() == begun
+    assert not list(journals.glob("*.journal"))
 
 
 def test_a_missing_segment_is_no_end(

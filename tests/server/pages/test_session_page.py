@@ -102,3 +102,38 @@ def test_script_links_in_markdown_are_removed(server: Server) -> None:
     assert 'href="data' not in page
     assert "<script>alert" not in page
     assert page.count('href="https://example.com"') == 2
+
+
+ODD = "points <b>loss</b> & " + "n" * 150  # as a name in a script may be
+
+
+@pytest.mark.parametrize("count", [0, 1, 1_000])
+def test_what_was_not_stored_is_listed(server: Server, count: int) -> None:
+    writing = Writing(server)
+    for start in range(0, count, 100):
+        writer = writing if not start else Writing(server, writing.session)
+        told = [
+            {"what": f"{ODD} {n}", "reason": "<script>alert(1)</script>", "total": 2, "t": 1_700_000_000.0 + n}
+            for n in range(start, min(start + 100, count))
+        ]
+        writer.send(refused=told)
+    page = server.signed_in().get(f"{server.url}/s/{writing.session}/details", timeout=30).text
+    assert ("Not stored" in page) is (count > 0)
+    assert ("losswise quarantine --send" in page) is (count > 0)
+    assert "<script>alert" not in page
+    assert "<b>loss</b> &" not in page
+    assert page.count("points &lt;b&gt;loss") == min(count, 500)
+    assert ("480 more rows" in page) is (count == 1_000)
+    assert ("And 1,000 more." in page) is (count == 1_000)  # two for each of the 500 that are not listed
+    assert len(page) < 600_000
+
+
+def test_what_a_published_client_lost_has_no_command(server: Server) -> None:
+    body = {"tag": "old"}
+    session = server.request("POST", "/api/v1/sessions", json=body).json()["session_id"]
+    lost = {"session_id": session, "values": 7}
+    assert server.request("POST", "/api/v1/values", json=lost).json()["success"] is False
+    page = server.signed_in().get(f"{server.url}/s/{session}/details", timeout=30).text
+    assert "Not stored" in page
+    assert "client 4.0 or older" in page
+    assert "losswise quarantine" not in page

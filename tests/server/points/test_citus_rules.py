@@ -169,6 +169,9 @@ def use_everything(client: FlaskClient) -> None:
     send(records.text_record("note", "two", 1))
     call(client, "PUT", f"/api/v2/sessions/{session}/blobs/{sha256}", data=IMAGE)
     send(records.image_record("faces", 3, "one", sha256, 1, 1, {}, {}))
+    for sent in (0, 1):
+        refused = [{"what": "text", "reason": "too long", "total": 1, "sent": sent}]
+        call(client, "POST", "/api/v2/batches", json={"session": session, "writer": writer, "refused": refused})
     send({"type": "rewind", "after": 15_000, "t": now - 5})
     send({"type": "rewind", "after": 10_000, "t": now - 5, "graph": graph})
     send(records.status_record("failed", now, error={"type": "E", "message": "m", "traceback": "t"}))

@@ -49,6 +49,7 @@ def fill(server: Server) -> tuple[Writing, Writing]:
         records.image_record("faces", 3, "one", SHA256, 10, 20, {"label": ODD}, {"score": 0.5}),
         records.session_record(git={"diff": ODD * 100}, env={"host": "h"}, info={"note": "n"}),
     )
+    run.send(refused=[{"what": ODD, "reason": ODD, "total": 7_000_000_000, "sent": 1}])
     address = f"/api/v2/sessions/{run.session}/blobs/{SHA256}"
     assert server.request("PUT", address, data=IMAGE).status_code == 200
     failed = Writing(server, tag="failed")

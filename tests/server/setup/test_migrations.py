@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
 from losswise_server import create_app
 from losswise_server.config import CannotStart, load_settings
-from losswise_server.db.engine import is_sqlite, reading, writing
+from losswise_server.db.engine import WRITE, is_sqlite, reading, writing
 from losswise_server.extensions import db
 from losswise_server.setup.upgrade import SNAPSHOT_REVISIONS, upgrade_schema
 from sqlalchemy import inspect, text
@@ -54,6 +56,34 @@ def test_the_migrations_make_the_tables_of_the_models(url: str | None, tmp_path:
         upgrade_schema(app)  # the second start changes nothing
         with reading() as connection:
             assert connection.execute(text("SELECT count(*) FROM sessions")).scalar_one() == 1
+
+
+def test_sessions_from_before_the_refusals_are_kept(url: str | None, tmp_path: Path) -> None:
+    """Down to the schema without them and up again; a server of the version before may still make sessions."""
+    with application(tmp_path, url) as app:
+        DirectWriting()
+        migrate(app, command.downgrade, "v5_0001")
+        with writing() as connection:
+            names = [each["name"] for each in inspect(connection).get_columns("sessions")]
+            assert "refused" not in names
+        migrate(app, command.upgrade, "v5_0003")
+        with writing() as connection:
+            names = [f'"{name}"' for name in names if name != "key"]
+            columns = ", ".join(names)
+            others = columns.replace('"id"', f"'{'0' * 20}'")
+            connection.execute(text(f"INSERT INTO sessions ({columns}) SELECT {others} FROM sessions"))
+        with reading() as connection:
+            assert connection.execute(text("SELECT refused FROM sessions")).scalars().all() == [0, 0]
+
+
+def migrate(app: Flask, way: Any, revision: str) -> None:
+    """Run Alembic's upgrade or downgrade."""
+    config = app.extensions["migrate"].migrate.get_config()
+    with db.engine.connect() as plain:
+        connection = plain.execution_options(**{WRITE: True})
+        with connection.begin():
+            config.attributes["connection"] = connection
+            way(config, revision)
 
 
 @pytest.mark.parametrize("revision", [*sorted(SNAPSHOT_REVISIONS), None])

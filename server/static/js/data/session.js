@@ -47,6 +47,7 @@ import { clockTime, shorten, whole } from '../ui/format.js';
  * @property {number | null} last_x the last step
  * @property {number} points
  * @property {number} dropped how many points were lost
+ * @property {number} refused how many points and other things were not stored
  * @property {string | null} group
  * @property {string[]} tags
  * @property {Record<string, unknown>} params
@@ -77,13 +78,13 @@ export const shortTag = (session, length = 22) => shorten(tagOf(session), length
 export const detailsOf = (id) => `/s/${id}/details`;
 
 /**
- * Why a session has its status, and whether points were dropped; '' if there is nothing to say.
+ * Why a session has its status, whether points were dropped, and how much was not stored; '' if there is nothing to say.
  *
  * @param {Session} session
  * @param {number} now
  */
 export const reasonOf = (session, now) =>
-  [statusReason(session, now), session.dropped && 'points dropped'].filter(Boolean).join(', ');
+  [statusReason(session, now), session.dropped && 'points dropped', notStored(session)].filter(Boolean).join(', ');
 
 /**
  * The same with the number of dropped points.
@@ -92,9 +93,12 @@ export const reasonOf = (session, now) =>
  * @param {number} now
  */
 export const fullReasonOf = (session, now) =>
-  [statusReason(session, now), session.dropped && `points dropped: ${whole(session.dropped)}`]
+  [statusReason(session, now), session.dropped && `points dropped: ${whole(session.dropped)}`, notStored(session)]
     .filter(Boolean)
     .join(', ');
+
+/** @param {Session} session */
+const notStored = ({ refused }) => refused > 0 && `${whole(refused)} not stored`;
 
 /**
  * @param {Session} session

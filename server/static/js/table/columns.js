@@ -41,7 +41,7 @@ const elapsedOf = (session) => (session.status === 'active' ? now() : endOf(sess
 const FIXED = [
   { key: 'pick', label: '', width: 38, cell: pickCell, fixed: true },
   { key: 'tag', label: 'Tag', sort: 'tag', width: 216, cell: tagCell, fixed: true },
-  { key: 'status', label: 'Status', sort: 'status', width: 204, cell: statusCell, fixed: true },
+  { key: 'status', label: 'Status', sort: 'status', width: 222, cell: statusCell, fixed: true },
   { key: 'progress', label: 'Progress', sort: 'progress', down: true, width: 124, cell: progressCell },
   {
     key: 'iter',
