@@ -171,9 +171,9 @@ def points_over_all_of_int64_after_near_ones(to: Sending) -> float:
 
 
 def late_points_over_all_of_int64(to: Sending) -> float:
-    """A record with as many numbers as one of a client, all before the last x that there is."""
+    """As many as a record may have: each has a page of its own on a dozen levels, before the last x that there is."""
     to.fill(1_000, first=2**63 - 1_000)
-    return to.send([_points(to.graph, _far_apart(to.some(50_000)))])
+    return to.send([_points(to.graph, _far_apart(to.some(35_000)))])
 
 
 def points_that_come_closer(to: Sending) -> float:

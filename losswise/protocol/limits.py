@@ -18,7 +18,7 @@ MAX_BATCH_POINTS_RECORDS = 20_000
 MAX_BATCH_COLUMNS = 50_000  # names, summed over all points records
 MAX_BATCH_TEXTS = 5_000  # different texts; records of the same name and x count once
 MAX_BATCH_IMAGES = 10_000
-MAX_BATCH_REWINDS = 10
+MAX_BATCH_REWINDS = 5
 
 # Sizes of one thing
 MAX_BLOB_BYTES = 8 * 1024 * 1024  # the file of an image

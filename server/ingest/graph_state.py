@@ -31,10 +31,10 @@ _UPDATE = (
     .values({name: bindparam(f"new_{name}") for name in WRITTEN})
 )
 
-# Pages of summaries that are rewritten because of points that come late. A record of a client cannot be split, so there
-# are more for one that is alone: it has at most 50,000 numbers, on at most 16 levels.
+# Pages of summaries that are rewritten because of points that come late: a second of work. A record cannot be split, so
+# there are more for one that is alone: one of a client has at most 50,000 numbers.
 MAX_LATE_PAGES = 100_000
-MAX_LATE_PAGES_OF_RECORD = 800_000
+MAX_LATE_PAGES_OF_RECORD = 400_000
 MAX_COMPARISONS = 100_000  # of records with rewinds
 
 
@@ -179,23 +179,28 @@ class GraphState:
             self.row["graph_stats"][number] = rewound.stats
             self.row["summary_states"][number] = rewound.state.dump()
 
-    def rewind_early(self, record: RewindRecord, ends_at: float) -> bool:
+    def rewind_early(self, record: RewindRecord, ends_at: float, done: set[str]) -> bool:
         """Delete what a rewind is about to delete, a part at a time; returns whether nothing is left.
 
         Args:
             ends_at: when to stop (time.monotonic).
+            done: the ids of graphs in which nothing is left; it is added to.
         """
-        for graph in self.by_id.values():
-            if record.graph not in (None, graph["id"]):
-                continue
+        left = [graph for id_, graph in self.by_id.items() if id_ not in done and record.graph in (None, id_)]
+        while left:
+            graph = left[-1]
             ref = GraphRef(self.connection, self.row["key"], graph["number"], graph["names"], graph["name_sets"])
-            while (cut := rewind.find_cut(ref, record.after, record.t)) is not None:
-                self._rewind_graph(graph, cut, record.t)
-                self.row["last_x"] = statistics.greatest_x(self.row["graph_stats"])
-                self.is_rewound = True
-                if time.monotonic() > ends_at:
-                    return False
-        return True
+            cut = rewind.find_cut(ref, record.after, record.t)
+            if cut is None:
+                done.add(graph["id"])
+                left.pop()
+                continue
+            self._rewind_graph(graph, cut, record.t)
+            self.is_rewound = True
+            if time.monotonic() > ends_at:
+                break
+        self.row["last_x"] = statistics.greatest_x(self.row["graph_stats"])
+        return not left
 
     def flush(self) -> None:
         """Store the graphs, and the gathered points, and update their summaries."""

@@ -79,11 +79,12 @@ def _rewind_early(batch: Batch, access: Access, now: float) -> None:
         ApiError: with 429, if that takes long. The client sends the batch again, and the rest is deleted then.
     """
     deadline = time.monotonic() + MAX_REWIND_S
+    finished: set[tuple[int, str]] = set()
     while True:
         try:
             with _transaction(batch, access, None, now) as state:
                 read_in_order(state.connection)
-                is_done = state.rewind_early(batch, time.monotonic() + REWIND_SLICE_S)
+                is_done = state.rewind_early(batch, time.monotonic() + REWIND_SLICE_S, finished)
         except ApiError as error:
             if error.code != "unknown_session":
                 raise

@@ -145,8 +145,11 @@ class SessionState:
         self._set_status(next_status(self.row, writers.values(), event, self.now))
         return last
 
-    def rewind_early(self, batch: Batch, ends_at: float) -> bool:
+    def rewind_early(self, batch: Batch, ends_at: float, finished: set[tuple[int, str]]) -> bool:
         """Delete what the batch's rewinds delete, until a time (time.monotonic); call `save` then.
+
+        Args:
+            finished: (number of the record, id) of the graphs in which nothing is left; it is added to.
 
         Returns:
             Whether nothing is left, or little. True also if the batch has been applied already.
@@ -158,7 +161,9 @@ class SessionState:
         first = (batch.seq or 0) - len(batch.records) + 1
         for number, record in enumerate(batch.records, first):
             if isinstance(record, RewindRecord) and number > last:
-                is_done = self.graphs.rewind_early(record, ends_at)
+                done = {graph for of_record, graph in finished if of_record == number}
+                is_done = self.graphs.rewind_early(record, ends_at, done)
+                finished.update((number, graph) for graph in done)
                 self._changed |= self.graphs.is_rewound
                 if not is_done:
                     return False

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 import numpy as np
+from psycopg2.extras import execute_values
 from sqlalchemy import text
 
 from losswise.protocol.limits import INT64_MAX, INT64_MIN
 
-from ..db.engine import insert_or_update
-from ..db.models import summaries
+from ..db.engine import is_sqlite
 from . import buckets
 from .buckets import BUCKET, FACTOR
 from .store import OF_GRAPH, GraphRef
@@ -20,6 +20,10 @@ from .store import OF_GRAPH, GraphRef
 PAGE_BUCKETS = 64
 CHUNK_PAGES = 256
 CHUNK_RUNS = 100
+CHUNK_LOOKUPS = 5_000
+CHUNK_STORED = 1_000
+STORE = """INSERT INTO summaries (session_key, graph, level, page, name, buckets) VALUES %s
+           ON CONFLICT (session_key, graph, level, page, name) DO UPDATE SET buckets = excluded.buckets"""
 
 NamedBuckets = dict[int, np.ndarray]
 """{index of the name in the graph's names: buckets of one level, by number}"""
@@ -132,17 +136,33 @@ def _load(ref: GraphRef, level: int, keys: list[tuple[int, int]]) -> Iterator[tu
     if not keys:
         return
     names = [name for _, name in keys]
-    runs = iter(list(_runs(sorted({page for page, _ in keys}))))
-    # one SELECT per range of pages: given a list of keys, PostgreSQL may read every page of the graph
-    select = (
-        f"SELECT page, name, buckets FROM summaries WHERE session_key = {ref.session_key:d} "
-        f"AND graph = {ref.graph:d} AND level = {level:d} AND page BETWEEN %d AND %d "
-        f"AND name BETWEEN {min(names):d} AND {max(names):d}"
-    )
-    while chunk := list(islice(runs, CHUNK_RUNS)):
-        statement = " UNION ALL ".join(select % run for run in chunk)
-        for page, name, packed in ref.connection.exec_driver_sql(statement).all():
-            yield (page, name), np.frombuffer(packed, dtype=BUCKET)
+    pages = sorted({page for page, _ in keys})
+    runs = list(_runs(pages))
+    where = f"session_key = {ref.session_key:d} AND graph = {ref.graph:d} AND level = {level:d}"
+    where += f" AND name BETWEEN {min(names):d} AND {max(names):d}"
+    if len(runs) > CHUNK_RUNS:
+        rows = _select_far_apart(ref, where, pages)
+    else:
+        # one SELECT per range of pages: given a list of keys, PostgreSQL may read every page of the graph
+        select = f"SELECT page, name, buckets FROM summaries WHERE {where} AND page BETWEEN %d AND %d"
+        rows = iter(ref.connection.exec_driver_sql(" UNION ALL ".join(select % run for run in runs)).all())
+    for page, name, packed in rows:
+        yield (page, name), np.frombuffer(packed, dtype=BUCKET)
+
+
+def _select_far_apart(ref: GraphRef, where: str, pages: list[int]) -> Iterator[Any]:
+    """Rows of these pages, each of which is looked up by itself."""
+    if is_sqlite(ref.connection):
+        wanted = "SELECT value FROM json_each(:pages)"
+        query = f"SELECT page, name, buckets FROM summaries WHERE {where} AND page IN ({wanted})"
+    else:
+        # OFFSET 0: a lookup for each, whatever the planner thinks of it
+        query = f"""SELECT found.* FROM jsonb_array_elements_text(CAST(:pages AS jsonb)) AS wanted (page)
+                    CROSS JOIN LATERAL (SELECT page, name, buckets FROM summaries
+                                        WHERE {where} AND page = CAST(wanted.page AS bigint) OFFSET 0) AS found"""
+    for start in range(0, len(pages), CHUNK_LOOKUPS):
+        bound = {"pages": json.dumps(pages[start : start + CHUNK_LOOKUPS])}
+        yield from ref.connection.execute(text(query), bound).all()
 
 
 def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
@@ -159,13 +179,11 @@ def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
 def _store(ref: GraphRef, level: int, pages: Mapping[tuple[int, int], np.ndarray]) -> None:
     if not pages:
         return
-    same = {**ref.key, "level": level}
-    rows = [{**same, "page": page, "name": name, "buckets": part.tobytes()} for (page, name), part in pages.items()]
-    statement = insert_or_update(ref.connection, summaries)
-    ref.connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["session_key", "graph", "level", "page", "name"],
-            set_={"buckets": statement.excluded.buckets},
-        ),
-        rows,
-    )
+    same = ref.session_key, ref.graph, level
+    rows = [(*same, page, name, part.tobytes()) for (page, name), part in pages.items()]
+    # by the driver: SQLAlchemy would take longer for each row than the database
+    if is_sqlite(ref.connection):
+        ref.connection.exec_driver_sql(STORE % "(?, ?, ?, ?, ?, ?)", rows)
+        return
+    with ref.connection.connection.cursor() as cursor:
+        execute_values(cursor, STORE, rows, page_size=CHUNK_STORED)

@@ -92,10 +92,11 @@ def by_name(graph_stats: Mapping[str, Mapping[str, Stat]], titles: Mapping[str, 
     made = {
         f"{titles.get(number, '')}/{name}" for number, stats in graph_stats.items() for name in stats if name in shared
     }
+    ambiguous = shared | made
     found: dict[str, Stat] = {}
     for number, stats in graph_stats.items():
         for name, stat in stats.items():
-            shown = f"{titles.get(number, '')}/{name}" if name in shared | made else name
+            shown = f"{titles.get(number, '')}/{name}" if name in ambiguous else name
             found[shown] = {field: stat[field] for field in PUBLIC_FIELDS}
     return found
 
