@@ -73,7 +73,7 @@ def _apply(access: Access, session_id: str, records: list[Record]) -> None:
 def _done(refusals: Refusals | None = None, **fields: str) -> Any:
     """The response to a call that was taken. All that was not stored of it passes here (v1_refusals.py)."""
     if refusals:
-        refusals.count(g.access)
+        refusals.store(g.access)
     return jsonify(success=True, error=refusals.message() if refusals else "", **fields)
 
 
@@ -149,7 +149,7 @@ def _add_points(access: Access, entries: list[Any]) -> Refusals:
         raise next(iter(errors.values()))
     for session_id, refusal in errors.items():
         count = len(by_session[session_id])
-        refusals.note(session_id, f"{count} points of session {session_id[:40]}", refusal.message, count=count)
+        refusals.note(session_id, f"{count} points of session {session_id[:40]}", refusal.message, total=count)
     return refusals
 
 

@@ -32,21 +32,21 @@ class Refusal(NamedTuple):
         what: a few words, such as "point 3 of 10".
         reason: why, in a few words.
         kind: under what it is counted, such as "points".
-        count: how many they are.
+        total: how many they are.
     """
 
     session: str | None
     what: str
     reason: str
     kind: str
-    count: int
+    total: int
 
 
 class Refusals(list[Refusal]):
     """The refusals of one request."""
 
-    def note(self, session: str | None, what: str, reason: str, kind: str = "points", count: int = 1) -> None:
-        self.append(Refusal(session, what, reason[:MAX_MESSAGE_CHARS], kind, count))
+    def note(self, session: str | None, what: str, reason: str, kind: str = "points", total: int = 1) -> None:
+        self.append(Refusal(session, what, reason[:MAX_MESSAGE_CHARS], kind, total))
 
     def message(self) -> str:
         """What `error` says; empty if everything was stored."""
@@ -56,12 +56,12 @@ class Refusals(list[Refusal]):
         more = f"; and {len(self) - MAX_TOLD} more" if len(self) > MAX_TOLD else ""
         return f"not stored: {told}{more}"
 
-    def count(self, access: Access) -> None:
+    def store(self, access: Access) -> None:
         """Count the refusals on their sessions, as far as these exist and may be written."""
         totals: dict[str, Counter[tuple[str, str]]] = {}
         for refusal in self:
             if refusal.session is not None:
-                totals.setdefault(refusal.session, Counter())[refusal.kind, refusal.reason] += refusal.count
+                totals.setdefault(refusal.session, Counter())[refusal.kind, refusal.reason] += refusal.total
         for session_id, total_of in list(totals.items())[:MAX_SESSIONS]:
             refused = [
                 {"what": kind, "reason": plain_reason(reason), "total": total}
@@ -85,5 +85,5 @@ def counting_refused(access: Access, sessions: dict[str, int], kind: str) -> Ite
             refusals = Refusals()
             for session_id, count in sessions.items():
                 refusals.note(session_id, kind, error.message, kind, count)
-            refusals.count(access)
+            refusals.store(access)
         raise

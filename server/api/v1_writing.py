@@ -83,6 +83,6 @@ def _halves(record: Record) -> list[Record]:
 def _note(refusals: Refusals, session_id: str, record: Record, reason: str) -> None:
     if record["type"] == "points":
         count = len(record["x"])
-        refusals.note(session_id, f"{count} points from x = {record['x'][0]} on", reason, count=count)
+        refusals.note(session_id, f"{count} points from x = {record['x'][0]} on", reason, total=count)
     else:
         refusals.note(session_id, f"the {record['type']}", reason, record["type"])
