@@ -55,7 +55,7 @@ class ImageSequence:
                 ignored, with one warning.
             image_id: identifies the image within the sequence, such as the number of the sample.
             outputs: outputs of the model for this image: any JSON, by name.
-            metrics: numbers that rate these outputs, by name.
+            metrics: numbers that rate these outputs, by name. Anything else among them counts as an output.
 
         Example:
             >>> sequence.append(batch[0], "0", {"class": "cat"}, {"loss": 0.31})

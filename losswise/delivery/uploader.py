@@ -224,7 +224,7 @@ class Uploader:
             return self._wait(response, f"{self._client.base_url} {problem}")
         self.outages.succeeded()
         self._is_opened = False
-        with contextlib.suppress(ValueError, AttributeError):
+        with contextlib.suppress(ValueError, AttributeError, RecursionError):
             # only the record of a new session has the time; one that was to be resumed did not exist
             if response.body.get("created") is True and "created_at" not in json.loads(self._pending[0]):
                 session = self._reader.header.session

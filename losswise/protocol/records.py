@@ -19,6 +19,8 @@ from typing import Any
 
 Record = dict[str, Any]
 
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # what `encode_number` returns for numbers that JSON lacks
+
 
 def new_id() -> str:
     """Return a new random id for a session or a writer: 20 hex digits."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from losswise.protocol.records import image_record
+from losswise.protocol.records import NOT_FINITE, encode_number, image_record
 from losswise.recording.record_queue import EncodedImage
 from losswise.util.guard import guarded_thread
 from losswise.util.messages import notify, notify_error, notify_once
@@ -21,7 +21,7 @@ from losswise.util.polling import wait_until
 from losswise.util.unreliable import short
 from losswise.values.pixels import ImageCopy
 from losswise.values.png import ImageError
-from losswise.values.scalars import to_x
+from losswise.values.scalars import to_float, to_x
 
 MAX_PIXEL_BYTES = 16 * 1024 * 1024  # memory for pixels at which `add` waits until some are encoded
 IDLE_TIMEOUT_S = 5.0  # time without an image after which the thread ends; the next image starts another
@@ -131,11 +131,23 @@ class ImageEncoder:
             return
         data, width, height = image.pixels.png()
         sha256 = hashlib.sha256(data).hexdigest()
+        numbers = {name: _number(value) for name, value in image.metrics.items()}
+        metrics = {name: value for name, value in numbers.items() if value is not None}
+        others = {name: value for name, value in image.metrics.items() if name not in metrics}
+        outputs = {**others, **image.outputs}
         encoded = EncodedImage(
-            image_record(image.sequence, x, image.image_id, sha256, width, height, image.outputs, image.metrics), data
+            image_record(image.sequence, x, image.image_id, sha256, width, height, outputs, metrics), data
         )
         while number > self._dropped and not self._put(encoded):
             time.sleep(POLL_INTERVAL_S)
+
+
+def _number(value: Any) -> int | float | str | None:
+    """Return a value of `snapshot` as the number in an image's metrics; None if it is none."""
+    if isinstance(value, int) or (isinstance(value, str) and value in NOT_FINITE):
+        return value
+    number = to_float(value)
+    return None if number is None else encode_number(number)
 
 
 def report_ignored_image(sequence: str, image_id: str, problem: str) -> None:

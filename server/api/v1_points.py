@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from losswise.protocol import records as format_
 from losswise.protocol.limits import INT64_MAX, INT64_MIN, LATEST_TIME_S, MAX_NAME_LENGTH, MAX_NAMES
-from losswise.protocol.records import Record
+from losswise.protocol.records import NOT_FINITE, Record
 
 from ..exceptions import BadRecord
 from ..ingest.session_fields import cut
@@ -18,7 +18,6 @@ from .v1_refusals import Refusals
 
 # Points times names of a record: points with different names are not stretched to columns that are mostly empty.
 MAX_RECORD_VALUES = 100_000
-NOT_FINITE = ("NaN", "Infinity", "-Infinity")  # as json_body.lenient reads them
 
 
 class Point(NamedTuple):

@@ -10,14 +10,14 @@ import msgspec
 
 from losswise.protocol import records as format_
 from losswise.protocol.limits import KINDS, MAX_JSON_DEPTH, MAX_NAME_LENGTH, MAX_NAMES, MAX_OUTPUTS_BYTES
-from losswise.protocol.records import Record
+from losswise.protocol.records import NOT_FINITE, Record
 from losswise.util.redact import without_user
 
 from ..db.json_depth import as_text, bounded
 from ..exceptions import ApiError, BadRecord
 from ..ingest.session_fields import cut, text
 from ..sessions.images import Sequence
-from .v1_points import NOT_FINITE, whole_number
+from .v1_points import whole_number
 from .v1_refusals import Refusals
 
 MAX_PIXELS = 2**31 - 1

@@ -46,16 +46,19 @@ def kept(folder: Path) -> list[Any]:
 OPENINGS: dict[str, tuple[list[bytes], int]] = {
     # lines, and how many of them are in quarantine afterwards
     "none": ([], 0),
-    "a bad field": ([record_line(session_record(**GOOD, params=["no", "mapping"]))], 1),
+    "a bad field": ([record_line(session_record(**GOOD, params=["no", "mapping"]))], 0),
     "half a line": ([record_line(session_record(**GOOD))[:40] + b"\n"], 1),
     "zeros": ([b"\0" * 50 + b"\n"], 1),
     "a bare NaN": ([b'{"type":"session","tag":"run","params":{"lr":NaN}}\n'], 1),
     "an array": ([b"[]\n"], 1),
-    "nested too deeply": ([b'{"type":"session","params":{"a":' + b"[" * 9_000 + b"]" * 9_000 + b"}}\n"], 1),
-    "too large": ([record_line(session_record(**GOOD, params={"a": "x" * (33 * 1024 * 1024)}))], 1),
+    "nested too deeply": (
+        [b'{"type":"session","created_at":1.0,"params":{"a":' + b"[" * 9_000 + b"]" * 9_000 + b"}}\n"],
+        0,
+    ),
+    "too large": ([json.dumps(session_record(**GOOD, params={"a": "x" * (33 * 1024 * 1024)})).encode() + b"\n"], 1),
     "bad, and a good one behind it": (
         [record_line(session_record(**GOOD, params=7)), record_line(session_record(info={"note": "later"}))],
-        1,
+        0,
     ),
 }
 
