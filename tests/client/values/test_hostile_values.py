@@ -21,6 +21,8 @@ SLOW = ("wide", "endless mapping")
 """Cutting these takes a second, and a hundred thousand metrics take several."""
 QUICK_DOORS = ("Session(params=)", "set_values", "text", "append values", "log names", "done(error=)")
 CELLS = [(door, leaf) for leaf in LEAVES for door in DOORS if leaf not in SLOW or door in QUICK_DOORS]
+EVERY = 8
+"""Of the cells, one in so many is among the quick tests: after a few of them each door and each leaf was there."""
 
 
 @pytest.fixture
@@ -40,7 +42,10 @@ def recorded(session: losswise.Session, journals: Path) -> Records:
     return records
 
 
-@pytest.mark.parametrize(("door", "leaf"), CELLS)
+@pytest.mark.parametrize(
+    ("door", "leaf"),
+    [pytest.param(*cell, marks=[pytest.mark.full] if number % EVERY else []) for number, cell in enumerate(CELLS)],
+)
 def test_a_value_that_raises_lies_or_never_ends(
     start: Start, journals: Path, capsys: pytest.CaptureFixture[str], door: str, leaf: str
 ) -> None:
