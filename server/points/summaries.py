@@ -103,7 +103,7 @@ def late_pages(state: SummaryState, new: list[PointColumns], most: int) -> int:
 
 
 def _count_pages(points: list[PointColumns], levels: range, most: int) -> int:
-    """In how many pages of these levels the points lie, if each has all the names; more where that is `most` at most."""
+    """In how many pages of these levels the points lie, if each has all names; more where that is `most` at most."""
     names = len({name for part in points for name in part.y})
     count = sum(len(part.x) for part in points)
     lowest, highest = min(int(part.x.min()) for part in points), max(int(part.x.max()) for part in points)
