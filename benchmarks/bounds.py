@@ -206,13 +206,14 @@ def rewinds_of_many_graphs(to: Sending) -> float:
 
 
 def large_values(to: Sending) -> float:
-    value = [[n, "x"] for n in range(to.some(100_000))]
+    value = [[n, "x"] for n in range(to.some(80_000))]
     return to.send([records.values_record({"v": value}) for _ in range(20)])
 
 
 def deep_params(to: Sending) -> float:
-    """Read as text, since no decoder can: 15 MB of brackets."""
-    deep = f'{{"type": "session", "params": {{"p": {"[" * 7_500_000 + "]" * 7_500_000}}}}}'
+    """Searched for brackets, since no decoder can read them: 4 MB."""
+    count = to.some(2_000_000)
+    deep = f'{{"type": "session", "params": {{"p": {"[" * count + "]" * count}}}}}'
     to.seq += 1
     began = time.perf_counter()
     fields = json.dumps({"session": to.session, "writer": to.writer, "seq": to.seq})[:-1]

@@ -54,6 +54,8 @@ def _body() -> dict[str, Any]:
         body = json_body.lenient(g.pop("body"))
     except json_body.MalformedBody as error:
         raise ApiError(400, "bad_json", str(error)) from None
+    except json_body.TooLarge as error:
+        raise ApiError(413, "too_large", str(error)) from None
     if not isinstance(body, dict):
         raise ApiError(400, "bad_json", "the body must be a JSON object")
     return body

@@ -15,6 +15,8 @@ from ..db.json_depth import cut_nesting, int64_or_float
 
 # of a whole body, so that what is in its records still counts as nested too deeply
 MAX_BODY_DEPTH = MAX_JSON_DEPTH + 20
+# of a body that is nested too deeply for a decoder: it is searched for brackets, which takes a second
+MAX_CUT_BYTES = 4 * 1024 * 1024
 
 
 INT_TOO_LONG = "integer string conversion"  # Python refuses to read integers of thousands of digits
@@ -55,7 +57,8 @@ def gunzip(body: bytes, most: int) -> bytes:
 def strict(body: bytes) -> Any:
     """Decode JSON without bare NaN tokens, which protocol v2 writes as strings. Raises MalformedBody.
 
-    Parts that are nested too deeply for a decoder become their text. So do they in `lenient`.
+    Parts that are nested too deeply for a decoder become their text; raises TooLarge if the body is too large for that.
+    So does `lenient`.
     """
     try:
         value = msgspec.json.decode(body)
@@ -77,8 +80,12 @@ def _decode(body: bytes, parse_constant: Any) -> Any:
         except (ValueError, RecursionError) as error:
             if not isinstance(error, RecursionError) and INT_TOO_LONG not in str(error):
                 raise
+        if len(body) > MAX_CUT_BYTES:
+            raise TooLarge(f"a body of {len(body)} bytes that is nested too deeply; the limit is {MAX_CUT_BYTES}")
         body = cut_nesting(body, MAX_BODY_DEPTH)
         return storable(json.loads(body, parse_constant=parse_constant, parse_int=_int_of_any_length))
+    except TooLarge:
+        raise
     except (ValueError, RecursionError) as error:
         raise MalformedBody(f"the body is not JSON: {str(error)[:200] or 'nested too deeply'}") from None
 

@@ -44,10 +44,9 @@ def check(record: Record) -> None:
 
 def _checked(value: dict[str, Any], field: str, max_bytes: int) -> dict[str, Any]:
     try:
-        value = bounded(value, MAX_JSON_DEPTH)
-    except TooDeep:
+        size = len(msgspec.json.encode(value))
+        if size > max_bytes:
+            raise BadRecord(f"Expected at most {max_bytes} bytes of JSON, got {size} - at `$.{field}`")
+        return bounded(value, MAX_JSON_DEPTH)
+    except (TooDeep, RecursionError):
         raise BadRecord(f"Expected at most {MAX_JSON_DEPTH} levels of objects and lists - at `$.{field}`") from None
-    size = len(msgspec.json.encode(value))
-    if size > max_bytes:
-        raise BadRecord(f"Expected at most {max_bytes} bytes of JSON, got {size} - at `$.{field}`")
-    return value

@@ -35,6 +35,9 @@ class PointColumns(NamedTuple):
 
 def of_record(x: Sequence[int], t: Sequence[float], y: Mapping[str, Sequence[Any]]) -> PointColumns:
     """The columns of a points record, which has been checked, without points and names that have no value."""
+    if all(None not in values for values in y.values()):
+        whole = {name: np.array(values, dtype=np.float64) for name, values in y.items()} if x else {}
+        return PointColumns(np.array(x if y else (), dtype=np.int64), np.array(t if y else (), dtype=np.float64), whole)
     columns = {name: column_of(values) for name, values in y.items()}
     found = {name: has_value(column) for name, column in columns.items()}
     columns = {name: column for name, column in columns.items() if found[name].any()}

@@ -70,7 +70,7 @@ class NewPoints:
             ApiError: with 413, if that would be more pages.
         """
         found = [(graph, self._load_state(graph, summary_states)) for graph in self._graphs.values() if graph.batches]
-        pages = sum(summaries.late_pages(state, graph.columns) for graph, state in found)
+        pages = sum(summaries.late_pages(state, graph.columns, max_pages // len(found)) for graph, state in found)
         if pages > max_pages:
             message = f"points with an x far below the latest one change {pages} pages of summaries"
             raise ApiError(413, "too_large", f"{message}; the limit is {max_pages}")

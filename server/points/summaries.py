@@ -92,21 +92,26 @@ class SealingRoom:
         self.pages = MAX_SEALED_PAGES
 
 
-def late_pages(state: SummaryState, new: list[PointColumns]) -> int:
-    """How many pages of summaries new points within the sealed range change, about."""
+def late_pages(state: SummaryState, new: list[PointColumns], most: int) -> int:
+    """How many pages of summaries new points within the sealed range change; less precise up to `most`."""
     late, _ = _split(new, state)
     if not late:
         return 0
     lowest = min(int(part.x.min()) for part in late)
     coarsest = max(state.coarsest_level, _coarsest_level_for(lowest, lowest))
-    return _count_pages(late, range(state.finest_level, coarsest + 1))
+    return _count_pages(late, range(state.finest_level, coarsest + 1), most)
 
 
-def _count_pages(points: list[PointColumns], levels: range) -> int:
-    """In how many pages of these levels the points lie, about: as if each had all the names."""
-    names = {name for part in points for name in part.y}
+def _count_pages(points: list[PointColumns], levels: range, most: int) -> int:
+    """In how many pages of these levels the points lie, if each has all names; more where that is `most` at most."""
+    names = len({name for part in points for name in part.y})
+    count = sum(len(part.x) for part in points)
+    lowest, highest = min(int(part.x.min()) for part in points), max(int(part.x.max()) for part in points)
+    pages = sum(min(count, (highest - lowest) // (FACTOR**level * PAGE_BUCKETS) + 2) for level in levels)
+    if names * pages <= most:
+        return names * pages
     x = np.unique(np.concatenate([part.x for part in points]))
-    return len(names) * sum(1 + int(np.count_nonzero(np.diff(_page_of(x, level)))) for level in levels)
+    return names * sum(1 + int(np.count_nonzero(np.diff(_page_of(x, level)))) for level in levels)
 
 
 def _page_of(x: np.ndarray, level: int) -> np.ndarray:
@@ -135,9 +140,18 @@ def _split(new: list[PointColumns], state: SummaryState) -> tuple[list[PointColu
     """New points within the sealed range, and those after it."""
     if state.sealed_through is None:
         return [], new
-    late = [columns.where(columns.x <= state.sealed_through) for columns in new]
-    after = [columns.where(columns.x > state.sealed_through) for columns in new]
-    return [part for part in late if len(part.x)], [part for part in after if len(part.x)]
+    late: list[PointColumns] = []
+    after: list[PointColumns] = []
+    for columns in new:
+        is_late = columns.x <= state.sealed_through
+        if not is_late.any():
+            after.append(columns)
+        elif is_late.all():
+            late.append(columns)
+        else:
+            late.append(columns.where(is_late))
+            after.append(columns.where(~is_late))
+    return late, after
 
 
 class _SummaryWriter:
@@ -156,7 +170,7 @@ class _SummaryWriter:
             new: those that the batch brings.
             is_all: whether these are all that are unsealed. Otherwise the stored ones are read.
         """
-        if is_all and (pages := _count_pages(new, self._levels_for(new))) <= self._room.pages:
+        if is_all and (pages := _count_pages(new, self._levels_for(new), self._room.pages)) <= self._room.pages:
             self._room.pages -= pages
             self._extend(new)
             return sum(len(part.x) for part in new)
