@@ -170,8 +170,11 @@ def set_values() -> Any:
 @bp.post("/prediction-sequences")
 def create_sequence() -> Any:
     access, body = g.access, _body()
-    key = session_key(_text(body, "session_id"), access, write=True)
-    return _done(prediction_sequence_id=images.store_sequence(key, v1_records.sequence(body)))
+    session_id = _text(body, "session_id")
+    key = session_key(session_id, access, write=True)
+    with counting_refused(access, {session_id: 1}, "image sequence"):
+        sequence = v1_records.sequence(body)
+    return _done(prediction_sequence_id=images.store_sequence(key, sequence))
 
 
 @bp.post("/image-prediction")

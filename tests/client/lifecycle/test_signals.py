@@ -223,7 +223,9 @@ def finished(run: Script, way: str) -> tuple[int, str]:
     return status, run.output
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", ["once", *(pytest.param(way, marks=pytest.mark.full) for way in ("twice", "after SIGUSR1"))]
+)
 @pytest.mark.parametrize("owner", OWNERS)
 def test_a_script_ends_as_without_losswise(script: Start, tmp_path: Path, owner: str, way: str) -> None:
     code = source(OWNERS[owner])
