@@ -22,6 +22,7 @@ MAX_TEXT_LENGTH = 1024 * 1024  # characters of a text
 # How many there may be
 MAX_NAMES = 1_000  # metrics of a graph
 MAX_GRAPHS = 2_000  # graphs of a session
+MAX_KEPT = 100  # writers that a rewind names
 
 # The last time that is accepted, in unix seconds: the end of the year 9999. The first is 0 (1970).
 LATEST_TIME_S = 253_402_300_799

@@ -5,14 +5,26 @@ from __future__ import annotations
 from sqlalchemy import Connection, Table, select
 
 from ..exceptions import ApiError
-from .models import Blob, Graph, Image, ImageSequence, Session, SessionMetadata, TextEntry, Writer, points, summaries
+from .models import (
+    Blob,
+    Graph,
+    Image,
+    ImageSequence,
+    Mark,
+    Session,
+    SessionMetadata,
+    TextEntry,
+    Writer,
+    points,
+    summaries,
+)
 
 # What a distributed PostgreSQL (Citus) shards by `session_key`, see docs/scaling.md. A statement reads or writes one of
 # these tables only, and names the sessions.
 DISTRIBUTED: tuple[Table, ...] = (
     points,
     summaries,
-    *(model.__table__ for model in (Blob, Image, SessionMetadata, TextEntry, Writer)),
+    *(model.__table__ for model in (Blob, Image, Mark, SessionMetadata, TextEntry, Writer)),
 )
 
 # All tables with rows of one session. Graphs and image sequences are also found by their own ids, so they stay in one

@@ -29,7 +29,7 @@ from .schema import (
     TextRecord,
     ValuesRecord,
 )
-from .writers import load_writers, save_writer
+from .writers import load_writers, number_writer, save_writer
 
 # dictionaries that are changed in place, so that the row as it was before cannot be compared
 CHANGED_IN_PLACE = ("graph_stats", "summary_states")
@@ -83,6 +83,7 @@ class SessionState:
             "stats": {},
             "graph_stats": {},
             "rewinds": [],
+            "kept": {},
             "summary_states": {},
             "version": 0,
         }
@@ -105,13 +106,15 @@ class SessionState:
         if batch.writer:
             self.writer = writers.get(batch.writer) or self._new_writer(batch.writer, records)
             writers[batch.writer] = self.writer
+            number_writer(self.writer, writers.values())
+            self.graphs.begin(self.writer, writers, self._is_replay)
             was_ended = self.writer.status is not None
             self._note_seen(self.writer, records)
             last = self.writer.last_seq
             if batch.seq is not None:
                 skipped = max(0, last - (batch.seq - len(records)))
                 last = self.writer.last_seq = max(last, batch.seq)
-        self._apply_records(records, skipped)
+        self._apply_records(records, skipped, first=(batch.seq or 0) - len(records) + 1)
         if self.writer is not None:
             save_writer(self.connection, self.key, self.writer)
         event = BatchEvent(
@@ -125,8 +128,8 @@ class SessionState:
         self._set_status(next_status(self.row, writers.values(), event, self.now))
         return last
 
-    def _apply_records(self, records: list[Record], skipped: int) -> None:
-        """Apply the records from index `skipped` on.
+    def _apply_records(self, records: list[Record], skipped: int, first: int) -> None:
+        """Apply the records from index `skipped` on. `first` is the number of the first of all.
 
         The first bad record does not end the loop, so that the error names all of them. What the others have changed
         by then is rolled back.
@@ -134,6 +137,7 @@ class SessionState:
         errors: list[tuple[int, str]] = []
         for index in range(skipped, len(records)):
             record = records[index]
+            self.graphs.record_number = first + index
             try:
                 self._apply[type(record)](record)
             except BadRecord as error:
@@ -150,7 +154,7 @@ class SessionState:
             started_at = min(self._times(records), default=self.row["created_at"])
         else:
             started_at = min([self.now, *(t for r in records if isinstance(r, PointsRecord) for t in r.t[:1])])
-        return WriterState(id_, 0, started_at, started_at)
+        return WriterState(id_, 0, started_at, started_at, first_sequence=self.row["next_sequence"])
 
     def _note_seen(self, writer: WriterState, records: list[Record]) -> None:
         """A live writer was seen now, a replayed one when it made its records."""
@@ -200,11 +204,15 @@ class SessionState:
 
     def _apply_points(self, record: PointsRecord) -> None:
         if record.x:
-            self.graphs.add_points(record, self.writer.id if self.writer else None, self._is_replay)
+            self.graphs.add_points(record)
             self._revive()
 
     def _apply_values(self, record: ValuesRecord) -> None:
         self.row["values"] = {**self.row["values"], **record.values}
+        if record.mark is not None:
+            self.graphs.mark(record.mark, record.t)
+        if record.steps is not None and record.t is not None:
+            self.graphs.tell_steps(record.steps, record.t)
 
     def _apply_text(self, record: TextRecord) -> None:
         apply_text(self.connection, self.key, structs.asdict(record))
@@ -213,7 +221,7 @@ class SessionState:
         apply_image(self.connection, self.key, structs.asdict(record))
 
     def _apply_rewind(self, record: RewindRecord) -> None:
-        self.graphs.rewind(record, self.writer.id if self.writer else None)
+        self.graphs.rewind(record, self.now)
 
     def _apply_status(self, record: StatusRecord) -> None:
         if record.dropped:

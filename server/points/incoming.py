@@ -10,7 +10,7 @@ from losswise.protocol.limits import MAX_NAMES
 
 from ..db.models import Graph
 from ..exceptions import BadRecord
-from . import store, summaries
+from . import arrivals, store, summaries
 from .columns import PointColumns
 from .store import GraphRef, StoredBatch
 from .summaries import SummaryState
@@ -30,18 +30,26 @@ class NewPoints:
         self._graphs: dict[int, dict[str, Any]] = {}
         self._changed: set[int] = set()
 
-    def add(self, graph: dict[str, Any], columns: PointColumns, first_sequence: int) -> None:
+    def add(
+        self, graph: dict[str, Any], columns: PointColumns, first_sequence: int, writer: int, marked: int | None
+    ) -> None:
         """Gather points. Raises BadRecord if the graph would have too many names; nothing is changed then.
 
         Args:
             graph: its row.
             first_sequence: the sequence number of the first point.
+            writer: the number of their writer; 0 if it is unknown.
+            marked: as `arrivals.add` takes it.
         """
         number = graph["number"]
         name_set = self._name_set(graph, list(columns.y))
         self._graphs[number] = graph
         values = [columns.y.get(graph["names"][index]) for index in graph["name_sets"][name_set]]
-        batch = StoredBatch(number, first_sequence, name_set, columns.x, columns.t, values)
+        batch = StoredBatch(number, first_sequence, name_set, columns.x, columns.t, values, writer)
+        entries = arrivals.add(graph["arrivals"], marked, int(columns.x.min()))
+        if entries is not graph["arrivals"]:
+            graph["arrivals"] = entries
+            self._changed.add(number)
         self._gathered.append((columns, batch))
 
     def _name_set(self, graph: dict[str, Any], names: list[str]) -> int:
@@ -75,7 +83,7 @@ class NewPoints:
             self.connection.execute(
                 update(table)
                 .where(table.c.session_key == self.session_key, table.c.number == number)
-                .values(names=graph["names"], name_sets=graph["name_sets"])
+                .values({name: graph[name] for name in ("names", "name_sets", "arrivals")})
             )
         store.insert(self.connection, self.session_key, [batch for _, batch in self._gathered])
         for number, graph in self._graphs.items():

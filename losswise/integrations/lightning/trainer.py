@@ -110,6 +110,13 @@ def has_loaded_data(trainer: Any) -> bool:
     )
 
 
+def steps_done(trainer: Any) -> int | None:
+    """Return how many steps a fit has done; None if none is running."""
+    if trainer is None or trainer.state.fn != "fit" or not (trainer.training or trainer.validating):
+        return None
+    return int(trainer.fit_loop.epoch_loop._batches_that_stepped)
+
+
 def checkpoint_values(callback: Any) -> dict[str, Any]:
     """Return the cells of the session table for a ModelCheckpoint.
 
