@@ -5,7 +5,7 @@ restores anything, since the session's id is part of the path of the next checkp
 
 It also contains each session's next mark (`Session.next_mark`). Lightning logs metrics of a step, and runs its
 validation, after it has saved the checkpoint of that step, and will not do so again. So the mark is set when the next
-step begins.
+step begins, or at once in the middle of a step.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from losswise.integrations.lightning.trainer import is_unrecorded
+from losswise.integrations.lightning.trainer import is_in_step, is_unrecorded
 from losswise.protocol.records import is_id
 from losswise.util.guard import guarded
 from losswise.values.jsonable import dumps, snapshot
@@ -163,6 +163,8 @@ def _callback_class(package: str) -> type:
 def _on_save_checkpoint(callback: Any, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:
     _add_sessions(trainer, checkpoint)
     _await_next_step(callback)
+    if is_in_step(trainer):
+        _on_next_step(callback, trainer)
 
 
 @guarded("keeping the session's id in a checkpoint")

@@ -117,6 +117,12 @@ def steps_done(trainer: Any) -> int | None:
     return int(trainer.fit_loop.epoch_loop._batches_that_stepped)
 
 
+def is_in_step(trainer: Any) -> bool:
+    """Return whether a fit is in the middle of a step, which a training that resumes from here does again."""
+    progress = trainer.fit_loop.epoch_loop.batch_progress.current
+    return int(progress.ready) > int(progress.processed)
+
+
 def checkpoint_values(callback: Any) -> dict[str, Any]:
     """Return the cells of the session table for a ModelCheckpoint.
 

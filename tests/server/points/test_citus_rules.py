@@ -169,6 +169,8 @@ def use_everything(client: FlaskClient) -> None:
     send(records.text_record("note", "two", 1))
     call(client, "PUT", f"/api/v2/sessions/{session}/blobs/{sha256}", data=IMAGE)
     send(records.image_record("faces", 3, "one", sha256, 1, 1, {}, {}))
+    send(records.mark_record(1), records.points_record(graph, [8], [now - 10], {"loss": [0.5]}))
+    send(records.rewind_record(10, now - 5, None, now - 11, {writer: 1}))
     send({"type": "rewind", "after": 15_000, "t": now - 5})
     send({"type": "rewind", "after": 10_000, "t": now - 5, "graph": graph})
     send(records.status_record("failed", now, error={"type": "E", "message": "m", "traceback": "t"}))
