@@ -160,6 +160,7 @@ def _callback_class(package: str) -> type:
     return type("LosswiseSessionInCheckpoint", (callback,), {**hooks, **own, "__module__": __name__})
 
 
+@guarded("keeping the session's id in a checkpoint")
 def _on_save_checkpoint(callback: Any, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:
     _add_sessions(trainer, checkpoint)
     _await_next_step(callback)
@@ -167,7 +168,6 @@ def _on_save_checkpoint(callback: Any, trainer: Any, module: Any, checkpoint: di
         _on_next_step(callback, trainer)
 
 
-@guarded("keeping the session's id in a checkpoint")
 def _add_sessions(trainer: Any, checkpoint: dict[str, Any]) -> None:
     sessions = []
     for logger in trainer.loggers:

@@ -88,14 +88,15 @@ def test_a_backup_of_batches(watched: Server, order: str) -> None:
     assert xs(points["epoch"]["second"]) == [2, 3, 4, 5, 6, 7]
 
 
-def test_a_journal_that_comes_later(watched: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_journal_that_comes_later(watched: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     killed = LosswiseKerasCallback()
     with monkeypatch.context() as patch:
         patch.setenv("LW_MODE", "offline")
+        patch.setenv("LW_JOURNAL_DIR", str(tmp_path / "left"))
         failed(None, killed, Own(killed, "first"), at=(2, 2))  # type: ignore[arg-type]
     restored = LosswiseKerasCallback()
     backed_up(restored, Own(restored, "second"))
-    assert main(["sync"]) == 0
+    assert main(["sync", str(tmp_path / "left")]) == 0
     points = columns(watched, watched.session(restored.session.id))
     assert xs(points["loss"]["loss"]) == list(range(16))
     assert xs(points["epoch"]["first"]) == [0, 1, 2, 3]

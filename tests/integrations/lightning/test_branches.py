@@ -11,6 +11,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from losswise.integrations import LosswiseLogger, base
 from tests.integrations.lightning.runs import Net, StopsAt, batches, flat, ids_of, run_script, trainer_with
+from tests.integrations.lightning.test_processes import ABORT
 from tests.support.server import Server
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -164,18 +165,22 @@ def test_disabled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         trained(LosswiseLogger("disabled"), 2, path)
 
 
+IN_WORKERS = """
+    keep = pl.callbacks.ModelCheckpoint("kept", filename="base")
+    options = dict(devices=2, strategy="ddp_spawn")
+    if {epochs} == 1:
+        options = dict(enable_checkpointing=True, callbacks=[keep])
+    trainer = trainer_with(LosswiseLogger("spawned"), max_epochs={epochs}, **options)
+    trainer.fit(Net(), batches(), ckpt_path=None if {epochs} == 1 else "kept/base.ckpt")
+"""
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_two_fine_tunings_in_worker_processes(watched: Server, tmp_path: Path) -> None:
-    body = """
-        keep = pl.callbacks.ModelCheckpoint("kept", filename="base")
-        trainer_with(LosswiseLogger("spawned"), enable_checkpointing=True, callbacks=[keep], max_epochs=1).fit(
-            Net(), batches()
-        )
-        for epochs in (2, 3):
-            options = dict(strategy="ddp_spawn", devices=2, accelerator="cpu", max_epochs=epochs)
-            trainer_with(LosswiseLogger("spawned"), **options).fit(Net(), batches(), ckpt_path="kept/base.ckpt")
-    """
-    run_script(watched, tmp_path, body)
-    found = sorted(len(flat(watched, id_)["train_loss"]) for id_ in ids_of(watched, "spawned"))
-    assert len(found) == 2
+    """The script decides the session, and its worker of rank zero records it."""
+    for epochs in (1, 2, 3):
+        run_script(watched, tmp_path, IN_WORKERS.format(epochs=epochs), may_say=ABORT)
+    steps = [sorted(x for x, _ in flat(watched, id_)["train_loss"]) for id_ in ids_of(watched, "spawned")]
+    # of 8 batches, each of two processes has 4
+    assert sorted(steps) == [list(range(12)), list(range(8, 16))]

@@ -19,7 +19,17 @@ from losswise.cli import main
 from losswise.integrations import LosswiseLogger
 from losswise.integrations.lightning.checkpoint import read_checkpoint
 from losswise.session_training import Mark
-from tests.integrations.lightning.runs import Net, Points, StopsAt, batches, csv_points, flat, run_script, trainer_with
+from tests.integrations.lightning.runs import (
+    Net,
+    Points,
+    StopsAt,
+    batches,
+    csv_points,
+    flat,
+    ids_of,
+    run_script,
+    trainer_with,
+)
 from tests.support.server import Server, eventually
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -101,8 +111,29 @@ def test_nothing_is_lost_and_nothing_stale_stays(watched: Server, tmp_path: Path
     found = flat(watched, again.version)
     assert found == merged(before(watched, x), csv_points(beside))
     assert [x for x, _ in found["train_loss_step"]] == list(range(21))
-    assert [x for x, _ in found["score"]] == [0, 1, 2]
+    # behind a checkpoint from the end of the validation, Lightning ends the epoch again
+    assert [x for x, _ in found["score"]] == [*([0] if "monitor" in when else []), 0, 1, 2]
     assert watched.session(again.version)["status"] == "complete"
+
+
+class SavesAt(pl.Callback):
+    """Saves a checkpoint in the middle of a step, which is done again by who resumes from it."""
+
+    def __init__(self, step: int, path: Path) -> None:
+        self.step, self.path = step, path
+
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, index: int) -> None:
+        if trainer.global_step == self.step:
+            trainer.save_checkpoint(self.path)
+
+
+def test_a_checkpoint_in_the_middle_of_a_step(watched: Server, tmp_path: Path) -> None:
+    first, again, beside = LosswiseLogger("middle"), LosswiseLogger("middle"), CSVLogger(str(tmp_path))
+    stopped(first, 12, SavesAt(9, tmp_path / "nine.ckpt"))
+    train(again, path=str(tmp_path / "nine.ckpt"), beside=beside)
+    found = flat(watched, again.version)
+    assert found == merged(before(watched, 9), csv_points(beside))
+    assert len({x for x, _ in found["train_loss_step"]}) == len(found["train_loss_step"]), "no x twice"
 
 
 def test_in_one_process_with_one_logger(watched: Server, tmp_path: Path) -> None:
@@ -140,19 +171,22 @@ def test_a_resumed_run_is_resumed(watched: Server, tmp_path: Path) -> None:
     assert flat(watched, loggers[3].version) == merged(before(watched, 7), csv_points(csv[2]))
 
 
-def test_a_journal_that_comes_later(
-    watched: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_journal_that_comes_later(watched: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first run was offline, and only its checkpoint reaches the machine that goes on."""
     first, again, beside = LosswiseLogger("late"), LosswiseLogger("late"), CSVLogger(str(tmp_path))
     with monkeypatch.context() as patch:
         patch.setenv("LW_MODE", "offline")
+        patch.setenv("LW_JOURNAL_DIR", str(tmp_path / "left"))
         stopped(first, 12, keeps(tmp_path))
     train(again, path=str(tmp_path / "step=7.ckpt"), beside=beside)
     before_sync = watched.session(again.version)["points"]
-    assert main(["sync"]) == 0
+    assert main(["sync", str(tmp_path / "left")]) == 0
     assert watched.session(again.version)["points"] > before_sync
-    assert flat(watched, again.version) == merged(before(watched, 7), csv_points(beside))
+    found, expected = flat(watched, again.version), merged(before(watched, 7), csv_points(beside))
+    # at one x, what arrives later comes later
+    assert {name: sorted(points) for name, points in found.items()} == {
+        name: sorted(points) for name, points in expected.items()
+    }
     session = watched.session(again.version)
     assert (session["status"], session["steps"], session["last_x"]) == ("complete", 21, 20)
 
@@ -181,7 +215,7 @@ def test_several_processes_of_the_first_run_come_later(
 
 
 KILLED = """
-    class Slow(Net):
+    class Killed(Net):
         def on_train_batch_start(self, batch, index):
             if {kills} and self.global_step == 12:
                 import os, signal
@@ -190,25 +224,25 @@ KILLED = """
         def on_train_epoch_end(self):
             logger.log_metrics({{"score": 1.0}}, step=self.current_epoch)
     keep = pl.callbacks.ModelCheckpoint("kept", save_top_k=-1, filename="{{step}}")
-    logger = LosswiseLogger("killed")
+    logger = LosswiseLogger("killed {mode}")
     trainer = trainer_with(logger, enable_checkpointing=True, callbacks=[keep], max_epochs=3)
-    trainer.fit(Slow(), batches(), ckpt_path={path!r})
+    trainer.fit(Killed(), batches(), ckpt_path={path!r})
 """
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("mode", ["online", "offline"])
-def test_a_killed_script(watched: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
-    monkeypatch.setenv("LW_MODE", mode)
+def test_a_killed_script(watched: Server, tmp_path: Path, mode: str) -> None:
+    """Offline, its journal is sent after the script that goes on has ended."""
+    left = tmp_path / "left"
+    before = f"import os; os.environ.update(LW_MODE={mode!r}, LW_JOURNAL_DIR={str(left)!r})"
     with pytest.raises(AssertionError):
-        run_script(watched, tmp_path, KILLED.format(kills=True, path=None))
-    monkeypatch.delenv("LW_MODE")
-    run_script(watched, tmp_path, KILLED.format(kills=False, path="kept/step=8.ckpt"))
-    [id_] = {one["id"] for one in watched.get("/api/v2/sessions", q="killed")["sessions"] if one["tag"] == "killed"}
-    state = tmp_path / "home"
-    monkeypatch.setenv("HOME", str(state))
-    main(["sync"])
-    found = eventually(lambda: (points := flat(watched, id_)) and len(points["train_loss"]) == 24 and points, 20)
+        run_script(watched, tmp_path, KILLED.format(kills=True, path=None, mode=mode), before=before)
+    run_script(watched, tmp_path, KILLED.format(kills=False, path="kept/step=8.ckpt", mode=mode))
+    [id_] = ids_of(watched, f"killed {mode}")
+    assert len(flat(watched, id_)["train_loss"]) == (24 if mode == "online" else 16)
+    assert main(["sync", str(left)]) == 0
+    found = flat(watched, id_)
     assert [x for x, _ in found["train_loss"]] == list(range(24))
     assert [x for x, _ in found["score"]] == [0, 1, 2]
 

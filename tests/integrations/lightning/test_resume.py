@@ -163,7 +163,8 @@ class Adversaries(Net):
 def test_several_optimizers(watched: Server, tmp_path: Path) -> None:
     keep = ModelCheckpoint(tmp_path, save_top_k=-1)
     first, again = LosswiseLogger("two optimizers"), LosswiseLogger("two optimizers")
-    trainer_with(first, max_epochs=2, callbacks=[keep]).fit(Adversaries(), batches())
+    with pytest.raises(RuntimeError):
+        trainer_with(first, max_epochs=2, callbacks=[keep, StopsAt(24)]).fit(Adversaries(), batches())
     path = next(str(path) for path in tmp_path.glob("epoch=0*.ckpt"))
     trainer_with(again, max_steps=34, max_epochs=-1, enable_checkpointing=False).fit(
         Adversaries(), batches(), ckpt_path=path
