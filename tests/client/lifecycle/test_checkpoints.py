@@ -69,7 +69,7 @@ def test_what_a_writer_recorded_that_has_ended_is_kept(recorder: FakeServer) -> 
     ended = mark_of(session)
     assert list(ended.kept.values()) == [2]
     session.put_mark()  # opens no writer
-    assert not session._recorder.open  # type: ignore[union-attr]
+    assert not session._recorder.open
     session.log({"loss": 1.0}, 1)
     both = mark_of(session)
     assert list(both.kept.values()) == [2, 1]
@@ -150,7 +150,7 @@ def test_a_disk_that_hangs_delays_a_mark_little(recorder: FakeServer, monkeypatc
 
     monkeypatch.setattr(Journal, "append", hangs)
     session.log({"loss": 1.0}, 1)
-    eventually(lambda: session._recorder._writer.writing_since)  # type: ignore[union-attr]
+    eventually(lambda: session._recorder._writer.writing_since)
     session.log({"loss": 1.0}, 2)
     session.put_mark()
     assert not released.is_set()
@@ -213,7 +213,7 @@ def test_steps_that_are_unknown_or_raise_are_not_recorded(
     monkeypatch.setattr(journal_writer, "PROGRESS_INTERVAL_S", 0.0)
     with new() as session:
         for source in (lambda: None, lambda: 1 // 0, None):
-            session.follow(source)  # type: ignore[arg-type]
+            session.follow(source)
             session.log({"loss": 1.0})
             session.flush()
     assert steps(recorder) == []

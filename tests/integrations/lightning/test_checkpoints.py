@@ -266,7 +266,7 @@ def test_the_best_and_the_last_checkpoint_have_one_mark(watched: Server, tmp_pat
     train(logger, keep, max_epochs=1)
     found = [read_checkpoint(path) for path in tmp_path.glob("*.ckpt")]
     assert len(found) == 2
-    kept = [Mark.read(one.sessions[0]).kept for one in found if one is not None]  # type: ignore[union-attr]
+    kept = [Mark.read(one.sessions[0]).kept for one in found if one is not None]
     assert kept[0] == kept[1]
     assert list(kept[0].values()) == [2], "the first mark is that of the fit's start"
 
@@ -286,7 +286,7 @@ def test_a_damaged_mark_is_none() -> None:
         assert Mark.read(bad) is None
     odd = {"0" * 20: 3, "1" * 20: 0, "2" * 20: True, "3" * 20: 2**70, "4": 1, 5: 1}
     assert Mark.read({"kept": odd, "t": 5.0}) == Mark({"0" * 20: 3}, 5.0)
-    assert len(Mark.read({"kept": {f"{n:020x}": 1 for n in range(500)}, "t": 5.0}).kept) == 100  # type: ignore[union-attr]
+    assert len(Mark.read({"kept": {f"{n:020x}": 1 for n in range(500)}, "t": 5.0}).kept) == 100
 
 
 # progress

@@ -75,10 +75,10 @@ Record = Points | Mark | Rewind | End
 
 
 class Delivery(NamedTuple):
-    """The next `count` records of a writer, behind the last `again` of those that were delivered before."""
+    """The next `new` records of a writer, behind the last `again` of those that were delivered before."""
 
     writer: int
-    count: int
+    new: int
     again: int = 0
     is_replay: bool = False
 
@@ -256,7 +256,7 @@ def check(history: History) -> Expected:
         for delivery in history.deliveries:
             sent = history.writers[delivery.writer]
             start = delivered[delivery.writer]
-            end = min(start + delivery.count, len(sent))
+            end = min(start + delivery.new, len(sent))
             first = max(0, start - delivery.again)
             batch = convert_records([encoded(record) for record in sent[first:end]])
             fields = {"writer": ids[delivery.writer], "seq": end, "replay": delivery.is_replay}

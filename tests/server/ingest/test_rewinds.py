@@ -105,8 +105,8 @@ def test_marks_and_steps_of_any_form(server: Server) -> None:
         record = {**records.values_record({}), **bad}
         assert server.post_batch(run.session, [record], writer=run.writer, seq=run.seq + 1).status_code == 422
     many = {f"{number:020x}": 1 for number in range(101)}
-    for bad in ({"kept": many}, {"kept": {"w": 1}}, {"kept": {run.writer: 0}}, {"since": -1.0}):
-        record = {**records.rewind_record(0, 1.0, None, 0.5, {}), **bad}
+    for worse in ({"kept": many}, {"kept": {"w": 1}}, {"kept": {run.writer: 0}}, {"since": -1.0}):
+        record = {**records.rewind_record(0, 1.0, None, 0.5, {}), **worse}
         assert server.post_batch(run.session, [record], writer=run.writer, seq=run.seq + 1).status_code == 422
     run.send(
         {**records.values_record({"a": 1}), "mark": None, "steps": None, "t": None},
