@@ -19,6 +19,7 @@ from ..db.models import DeletedSession, Project, Session
 from ..exceptions import ApiError
 from ..extensions import db
 from ..live import changes
+from .graph_state import Searched
 from .schema import Batch, RewindRecord, SessionRecord
 from .session_state import SessionState
 
@@ -79,19 +80,20 @@ def _rewind_early(batch: Batch, access: Access, now: float) -> None:
         ApiError: with 429, if that takes long. The client sends the batch again, and the rest is deleted then.
     """
     deadline = time.monotonic() + MAX_REWIND_S
-    finished: set[tuple[int, str]] = set()
+    searched: Searched = {}
     while True:
         try:
             with _transaction(batch, access, None, now) as state:
                 read_in_order(state.connection)
-                is_done = state.rewind_early(batch, time.monotonic() + REWIND_SLICE_S, finished)
+                is_done = state.rewind_early(batch, time.monotonic() + REWIND_SLICE_S, searched)
         except ApiError as error:
             if error.code != "unknown_session":
                 raise
             is_done = True  # a new one
         if is_done:
             return
-        if time.monotonic() > deadline:
+        # each request deletes something, however long it has looked for it
+        if time.monotonic() > deadline and state.graphs.is_rewound:
             raise ApiError(429, "busy", "the server is deleting the points that were taken back; send this again")
 
 

@@ -1,0 +1,396 @@
+"""Points, marks and rewinds of several writers, delivered in any order: what stays agrees with a simple model.
+
+The model knows nothing of sequence numbers, of ranges or of what a session remembers. It compares every point with
+every rewind, by the numbers of their records.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from losswise_server.db.engine import reading
+from losswise_server.db.models import Session
+from losswise_server.ingest import pipeline
+from losswise_server.ingest.decoding import convert_records
+from losswise_server.ingest.schema import Batch
+from losswise_server.points import store
+from losswise_server.points.summaries import SummaryState
+from sqlalchemy import select
+
+from losswise.protocol import records
+from losswise.protocol.records import encode_number
+from tests.conftest import DATABASES, database_url
+from tests.server.points.expected import (
+    Model,
+    Point,
+    check_levels,
+    check_series,
+    check_statistics,
+    record_of,
+    set_small_limits,
+)
+from tests.support.application import DirectWriting, application
+
+TITLES = ("loss", "epoch")
+WRITERS = 4
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    folder: Path = tmp_path_factory.mktemp("application")
+    with application(folder, database_url(request.param, request)):
+        yield
+
+
+class Points(NamedTuple):
+    graph: int
+    points: tuple[Point, ...]
+
+
+class Mark(NamedTuple):
+    number: int
+    t: float | None = None
+
+
+class Rewind(NamedTuple):
+    """`kept` names writers by their place."""
+
+    after: int
+    until: float
+    since: float | None = None
+    kept: tuple[tuple[int, int], ...] = ()
+
+
+class End(NamedTuple):
+    status: str = "failed"
+
+
+Record = Points | Mark | Rewind | End
+
+
+class Delivery(NamedTuple):
+    """The next `new` records of a writer, behind the last `again` of those that were delivered before."""
+
+    writer: int
+    new: int
+    again: int = 0
+    is_replay: bool = False
+
+
+class History(NamedTuple):
+    """What each writer records, and how it is delivered."""
+
+    writers: tuple[tuple[Record, ...], ...]
+    deliveries: tuple[Delivery, ...]
+
+
+# the model
+
+
+class Stored(NamedTuple):
+    writer: int
+    record: int
+    graph: int
+    point: Point
+
+
+class Received(NamedTuple):
+    """A rewind that has arrived."""
+
+    writer: int
+    rewind: Rewind
+
+
+class Expected:
+    """The points that stay."""
+
+    def __init__(self) -> None:
+        self.points: list[Stored] = []
+        self.rewinds: list[Received] = []
+        self.marks: dict[int, list[tuple[int, Mark]]] = {writer: [] for writer in range(WRITERS)}
+        self.trains: set[int] = set()
+        self.heard: set[int] = set()
+        self.ended: set[int] = set()
+
+    def note_heard(self, writer: int) -> None:
+        """A batch of the writer comes that is no replay."""
+        if writer not in self.ended:
+            self.heard.add(writer)
+
+    def receive(self, writer: int, number: int, record: Record, is_replay: bool) -> None:
+        if isinstance(record, Points):
+            for point in record.points:
+                if point.y and not self._is_late(writer, number, point, is_replay):
+                    self.points.append(Stored(writer, number, record.graph, point))
+            if not is_replay:
+                self.ended.discard(writer)
+                self.heard.add(writer)
+        elif isinstance(record, Mark):
+            self.marks[writer].append((number, record))
+            self.trains.add(writer)
+        elif isinstance(record, Rewind):
+            self.points = [one for one in self.points if not self._is_gone(one, record, writer)]
+            self.rewinds.append(Received(writer, record))
+            if record.since is not None:
+                self.trains.add(writer)
+        else:
+            self.ended.add(writer)
+
+    def _place(self, writer: int, mark: int) -> tuple[int, Mark] | None:
+        """Record number of the mark, or of the next one that has arrived."""
+        return next((found for found in self.marks[writer] if found[1].number >= mark), None)
+
+    def _is_gone(self, one: Stored, rewind: Rewind, sender: int) -> bool:
+        x, t = one.point.x, one.point.t
+        is_after, is_older = x > rewind.after, t <= rewind.until
+        if rewind.since is None:
+            return is_after and is_older
+        if one.writer in dict(rewind.kept):
+            found = self._place(one.writer, dict(rewind.kept)[one.writer])
+            is_new = found is not None and one.record > found[0] and (found[1].t is None or t > found[1].t)
+            may_be_newer = one.writer != sender and one.writer in self.heard - self.ended
+            return is_new and (is_older or not may_be_newer)
+        return is_older and t > rewind.since and (is_after or one.writer in self.trains)
+
+    def _is_late(self, writer: int, number: int, point: Point, is_replay: bool) -> bool:
+        t = point.t
+        of_others = [rewind for sender, rewind in self.rewinds if sender != writer]
+        naming = [one for one in of_others if writer in dict(one.kept) and one.since is not None]
+        if naming:
+            least = min(dict(one.kept)[writer] for one in naming)
+            found = self._place(writer, least)
+            if found is None or number < found[0]:
+                since = next(one.since for one in reversed(naming) if dict(one.kept)[writer] == least)
+                assert since is not None
+                t = min(t, since)
+            elif (found[1].t is None or t > found[1].t) and (is_replay or t <= max(one.until for one in naming)):
+                return True
+        for rewind in of_others:
+            is_after, is_older = point.x > rewind.after, t <= rewind.until
+            if rewind.since is None:
+                is_dropped = is_after and is_older
+            else:
+                is_dropped = is_older and t > rewind.since and (is_after or writer in self.trains)
+            if is_dropped:
+                return True
+        return False
+
+
+# histories
+
+times = st.integers(0, 60).map(float)
+flags = st.booleans()
+xs = st.one_of(st.integers(-3, 40), st.integers(0, 3_000))
+
+
+@st.composite
+def points_of(draw: st.DrawFn) -> Points:
+    start, stride, begun = draw(xs), draw(st.sampled_from([0, 1, 1, 1, 7])), draw(times)
+    count = draw(st.sampled_from([1, 2, 5, 60]))
+    values = draw(st.lists(st.sampled_from([0.0, 1.5, -2.0, float("nan"), float("inf")]), min_size=1, max_size=4))
+    names = draw(st.sampled_from([("a",), ("b",), ("a", "b")]))
+    pace = draw(st.sampled_from([0.0, 0.1, 1.0]))
+    made = [
+        Point(start + stride * number, begun + pace * number, {name: values[number % len(values)] for name in names})
+        for number in range(count)
+    ]
+    return Points(draw(st.integers(0, 1)), tuple(made))
+
+
+@st.composite
+def rewinds_of(draw: st.DrawFn) -> Rewind:
+    since = draw(st.one_of(st.none(), times, times))
+    named = draw(st.dictionaries(st.integers(0, WRITERS - 1), st.integers(1, 4), max_size=3))
+    return Rewind(draw(xs), draw(times), since, tuple(named.items()))
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> History:
+    writers = []
+    for _ in range(draw(st.integers(1, WRITERS))):
+        made: list[Record] = []
+        mark = 0
+        for kind in draw(st.lists(st.sampled_from("pppmmre"), min_size=1, max_size=7)):
+            if kind == "p":
+                made.append(draw(points_of()))
+            elif kind == "m":
+                mark += draw(st.sampled_from([1, 1, 2]))
+                made.append(Mark(mark, draw(st.one_of(st.none(), st.none(), times))))
+            else:
+                made.append(draw(rewinds_of()) if kind == "r" else End())
+        writers.append(tuple(made))
+    deliveries = [
+        Delivery(draw(st.integers(0, len(writers) - 1)), draw(st.integers(1, 4)), draw(st.integers(0, 3)), draw(flags))
+        for _ in range(draw(st.integers(1, 12)))
+    ]
+    rest = [Delivery(writer, 7, 0, draw(flags)) for writer in draw(st.permutations(range(len(writers))))]
+    return History(tuple(writers), (*deliveries, *rest))
+
+
+def check(history: History) -> Expected:
+    """Compare what the server stores with the model, which is returned."""
+    with pytest.MonkeyPatch.context() as patch:
+        set_small_limits(patch)
+        direct = DirectWriting()
+        graphs = [direct.graph(title) for title in TITLES]
+        ids = [records.new_id() for _ in range(WRITERS)]
+        expected = Expected()
+        delivered = [0] * len(history.writers)
+
+        def encoded(record: Record) -> dict[str, Any]:
+            if isinstance(record, Points):
+                return record_of(graphs[record.graph], list(record.points))
+            if isinstance(record, Mark):
+                return records.mark_record(*record)
+            if isinstance(record, End):
+                return records.status_record(record.status, time.time())
+            kept = {ids[writer]: mark for writer, mark in record.kept}
+            return records.rewind_record(record.after, record.until, None, record.since, kept)
+
+        for delivery in history.deliveries:
+            sent = history.writers[delivery.writer]
+            start = delivered[delivery.writer]
+            end = min(start + delivery.new, len(sent))
+            first = max(0, start - delivery.again)
+            batch = convert_records([encoded(record) for record in sent[first:end]])
+            fields = {"writer": ids[delivery.writer], "seq": end, "replay": delivery.is_replay}
+            if batch:
+                pipeline.apply(Batch(direct.session, batch, **fields), direct.access)
+                if not delivery.is_replay:
+                    expected.note_heard(delivery.writer)
+            for index in range(start, end):
+                expected.receive(delivery.writer, index + 1, sent[index], delivery.is_replay)
+            delivered[delivery.writer] = end
+        compare(direct, expected)
+        return expected
+
+
+def compare(direct: DirectWriting, expected: Expected) -> None:
+    with reading() as connection:
+        row = connection.execute(select(Session.__table__).where(Session.id == direct.session)).one()
+        assert row.points == len(expected.points)
+        for index in range(len(TITLES)):
+            model = Model([one.point for one in expected.points if one.graph == index])
+            ref = store.graph_ref(connection, row.key, index + 1)
+            stored = [(point.x, point.t, point.y) for point in store.select(ref)]
+            in_order = sorted(model.points, key=lambda point: point.x)
+            assert stored == [(p.x, p.t, {name: encode_number(y) for name, y in p.y.items()}) for p in in_order]
+            state = SummaryState.load(row.summary_states.get(str(index + 1)))
+            check_levels(ref, state)
+            check_statistics(row, model, index + 1)
+            check_series(ref, state, model, None, None)
+
+
+def any_history(examples: int) -> Callable[[Any], Any]:
+    def decorate(test: Any) -> Any:
+        limits = settings(
+            max_examples=examples, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+        )
+        return limits(given(history=histories())(test))
+
+    return decorate
+
+
+@any_history(60)
+def test_any_history(app: None, history: History) -> None:
+    check(history)
+
+
+@pytest.mark.full
+@any_history(1_500)
+def test_many_histories(app: None, history: History) -> None:
+    check(history)
+
+
+def run(graph: int, first: int, last: int, begun: float) -> Points:
+    """A point each second."""
+    return Points(graph, tuple(Point(x, begun + x - first, {"a": float(x)}) for x in range(first, last)))
+
+
+LOSS, EPOCH = 0, 1
+ALL = 99
+BEFORE: tuple[Record, ...] = (run(LOSS, 0, 100, 100.0), run(EPOCH, 0, 3, 110.0))
+AFTER: tuple[Record, ...] = (run(LOSS, 100, 130, 210.0), run(EPOCH, 0, 2, 220.0), run(LOSS, 130, 160, 240.0))
+KILLED = (*BEFORE, Mark(1), *AFTER)
+"""A run with a checkpoint at x = 100, saved at 200. It counts epochs from 0 again."""
+BACK = Rewind(99, 500.0, 200.0, ((0, 1),))
+MORE: tuple[Record, ...] = (run(LOSS, 100, 150, 501.0), run(EPOCH, 0, 2, 510.0))
+LAST: tuple[Record, ...] = (run(LOSS, 150, 180, 560.0), run(EPOCH, 2, 4, 570.0))
+RESUMED = (BACK, *MORE, Mark(1), *LAST)
+"""The run that goes on from there, with a checkpoint at x = 150, saved at 555."""
+AGAIN = (Rewind(99, 800.0, 200.0, ((0, 1),)), run(LOSS, 100, 120, 801.0))
+FURTHER = (Rewind(149, 800.0, 555.0, ((0, 1), (1, 1))), run(LOSS, 150, 170, 801.0))
+OTHER: tuple[Record, ...] = (run(EPOCH, 0, 60, 150.0), run(LOSS, 90, 150, 250.0))
+"""What another process records meanwhile, which does not train."""
+
+
+def whole(*writers: int, replay: bool = False) -> tuple[Delivery, ...]:
+    """All of these writers, one after the other."""
+    return tuple(Delivery(writer, ALL, 0, replay) for writer in writers)
+
+
+ORDERS: dict[str, tuple[Delivery, ...]] = {
+    "in time": whole(0, 1),
+    "batches sent twice": (Delivery(0, 4), Delivery(0, 2, 3), *whole(1)),
+    "left over from before the mark": (Delivery(0, 1), *whole(1), *whole(0, replay=True)),
+    "left over from after the mark": (Delivery(0, 4), *whole(1), *whole(0, replay=True)),
+    "all left over": (*whole(1), *whole(0, replay=True)),
+    "sent late by a live writer": (Delivery(0, 1), *whole(1, 0)),
+    "the second in parts": (Delivery(0, 4), Delivery(1, 2), Delivery(0, 1, 2, True), *whole(1), *whole(0, replay=True)),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_resumed_run_is_the_same_in_any_order(app: None, order: str) -> None:
+    expected = check(History((KILLED, RESUMED), ORDERS[order]))
+    kept = {(writer, record) for writer, record, _, _ in expected.points}
+    assert kept == {(0, 1), (0, 2), (1, 2), (1, 3), (1, 5), (1, 6)}
+    assert len(expected.points) == 103 + 52 + 32
+
+
+HISTORIES: dict[str, History] = {
+    "resumed again from the older checkpoint": History((KILLED, RESUMED, AGAIN), whole(0, 1, 2)),
+    "resumed from a checkpoint of the resumed": History((KILLED, RESUMED, FURTHER), whole(0, 1, 2)),
+    "the same in the wrong order": History((KILLED, RESUMED, FURTHER), whole(2, 1, 0, replay=True)),
+    "again in the same process": History(((*KILLED, BACK, *MORE),), whole(0)),
+    "in the same process after its end": History(
+        ((*KILLED, End()), (run(LOSS, 3, 5, 490.0), run(LOSS, 120, 130, 495.0), *RESUMED)), whole(0, 1)
+    ),
+    "beside one that does not train": History(
+        (KILLED, RESUMED, OTHER), (Delivery(2, 1), *whole(0), Delivery(2, 1), *whole(1))
+    ),
+    "beside one that does not train, late": History((KILLED, RESUMED, OTHER), whole(0, 1, 2, replay=True)),
+    "the clock was set back": History(((*BEFORE, Mark(1), run(EPOCH, 3, 9, 20.0)), RESUMED), whole(0, 1)),
+    "the clock was set forward": History(((*BEFORE, Mark(1), run(EPOCH, 3, 9, 900.0), End()), RESUMED), whole(0, 1)),
+    "a mark is lost": History(((*BEFORE, run(LOSS, 100, 110, 201.0), Mark(2), *AFTER), RESUMED), whole(0, 1)),
+    "no mark has come": History((BEFORE, RESUMED), whole(0, 1)),
+    "a late mark": History(((*BEFORE, Mark(1, 215.0), *AFTER), RESUMED), whole(0, 1)),
+    "a plain rewind": History((KILLED, (Rewind(99, 500.0), *MORE)), whole(0, 1)),
+    "many marks": History(
+        (
+            tuple(one for x in range(30) for one in (run(x % 2, x, x + 1, x), Mark(x + 1))),
+            (Rewind(19, 500.0, 20.0, ((0, 20),)),),
+            (Rewind(3, 600.0, 4.0, ((0, 4),)),),
+        ),
+        whole(0, 1, 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_known_histories(app: None, name: str) -> None:
+    check(HISTORIES[name])
+
+
+def test_what_does_not_train_keeps_its_axis(app: None) -> None:
+    """As an evaluation of older checkpoints, which another process records into the session."""
+    expected = check(HISTORIES["beside one that does not train"])
+    of_other = [one.point.x for one in expected.points if one.writer == 2 and one.graph == LOSS]
+    assert of_other == list(range(90, 100))
+    assert len([one for one in expected.points if one.writer == 2 and one.graph == EPOCH]) == 60
