@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from losswise_server.accounts.permissions import Access
 from losswise_server.db.engine import reading
 from losswise_server.db.models import Session
-from losswise_server.ingest import pipeline
+from losswise_server.exceptions import ApiError
+from losswise_server.ingest import pipeline, session_state
 from losswise_server.ingest.decoding import convert_records
 from losswise_server.ingest.schema import Batch
 from losswise_server.points import store
@@ -108,9 +110,10 @@ class Received(NamedTuple):
 
 
 class Expected:
-    """The points that stay."""
+    """The points that stay, and in how many requests before the last of each rewind the others were deleted."""
 
     def __init__(self) -> None:
+        self.parts = 0
         self.points: list[Stored] = []
         self.rewinds: list[Received] = []
         self.marks: dict[int, list[tuple[int, Mark]]] = {writer: [] for writer in range(WRITERS)}
@@ -233,10 +236,32 @@ def histories(draw: st.DrawFn) -> History:
     return History(tuple(writers), (*deliveries, *rest))
 
 
-def check(history: History) -> Expected:
+def set_parts(patch: pytest.MonkeyPatch) -> None:
+    """Have rewinds made in parts of about ten points, of which a request makes one."""
+    patch.setattr(session_state, "FEW_POINTS", 0)
+    patch.setattr("losswise_server.points.rewind.MAX_POINTS_AT_ONCE", 10)
+    patch.setattr(pipeline, "REWIND_SLICE_S", 0.0)
+    patch.setattr(pipeline, "MAX_REWIND_S", -1.0)
+
+
+def send(batch: Batch, access: Access) -> int:
+    """Send a batch until it is applied; returns how often the server was busy with a part of a rewind."""
+    for attempt in range(1_000):
+        try:
+            pipeline.apply(batch, access)
+            return attempt
+        except ApiError as error:
+            if error.code != "busy":
+                raise
+    raise AssertionError("the server stays busy")
+
+
+def check(history: History, in_parts: bool = False) -> Expected:
     """Compare what the server stores with the model, which is returned."""
     with pytest.MonkeyPatch.context() as patch:
         set_small_limits(patch)
+        if in_parts:
+            set_parts(patch)
         direct = DirectWriting()
         graphs = [direct.graph(title) for title in TITLES]
         ids = [records.new_id() for _ in range(WRITERS)]
@@ -261,7 +286,7 @@ def check(history: History) -> Expected:
             batch = convert_records([encoded(record) for record in sent[first:end]])
             fields = {"writer": ids[delivery.writer], "seq": end, "replay": delivery.is_replay}
             if batch:
-                pipeline.apply(Batch(direct.session, batch, **fields), direct.access)
+                expected.parts += send(Batch(direct.session, batch, **fields), direct.access)
                 if not delivery.is_replay:
                     expected.note_heard(delivery.writer)
             for index in range(start, end):
@@ -292,20 +317,20 @@ def any_history(examples: int) -> Callable[[Any], Any]:
         limits = settings(
             max_examples=examples, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
         )
-        return limits(given(history=histories())(test))
+        return limits(given(history=histories(), in_parts=flags)(test))
 
     return decorate
 
 
 @any_history(60)
-def test_any_history(app: None, history: History) -> None:
-    check(history)
+def test_any_history(app: None, history: History, in_parts: bool) -> None:
+    check(history, in_parts)
 
 
 @pytest.mark.full
 @any_history(1_500)
-def test_many_histories(app: None, history: History) -> None:
-    check(history)
+def test_many_histories(app: None, history: History, in_parts: bool) -> None:
+    check(history, in_parts)
 
 
 def run(graph: int, first: int, last: int, begun: float) -> Points:
@@ -346,9 +371,10 @@ ORDERS: dict[str, tuple[Delivery, ...]] = {
 }
 
 
+@pytest.mark.parametrize("in_parts", [False, True])
 @pytest.mark.parametrize("order", ORDERS)
-def test_a_resumed_run_is_the_same_in_any_order(app: None, order: str) -> None:
-    expected = check(History((KILLED, RESUMED), ORDERS[order]))
+def test_a_resumed_run_is_the_same_in_any_order(app: None, order: str, in_parts: bool) -> None:
+    expected = check(History((KILLED, RESUMED), ORDERS[order]), in_parts)
     kept = {(writer, record) for writer, record, _, _ in expected.points}
     assert kept == {(0, 1), (0, 2), (1, 2), (1, 3), (1, 5), (1, 6)}
     assert len(expected.points) == 103 + 52 + 32
@@ -383,9 +409,48 @@ HISTORIES: dict[str, History] = {
 }
 
 
+@pytest.mark.parametrize("in_parts", [False, True])
 @pytest.mark.parametrize("name", HISTORIES)
-def test_known_histories(app: None, name: str) -> None:
-    check(HISTORIES[name])
+def test_known_histories(app: None, name: str, in_parts: bool) -> None:
+    check(HISTORIES[name], in_parts)
+
+
+def test_a_rewind_to_a_mark_is_made_in_parts(app: None) -> None:
+    """Each request deletes some; the points of both graphs go, those that count epochs from 0 again as well."""
+    assert check(History((KILLED, RESUMED), ORDERS["in time"])).parts == 0
+    assert check(History((KILLED, RESUMED), ORDERS["in time"]), in_parts=True).parts >= 6
+
+
+def test_records_that_arrive_between_the_parts(app: None) -> None:
+    """The rest of the killed run's journal comes while its rewind is made; the rewind is then sent again."""
+    with pytest.MonkeyPatch.context() as patch:
+        set_small_limits(patch)
+        set_parts(patch)
+        direct = DirectWriting()
+        graph = direct.graph("loss")
+        direct.send(record_of(graph, list(run(LOSS, 0, 100, 100.0).points)), records.mark_record(1))
+        direct.send(record_of(graph, list(run(LOSS, 100, 150, 210.0).points)))
+        again = convert_records([records.rewind_record(99, 500.0, None, 200.0, {direct.writer: 1})])
+        batch = Batch(direct.session, again, records.new_id(), 1)
+        left = []
+        for index in range(3):
+            with pytest.raises(ApiError):
+                pipeline.apply(batch, direct.access)
+            direct.send(record_of(graph, list(run(LOSS, 50 + index, 52 + index, 300.0).points)))
+            left.append(points_of_session(direct))
+        assert 100 < left[-1] < 150
+        send(batch, direct.access)
+        expected = Expected()
+        expected.points = [Stored(0, 1, LOSS, point) for point in run(LOSS, 0, 100, 100.0).points]
+        compare(direct, expected)
+        send(batch, direct.access)  # after a lost response
+        compare(direct, expected)
+
+
+def points_of_session(direct: DirectWriting) -> int:
+    with reading() as connection:
+        query = select(Session.__table__.c.points).where(Session.id == direct.session)
+        return int(connection.execute(query).scalar_one())
 
 
 def test_what_does_not_train_keeps_its_axis(app: None) -> None:
