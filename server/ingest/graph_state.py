@@ -41,9 +41,22 @@ MAX_LATE_PAGES = 100_000
 MAX_LATE_PAGES_OF_RECORD = 400_000
 MAX_COMPARISONS = 100_000  # of records with rewinds
 
-Searched = dict[tuple[int, str], int | None]
-"""How far rewinds in parts are: {(number of the record, id of the graph): the greatest x at which points may be left to
-delete, None if none are}"""
+
+class EarlyRewinds:
+    """How far the rewinds of a batch are that are made in parts before it.
+
+    Attributes:
+        left: {(number of the record, id of the graph): the greatest x at which points may be left; None if none are}.
+        begun: {number of the record: what it deletes, and the session's next sequence number, as they were}.
+    """
+
+    def __init__(self) -> None:
+        self.left: dict[tuple[int, str], int | None] = {}
+        self.begun: dict[int, tuple[Deletion, int]] = {}
+
+    def is_done(self, number: int, id_: str, deletion: Deletion, next_sequence: int) -> bool:
+        """Return whether a graph has nothing left that the record deletes; no points have come meanwhile then."""
+        return self.begun.get(number) == (deletion, next_sequence) and self.left.get((number, id_), 0) is None
 
 
 class GraphState:
@@ -56,6 +69,7 @@ class GraphState:
         has_new_points, is_rewound: whether points were added, or deleted.
         max_late_pages: how many pages of summaries points may change that come late.
         record_number: the number of the record that is applied, as its writer counts.
+        early: what was deleted before the batch.
     """
 
     def __init__(self, connection: Connection, row: dict[str, Any]) -> None:
@@ -65,6 +79,7 @@ class GraphState:
         self.is_rewound = False
         self.max_late_pages = MAX_LATE_PAGES
         self.record_number = 0
+        self.early = EarlyRewinds()
         self._writer: WriterState | None = None
         self._writers: Mapping[str, WriterState] = {}
         self._is_replay = False
@@ -231,7 +246,8 @@ class GraphState:
                 kept = add_kept(kept, id_, one)
         self._keep(kept)
         for graph in graphs:
-            self._rewind_graph(graph, deletion)
+            if not self.early.is_done(self.record_number, graph["id"], deletion, row["next_sequence"]):
+                self._rewind_graph(graph, deletion)
         self._rewind_steps(record)
         row["pace"], self._progress_samples = [], []
         row["marked"] = row["next_sequence"]
@@ -265,45 +281,43 @@ class GraphState:
     def _lowest_x_of(graph: dict[str, Any], deletion: Deletion) -> int:
         return lowest_x(deletion, arrivals.lowest_x(graph["arrivals"], deletion.first_sequence or 0))
 
-    def rewind_early(
-        self, record: RewindRecord, number: int, deletion: Deletion, ends_at: float, searched: Searched
-    ) -> bool:
-        """Delete what a rewind is about to delete, a part at a time.
+    def rewind_early(self, record: RewindRecord, number: int, deletion: Deletion, ends_at: float) -> bool:
+        """Delete what a rewind is about to delete, a part at a time, and note in `early` how far this is.
 
         Args:
             number: of the record.
             ends_at: when to stop (time.monotonic).
-            searched: updated.
 
         Returns:
             Whether nothing is left; False also if that is not known because the time was over.
         """
-        is_done = self._rewind_parts(record, number, deletion, ends_at, searched)
+        self.early.begun.setdefault(number, (deletion, self.row["next_sequence"]))
+        is_done = self._rewind_parts(record, number, deletion, ends_at)
         if self.row["steps"] is None:
             self.row["last_x"] = statistics.greatest_x(self.row["graph_stats"])
         return is_done
 
-    def _rewind_parts(
-        self, record: RewindRecord, number: int, deletion: Deletion, ends_at: float, searched: Searched
-    ) -> bool:
+    def _rewind_parts(self, record: RewindRecord, number: int, deletion: Deletion, ends_at: float) -> bool:
+        left = self.early.left
         for id_, graph in self.by_id.items():
             if record.graph not in (None, id_):
                 continue
-            while (highest := searched.get((number, id_), INT64_MAX)) is not None:
-                searched[number, id_] = self._rewind_part(graph, deletion, highest)
+            while (highest := left.get((number, id_), INT64_MAX)) is not None:
+                left[number, id_] = self._rewind_part(graph, deletion, highest)
                 if time.monotonic() > ends_at:
                     return False
         return True
 
     def _rewind_part(self, graph: dict[str, Any], deletion: Deletion, highest: int) -> int | None:
-        """Delete the part with the greatest x up to `highest`; returns the greatest x that may be left, or None."""
+        """Delete the part with the greatest x up to `highest`, if it is near; returns what `early.left` holds."""
         lowest = self._lowest_x_of(graph, deletion)
-        part = rewind.find_part(self._ref(graph), (lowest, highest), deletion.where, deletion.bound)
-        if part is None:
-            return None
-        self._rewind_graph(graph, deletion, part)
-        self.is_rewound = True
-        return part[0] - 1 if part[0] > lowest else None
+        within = rewind.limit_search(self._ref(graph), (lowest, highest))
+        part = rewind.find_part(self._ref(graph), within, deletion.where, deletion.bound)
+        if part is not None:
+            self._rewind_graph(graph, deletion, part)
+            self.is_rewound = True
+        done_from = within[0] if part is None else part[0]
+        return done_from - 1 if done_from > lowest else None
 
     def flush(self) -> None:
         """Store the graphs, the gathered points and marks, and update the summaries."""

@@ -20,7 +20,7 @@ from ..sessions.refusals import apply_refusals
 from ..sessions.search import search_text
 from ..sessions.status import BatchEvent, WriterState, next_status
 from ..sessions.texts import TextChanges
-from .graph_state import MAX_LATE_PAGES_OF_RECORD, GraphState, Searched
+from .graph_state import MAX_LATE_PAGES_OF_RECORD, GraphState
 from .rewinds import plan_deletion
 from .schema import (
     Batch,
@@ -149,14 +149,10 @@ class SessionState:
         self._set_status(next_status(self.row, writers.values(), event, self.now))
         return last
 
-    def rewind_early(self, batch: Batch, ends_at: float, searched: Searched) -> bool:
+    def rewind_early(self, batch: Batch, ends_at: float) -> bool:
         """Delete what the batch's rewinds delete, until a time (time.monotonic); call `save` then.
 
-        Args:
-            searched: updated.
-
-        Returns:
-            Whether nothing is left, or little. True also if the batch has been applied already.
+        Returns whether nothing is left, or little. True also if the batch has been applied already.
         """
         if self.row["points"] <= FEW_POINTS and len(self.graphs.by_id) <= FEW_GRAPHS:
             return True
@@ -168,7 +164,7 @@ class SessionState:
         for number, record in enumerate(batch.records, first):
             if is_done and isinstance(record, RewindRecord) and number > last:
                 deletion, _ = plan_deletion(self.connection, self.key, record, writer, writers, self.now)
-                is_done = self.graphs.rewind_early(record, number, deletion, ends_at, searched)
+                is_done = self.graphs.rewind_early(record, number, deletion, ends_at)
                 self._changed |= self.graphs.is_rewound
         return is_done
 

@@ -18,6 +18,8 @@ from .summaries import SummaryState
 
 MAX_POINTS_AT_ONCE = 50_000
 """How many points a part of a rewind in parts covers; those that stay count, too."""
+MAX_POINTS_SEARCHED = 200_000
+"""How many points are searched at once for those that a rewind in parts deletes."""
 MAX_BLOCKS = 16
 """Equal parts of the range of x in which deleted points are looked for: what lies between them is not made again."""
 
@@ -75,6 +77,14 @@ def _ranges(ref: GraphRef, matching: str, bound: dict[str, Any]) -> Iterator[Ran
         before = block
     if found is not None:
         yield found
+
+
+def limit_search(ref: GraphRef, within: Range) -> Range:
+    """The upper end of a range of x, so small that searching it for points takes a fraction of a second."""
+    beyond = f"SELECT x FROM points WHERE {WITHIN} ORDER BY x DESC LIMIT 1 OFFSET :few"
+    bound = _bound(ref, {"few": MAX_POINTS_SEARCHED}, within)
+    lowest = ref.connection.execute(text(beyond), bound).scalar()
+    return within if lowest is None else (int(lowest), within[1])
 
 
 def find_part(ref: GraphRef, within: Range, where: str, bound: Mapping[str, Any]) -> Range | None:

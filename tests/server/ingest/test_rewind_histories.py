@@ -240,6 +240,7 @@ def set_parts(patch: pytest.MonkeyPatch) -> None:
     """Have rewinds made in parts of about ten points, of which a request makes one."""
     patch.setattr(session_state, "FEW_POINTS", 0)
     patch.setattr("losswise_server.points.rewind.MAX_POINTS_AT_ONCE", 10)
+    patch.setattr("losswise_server.points.rewind.MAX_POINTS_SEARCHED", 15)
     patch.setattr(pipeline, "REWIND_SLICE_S", 0.0)
     patch.setattr(pipeline, "MAX_REWIND_S", -1.0)
 
