@@ -22,6 +22,7 @@ from losswise.protocol.records import Record, new_id, rewind_record, session_rec
 from losswise.recording.record_queue import CLOSED_QUEUE
 from losswise.recording.recorder import Recorder
 from losswise.session_display import SessionDisplay
+from losswise.session_training import SessionTraining
 from losswise.util.credentials import Target
 from losswise.util.guard import guarded
 from losswise.util.messages import notify, notify_error, notify_once
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from losswise.recording.metric_router import MetricRouter
 
 
-class Session(SessionDisplay, Uncopyable):
+class Session(SessionDisplay, SessionTraining, Uncopyable):
     """One training run: its graphs, params, values, and how it ended.
 
     Create it before the training. What is recorded goes to a journal on the local disk, and from there to the server
@@ -330,7 +331,7 @@ class Session(SessionDisplay, Uncopyable):
     ) -> None:
         self.done(*outcome_of(error))
 
-    # for integrations, see docs/developing/add-an-integration.md
+    # for integrations, as session_training; see docs/developing/add-an-integration.md
 
     @property
     def last_x(self) -> int:
@@ -352,13 +353,6 @@ class Session(SessionDisplay, Uncopyable):
             self._set_status(outcome)
         else:
             self._open_session.end(outcome)
-
-    @guarded("rewinding a session")
-    def rewind(self, x: int) -> None:
-        """Remove the points at and after `x`, of this process and of earlier ones: training continues from there."""
-        if self._recorder is not None:
-            self._recorder.write_out(timeout=2.0)  # points of this writer after the rewind are new
-        self._put(rewind_record(x - 1, time.time()))
 
     # called by the recorder and the lifecycle
 

@@ -30,7 +30,7 @@ ROWS = {
         integrations
         .
         session
-        session_display
+        session_display session_training
         lifecycle capture notebook
         graph image_sequence params arguments
         recording

@@ -33,6 +33,7 @@ MAX_OUTPUTS_BYTES = 1024 * 1024  # JSON of the outputs of an image, and of its m
 MAX_NAMES = 1_000  # metrics of a graph
 MAX_SESSION_NAMES = 20_000  # metrics of all graphs of a session
 MAX_GRAPHS = 2_000  # graphs of a session
+MAX_KEPT = 100  # writers that a rewind names
 
 # What a client tells about data that was not stored
 MAX_REFUSALS = 100  # groups of the same kind and reason, of one writer

@@ -123,6 +123,26 @@ def values_record(values: Mapping[str, Any]) -> Record:
     return {"type": "values", "values": values}
 
 
+def mark_record(number: int, t: float | None = None) -> Record:
+    """Mark a place in the writer's records, which a later `rewind_record` can name: the state of a checkpoint.
+
+    To servers that do not know marks this is a values record without values.
+
+    Args:
+        number: of the mark: 1 for the writer's first one, 2 for the next, ...
+        t: when, if records from before may follow the mark, such as values that an accelerator computes too slowly.
+    """
+    return {"type": "values", "values": {}, "mark": number, **({} if t is None else {"t": t})}
+
+
+def progress_record(steps: int, t: float) -> Record:
+    """Tell how many training steps are done; from then on, the x of points say nothing about the progress.
+
+    To servers that do not know it this is a values record without values.
+    """
+    return {"type": "values", "values": {}, "steps": steps, "t": t}
+
+
 def text_record(name: str, text: str, x: int | None = None, append: bool = False) -> Record:
     """Store a text.
 
@@ -157,15 +177,21 @@ def image_record(
     return {"type": "image", **image, "outputs": outputs or {}, "metrics": metrics or {}}
 
 
-def rewind_record(after: int, t: float, graph: str | None = None) -> Record:
+def rewind_record(
+    after: int, t: float, graph: str | None = None, since: float | None = None, kept: Mapping[str, int] | None = None
+) -> Record:
     """Remove points, because training continues from an earlier step.
 
     Args:
         after: points with x > `after` are removed,
         t: if their time is at most this one (unix seconds): points added later than the rewind stay.
         graph: id of the only graph concerned; None: all graphs of the session.
+        since: when the checkpoint was saved. With it, points are removed by what was recorded after the checkpoint.
+        kept: the number of the mark, by writer, up to which its points stay and after which they are removed,
+            whatever their x. For other writers `since` and `t` decide, and `after` for those that do not train.
     """
-    return {"type": "rewind", "after": after, "t": t, "graph": graph}
+    more = {"since": since, "kept": kept or {}} if since is not None else {}
+    return {"type": "rewind", "after": after, "t": t, "graph": graph, **more}
 
 
 def status_record(

@@ -12,7 +12,7 @@ from typing import Any
 from losswise.delivery.sender import Sender
 from losswise.journal.format import record_line
 from losswise.journal.writer import Journal, NotWritten
-from losswise.protocol.records import Record
+from losswise.protocol.records import Record, progress_record
 from losswise.recording.drops import TOO_MANY_GRAPHS, TOO_MANY_NAMES, Cause, DroppedPoints, bound_reached, not_written
 from losswise.recording.encoding import points_lines
 from losswise.recording.further_graphs import FurtherGraphs
@@ -27,6 +27,7 @@ WRITE_BYTES = 256 * 1024
 MAX_UNWRITTEN_BYTES = 8 * 1024 * 1024  # memory for records other than points while the disk accepts no writes
 IDLE_S = 1.0  # longest sleep, and time between two measurements of the journal on disk
 HEARTBEAT_INTERVAL_S = 60.0
+PROGRESS_INTERVAL_S = 1.0
 PENDING_VALUES_TIMEOUT_S = 5.0  # how long the end waits for values that an accelerator still computes
 BOUNDED_RECORDS = ("text", "values")  # these are dropped, like points, once the journal has reached its bound
 
@@ -35,6 +36,7 @@ class JournalWriter:
     """Writes one journal: one writer of one session.
 
     Args:
+        id: the writer's id.
         queue: where points and records come from.
         open_journal: creates the journal; called on the thread. Returns None if there is no place for one.
         bound: size of the journal in bytes beyond which points are dropped.
@@ -46,17 +48,24 @@ class JournalWriter:
         ending: the last record, once the writer shall end.
         requested: number of the last request for everything recorded so far to be written.
         written: number of the last such request that is fulfilled.
+        marks: number of the last mark that the session has recorded.
         dropped: points that are lost, such as those that a full disk did not take.
         writing_since: start of the write in progress (time.monotonic), or 0.
     """
 
     def __init__(
-        self, queue: RecordQueue, open_journal: Callable[[], Journal | None], sender: Sender | None, bound: float
+        self,
+        id: str,
+        queue: RecordQueue,
+        open_journal: Callable[[], Journal | None],
+        sender: Sender | None,
+        bound: float,
     ) -> None:
+        self.id = id
         self.thread = guarded_thread(self._run, "losswise-journal")
         self.journal: Journal | None = None
         self.ending: Record | None = None
-        self.requested = self.written = 0
+        self.requested = self.written = self.marks = 0
         self.dropped = DroppedPoints()
         self.writing_since = 0.0
         self.sender = sender
@@ -67,6 +76,8 @@ class JournalWriter:
         self._further_graphs = FurtherGraphs(queue, lambda record: self._write_records([record]))
         self._disk_problem = Cause("the journal could not be written")  # replaced by the latest error
         self._measured_at = self._heartbeat_at = time.monotonic()
+        self._progress_due = 0.0
+        self._steps: int | None = None  # told last
         self._value_reader: threading.Thread | None = None
         self._wakes: queues.SimpleQueue[bool] = queues.SimpleQueue()
 
@@ -108,6 +119,8 @@ class JournalWriter:
             self._drain(final=True)
         if not self._read_pending_values():
             self.written = requested
+        if ending is not None or time.monotonic() > self._progress_due:
+            self._write_progress()
         if ending is not None:
             self._finish(ending)
             return False
@@ -189,6 +202,13 @@ class JournalWriter:
             self._write_points()
         self._write_images()  # last, since a large one may take a while
 
+    @guarded("recording the progress")
+    def _write_progress(self) -> None:
+        steps = None if self._queue.steps is None else self._queue.steps()
+        if steps is not None and steps != self._steps:
+            self._steps, self._progress_due = steps, time.monotonic() + PROGRESS_INTERVAL_S
+            self._write_records([progress_record(steps, time.time())])
+
     def _drain_graphs(self, graphs: list[GraphBuffer], limit: int, final: bool) -> None:
         """Collect the points below `limit` from all buffers, in order.
 
@@ -239,7 +259,7 @@ class JournalWriter:
     def _write_records(self, records: list[Record]) -> None:
         """Write records, which must not be lost: they are kept in memory while the disk accepts no writes."""
         if self._is_beyond_bound(0):
-            kept = [record for record in records if record["type"] not in BOUNDED_RECORDS]
+            kept = [record for record in records if record["type"] not in BOUNDED_RECORDS or "mark" in record]
             if len(kept) < len(records):
                 self.dropped.add(bound_reached(self._bound), 0)
             records = kept

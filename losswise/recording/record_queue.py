@@ -50,6 +50,8 @@ class RecordQueue:
         numbers: sequence numbers of the points of all graphs.
         listener: called with a graph's title and each batch of its points that is written; None without a notebook.
         further_graphs: number of graphs that exist beside these, for names beyond the limit of one graph.
+        steps: returns how many training steps are done, or None if that is unknown now; called by the journal writer
+            about once a second. None: nobody knows.
         last_x: greatest x written so far.
         last_point_at: unix seconds of the latest point written; 0 before the first.
         on_close: called when the queue is closed.
@@ -64,6 +66,7 @@ class RecordQueue:
         self.further_graphs = 0
         self.sources: list[Source] = []
         self.listener: Callable[[str, PointBatch], None] | None = None
+        self.steps: Callable[[], int | None] | None = None
         self.last_x = 0
         self.last_point_at = 0.0
         self.reset()
@@ -77,6 +80,7 @@ class RecordQueue:
         self.numbers = itertools.count()
         self.shared: dict[Any, SharedPointBuffer] = {}
         self.record_bytes = 0
+        self.steps = None
         for graph in list(self.graphs):
             graph.clear()
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from losswise import settings
 from losswise.delivery.sender import Sender
 from losswise.journal.format import Header
 from losswise.journal.writer import Journal
-from losswise.protocol.records import Record, new_id
+from losswise.protocol.limits import MAX_KEPT
+from losswise.protocol.records import Record, mark_record, new_id
 from losswise.recording.journal_writer import JournalWriter
 from losswise.recording.record_queue import MAX_HELD_BYTES, EncodedImage, RecordQueue
 from losswise.util.credentials import Target
@@ -28,6 +30,7 @@ MAX_IMAGE_BYTES = 8 * 1024 * 1024  # memory for encoded images that wait for the
 APPEND_WAIT_S = 0.002  # how long one `append` waits for the disk while memory is full
 MEMORY_CHECK_INTERVAL_S = 0.1  # during a write that takes longer than this, callers check the memory, this often
 TEXT_WAIT_S = 10.0  # how long adding a large text waits for the disk at most
+MARK_WAIT_S = 0.25  # how long a mark waits for the disk at most, usually a few milliseconds
 
 
 class Recorder:
@@ -38,6 +41,7 @@ class Recorder:
 
     Attributes:
         online: the journal is sent; otherwise it is only kept.
+        ended: of the writers that have ended, by id, the number after their last mark.
         is_exiting: the process ends, so nothing may open another writer.
     """
 
@@ -57,6 +61,7 @@ class Recorder:
         self._lock = threading.RLock()  # reentrant: a signal handler may end the session within `_start`
         self._writer: JournalWriter | None = None
         self._memory_checked_at = 0.0
+        self.ended: dict[str, int] = {}
 
     def after_fork(self) -> None:
         """In a forked child: the parent sends what it has; what the child adds gets a writer of its own."""
@@ -145,9 +150,12 @@ class Recorder:
                 return self._writer  # for callers to slow down: at full speed they would leave it no processor time
             if self._writer is not None:  # the previous writer has its last lines to write
                 self._writer.thread.join(timeout=5.0)
+                self.ended = dict([*self.ended.items(), *self.next_mark().items()][-MAX_KEPT:])
             queue.records.extendleft(reversed(self._opening()))
             sender = Sender(self._target, on_deleted=queue.close) if self.online else None
-            self._writer = writer = JournalWriter(queue, self._create_journal, sender, self._bound)
+            id_ = new_id()
+            journal = partial(self._create_journal, id_)
+            self._writer = writer = JournalWriter(id_, queue, journal, sender, self._bound)
             try:
                 writer.thread.start()
             except RuntimeError as error:  # a limit of the system, or the interpreter is shutting down
@@ -162,9 +170,9 @@ class Recorder:
                 notify_once("sender", f"no thread can be started ({error}); what is recorded is only kept")
             return writer
 
-    def _create_journal(self) -> Journal | None:
+    def _create_journal(self, writer: str) -> Journal | None:
         """Create the journal in the first folder that can be written. Returns None, with a message, if none can."""
-        header = Header.of_this_process(self.session_id, new_id(), self._target.base_url)
+        header = Header.of_this_process(self.session_id, writer, self._target.base_url)
         first, problem, journal = self._folders[0], None, None
         for folder in self._folders:
             try:
@@ -191,15 +199,35 @@ class Recorder:
         is_sending = writer.sender is not None and writer.sender.is_at_work()
         return writer if writer.is_writing() or is_sending else None
 
-    @guarded("writing the journal")
-    def write_out(self, timeout: float) -> None:
-        """Wait until everything recorded before this call is in the journal, at most `timeout` seconds."""
+    @guarded("writing the journal", default=False)
+    def write_out(self, timeout: float) -> bool:
+        """Wait until everything recorded before this call is in the journal, at most `timeout` seconds.
+
+        Returns:
+            Whether it is.
+        """
         writer = self._writer
-        if writer is not None and writer.ending is None:
-            writer.requested += 1
-            requested = writer.requested
-            writer.wake(urgent=True)
-            wait_until(lambda: writer.written >= requested or not writer.is_writing(), timeout)
+        if writer is None or writer.ending is not None:
+            return False
+        writer.requested += 1
+        requested = writer.requested
+        writer.wake(urgent=True)
+        return wait_until(lambda: writer.written >= requested or not writer.is_writing(), timeout)
+
+    def next_mark(self) -> dict[str, int]:
+        """Return the number of the next mark, by the writer's id; empty without a writer.
+
+        A writer that has ended sets no mark any more, so this number stands for all that it has recorded.
+        """
+        return {} if self._writer is None else {self._writer.id: self._writer.marks + 1}
+
+    def put_mark(self) -> None:
+        """Mark the place between what is recorded before this call and what comes after it, if a writer is at work."""
+        writer = self._writer
+        if writer is not None and self.open:
+            is_written = self.write_out(MARK_WAIT_S)
+            writer.marks += 1
+            self.put(mark_record(writer.marks, None if is_written else time.time()))
 
     def flush(self, timeout: float) -> bool:
         """Wait `timeout` seconds for the server to acknowledge everything recorded before this call.

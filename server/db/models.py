@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 
 from flask_login import UserMixin
-from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, String, Text
+from sqlalchemy import JSON, BigInteger, Float, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, Text
 from sqlalchemy import UniqueConstraint as Unique
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -110,10 +110,14 @@ class Session(db.Model):  # type: ignore[name-defined]
     Attributes:
         graph_stats: {graph number: {name: statistics}}, see points.statistics.
         stats: the same by name, which the session table sorts by.
+        last_x: the last step: the greatest x, or one less than `steps`.
+        steps, steps_at: the number of steps done and when, as an integration tells; None: none does.
         pace: [time, x] samples of the last five minutes, for the estimated completion.
         next_sequence: the sequence number of the next point, counted from 0 in order of arrival.
         refused: how many points and other things were not stored, see sessions.refusals.
+        marked: the least sequence number that a point after the newest mark can have; None before the first mark.
         rewinds: the remembered ones, see ingest.rewinds.Rewind.
+        kept: {writer: ingest.rewinds.Kept}: what stays of the writers that rewinds name.
         summary_states: {graph number: points.summaries.SummaryState}.
         end_status, end_reason, end_at, end_last_seen_at: what the writers that have ended report, see
             sessions.status.Ending. It becomes the session's status once the other writers are stale.
@@ -152,12 +156,16 @@ class Session(db.Model):  # type: ignore[name-defined]
     refused: Mapped[int] = mapped_column(Big, default=0, server_default="0")
     points: Mapped[int] = mapped_column(Big, default=0)
     next_sequence: Mapped[int] = mapped_column(Big, default=0)
+    marked: Mapped[int | None] = mapped_column(Big)
     last_x: Mapped[int | None] = mapped_column(Big)
+    steps: Mapped[int | None] = mapped_column(Big)
+    steps_at: Mapped[float | None] = mapped_column(Float(53))
     eta: Mapped[float | None] = mapped_column(Float(53))
     pace: Mapped[list] = mapped_column(Json, default=list)
     stats: Mapped[dict] = mapped_column(Json, default=dict)
     graph_stats: Mapped[dict] = mapped_column(Ordered, default=dict)
     rewinds: Mapped[list] = mapped_column(Json, default=list)
+    kept: Mapped[dict] = mapped_column(Json, default=dict)
     summary_states: Mapped[dict] = mapped_column(Json, default=dict)
     version: Mapped[int] = mapped_column(Big, default=0)
     protocol: Mapped[int] = mapped_column(Integer, default=2)
@@ -185,18 +193,48 @@ class DeletedSession(db.Model):  # type: ignore[name-defined]
 
 
 class Writer(db.Model):  # type: ignore[name-defined]
-    """A process that writes a session: the number of its last applied record, when it was last seen, how it ended."""
+    """A process that writes a session: the number of its last applied record, when it was last seen, how it ended.
+
+    Attributes:
+        number: of the writer within its session, counted from 1; 0: its points cannot be told from those of others.
+        first_sequence: the least sequence number that a point of it can have.
+        trains: whether it has sent a mark, or a rewind to a checkpoint.
+    """
 
     __tablename__ = "writers"
 
     session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     id: Mapped[str] = mapped_column(Id, primary_key=True)
+    number: Mapped[int] = mapped_column(SmallInteger, default=0)
+    first_sequence: Mapped[int] = mapped_column(Big, default=0)
+    trains: Mapped[bool] = mapped_column(default=False)
     last_seq: Mapped[int] = mapped_column(Big, default=0)
     started_at: Mapped[float] = mapped_column(Float(53))
     last_seen_at: Mapped[float] = mapped_column(Float(53))
     ended_at: Mapped[float | None] = mapped_column(Float(53))
     status: Mapped[str | None] = mapped_column(String(10))
     reason: Mapped[str | None] = mapped_column(Text)
+
+
+class Mark(db.Model):  # type: ignore[name-defined]
+    """A place in the records of a writer that a rewind can name: the state of a checkpoint.
+
+    Attributes:
+        writer: the writer's number.
+        number: of the mark, as the writer counts them.
+        record: number of the record.
+        sequence: the least sequence number that a point of the writer after the mark can have.
+        t: unix seconds, if points before the mark may have followed it; None if none have.
+    """
+
+    __tablename__ = "marks"
+
+    session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    writer: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(Big, primary_key=True, autoincrement=False)
+    record: Mapped[int] = mapped_column(Big)
+    sequence: Mapped[int] = mapped_column(Big)
+    t: Mapped[float | None] = mapped_column(Float(53))
 
 
 class Refusal(db.Model):  # type: ignore[name-defined]
@@ -227,6 +265,7 @@ class Graph(db.Model):  # type: ignore[name-defined]
     Attributes:
         names: of its metrics, in order of arrival.
         name_sets: the sets of names that its points have values for, each a list of indices into `names`.
+        arrivals: where its points since the latest marks are, see points.arrivals.
     """
 
     __tablename__ = "graphs"
@@ -241,10 +280,12 @@ class Graph(db.Model):  # type: ignore[name-defined]
     kind: Mapped[str | None] = mapped_column(String(3))
     names: Mapped[list] = mapped_column(Json, default=list)
     name_sets: Mapped[list] = mapped_column(Json, default=list)
+    arrivals: Mapped[list] = mapped_column(Json, default=list)
 
 
 # One row per point: x, time, and its values packed as little-endian float64 (points.columns.MISSING if there is none).
 # `name_set` is an index into the graph's `name_sets`. `sequence` numbers a session's points in order of arrival.
+# `writer` is the number of their writer; 0 or NULL if it is unknown. PostgreSQL stores it where most rows are padded.
 points = db.Table(
     "points",
     db.Column("x", BigInteger, nullable=False),
@@ -254,6 +295,7 @@ points = db.Table(
     db.Column("graph", Integer, nullable=False),
     db.Column("name_set", Integer, nullable=False),
     db.Column("y", LargeBinary, nullable=False),
+    db.Column("writer", SmallInteger),
     Index("ix_points", "session_key", "graph", "x"),
 )
 

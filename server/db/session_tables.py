@@ -10,6 +10,7 @@ from .models import (
     Graph,
     Image,
     ImageSequence,
+    Mark,
     Refusal,
     Session,
     SessionMetadata,
@@ -24,7 +25,7 @@ from .models import (
 DISTRIBUTED: tuple[Table, ...] = (
     points,
     summaries,
-    *(model.__table__ for model in (Blob, Image, Refusal, SessionMetadata, TextEntry, Writer)),
+    *(model.__table__ for model in (Blob, Image, Mark, Refusal, SessionMetadata, TextEntry, Writer)),
 )
 
 # All tables with rows of one session. Graphs and image sequences are also found by their own ids, so they stay in one

@@ -19,6 +19,7 @@ from ..db.models import DeletedSession, Project, Session
 from ..exceptions import ApiError
 from ..extensions import db
 from ..live import changes
+from .graph_state import EarlyRewinds
 from .schema import Batch, RewindRecord, SessionRecord
 from .session_state import SessionState
 
@@ -47,9 +48,11 @@ def apply(batch: Batch, access: Access, protocol: int = 2, now: float | None = N
     target = _target_project(batch, access)
     # end the reading transaction, which would not see what has been committed since it began
     db.session.rollback()
+    early = EarlyRewinds()
     if any(isinstance(record, RewindRecord) for record in batch.records):
-        _rewind_early(batch, access, now)
+        _rewind_early(batch, access, now, early)
     with _transaction(batch, access, target, now, protocol) as state:
+        state.graphs.early = early
         last = state.apply(batch)
     return Applied(last, state.created)
 
@@ -70,7 +73,7 @@ def _transaction(
         changes.committed(change)
 
 
-def _rewind_early(batch: Batch, access: Access, now: float) -> None:
+def _rewind_early(batch: Batch, access: Access, now: float, early: EarlyRewinds) -> None:
     """Delete what the batch's rewinds delete in short transactions before its own one, which others would wait for.
 
     The result is the same: these points are deleted in any case, also those that arrive in between.
@@ -79,19 +82,20 @@ def _rewind_early(batch: Batch, access: Access, now: float) -> None:
         ApiError: with 429, if that takes long. The client sends the batch again, and the rest is deleted then.
     """
     deadline = time.monotonic() + MAX_REWIND_S
-    finished: set[tuple[int, str]] = set()
     while True:
         try:
             with _transaction(batch, access, None, now) as state:
                 read_in_order(state.connection)
-                is_done = state.rewind_early(batch, time.monotonic() + REWIND_SLICE_S, finished)
+                state.graphs.early = early
+                is_done = state.rewind_early(batch, time.monotonic() + REWIND_SLICE_S)
         except ApiError as error:
             if error.code != "unknown_session":
                 raise
             is_done = True  # a new one
         if is_done:
             return
-        if time.monotonic() > deadline:
+        # each request deletes something, however long it has looked for it
+        if time.monotonic() > deadline and state.graphs.is_rewound:
             raise ApiError(429, "busy", "the server is deleting the points that were taken back; send this again")
 
 

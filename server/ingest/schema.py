@@ -10,7 +10,15 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from losswise.protocol.limits import INT64_MAX, INT64_MIN, LATEST_TIME_S, MAX_NAME_LENGTH, MAX_NAMES, MAX_TEXT_LENGTH
+from losswise.protocol.limits import (
+    INT64_MAX,
+    INT64_MIN,
+    LATEST_TIME_S,
+    MAX_KEPT,
+    MAX_NAME_LENGTH,
+    MAX_NAMES,
+    MAX_TEXT_LENGTH,
+)
 
 Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{20}\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -70,7 +78,12 @@ class PointsRecord(Struct, tag_field="type", tag="points"):
 
 
 class ValuesRecord(Struct, tag_field="type", tag="values"):
+    """Cells of the session table, or (without values) a mark or the number of steps done, with the time `t`."""
+
     values: Annotated[dict[Name, Any], Meta(max_length=MAX_NAMES)]
+    mark: Positive | None = None
+    steps: Count | None = None
+    t: UnixTime | None = None
 
 
 class TextRecord(Struct, tag_field="type", tag="text"):
@@ -95,6 +108,8 @@ class RewindRecord(Struct, tag_field="type", tag="rewind"):
     after: Int64
     t: UnixTime
     graph: Id | None = None
+    since: UnixTime | None = None
+    kept: Annotated[dict[Id, Positive], Meta(max_length=MAX_KEPT)] | None = None
 
 
 class StatusRecord(Struct, tag_field="type", tag="status"):

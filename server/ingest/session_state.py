@@ -21,6 +21,7 @@ from ..sessions.search import search_text
 from ..sessions.status import BatchEvent, WriterState, next_status
 from ..sessions.texts import TextChanges
 from .graph_state import MAX_LATE_PAGES_OF_RECORD, GraphState
+from .rewinds import plan_deletion
 from .schema import (
     Batch,
     GraphRecord,
@@ -33,7 +34,7 @@ from .schema import (
     TextRecord,
     ValuesRecord,
 )
-from .writers import load_writers, save_writer
+from .writers import load_writers, number_writer, save_writer
 
 # dictionaries that are changed in place, so that the row as it was before cannot be compared
 CHANGED_IN_PLACE = ("graph_stats", "summary_states")
@@ -100,6 +101,7 @@ class SessionState:
             "stats": {},
             "graph_stats": {},
             "rewinds": [],
+            "kept": {},
             "summary_states": {},
             "version": 0,
         }
@@ -122,6 +124,8 @@ class SessionState:
         if batch.writer:
             self.writer = writers.get(batch.writer) or self._new_writer(batch.writer, records)
             writers[batch.writer] = self.writer
+            number_writer(self.writer, writers.values())
+            self.graphs.begin(self.writer, writers, self._is_replay)
             was_ended = self.writer.status is not None
             self._note_seen(self.writer, records)
             last = self.writer.last_seq
@@ -130,7 +134,7 @@ class SessionState:
                 last = self.writer.last_seq = max(last, batch.seq)
         if len(records) == 1:
             self.graphs.max_late_pages = MAX_LATE_PAGES_OF_RECORD
-        self._apply_records(records, skipped)
+        self._apply_records(records, skipped, first=(batch.seq or 0) - len(records) + 1)
         self._apply_refusals(batch)
         if self.writer is not None:
             save_writer(self.connection, self.key, self.writer)
@@ -145,32 +149,27 @@ class SessionState:
         self._set_status(next_status(self.row, writers.values(), event, self.now))
         return last
 
-    def rewind_early(self, batch: Batch, ends_at: float, finished: set[tuple[int, str]]) -> bool:
+    def rewind_early(self, batch: Batch, ends_at: float) -> bool:
         """Delete what the batch's rewinds delete, until a time (time.monotonic); call `save` then.
 
-        Args:
-            finished: (number of the record, id) of the graphs in which nothing is left; it is added to.
-
-        Returns:
-            Whether nothing is left, or little. True also if the batch has been applied already.
+        Returns whether nothing is left, or little. True also if the batch has been applied already.
         """
         if self.row["points"] <= FEW_POINTS and len(self.graphs.by_id) <= FEW_GRAPHS:
             return True
-        known = load_writers(self.connection, self.key).get(batch.writer or "")
-        last = known.last_seq if known is not None else 0
+        writers = load_writers(self.connection, self.key) if batch.writer else {}
+        writer = writers.get(batch.writer or "")
+        last = writer.last_seq if writer is not None else 0
         first = (batch.seq or 0) - len(batch.records) + 1
+        is_done = True
         for number, record in enumerate(batch.records, first):
-            if isinstance(record, RewindRecord) and number > last:
-                done = {graph for of_record, graph in finished if of_record == number}
-                is_done = self.graphs.rewind_early(record, ends_at, done)
-                finished.update((number, graph) for graph in done)
+            if is_done and isinstance(record, RewindRecord) and number > last:
+                deletion, _ = plan_deletion(self.connection, self.key, record, writer, writers, self.now)
+                is_done = self.graphs.rewind_early(record, number, deletion, ends_at)
                 self._changed |= self.graphs.is_rewound
-                if not is_done:
-                    return False
-        return True
+        return is_done
 
-    def _apply_records(self, records: list[Record], skipped: int) -> None:
-        """Apply the records from index `skipped` on.
+    def _apply_records(self, records: list[Record], skipped: int, first: int) -> None:
+        """Apply the records from index `skipped` on. `first` is the number of the first of all.
 
         The first bad record does not end the loop, so that the error names all of them. What the others have changed
         by then is rolled back.
@@ -178,6 +177,7 @@ class SessionState:
         errors: list[tuple[int, str]] = []
         for index in range(skipped, len(records)):
             record = records[index]
+            self.graphs.record_number = first + index
             try:
                 self._apply[type(record)](record)
             except BadRecord as error:
@@ -200,7 +200,7 @@ class SessionState:
             started_at = min(self._times(records), default=self.row["created_at"])
         else:
             started_at = min([self.now, *(t for r in records if isinstance(r, PointsRecord) for t in r.t[:1])])
-        return WriterState(id_, 0, started_at, started_at)
+        return WriterState(id_, 0, started_at, started_at, first_sequence=self.row["next_sequence"])
 
     def _note_seen(self, writer: WriterState, records: list[Record]) -> None:
         """A live writer was seen now, a replayed one when it made its records."""
@@ -251,12 +251,16 @@ class SessionState:
 
     def _apply_points(self, record: PointsRecord) -> None:
         if record.x:
-            self.graphs.add_points(record, self.writer.id if self.writer else None, self._is_replay)
+            self.graphs.add_points(record)
             self._revive()
 
     def _apply_values(self, record: ValuesRecord) -> None:
         if record.values:  # a client sends none in the place of a record that was rejected
             self._merge_values(record.values)
+        if record.mark is not None:
+            self.graphs.mark(record.mark, record.t)
+        if record.steps is not None and record.t is not None:
+            self.graphs.tell_steps(record.steps, record.t)
 
     def _merge_values(self, values: dict[str, Any]) -> None:
         self._values = self._values or BoundedMap(self.row["values"], MAX_VALUES_BYTES)
@@ -274,7 +278,7 @@ class SessionState:
         self._images.append(structs.asdict(record))
 
     def _apply_rewind(self, record: RewindRecord) -> None:
-        self.graphs.rewind(record, self.writer.id if self.writer else None)
+        self.graphs.rewind(record, self.now)
 
     def _apply_status(self, record: StatusRecord) -> None:
         if record.dropped:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
@@ -12,13 +13,31 @@ from ..sessions.status import WriterState
 
 _writers = Writer.__table__
 _OF_SESSION = select(_writers).where(_writers.c.session_key == bindparam("session_key"))
-_FIELDS = ("last_seq", "started_at", "last_seen_at", "ended_at", "status", "reason")
+_FIELDS = (
+    "last_seq",
+    "started_at",
+    "last_seen_at",
+    "ended_at",
+    "status",
+    "reason",
+    "number",
+    "first_sequence",
+    "trains",
+)
+MAX_NUMBER = 2**15 - 1  # what a row of the table of points has room for
 
 
 def load_writers(connection: Connection, session_key: int) -> dict[str, WriterState]:
     """The session's writers by id."""
     rows = connection.execute(_OF_SESSION, {"session_key": session_key})
     return {row.id: WriterState(id=row.id, **{name: getattr(row, name) for name in _FIELDS}) for row in rows}
+
+
+def number_writer(writer: WriterState, writers: Iterable[WriterState]) -> None:
+    """Give a writer a number within its session, if it has none. If all numbers are taken, it goes without."""
+    if not writer.number:
+        highest = max(known.number for known in writers)
+        writer.number = highest + 1 if highest < MAX_NUMBER else 0
 
 
 def save_writer(connection: Connection, session_key: int, writer: WriterState) -> None:

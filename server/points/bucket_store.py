@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -185,5 +186,5 @@ def _store(ref: GraphRef, level: int, pages: Mapping[tuple[int, int], np.ndarray
     if is_sqlite(ref.connection):
         ref.connection.exec_driver_sql(STORE % "(?, ?, ?, ?, ?, ?)", rows)
         return
-    with ref.connection.connection.cursor() as cursor:
+    with closing(ref.connection.connection.cursor()) as cursor:
         execute_values(cursor, STORE, rows, page_size=CHUNK_STORED)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from losswise.protocol.limits import MAX_NAMES, MAX_SESSION_NAMES
 
 from ..exceptions import ApiError, BadRecord
-from . import store, summaries
+from . import arrivals, store, summaries
 from .columns import PointColumns
 from .statistics import Stat
 from .store import GraphRef, StoredBatch
@@ -28,7 +28,7 @@ class NewPoints:
         name_count: how many names all graphs of the session have.
 
     Attributes:
-        changed: the numbers of the graphs whose names or name sets have grown. The caller writes their rows.
+        changed: the numbers of the graphs whose rows have changed. The caller writes them.
     """
 
     def __init__(self, connection: Connection, session_key: int, name_count: int) -> None:
@@ -38,12 +38,16 @@ class NewPoints:
         self._name_count = name_count
         self._graphs: dict[int, _NewGraphPoints] = {}
 
-    def add(self, graph: dict[str, Any], columns: PointColumns, first_sequence: int) -> None:
+    def add(
+        self, graph: dict[str, Any], columns: PointColumns, first_sequence: int, writer: int, marked: int | None
+    ) -> None:
         """Gather points. Raises BadRecord if there would be too many names; nothing is changed then.
 
         Args:
             graph: its row.
             first_sequence: the sequence number of the first point.
+            writer: the number of their writer; 0 if it is unknown.
+            marked: as `arrivals.add` takes it.
         """
         number = graph["number"]
         if number not in self._graphs:
@@ -55,7 +59,9 @@ class NewPoints:
         if new and self._name_count + len(new) > MAX_SESSION_NAMES:
             raise BadRecord(f"a session has at most {MAX_SESSION_NAMES} names; {new[0][:60]!r} is one too many")
         self._name_count += len(new)
-        if of_graph.add(new, columns, first_sequence):
+        entries = arrivals.add(graph["arrivals"], marked, int(columns.x.min()))
+        if of_graph.add(new, columns, first_sequence, writer) or entries is not graph["arrivals"]:
+            graph["arrivals"] = entries
             self.changed.add(number)
 
     def store(self, summary_states: dict[str, Any], graph_stats: dict[str, dict[str, Stat]], max_pages: int) -> None:
@@ -102,7 +108,7 @@ class _NewGraphPoints:
         """Those of the names that the graph does not have."""
         return [name for name in names if name not in self._index_of]
 
-    def add(self, new_names: list[str], columns: PointColumns, first_sequence: int) -> bool:
+    def add(self, new_names: list[str], columns: PointColumns, first_sequence: int, writer: int) -> bool:
         """Gather points; returns whether the graph's row has changed."""
         for name in new_names:
             self._index_of[name] = len(self._index_of)
@@ -115,7 +121,7 @@ class _NewGraphPoints:
         name_set = self._set_of[names]
         values = [columns.y.get(self.row["names"][index]) for index in self.row["name_sets"][name_set]]
         self.columns.append(columns)
-        batch = StoredBatch(self.row["number"], first_sequence, name_set, columns.x, columns.t, values)
+        batch = StoredBatch(self.row["number"], first_sequence, name_set, columns.x, columns.t, values, writer)
         self.batches.append(batch)
         return bool(new_names) or len(self._sets) > sets_before
 

@@ -1,8 +1,8 @@
 """The table of points: insert by COPY on PostgreSQL and by executemany on SQLite, read as columns.
 
-A row is one point: its x, time and sequence number, and its values, packed as little-endian float64. Which metric each
-value belongs to is said once per graph, not in every row: `name_set` is an index into the graph's `name_sets`, whose
-entries list indices into the graph's `names`:
+A row is one point: its x, time, sequence number and writer, and its values, packed as little-endian float64. Which
+metric each value belongs to is said once per graph, not in every row: `name_set` is an index into the graph's
+`name_sets`, whose entries list indices into the graph's `names`:
 
     graphs: names     = ["train_loss", "val_loss", "lr"]
             name_sets = [[0, 2], [0, 1, 2]]
@@ -28,8 +28,8 @@ from ..db.engine import is_sqlite
 from ..db.models import Graph
 from .columns import MISSING, NUMBER, PointColumns, has_value, json_values
 
-COLUMNS = "x, sequence, t, session_key, graph, name_set, y"
-INSERT = f"INSERT INTO points ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+COLUMNS = "x, sequence, t, session_key, graph, name_set, y, writer"
+INSERT = f"INSERT INTO points ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 COPY = f"COPY points ({COLUMNS}) FROM STDIN WITH (FORMAT binary)"
 MAX_COPY_BYTES = 8 * 1024 * 1024
 # values of a batch that are packed at once, which bounds the memory for it
@@ -44,6 +44,7 @@ class StoredBatch(NamedTuple):
         first_sequence: the sequence number of the first point; those of the others follow.
         name_set: which of the graph's name sets the points have.
         values: a column for each name of the set, in its order; None for one without any value.
+        writer: the number of the points' writer; 0 if it is unknown.
     """
 
     graph: int
@@ -52,6 +53,7 @@ class StoredBatch(NamedTuple):
     x: np.ndarray
     t: np.ndarray
     values: Sequence[np.ndarray | None]
+    writer: int = 0
 
 
 class StoredPoint(NamedTuple):
@@ -116,6 +118,7 @@ def sqlite_rows(session_key: int, batch: StoredBatch, part: slice) -> list[tuple
         repeat(batch.graph),
         repeat(batch.name_set),
         [packed[start : start + width] for start in range(0, len(packed), width)],
+        repeat(batch.writer),
     )
     return list(zip(*columns, strict=False))  # the repeats do not end
 
@@ -147,9 +150,9 @@ def copy_rows(session_key: int, batch: StoredBatch, part: slice) -> bytes:
     layout: list[tuple[str, str] | tuple[str, str, int]] = [("fields", ">i2")]
     for name, kind in _FIELDS:
         layout += [(f"{name}_length", ">i4"), (name, kind)]
-    layout += [("y_length", ">i4"), ("y", "u1", width)]
+    layout += [("y_length", ">i4"), ("y", "u1", width), ("writer_length", ">i4"), ("writer", ">i2")]
     rows: np.ndarray = np.empty(len(packed), dtype=layout)
-    rows["fields"] = len(_FIELDS) + 1
+    rows["fields"] = len(_FIELDS) + 2
     for name, kind in _FIELDS:
         rows[f"{name}_length"] = np.dtype(kind).itemsize
     rows["x"], rows["t"] = batch.x[part], batch.t[part]
@@ -157,6 +160,7 @@ def copy_rows(session_key: int, batch: StoredBatch, part: slice) -> bytes:
     rows["session_key"], rows["graph"], rows["name_set"] = session_key, batch.graph, batch.name_set
     rows["y_length"] = width
     rows["y"] = packed.view(np.uint8).reshape(len(packed), width)
+    rows["writer_length"], rows["writer"] = 2, batch.writer
     return rows.tobytes()
 
 

@@ -23,7 +23,7 @@ MAX_FAILURE_CHARS = 300
 MAX_SEARCH_WORDS = 20
 
 _columns = Session.__table__.c
-_hidden = ("search", "pace", "rewinds", "summary_states", "next_sequence")
+_hidden = ("search", "pace", "rewinds", "kept", "marked", "steps_at", "summary_states", "next_sequence")
 _shown = [column for column in _columns if column.name not in _hidden]
 _graph_shown = [
     Graph.__table__.c[name] for name in ("session_key", "number", "id", "title", "kind", "xlabel", "ylabel")
@@ -146,6 +146,7 @@ def _row_json(row: Row[Any], graphs: list[Any], failure: str | None) -> dict[str
         "progress": progress.progress(row.status, row.last_x, row.max_iter),
         "eta": row.eta,
         "last_x": row.last_x,
+        "steps": row.steps,
         "points": row.points,
         "dropped": row.dropped,
         "refused": row.refused,

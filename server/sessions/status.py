@@ -35,6 +35,7 @@ class WriterState:
         last_seen_at: when the server last received something from it, its end included; for replayed records, their own
             time.
         status: how it ended; None while it runs, or if it was killed.
+        number, first_sequence, trains: see db.models.Writer.
     """
 
     id: str
@@ -44,9 +45,16 @@ class WriterState:
     ended_at: float | None = None
     status: str | None = None
     reason: str | None = None
+    number: int = 0
+    first_sequence: int = 0
+    trains: bool = False
 
     def lives(self, now: float) -> bool:
         return self.status is None and self.last_seen_at >= stale_before(now)
+
+    def may_record(self, now: float) -> bool:
+        """Return whether it sends heartbeats, as far as they can be missed without an outage."""
+        return self.status is None and self.last_seen_at >= now - STOPPED_TOGETHER_S
 
 
 class Ending(NamedTuple):

@@ -36,6 +36,7 @@ def test_what_is_in_the_wheel(wheel: Path) -> None:
     for name in (
         "losswise/py.typed",
         "losswise_server/migrations/versions/v5_0001_initial.py",
+        "losswise_server/migrations/versions/v5_0002_rewind_by_marks.py",
         "losswise_server/static/vendor/uplot/uPlot.iife.min.js",
         "losswise_server/static/vendor/uplot/LICENSE",
         "losswise_server/templates/quickstart/python.py.jinja",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 try:
@@ -17,10 +17,9 @@ except ImportError as error:
         problem = f"Keras cannot be imported ({error}): install a backend and name it, as in KERAS_BACKEND=torch"
     raise ImportError(problem, name=error.name) from None
 
-from losswise import settings
 from losswise.arguments import checked_rewind
-from losswise.integrations.base import CallbackOptions, Unpack, session_options
-from losswise.integrations.keras.backup import Backup, find_backup
+from losswise.integrations.base import CallbackOptions, Unpack, note_ending, session_options
+from losswise.integrations.keras.backup import Backup
 from losswise.integrations.keras.fit_watcher import FitWatch, wrap_fit_methods
 from losswise.integrations.keras.model import (
     count_samples,
@@ -30,8 +29,8 @@ from losswise.integrations.keras.model import (
     learning_rate,
     model_params,
     model_summary,
-    trained_batches,
 )
+from losswise.integrations.keras.resumption import Resumption
 from losswise.lifecycle.outcome import COMPLETE, Outcome, outcome_of
 from losswise.session import Session
 from losswise.util.guard import guarded
@@ -48,15 +47,15 @@ UNFINISHED = Outcome(
 )
 
 
-class LosswiseKerasCallback(keras.callbacks.Callback):
+class LosswiseKerasCallback(Resumption, keras.callbacks.Callback):
     """Record `fit`: metrics of batches and epochs, validation, learning rate, speed, progress, and the outcome.
 
     What Keras reports after a batch is the running mean since the epoch's start, so this is what is drawn. x is the
     number of the batch, counted on over epochs and over a second `fit`. Metrics of an epoch and `val_*` have the x of
     the epoch's last batch.
 
-    A training that keras.callbacks.BackupAndRestore restores continues its session, and points after the backup are
-    removed. So does one with `resume`, at its `initial_epoch`.
+    A training that keras.callbacks.BackupAndRestore restores continues its session, and what was recorded after the
+    backup is removed. So does one with `resume`, at its `initial_epoch`, and points after that are removed.
 
     Args:
         tag: name of the session.
@@ -111,6 +110,7 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         self._backup: Backup | None = None
         self._has_terminate_on_nan = False
         self._epochs_seen = 0
+        self._saved_x: float = math.inf  # x of the batch that Keras saved last, as long as its mark is not set
         self._fit_start = self._epoch_start = self._x + 1  # x of the first batch
         self._epoch_began = self._batches_ended = 0.0
         self._watch: FitWatch | None = None
@@ -152,13 +152,17 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         if self._epochs_seen == 0:
             self._resume_at(epoch)
             self._set_max_iter(epoch, self._fit_params.get("steps"))
+            self._follow()
         self._epoch_start = self._x + 1
         self._note_epoch(epoch)
+        self._put_mark()
         self._epoch_began, self._batches_ended = time.perf_counter(), 0.0
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         try:  # as `guarded`, without the cost of its call: this runs at each step
             self._x = x = self._epoch_start + batch
+            if x > self._saved_x:
+                self._put_mark()
             if logs:
                 self._logs = logs
                 if x >= self._due and self.session is not None:
@@ -178,6 +182,8 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         now = time.perf_counter()
         batches = self._x + 1 - self._epoch_start
+        if self._saved_x < math.inf:  # Keras would repeat this epoch
+            self._put_mark()
         self._epochs_seen += 1
         self._note_epoch(epoch + 1)
         if batches < 1:  # the data ended with the epoch before
@@ -249,49 +255,13 @@ class LosswiseKerasCallback(keras.callbacks.Callback):
         self._outcome = outcome._replace(error=describe_exception(outcome.error))
         self._leave()
         if self.session is not None:
+            note_ending(self.session.id, self._outcome, self._x + 1)
             self.session.end_without_waiting(self._outcome)
 
     def _end(self) -> None:
         if self.session is not None:
+            note_ending(self.session.id, self._outcome, self._x + 1)
             self.session.done(*self._outcome)
-
-    # where a restored or restarted training goes on
-
-    def _look_for_backup(self, callbacks: Sequence[Any]) -> None:
-        self._backup = backup = find_backup(callbacks, self)
-        if backup is None or not backup.session or self.session is not None or self._is_restart:
-            return
-        server = settings.resolve(self._options.get("base_url"), self._options.get("api_key")).base_url
-        if backup.server == server:
-            self._options["resume"] = backup.session
-            self._is_restart = True
-
-    def _resume_at(self, epoch: int) -> None:
-        """Before the first epoch of a resumed fit: set x to that of the earlier run, and remove its later points."""
-        session, backup = self.session, self._backup
-        if session is None:
-            return
-        x = backup.x_at(epoch, self._fit_params.get("steps")) if backup and backup.session == session.id else None
-        if x is None and self._is_restart:
-            x = self._known_x(epoch) or self._from_x
-        self._is_restart = False
-        if x is not None and x >= 0:
-            self._x = x - 1
-            self._fit_start = x
-            self._logged = (-1, {})
-            if self._every < math.inf:
-                self._due = x + -x % self._every
-            session.rewind(x)
-
-    def _known_x(self, epoch: int = 0) -> int:
-        """Return x of the next batch of a run restarted with `resume`; 0 if unknown."""
-        if self._from_x is not None:
-            return self._from_x
-        return epoch * (self._fit_params.get("steps") or 0) or trained_batches(self.model)
-
-    def _note_epoch(self, epoch: int) -> None:
-        if self._backup is not None and self.session is not None and self.session.url:
-            self._backup.note(self.session.id, self.session.base_url, epoch, self._x + 1)
 
     # what is recorded
 

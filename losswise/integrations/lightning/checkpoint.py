@@ -2,6 +2,10 @@
 
 Each checkpoint of a Trainer contains the ids of the sessions of its loggers. A logger reads them before the Trainer
 restores anything, since the session's id is part of the path of the next checkpoints.
+
+It also contains each session's next mark (`Session.next_mark`). Lightning logs metrics of a step, and runs its
+validation, after it has saved the checkpoint of that step, and will not do so again. So the mark is set when the next
+step begins, or at once in the middle of a step.
 """
 
 from __future__ import annotations
@@ -11,30 +15,32 @@ import pickle
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from losswise.integrations.lightning.trainer import is_in_step, is_unrecorded
 from losswise.protocol.records import is_id
 from losswise.util.guard import guarded
 from losswise.values.jsonable import dumps, snapshot
 
 KEY = "losswise_sessions"
-"""The key in a checkpoint of the list of {'id': session id, 'logger': fingerprint}."""
+"""The key in a checkpoint of the list of {'id': session id, 'logger': fingerprint, 'kept', 't': its `Mark`}."""
 
 _FINGERPRINT_OPTIONS = ("tag", "params", "project", "group", "tags")
 _HOOKS = ("on_save_checkpoint", "on_load_checkpoint")
+_NEXT_STEP_HOOKS = ("on_train_epoch_start", "on_train_batch_start")
 
 
 class Checkpoint(NamedTuple):
     """The part of a checkpoint that is about sessions.
 
     Attributes:
-        sessions: id and logger's fingerprint of each session, in the order of the loggers.
+        sessions: id, logger's fingerprint and mark of each session, in the order of the loggers.
         next_x: the step at which a fit continues; None if unknown.
     """
 
-    sessions: list[dict[str, str]]
+    sessions: list[dict[str, Any]]
     next_x: int | None
 
 
@@ -125,14 +131,20 @@ class _SafeUnpickler(pickle.Unpickler):
         return None
 
 
-def add_to_checkpoints(trainer: Any) -> None:
-    """Have every checkpoint of this Trainer contain the sessions of its loggers, through a callback."""
+def watch_trainer(trainer: Any) -> None:
+    """Have every checkpoint of this Trainer contain the sessions of its loggers, and its progress told to them.
+
+    Both through a callback.
+    """
     package = type(trainer).__module__.partition(".trainer")[0]
     for base in type(trainer).__mro__:  # a subclass of Trainer is in a module of the user's
         if base.__name__ == "Trainer" and ".trainer" in base.__module__:
             package = base.__module__.partition(".trainer")[0]
-    if not any(isinstance(callback, _callback_class(package)) for callback in trainer.callbacks):
-        trainer.callbacks.insert(0, _make_callback(package))
+    callback = next((one for one in trainer.callbacks if isinstance(one, _callback_class(package))), None)
+    if callback is None:
+        callback = _make_callback(package)
+        trainer.callbacks.insert(0, callback)
+    _await_next_step(callback)
 
 
 def _make_callback(package: str) -> Any:
@@ -148,30 +160,53 @@ def _callback_class(package: str) -> type:
     return type("LosswiseSessionInCheckpoint", (callback,), {**hooks, **own, "__module__": __name__})
 
 
+@guarded("keeping the session's id in a checkpoint")
 def _on_save_checkpoint(callback: Any, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:
     _add_sessions(trainer, checkpoint)
+    _await_next_step(callback)
+    if is_in_step(trainer):
+        _on_next_step(callback, trainer)
 
 
-@guarded("keeping the session's id in a checkpoint")
 def _add_sessions(trainer: Any, checkpoint: dict[str, Any]) -> None:
-    loggers = [(logger.version, logger.fingerprint) for logger in trainer.loggers if _is_ours(logger)]
-    sessions = [{"id": version, "logger": fingerprint} for version, fingerprint in loggers if version]
+    sessions = []
+    for logger in trainer.loggers:
+        if _is_ours(logger) and logger.version:
+            mark = logger.session.next_mark() if logger.session is not None else None
+            sessions.append({"id": logger.version, "logger": logger.fingerprint, **(mark.plain() if mark else {})})
     if sessions:
         checkpoint[KEY] = sessions
+
+
+def _await_next_step(callback: Any) -> None:
+    """Have Lightning call the callback at the start of the next step, which costs nothing in the steps after it."""
+    for hook in _NEXT_STEP_HOOKS:
+        setattr(callback, hook, partial(_on_next_step, callback))
+
+
+@guarded("starting a step")
+def _on_next_step(callback: Any, trainer: Any, *args: Any) -> None:
+    if is_unrecorded(trainer):
+        return  # a search within a fit, whose own steps come later
+    for hook in _NEXT_STEP_HOOKS:
+        setattr(callback, hook, None)
+    for logger in trainer.loggers:
+        if _is_ours(logger):
+            logger.note_next_step(trainer)
 
 
 def _is_ours(logger: Any) -> bool:
     return any(base.__name__ == "LosswiseLogger" for base in type(logger).__mro__)
 
 
-def find_session(logger: Any, trainer: Any, checkpoint: Checkpoint | None) -> str | None:
-    """Return the id of the session in a checkpoint whose logger had the same arguments; None if there is none.
+def find_session(logger: Any, trainer: Any, checkpoint: Checkpoint | None) -> Mapping[str, Any] | None:
+    """Return the session in a checkpoint whose logger had the same arguments; None if there is none.
 
     If several loggers have the same arguments, their order decides.
     """
     if checkpoint is None:
         return None
     alike = [one for one in trainer.loggers if _is_ours(one) and one.fingerprint == logger.fingerprint]
-    ids = [one["id"] for one in checkpoint.sessions if one["logger"] == logger.fingerprint]
+    found = [one for one in checkpoint.sessions if one["logger"] == logger.fingerprint]
     index = next((number for number, one in enumerate(alike) if one is logger), 0)
-    return ids[index] if index < len(ids) else None
+    return found[index] if index < len(found) else None

@@ -8,13 +8,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-from losswise.integrations.base import LoggerOptions, Unpack, outcome_at_server, session_options
-from losswise.integrations.lightning.checkpoint import (
-    add_to_checkpoints,
-    find_session,
-    fingerprint_of,
-    read_checkpoint,
-)
+from losswise.integrations.base import LoggerOptions, Unpack, note_ending, session_options
 from losswise.integrations.lightning.media import to_images, to_markdown
 from losswise.integrations.lightning.model import describe_model, to_params
 from losswise.integrations.lightning.packages import (
@@ -25,32 +19,32 @@ from losswise.integrations.lightning.packages import (
     register_logger,
 )
 from losswise.integrations.lightning.prefix import prefixed
+from losswise.integrations.lightning.session_choice import SessionChoice
 from losswise.integrations.lightning.trainer import (
     checkpoint_values,
     current_step,
     decides_status,
-    find_launch,
     find_setup,
     has_loaded_data,
-    is_testing,
     is_unrecorded,
     outcome_of_run,
+    steps_done,
     total_steps,
 )
 from losswise.lifecycle.outcome import COMPLETE, Outcome
-from losswise.protocol.records import new_id
 from losswise.session import Session
 from losswise.util.guard import guarded
 from losswise.util.messages import notify_error
 from losswise.values.containers import to_dict
 
 
-class LosswiseLogger(BaseLogger):
+class LosswiseLogger(SessionChoice, BaseLogger):
     """Record what a Trainer logs: metrics, hyperparameters, the model's summary, progress and the outcome.
 
     x is Lightning's global step, and the epoch is a metric of its own. The session is created on first use, by the
     process with rank zero. It ends with `fit`; a later `fit`, `test` or `validate` continues it. So does a script that
-    is started again with `ckpt_path` and the same arguments: points after the checkpoint are removed.
+    is started again with `ckpt_path` and the same arguments: what was recorded after the checkpoint is removed. If the
+    session had gone on from the checkpoint and is complete, it stays, and the training has a session of its own.
 
     Args:
         tag: name of the session.
@@ -81,20 +75,14 @@ class LosswiseLogger(BaseLogger):
         max_iter: int | None = None,
         **options: Unpack[LoggerOptions],
     ) -> None:
-        super().__init__()
+        checked = session_options(tag, params, max_iter, {"resume": resume, **options})
+        super().__init__({**checked, "graphs": prefixed(options.get("graphs"), prefix)}, prefix)
         register_logger(LosswiseLogger)
-        self._options = session_options(tag, params, max_iter, {"resume": resume, **options})
-        self._options["graphs"] = prefixed(options.get("graphs"), prefix)
         self._prefix = prefix
         self._save_dir = os.fspath(save_dir) if save_dir is not None else None
-        self.fingerprint = fingerprint_of(self._options, prefix)
-        self._id: str | None = None  # id of the session, once it is decided but before the session is created
-        self._session: Session | None = None
         self._epoch: tuple[int | None, Any] | None = None  # x and value of the epoch logged last
-        self._trainer: weakref.ref[Any] | None = None
-        self._asks_total = self._is_set_up = False
+        self._asks_total = False
         self._saved: dict[str, Any] = {}
-        self._outcome: Outcome | None = None  # of the last fit, in this process or an earlier one
         _loggers.add(self)
 
     @property
@@ -116,59 +104,11 @@ class LosswiseLogger(BaseLogger):
             notify_error("starting a session", error)
             return DummyExperiment()
 
-    def _create_session(self) -> Session:
-        options = self._options
-        session = _SessionWithId(self._id, options) if self._id and not options["resume"] else Session(**options)
-        self._session, options["resume"] = session, session.id  # a copy in another process continues it
-        options.pop("from_x", None)
-        session.label_axes(lambda name: ("step", ""))
-        return session
-
-    @guarded("setting up with Lightning's trainer")
-    def _set_up(self, trainer: Any, ckpt_path: Any) -> None:
-        """Prepare for a run of a Trainer: choose the session, and rewind it to the checkpoint of a resumed fit."""
-        if self._is_set_up and self._trainer is not None and self._trainer() is trainer:
-            return
-        self._is_set_up, self._trainer = True, weakref.ref(trainer)
-        add_to_checkpoints(trainer)
-        checkpoint: Any = read_checkpoint(ckpt_path)
-        found = find_session(self, trainer, checkpoint)
-        if self._session is None and not self._options["resume"]:
-            self._options["resume"], self._id = found, self._id or new_id()
-        if self._session is None and self._options["resume"] and is_testing(trainer):
-            self._outcome = outcome_at_server(self._options)
-        is_own = checkpoint is not None and (found == self.version or not checkpoint.sessions)
-        if is_own and checkpoint.next_x is not None and trainer.state.fn == "fit":
-            self._rewind(checkpoint.next_x)
-
-    def _rewind(self, x: int) -> None:
-        self._epoch = None
-        if self._session is not None:
-            self._session.rewind(x)
-        elif self._options["resume"]:
-            self._options.setdefault("from_x", x)
-
-    @guarded("deciding a session's id")
-    def decide_id(self) -> None:
-        """Decide the session's id if a Trainer is about to start worker processes, one of which creates the session.
-
-        The id is part of the path of checkpoints, which all of them must agree on.
-        """
-        launch = find_launch(self) if self.version is None else None
-        if launch is not None:
-            found = find_session(self, launch.trainer, read_checkpoint(launch.ckpt_path))
-            self._options["resume"], self._id = found, new_id()
-
     @property
     def name(self) -> str:
         """The tag, in a form that can name a folder."""
         tag = self._options["tag"] or (self._session.tag if self._session is not None else None)
         return re.sub(r"[^\w.-]+", "-", tag or "").strip("-.") or "losswise"
-
-    @property
-    def version(self) -> str | None:
-        """Id of the session; None as long as it is not decided."""
-        return self._session.id if self._session is not None else self._options["resume"] or self._id
 
     @property
     def save_dir(self) -> str | None:
@@ -320,17 +260,24 @@ class LosswiseLogger(BaseLogger):
         self._is_set_up = False
         if session is None:
             return
-        outcome: Outcome | None = outcome_of_run(status)
+        ended = outcome_of_run(status)
+        outcome: Outcome | None = ended
         if decides_status(trainer):
-            self._outcome = outcome
+            self._outcome = ended
+            note_ending(session.id, ended, steps_done(trainer))
         elif is_unrecorded(trainer) or (self._outcome or COMPLETE) != COMPLETE:
             outcome = self._outcome  # a test after a fit that failed, or `predict`, does not change how the fit ended
         if outcome is not None:
             session.done(*outcome)
+            session.follow(None)
 
     def _running(self) -> Any:
         """Return the Trainer between its setup and `finalize`; None at other times."""
         return self._trainer() if self._is_set_up and self._trainer is not None else None
+
+    def _start_over(self) -> None:
+        """Forget what is recorded so far: of another session, or of one that is rewound."""
+        self._epoch, self._saved = None, {}
 
     def _is_unrecorded(self) -> bool:
         """Return whether the Trainer is doing something that is not recorded, see `trainer.is_unrecorded`."""
@@ -358,14 +305,6 @@ class LosswiseLogger(BaseLogger):
     def __getstate__(self) -> dict[str, Any]:
         self.decide_id()
         return {**self.__dict__, **dict.fromkeys(("_session", "_trainer", "_outcome", "_asks_total", "_is_set_up"))}
-
-
-class _SessionWithId(Session):
-    """A new session whose id was decided before."""
-
-    def __init__(self, id_: str, options: Mapping[str, Any]) -> None:
-        self.id = id_
-        super().__init__(**options)
 
 
 _loggers: weakref.WeakSet[LosswiseLogger] = weakref.WeakSet()

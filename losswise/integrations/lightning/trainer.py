@@ -110,6 +110,19 @@ def has_loaded_data(trainer: Any) -> bool:
     )
 
 
+def steps_done(trainer: Any) -> int | None:
+    """Return how many steps a fit has done; None if none is running."""
+    if trainer is None or trainer.state.fn != "fit" or not (trainer.training or trainer.validating):
+        return None
+    return int(trainer.fit_loop.epoch_loop._batches_that_stepped)
+
+
+def is_in_step(trainer: Any) -> bool:
+    """Return whether a fit is in the middle of a step, which a training that resumes from here does again."""
+    progress = trainer.fit_loop.epoch_loop.batch_progress.current
+    return int(progress.ready) > int(progress.processed)
+
+
 def checkpoint_values(callback: Any) -> dict[str, Any]:
     """Return the cells of the session table for a ModelCheckpoint.
 

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "v5_0003"
-down_revision = "v5_0001"
+down_revision = "v5_0002"
 branch_labels = None
 depends_on = None
 

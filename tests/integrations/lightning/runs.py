@@ -15,6 +15,7 @@ from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from tests.integrations.reading import columns
 from tests.support.server import Server, clean_environment
 
 Points = dict[str, list[tuple[int, float]]]
@@ -92,6 +93,15 @@ class Net(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=self.hparams.learning_rate)
 
 
+class StopsAt(pl.Callback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, index: int) -> None:
+        if trainer.global_step == self.step:
+            raise RuntimeError("the power is out")
+
+
 def batches() -> DataLoader[Any]:
     """Seven batches."""
     inputs = torch.rand(28, 4, generator=torch.Generator().manual_seed(0))
@@ -113,6 +123,12 @@ def csv_points(logger: CSVLogger) -> Points:
                     if point not in found.setdefault(name, []):  # each row of a step has the epoch
                         found[name].append(point)
     return found
+
+
+def flat(server: Server, id_: str | None) -> dict[str, list[tuple[int, float]]]:
+    """All points of a session by name."""
+    session = server.session(id_)
+    return {name: points for graph in columns(server, session).values() for name, points in graph.items()}
 
 
 def ids_of(server: Server, tag: str) -> list[str]:

@@ -7,27 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
 from losswise.integrations import LosswiseLogger
 from losswise.integrations.lightning.checkpoint import read_checkpoint
-from tests.integrations.lightning.runs import Net, batches, csv_points, ids_of, run_script, trainer_with
-from tests.integrations.reading import columns
+from tests.integrations.lightning.runs import Net, StopsAt, batches, csv_points, flat, ids_of, run_script, trainer_with
 from tests.support.server import Server
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-class StopsAt(pl.Callback):
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, index: int) -> None:
-        if trainer.global_step == self.step:
-            raise RuntimeError("the power is out")
 
 
 def crashed(logger: LosswiseLogger, folder: Path, at: int, **when: Any) -> str:
@@ -36,11 +25,6 @@ def crashed(logger: LosswiseLogger, folder: Path, at: int, **when: Any) -> str:
     with pytest.raises(RuntimeError):
         trainer_with(logger, callbacks=[keep, StopsAt(at)]).fit(Net(), batches(), batches())
     return str(max(folder.glob("*.ckpt"), key=os.path.getmtime))
-
-
-def flat(server: Server, id_: str | None) -> dict[str, list[tuple[int, float]]]:
-    session = server.session(id_)
-    return {name: points for graph in columns(server, session).values() for name, points in graph.items()}
 
 
 @pytest.mark.parametrize(
@@ -179,7 +163,8 @@ class Adversaries(Net):
 def test_several_optimizers(watched: Server, tmp_path: Path) -> None:
     keep = ModelCheckpoint(tmp_path, save_top_k=-1)
     first, again = LosswiseLogger("two optimizers"), LosswiseLogger("two optimizers")
-    trainer_with(first, max_epochs=2, callbacks=[keep]).fit(Adversaries(), batches())
+    with pytest.raises(RuntimeError):
+        trainer_with(first, max_epochs=2, callbacks=[keep, StopsAt(24)]).fit(Adversaries(), batches())
     path = next(str(path) for path in tmp_path.glob("epoch=0*.ckpt"))
     trainer_with(again, max_steps=34, max_epochs=-1, enable_checkpointing=False).fit(
         Adversaries(), batches(), ckpt_path=path

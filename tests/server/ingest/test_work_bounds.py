@@ -238,6 +238,7 @@ def parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rewinds in parts of about ten points."""
     monkeypatch.setattr(session_state, "FEW_POINTS", 0)
     monkeypatch.setattr(rewind, "MAX_POINTS_AT_ONCE", 10)
+    monkeypatch.setattr(rewind, "MAX_POINTS_SEARCHED", 15)
     monkeypatch.setattr(pipeline, "REWIND_SLICE_S", 0.0)
     monkeypatch.setattr(pipeline, "MAX_REWIND_S", 600.0)
 

@@ -172,6 +172,8 @@ def use_everything(client: FlaskClient) -> None:
     for sent in (0, 1):
         refused = [{"what": "text", "reason": "too long", "total": 1, "sent": sent}]
         call(client, "POST", "/api/v2/batches", json={"session": session, "writer": writer, "refused": refused})
+    send(records.mark_record(1), records.points_record(graph, [8], [now - 10], {"loss": [0.5]}))
+    send(records.rewind_record(10, now - 5, None, now - 11, {writer: 1}))
     send({"type": "rewind", "after": 15_000, "t": now - 5})
     send({"type": "rewind", "after": 10_000, "t": now - 5, "graph": graph})
     send(records.status_record("failed", now, error={"type": "E", "message": "m", "traceback": "t"}))

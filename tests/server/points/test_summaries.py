@@ -13,19 +13,26 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from losswise_server.db.engine import reading
 from losswise_server.db.models import Session
-from losswise_server.points import bucket_store, buckets, series, statistics, store, summaries
+from losswise_server.points import statistics, store
 from losswise_server.points.columns import column_of
-from losswise_server.points.store import GraphRef
 from losswise_server.points.summaries import SummaryState
 from sqlalchemy import select
 
 from losswise.protocol import records
 from losswise.protocol.records import encode_number
 from tests.conftest import DATABASES, database_url
+from tests.server.points.expected import (
+    INT64_MAX,
+    NAMES,
+    Model,
+    Point,
+    check_levels,
+    check_series,
+    check_statistics,
+    record_of,
+    set_small_limits,
+)
 from tests.support.application import DirectWriting, application
-
-NAMES = ("a", "b", "late")
-INT64_MAX = 2**63 - 1
 
 
 @pytest.fixture(scope="module", params=DATABASES)
@@ -33,12 +40,6 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     folder: Path = tmp_path_factory.mktemp("application")
     with application(folder, database_url(request.param, request)):
         yield
-
-
-class Point(NamedTuple):
-    x: int
-    t: float
-    y: dict[str, float]
 
 
 class Batch(NamedTuple):
@@ -95,166 +96,26 @@ def histories(draw: st.DrawFn) -> list[Batch | Rewind]:
     return history
 
 
-def record_of(graph: str, batch: Batch) -> dict[str, Any]:
-    names = sorted({name for point in batch.points for name in point.y})
-    columns = {
-        name: [encode_number(point.y[name]) if name in point.y else None for point in batch.points] for name in names
-    }
-    return records.points_record(graph, [p.x for p in batch.points], [p.t for p in batch.points], columns)
-
-
-class Model:
-    """The expected points, in order of arrival."""
-
-    def __init__(self) -> None:
-        self.points: list[Point] = []
-
-    def apply(self, step: Batch | Rewind) -> None:
-        if isinstance(step, Batch):
-            self.points += [point for point in step.points if point.y]
-        else:
-            self.points = [p for p in self.points if not (p.x > step.after and p.t <= step.until)]
-
-    def column(self, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """x, t and values of a name, by x and then by arrival."""
-        found = [(p.x, p.t, p.y[name]) for p in self.points if name in p.y]
-        found.sort(key=lambda point: point[0])
-        x, t, y = ([row[place] for row in found] for place in range(3))
-        return np.array(x, dtype=np.int64), np.array(t), np.array(y)
-
-
-def same_number(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-300) or one == other
-
-
-def clipped_sum(values: np.ndarray) -> float | None:
-    """The sum; None if a partial sum may overflow."""
-    with np.errstate(over="ignore"):
-        return float(values.sum()) if np.isfinite(np.abs(values).sum()) else None
-
-
-def check_group(bucket: Any, t: np.ndarray, y: np.ndarray, x: np.ndarray) -> None:
-    """Compare a bucket with its points."""
-    finite = y[np.isfinite(y)]
-    assert bucket["count"] == len(finite)
-    assert bucket["nan"] == np.isnan(y).sum()
-    assert bucket["inf"] == np.isinf(y).sum()
-    assert (bucket["x"], bucket["t"]) == (x[0], t[0])
-    if not len(finite):
-        return
-    assert bucket["low"] == finite.min()
-    assert bucket["high"] == finite.max()
-    assert bucket["low_x"] == x[y == finite.min()].min()
-    assert bucket["high_x"] == x[y == finite.max()].min()
-    total = clipped_sum(finite)
-    if total is not None:
-        assert math.isclose(bucket["total"], total, rel_tol=1e-9, abs_tol=1e-9 * np.abs(finite).sum())
-
-
-def check_levels(ref: GraphRef, state: SummaryState) -> None:
-    """Check that every level summarizes every sealed point, and nothing else."""
-    arrival, stored = store.read(ref)
-    sealed = stored.x < state.first_unsealed_x
-    assert (~sealed).sum() == state.unsealed
-    for level in range(16):
-        found = bucket_store.read(ref, level, -(2**63), INT64_MAX)
-        if level not in state.levels:
-            assert not found
-            continue
-        for number, name in enumerate(ref.names):
-            column = stored.y.get(name, column_of([None] * len(arrival)))
-            there = sealed & (column.view(np.uint64) != column_of([None]).view(np.uint64)[0])
-            x, t, y = stored.x[there], stored.t[there], column[there]
-            made = found.get(number, buckets.EMPTY)
-            groups = x // buckets.FACTOR**level
-            assert made["number"].tolist() == np.unique(groups).tolist()
-            for bucket in made:
-                mine = groups == bucket["number"]
-                # of points at the same first x, that of the first to arrive among those sealed together
-                check_group(
-                    bucket, np.array([bucket["t"]]) if (x[mine] == x[mine][0]).sum() > 1 else t[mine], y[mine], x[mine]
-                )
-
-
-def check_statistics(row: Any, model: Model) -> None:
-    found = row.graph_stats.get("1", {})
-    expected = {name for name in NAMES if any(name in point.y for point in model.points)}
-    assert {name for name, stat in found.items() if stat["count"]} == expected
-    for name in expected:
-        x, _, y = model.column(name)
-        stat, finite = found[name], y[np.isfinite(y)]
-        assert stat["count"] == len(y)
-        assert stat["nan"] == len(y) - len(finite)
-        assert stat["min"] == (finite.min() if len(finite) else None)
-        assert stat["max"] == (finite.max() if len(finite) else None)
-        assert stat["last_x"] == x[-1]
-        assert float(stat["last"]) == y[-1] or math.isnan(y[-1])
-        if len(finite):
-            assert stat["min_x"] in x[y == finite.min()]
-            assert stat["max_x"] in x[y == finite.max()]
-        assert (stat["nan_x"] is None) == (stat["nan"] == 0)
-        if stat["nan"]:
-            assert stat["nan_x"] in x[~np.isfinite(y)]
-
-
-def check_series(ref: GraphRef, state: SummaryState, model: Model, x0: int | None, x1: int | None) -> None:
-    width = 10
-    found = series.series(ref, state, x0, x1, width)
-    low = -(2**63) if x0 is None else x0
-    high = INT64_MAX if x1 is None else x1
-    inside = [point for point in model.points if low <= point.x <= high]
-    columns = {name: model.column(name) for name in NAMES}
-    within = {name: tuple(part[(c[0] >= low) & (c[0] <= high)] for part in c) for name, c in columns.items()}
-    assert set(found["series"]) == {name for name, (x, _, _) in within.items() if len(x)}
-    assert found["exact"] == (len(inside) <= 2 * width)
-    if not inside:
-        return
-    for name, shown in found["series"].items():
-        x, _, y = within[name]
-        if found["exact"]:
-            assert shown["x"] == x.tolist()
-            np.testing.assert_array_equal([float(value) for value in shown["y"]], y)
-            continue
-        assert len(shown["x"]) <= width
-        assert sorted(shown["x"]) == shown["x"]
-        assert shown["x"][0] == x[0]
-        assert set(shown["x"]) <= set(x.tolist())
-        # each bucket holds the points from its first x to the next bucket's
-        edges: Any = np.searchsorted(x, shown["x"])
-        for number, (start, end) in enumerate(zip(edges, [*edges[1:], len(x)], strict=True)):
-            part = y[start:end]
-            finite = part[np.isfinite(part)]
-            assert shown["min"][number] == (finite.min() if len(finite) else None)
-            assert shown["max"][number] == (finite.max() if len(finite) else None)
-            assert shown["nan"][number] == np.isnan(part).sum()
-            assert shown["inf"][number] == np.isinf(part).sum()
-            total = clipped_sum(finite) if len(finite) else None
-            if total is not None:
-                error = 1e-9 * np.abs(finite).sum() / len(finite)
-                assert math.isclose(shown["mean"][number], total / len(finite), rel_tol=1e-9, abs_tol=error)
+def apply(model: Model, step: Batch | Rewind) -> None:
+    if isinstance(step, Batch):
+        model.points += [point for point in step.points if point.y]
+    else:
+        model.points = [p for p in model.points if not (p.x > step.after and p.t <= step.until)]
 
 
 def check_history(history: list[Batch | Rewind], windows: list[tuple[int, int]]) -> None:
     """Apply it with small limits, and compare summaries, statistics and series with the model."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(summaries, "MAX_UNSEALED_POINTS", 40)
-        patch.setattr(summaries, "MAX_BUCKET_POINTS", 6)
-        patch.setattr(summaries, "CHUNK_POINTS", 50)
-        patch.setattr(summaries, "CHUNK_NAMES", 2)
-        patch.setattr(bucket_store, "CHUNK_PAGES", 3)
-        patch.setattr(bucket_store, "CHUNK_RUNS", 2)
-        patch.setattr(bucket_store, "CHUNK_LOOKUPS", 3)
+        set_small_limits(patch)
         run = DirectWriting()
         graph = run.graph()
         model = Model()
         for step in history:
             if isinstance(step, Batch):
-                run.send(record_of(graph, step))
+                run.send(record_of(graph, step.points))
             else:
                 run.send(records.rewind_record(step.after, step.until))
-            model.apply(step)
+            apply(model, step)
         with reading() as connection:
             row = connection.execute(select(Session.__table__).where(Session.id == run.session)).one()
             ref = store.graph_ref(connection, row.key, 1)

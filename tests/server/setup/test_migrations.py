@@ -17,6 +17,7 @@ from losswise_server.extensions import db
 from losswise_server.setup.upgrade import SNAPSHOT_REVISIONS, upgrade_schema
 from sqlalchemy import inspect, text
 
+from losswise.protocol import records
 from tests.conftest import DATABASES, database_url
 from tests.support.application import DirectWriting, application
 
@@ -62,7 +63,7 @@ def test_sessions_from_before_the_refusals_are_kept(url: str | None, tmp_path: P
     """Down to the schema without them and up again; a server of the version before may still make sessions."""
     with application(tmp_path, url) as app:
         DirectWriting()
-        migrate(app, command.downgrade, "v5_0001")
+        migrate(app, command.downgrade, "v5_0002")
         with writing() as connection:
             names = [each["name"] for each in inspect(connection).get_columns("sessions")]
             assert "refused" not in names
@@ -106,3 +107,46 @@ def test_a_newer_version_is_refused(url: str | None, tmp_path: Path) -> None:
     upgrade_schema(app)
     set_revision(app, "v9_0001")
     assert "made by a newer Losswise (its schema is v9_0001" in refusal(app)
+
+
+TABLES_OF_0001 = ("sessions", "graphs", "writers", "points", "summaries")
+
+
+def test_a_database_of_the_first_version_goes_on(url: str | None, tmp_path: Path) -> None:
+    """It keeps what it has, and a run that was going on while the server was upgraded is rewound like any other."""
+    app = create_app(load_settings(str(tmp_path), url, {}))
+    with application(tmp_path, url):
+        run = DirectWriting()
+        graph = run.graph()
+        run.send(records.points_record(graph, [0, 1, 2], [10.0, 11.0, 12.0], {"a": [1.0, 2.0, 3.0]}))
+        rows = {name: rows_of(name) for name in TABLES_OF_0001}
+    with app.app_context():
+        migrate(app, command.downgrade, "v5_0001")
+        with reading() as connection:
+            assert not inspect(connection).has_table("marks")
+            assert "writer" not in {column["name"] for column in inspect(connection).get_columns("points")}
+        db.session.remove()
+        db.engine.dispose()
+    upgrade_schema(app)
+    with app.app_context():
+        after = {name: rows_of(name) for name in TABLES_OF_0001}
+        for name, before in rows.items():
+            added = {"number", "writer", "first_sequence"}
+            assert [without(row, added) for row in after[name]] == [without(row, added) for row in before]
+        assert [row["writer"] for row in after["points"]] == [None] * 3
+        run.send(records.mark_record(1), records.points_record(graph, [0, 3], [20.0, 21.0], {"a": [9.0, 9.0]}))
+        assert [row["writer"] for row in rows_of("points")] == [None] * 3 + [1] * 2
+        run.send(records.rewind_record(2, 30.0, None, 19.0, {run.writer: 1}))
+        assert [(row["x"], row["t"]) for row in rows_of("points")] == [(0, 10.0), (1, 11.0), (2, 12.0)]
+        db.session.remove()
+        db.engine.dispose()
+
+
+def rows_of(table: str) -> list[dict[str, Any]]:
+    order = "sequence" if table == "points" else "1"
+    with reading() as connection:
+        return [dict(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY {order}")).mappings()]
+
+
+def without(row: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
