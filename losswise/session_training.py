@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from losswise.protocol.limits import LATEST_TIME_S, MAX_KEPT
-from losswise.protocol.records import Record, is_id, rewind_record
+from losswise.protocol.records import Record, is_id, progress_record, rewind_record
 from losswise.util.guard import guarded
 
 if TYPE_CHECKING:
@@ -57,10 +57,14 @@ class SessionTraining:
     def follow(self, steps: Callable[[], int | None] | None) -> None:
         """Have the progress recorded: `steps` returns how many steps are done, or None if that is unknown now.
 
-        It is called on another thread, about once a second. None stops that.
+        It is called now, and then about once a second on another thread. None stops that.
         """
-        if not self._queue.closed:
-            self._queue.steps = steps
+        if self._queue.closed:
+            return
+        self._queue.steps = steps
+        done = None if steps is None else steps()
+        if done is not None:
+            self._put(progress_record(done, time.time()))  # the speed counts from here
 
     @guarded("preparing a mark")
     def next_mark(self) -> Mark | None:

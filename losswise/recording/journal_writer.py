@@ -117,10 +117,10 @@ class JournalWriter:
         if ending is not None:
             self._wait_for_pending_values()
             self._drain(final=True)
+        if ending is not None or requested > self.written or time.monotonic() > self._progress_due:
+            self._write_progress()
         if not self._read_pending_values():
             self.written = requested
-        if ending is not None or time.monotonic() > self._progress_due:
-            self._write_progress()
         if ending is not None:
             self._finish(ending)
             return False
@@ -206,7 +206,7 @@ class JournalWriter:
     def _write_progress(self) -> None:
         steps = None if self._queue.steps is None else self._queue.steps()
         if steps is not None and steps != self._steps:
-            self._steps, self._progress_due = steps, time.monotonic() + PROGRESS_INTERVAL_S
+            self._progress_due = time.monotonic() + PROGRESS_INTERVAL_S
             self._write_records([progress_record(steps, time.time())])
 
     def _drain_graphs(self, graphs: list[GraphBuffer], limit: int, final: bool) -> None:
@@ -267,6 +267,7 @@ class JournalWriter:
         for record in records:
             try:
                 lines.append(record_line(record))
+                self._steps = record.get("steps", self._steps)
                 if self.journal is not None:
                     self.journal.note(record)
             except Exception as error:

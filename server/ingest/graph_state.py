@@ -210,7 +210,7 @@ class GraphState:
         if row["steps"] is None or steps < row["steps"]:
             row["pace"], self._progress_samples = [], []
         row["steps"], row["steps_at"], row["last_x"] = steps, t, _last_x(steps)
-        if steps and not self._is_replay:
+        if not self._is_replay:
             self._progress_samples.append((t, steps - 1))
 
     def mark(self, number: int, t: float | None) -> None:

@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from losswise.lifecycle.outcome import COMPLETE, INTERRUPTED, Outcome
+from losswise.util.guard import guarded
 from losswise.values.jsonable import describe_exception
 
 
@@ -110,6 +111,7 @@ def has_loaded_data(trainer: Any) -> bool:
     )
 
 
+@guarded("counting steps")
 def steps_done(trainer: Any) -> int | None:
     """Return how many steps a fit has done; None if none is running."""
     if trainer is None or trainer.state.fn != "fit" or not (trainer.training or trainer.validating):

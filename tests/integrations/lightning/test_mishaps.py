@@ -103,23 +103,17 @@ class Unlucky(Exception):
     """What a broken function raises."""
 
 
-PARTS = (
-    *(
-        "find_setup",
-        "is_unrecorded",
-        "has_loaded_data",
-        "total_steps",
-        "add_to_checkpoints",
-        "read_checkpoint",
-        "find_session",
-    ),
-    *("describe_model", "to_params", "Session", "_SessionWithId", "new_id", "find_launch"),
-    *("is_testing", "outcome_of_run", "decides_status", "checkpoint_values"),
-)
-OF_A_NEW_SESSION = ("new_id", "_SessionWithId")
+PARTS = {
+    "logger": "find_setup is_unrecorded has_loaded_data total_steps describe_model to_params outcome_of_run "
+    "decides_status checkpoint_values note_ending steps_done",
+    "session_choice": "watch_trainer read_checkpoint find_session Session _SessionWithId new_id find_launch "
+    "is_testing has_gone_beyond steps_done",
+    "checkpoint": "is_in_step _await_next_step",
+}
+OF_A_NEW_SESSION = ("session_choice.new_id", "session_choice._SessionWithId")
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", [f"{module}.{part}" for module, parts in PARTS.items() for part in parts.split()])
 def test_an_error_of_our_own(
     watched: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
@@ -133,7 +127,7 @@ def test_an_error_of_our_own(
     trainer = trainer_with(LosswiseLogger("before"), callbacks=[kept], max_epochs=1)
     trainer.fit(Net(), batches(), batches())
     expected = trained(tmp_path, ckpt_path=kept.best_model_path)
-    monkeypatch.setattr(f"losswise.integrations.lightning.logger.{name}", broken)
+    monkeypatch.setattr(f"losswise.integrations.lightning.{name}", broken)
     logger = LosswiseLogger("after" if name in OF_A_NEW_SESSION else "before")
     logger = pickle.loads(pickle.dumps(logger))  # which looks for a launch that is under way
     assert trained(tmp_path, logger, ckpt_path=kept.best_model_path) == expected
