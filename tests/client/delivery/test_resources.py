@@ -18,29 +18,30 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX")
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts what is open in /proc")
-def test_many_sessions_leave_no_file_socket_or_thread(recorder: FakeServer, script: Start) -> None:
-    code = """
+@pytest.mark.parametrize("count", [100, pytest.param(1_000, marks=pytest.mark.full)])
+def test_many_sessions_leave_no_file_socket_or_thread(recorder: FakeServer, script: Start, count: int) -> None:
+    code = f"""
         import os, resource, threading
         import losswise
 
         def run(number):
-            session = losswise.Session(f"run {number}", track_git=False, command_line=False)
+            session = losswise.Session(f"run {{number}}", track_git=False, command_line=False)
             for step in range(20):
-                session.log({"loss": 1 / (1 + step)}, step)
+                session.log({{"loss": 1 / (1 + step)}}, step)
             session.done()
 
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
         run(0)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96))
         before = len(os.listdir("/proc/self/fd"))
-        for number in range(1, 100):
+        for number in range(1, {count}):
             run(number)
         print(len(os.listdir("/proc/self/fd")) - before, threading.active_count())
     """
     run = script(code, LW_BASE_URL=recorder.url, LW_API_KEY=API_KEY)
     assert run.wait(180.0) == 0, run.errors
     assert run.output.split() == ["0", "1"]
-    assert len(recorder.points("loss")) == 100 * 20
-    assert len(recorder.records("status")) == 100
+    assert len(recorder.points("loss")) == count * 20
+    assert len(recorder.records("status")) == count
     assert all(line.startswith("losswise: watching at ") for line in run.errors.splitlines()), run.errors
 
 

@@ -90,7 +90,7 @@ def test_a_fine_tuning_that_fails_is_taken_back(watched: Server, tmp_path: Path)
 
 def test_a_branch_that_fails_is_taken_back(watched: Server, tmp_path: Path) -> None:
     """The same logger tries again from the checkpoint of the session that it has left."""
-    first, again = LosswiseLogger("left"), LosswiseLogger("left")
+    first, again = LosswiseLogger("left for another"), LosswiseLogger("left for another")
     path = base_checkpoint(first, tmp_path)
     trained(first, 2, path)
     with pytest.raises(RuntimeError):
@@ -102,7 +102,7 @@ def test_a_branch_that_fails_is_taken_back(watched: Server, tmp_path: Path) -> N
     assert steps_of(watched, branch) == list(range(7, 21))
     trained(again, 2, path)
     assert again.version not in (branch, first.version)
-    assert sorted(map(len, (steps_of(watched, id_) for id_ in ids_of(watched, "left")))) == [7, 14, 14]
+    assert sorted(map(len, (steps_of(watched, id_) for id_ in ids_of(watched, "left for another")))) == [7, 14, 14]
 
 
 def test_a_branch_is_resumed_from_its_own_checkpoint(watched: Server, tmp_path: Path) -> None:
