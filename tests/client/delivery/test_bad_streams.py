@@ -32,6 +32,7 @@ def too_large(batch: dict[str, Any]) -> Reply | None:
     return (413, "<html>too large</html>", {}) if naming(batch) else None
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("answer", "every", "most_requests"),
     [

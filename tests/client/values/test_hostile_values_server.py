@@ -17,6 +17,7 @@ LEFT_OUT = ("endless mapping", "40 MB of texts")
 """As metrics these are a hundred thousand graphs and names, and a thousand warnings."""
 
 
+@pytest.mark.full
 def test_all_values_through_all_doors_are_stored(
     server: Server, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,7 @@ def test_a_restored_training(watched: Server, order: str) -> None:
     assert points["loss"]["loss"][8:] == at(range(8, 16), batches.losses)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_backup_of_batches(watched: Server, order: str) -> None:
     """The sixth batch is the last that is saved: epoch 1, batch 1. Keras begins that epoch again."""
@@ -88,6 +89,7 @@ def test_a_backup_of_batches(watched: Server, order: str) -> None:
     assert xs(points["epoch"]["second"]) == [2, 3, 4, 5, 6, 7]
 
 
+@pytest.mark.full
 def test_a_journal_that_comes_later(watched: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     killed = LosswiseKerasCallback()
     with monkeypatch.context() as patch:
@@ -103,6 +105,7 @@ def test_a_journal_that_comes_later(watched: Server, tmp_path: Path, monkeypatch
     assert len(points["place"]["first"]) == 8
 
 
+@pytest.mark.full
 def test_a_fit_that_is_called_again_in_the_same_script(watched: Server) -> None:
     callback = LosswiseKerasCallback()
     failed(watched, callback, Own(callback, "first"), at=(1, 2))
@@ -112,6 +115,7 @@ def test_a_fit_that_is_called_again_in_the_same_script(watched: Server) -> None:
     assert xs(points["epoch"]["second"]) == [2, 3, 4, 5, 6, 7]
 
 
+@pytest.mark.full
 def test_a_file_of_an_older_version_goes_back_by_x(watched: Server) -> None:
     import json
 
@@ -176,6 +180,7 @@ def test_progress_of_a_restored_training(watched: Server) -> None:
 # several trainings from one backup
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", ["one process", "another process"])
 def test_two_trainings_from_copies_of_a_backup(watched: Server, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     killed = LosswiseKerasCallback("copied")

@@ -88,6 +88,7 @@ def test_a_fine_tuning_that_fails_is_taken_back(watched: Server, tmp_path: Path)
     assert steps_of(watched, id_) == list(range(14))
 
 
+@pytest.mark.full
 def test_a_branch_that_fails_is_taken_back(watched: Server, tmp_path: Path) -> None:
     """The same logger tries again from the checkpoint of the session that it has left."""
     first, again = LosswiseLogger("left for another"), LosswiseLogger("left for another")
@@ -105,6 +106,7 @@ def test_a_branch_that_fails_is_taken_back(watched: Server, tmp_path: Path) -> N
     assert sorted(map(len, (steps_of(watched, id_) for id_ in ids_of(watched, "left for another")))) == [7, 14, 14]
 
 
+@pytest.mark.full
 def test_a_branch_is_resumed_from_its_own_checkpoint(watched: Server, tmp_path: Path) -> None:
     first = LosswiseLogger("branch")
     path = base_checkpoint(first, tmp_path)
@@ -118,6 +120,7 @@ def test_a_branch_is_resumed_from_its_own_checkpoint(watched: Server, tmp_path: 
     assert steps_of(watched, again.version) == list(range(7, 21))
 
 
+@pytest.mark.full
 def test_an_own_id_is_continued(watched: Server, tmp_path: Path) -> None:
     first = LosswiseLogger("own")
     path = base_checkpoint(first, tmp_path)

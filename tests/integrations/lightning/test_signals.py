@@ -112,10 +112,15 @@ class Run:
     ("who", "way"),
     [
         ("ours", "once"),
-        ("ours", "requeue"),
         *(
             pytest.param(*cell, marks=pytest.mark.full)
-            for cell in [("ours", "twice"), ("session", "once"), ("session", "twice"), ("session", "requeue")]
+            for cell in [
+                ("ours", "requeue"),
+                ("ours", "twice"),
+                ("session", "once"),
+                ("session", "twice"),
+                ("session", "requeue"),
+            ]
         ),
     ],
 )

@@ -87,6 +87,7 @@ def test_a_graph_is_made_whatever_its_texts_are(server: Server) -> None:
     assert [graph["kind"] for graph in graphs] == [None, None, None, "min"]
 
 
+@pytest.mark.full
 @pytest.mark.full_on_postgresql
 def test_a_graph_too_many_has_an_id_and_is_told(server: Server) -> None:
     session = new_session(server)

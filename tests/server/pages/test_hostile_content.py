@@ -116,6 +116,7 @@ def test_the_largest_step_is_shown_and_sorted_by(server: Server) -> None:
         check_everything_is_shown(server, run)
 
 
+@pytest.mark.full
 def test_values_at_their_limits_are_shown(server: Server) -> None:
     run = Writing(server)
     lists: Any = 1

@@ -66,6 +66,7 @@ def in_threads(count: int, work: Callable[[int], Any]) -> list[threading.Thread]
     return threads
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_with_batches_that_wait_for_the_database(own_server: Server, number: int) -> None:
     runs = [Writing(own_server) for _ in range(10)]
@@ -131,6 +132,7 @@ def test_with_streams_and_connections_that_send_nothing(own_server: Server) -> N
         connection.close()
 
 
+@pytest.mark.full
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs POSIX signals")
 def test_with_a_worker_that_does_not_answer_signals(own_server: Server) -> None:
     """As one whose threads never give up the interpreter: it is killed."""
