@@ -272,6 +272,10 @@ HISTORIES: dict[str, History] = {
     "beside one that does not train, late": History((KILLED, RESUMED, OTHER), whole(0, 1, 2, replay=True)),
     "the clock was set back": History(((*BEFORE, Mark(1), run(EPOCH, 3, 9, 20.0)), RESUMED), whole(0, 1)),
     "the clock was set forward": History(((*BEFORE, Mark(1), run(EPOCH, 3, 9, 900.0), End()), RESUMED), whole(0, 1)),
+    "it was still alive, and goes on": History(
+        ((*KILLED, run(LOSS, 160, 170, 490.0), run(LOSS, 170, 180, 600.0)), RESUMED),
+        (Delivery(0, 5), *whole(1, 0)),
+    ),
     "a mark is lost": History(((*BEFORE, run(LOSS, 100, 110, 201.0), Mark(2), *AFTER), RESUMED), whole(0, 1)),
     "no mark has come": History((BEFORE, RESUMED), whole(0, 1)),
     "a late mark": History(((*BEFORE, Mark(1, 215.0), *AFTER), RESUMED), whole(0, 1)),
