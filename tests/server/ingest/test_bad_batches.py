@@ -276,3 +276,14 @@ def test_long_texts_of_other_records_are_cut(server: Server) -> None:
     assert len(image["sequence"]) == len(image["image_id"]) == len(row["reason"]) == limits.MAX_NAME_LENGTH
     assert image["metrics"] == {"good": True, "n": 3}
     assert len(row["error"]["message"]) == 100_000
+
+
+def test_a_large_body_that_is_nested_too_deeply_is_to_be_split(server: Server) -> None:
+    run = Writing(server)
+    half = json_body.MAX_CUT_BYTES // 2
+    fields = f'"session": "{run.session}", "writer": "{run.writer}", "seq": {run.seq + 1}'
+    body = f'{{{fields}, "records": [{{"type": "session", "params": {{"a": {"[" * half + "]" * half}}}}}]}}'
+    answer = server.request("POST", "/api/v2/batches", data=body)
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large"), answer.text[:300]
+    answer = server.request("POST", "/api/v1/sessions", data=body)
+    assert (answer.status_code, answer.json()["success"]) == (413, False)
