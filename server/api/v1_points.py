@@ -17,7 +17,7 @@ from ..ingest.session_fields import cut
 from .v1_refusals import Refusals
 
 # Points times names of a record: points with different names are not stretched to columns that are mostly empty.
-MAX_RECORD_VALUES = 100_000
+MAX_RECORD_VALUES = 50_000
 
 
 class Point(NamedTuple):

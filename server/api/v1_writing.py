@@ -17,7 +17,9 @@ from ..ingest.decoding import convert_records
 from ..ingest.schema import Batch
 from .v1_refusals import Refusals
 
-MAX_VALUES = 500_000  # points times names, in one transaction
+# In one transaction
+MAX_POINTS = 50_000
+MAX_VALUES = 500_000  # points times names
 MAX_COLUMNS = 5_000
 
 
@@ -33,15 +35,15 @@ def store(access: Access, session_id: str, records: Iterable[Record], refusals: 
 def _parts(records: Iterable[Record]) -> Iterator[list[Record]]:
     """The records in parts that take a fraction of a second each."""
     part: list[Record] = []
-    values = columns = 0
+    points = values = columns = 0
     for record in records:
         width = len(record.get("y") or record.get("values") or ())
         height = len(record.get("x", "x"))
-        if part and (values + width * height > MAX_VALUES or columns + width > MAX_COLUMNS):
+        points, values, columns = points + height, values + width * height, columns + width
+        if part and (points > MAX_POINTS or values > MAX_VALUES or columns > MAX_COLUMNS):
             yield part
-            part, values, columns = [], 0, 0
+            part, points, values, columns = [], height, width * height, width
         part.append(record)
-        values, columns = values + width * height, columns + width
     if part:
         yield part
 
