@@ -165,6 +165,7 @@ def test_progress_is_that_of_the_batches(watched: Server) -> None:
     assert (session["steps"], session["last_x"], session["progress"]) == (24, 23, 1.0)
 
 
+@pytest.mark.full
 def test_progress_of_a_restored_training(watched: Server) -> None:
     killed = LosswiseKerasCallback()
     failed(watched, killed, at=(2, 2))

@@ -131,6 +131,7 @@ def test_an_own_id_is_continued(watched: Server, tmp_path: Path) -> None:
     assert steps_of(watched, first.version) == list(range(14))
 
 
+@pytest.mark.full
 def test_without_an_answer_it_is_continued(
     watched: Server, tmp_path: Path, forgets: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +146,7 @@ def test_without_an_answer_it_is_continued(
     assert again.version == first.version
 
 
+@pytest.mark.full
 def test_offline(watched: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LW_MODE", "offline")
     monkeypatch.setenv("LW_JOURNAL_DIR", str(tmp_path / "journals"))

@@ -136,6 +136,7 @@ def test_a_checkpoint_in_the_middle_of_a_step(watched: Server, tmp_path: Path) -
     assert len({x for x, _ in found["train_loss_step"]}) == len(found["train_loss_step"]), "no x twice"
 
 
+@pytest.mark.full
 def test_in_one_process_with_one_logger(watched: Server, tmp_path: Path) -> None:
     logger, beside = LosswiseLogger("one"), CSVLogger(str(tmp_path))
     stopped(logger, 12, keeps(tmp_path))
@@ -143,6 +144,7 @@ def test_in_one_process_with_one_logger(watched: Server, tmp_path: Path) -> None
     assert flat(watched, logger.version) == merged(before(watched, 7), csv_points(beside))
 
 
+@pytest.mark.full
 def test_again_and_again_from_the_same_checkpoint(watched: Server, tmp_path: Path) -> None:
     """As a job that is preempted before it can save another one."""
     path = str(tmp_path / "step=7.ckpt")
@@ -191,6 +193,7 @@ def test_a_journal_that_comes_later(watched: Server, tmp_path: Path, monkeypatch
     assert (session["status"], session["steps"], session["last_x"]) == ("complete", 21, 20)
 
 
+@pytest.mark.full
 def test_several_processes_of_the_first_run_come_later(
     watched: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,6 +263,7 @@ def test_an_older_checkpoint_goes_back_by_x(watched: Server, tmp_path: Path) -> 
     assert len(found["place"]) == 7 + 5 + 14, "all of its x are before the checkpoint's"
 
 
+@pytest.mark.full
 def test_the_best_and_the_last_checkpoint_have_one_mark(watched: Server, tmp_path: Path) -> None:
     logger = LosswiseLogger("two at once")
     keep = ModelCheckpoint(tmp_path, monitor="train_loss_epoch", save_last=True, save_top_k=-1)
@@ -321,6 +325,7 @@ def test_progress_is_that_of_the_trainer(watched: Server) -> None:
     assert watched.session(logger.version)["steps"] == 5
 
 
+@pytest.mark.full
 def test_progress_of_a_resumed_fit(watched: Server, tmp_path: Path) -> None:
     first = LosswiseLogger("progress")
     stopped(first, 12, keeps(tmp_path), max_epochs=6)
