@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import msgspec
 from sqlalchemy import Connection, Engine, Insert, Table, event, text
@@ -25,7 +26,7 @@ STALE_LOCK = 0x10552  # marking stale sessions
 PURGE_LOCK = 0x10553  # deleting rows of deleted sessions
 
 _sqlite_writer = threading.Lock()
-_in_use: set[Any] = set()  # psycopg2's connections
+_in_use: WeakSet[Any] = WeakSet()  # psycopg2's connections; one that an outage has ended is never checked in
 
 
 def engine_options(url: str) -> dict[str, Any]:

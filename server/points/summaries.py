@@ -42,8 +42,9 @@ MAX_BUCKET_POINTS = 64
 # the coarsest level has at most this many buckets on either side of x = 0
 MAX_COARSEST_BUCKETS = FACTOR
 MAX_LEVEL = 15
-MAX_SEALED_PAGES = 50_000  # written in one transaction in order to seal points
-MAX_REFINED_VALUES = 300_000  # of a graph for which a finer level is made
+# Written in one transaction in order to seal points: more than the largest batch of points in a row needs.
+MAX_SEALED_PAGES = 100_000
+MAX_REFINED_VALUES = 300_000  # of a graph for which finer levels are made, times these levels
 CHUNK_POINTS = 50_000
 CHUNK_VALUES = 2_000_000
 CHUNK_NAMES = 64
