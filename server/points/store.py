@@ -77,10 +77,13 @@ def insert(connection: Connection, session_key: int, batches: Iterable[StoredBat
             cursor.executemany(INSERT, sqlite_rows(session_key, batch, part))
     else:
         rows: list[bytes] = []
+        size = 0
         for batch, part in parts:
             rows.append(copy_rows(session_key, batch, part))
-            if sum(map(len, rows)) >= MAX_COPY_BYTES:
+            size += len(rows[-1])
+            if size >= MAX_COPY_BYTES:
                 _copy(cursor, rows)
+                size = 0
         _copy(cursor, rows)
     cursor.close()
 
