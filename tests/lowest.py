@@ -17,10 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ("test-core", "test", "full", "bench")
 """Extras with what only the tests need, in its newest version."""
 
+CONCERNED = ("tests/client", "tests/server", "tests/system", "tests/conformance", "tests/integrations")
+"""Tests that concern the dependencies."""
+
 # tomllib came with Python 3.11, and the lower bounds are tested on 3.10
 _LIST = re.compile(r"^([\w-]+) = \[(.*?)\]$", re.MULTILINE | re.DOTALL)
-CONCERNED = ("tests/client", "tests/server", "tests/system", "tests/conformance", "tests/integrations")
-
 _BOUND = re.compile(r'"([\w.-]+)(?:\[[\w,-]+\])?>=([\d.]+)')
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import PIL.Image
 
 import losswise
+from tests.client.conftest import points_of
 from tests.client.values.hostile_leaves import Pairs
 
 Session = losswise.Session
@@ -22,16 +23,6 @@ def merged(records: Records, type_: str, field: str) -> dict[str, Any]:
     return {
         name: value for record in records if record["type"] == type_ for name, value in record.get(field, {}).items()
     }
-
-
-def points(records: Records, name: str) -> list[tuple[int, Any]]:
-    return [
-        (x, y)
-        for record in records
-        if record["type"] == "points" and name in record["y"]
-        for x, y in zip(record["x"], record["y"][name], strict=True)
-        if y is not None
-    ]
 
 
 @dataclasses.dataclass
@@ -120,12 +111,12 @@ def logged_metrics(session: Session, value: Any) -> None:
 
 
 def check_points(records: Records) -> None:
-    assert points(records, "good") == [(x, float(x)) for x in range(4)]
+    assert points_of(records, "good") == [(x, float(x)) for x in range(4)]
 
 
 def check_some_points(records: Records) -> None:
     """Where the value may be an x or a metric's name itself: the good points are there, in order."""
-    assert [y for _x, y in points(records, "good") if y in range(4)] == [0.0, 1.0, 2.0, 3.0]
+    assert [y for _x, y in points_of(records, "good") if y in range(4)] == [0.0, 1.0, 2.0, 3.0]
 
 
 def graph_options(session: Session, value: Any) -> None:
@@ -136,8 +127,8 @@ def graph_options(session: Session, value: Any) -> None:
 
 
 def check_graphs(records: Records) -> None:
-    assert [y for _x, y in points(records, "good")][:1] == [0.0]  # the value may be a display_interval
-    assert points(records, "titled") == [(0, 0.0)]
+    assert [y for _x, y in points_of(records, "good")][:1] == [0.0]  # the value may be a display_interval
+    assert points_of(records, "titled") == [(0, 0.0)]
     assert "loss" in {record["title"] for record in records if record["type"] == "graph"}
 
 
@@ -204,7 +195,7 @@ def ended(**options: Callable[[Any], Any]) -> Callable[[Start, Any], Session]:
 
 
 def check_end(records: Records) -> None:
-    assert points(records, "good") == [(0, 1.0)]
+    assert points_of(records, "good") == [(0, 1.0)]
     assert records[-1]["type"] == "status"
     assert records[-1]["status"] in ("failed", "complete")
 

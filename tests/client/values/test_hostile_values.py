@@ -12,8 +12,8 @@ from losswise_server.ingest.decoding import decode_batch
 
 import losswise
 from losswise.values.jsonable import dumps
-from tests.client.conftest import journal_records
-from tests.client.values.doors import DOORS, Records, Start, merged, points
+from tests.client.conftest import journal_records, points_of
+from tests.client.values.doors import DOORS, Records, Start, merged
 from tests.client.values.hostile_leaves import LEAVES, Panic, broken, omegaconf, with_methods
 
 MAX_RECORD_BYTES = 4 * 1024 * 1024
@@ -72,7 +72,7 @@ def test_only_what_cannot_be_read_of_a_config_is_replaced(start: Start, journals
     records = recorded(session, journals)
     assert [record["params"] for record in records if "params" in record] == [expected, expected]
     assert merged(records, "values", "values") == expected
-    assert points(records, "fine") == [(3, 1.0)]
+    assert points_of(records, "fine") == [(3, 1.0)]
     assert session.params["fine"] == 1
 
 
@@ -201,7 +201,7 @@ def test_an_opening_that_cannot_be_encoded_is_written_without_its_params(
     records = recorded(session, journals)
     assert (records[0]["tag"], records[0]["project"]) == ("tag", "vision")
     assert records[0]["params"] == {"[unreadable by losswise]": "MemoryError"}
-    assert points(records, "a") == [(0, 1.0)]
+    assert points_of(records, "a") == [(0, 1.0)]
     assert "cannot be recorded (MemoryError)" in capsys.readouterr().err
 
 

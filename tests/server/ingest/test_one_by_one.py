@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -20,17 +19,9 @@ from sqlalchemy import select
 
 from losswise.protocol import limits, records
 from losswise.protocol.records import Record
-from tests.conftest import DATABASES, database_url
-from tests.support.application import DirectWriting, application, counted_statements
+from tests.support.application import DirectWriting, counted_statements
 
 Records = list[Record]
-
-
-@pytest.fixture(scope="module", params=DATABASES)
-def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    folder: Path = tmp_path_factory.mktemp("application")
-    with application(folder, database_url(request.param, request)):
-        yield
 
 
 def session(run: DirectWriting) -> dict[str, Any]:

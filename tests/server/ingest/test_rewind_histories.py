@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,7 +22,6 @@ from sqlalchemy import select
 
 from losswise.protocol import records
 from losswise.protocol.records import encode_number
-from tests.conftest import DATABASES, database_url
 from tests.server.ingest.expected_points import WRITERS, End, Expected, Mark, Points, Record, Rewind, Stored
 from tests.server.points.expected import (
     Model,
@@ -34,16 +32,9 @@ from tests.server.points.expected import (
     record_of,
     set_small_limits,
 )
-from tests.support.application import DirectWriting, application
+from tests.support.application import DirectWriting
 
 TITLES = ("loss", "epoch")
-
-
-@pytest.fixture(scope="module", params=DATABASES)
-def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    folder: Path = tmp_path_factory.mktemp("application")
-    with application(folder, database_url(request.param, request)):
-        yield
 
 
 class Delivery(NamedTuple):

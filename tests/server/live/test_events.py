@@ -6,9 +6,7 @@ import itertools
 import json
 import random
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,15 +16,7 @@ from losswise_server.live.changes import Change
 from losswise_server.live.events import Sent
 
 from losswise.protocol import records
-from tests.conftest import DATABASES, database_url
-from tests.support.application import DirectWriting, application, counted_statements
-
-
-@pytest.fixture(scope="module", params=DATABASES)
-def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    folder: Path = tmp_path_factory.mktemp("application")
-    with application(folder, database_url(request.param, request)):
-        yield
+from tests.support.application import DirectWriting, counted_statements
 
 
 @pytest.fixture

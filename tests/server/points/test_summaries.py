@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +19,6 @@ from sqlalchemy import select
 
 from losswise.protocol import records
 from losswise.protocol.records import encode_number
-from tests.conftest import DATABASES, database_url
 from tests.server.points.expected import (
     INT64_MAX,
     NAMES,
@@ -32,14 +30,7 @@ from tests.server.points.expected import (
     record_of,
     set_small_limits,
 )
-from tests.support.application import DirectWriting, application
-
-
-@pytest.fixture(scope="module", params=DATABASES)
-def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    folder: Path = tmp_path_factory.mktemp("application")
-    with application(folder, database_url(request.param, request)):
-        yield
+from tests.support.application import DirectWriting
 
 
 class Batch(NamedTuple):
