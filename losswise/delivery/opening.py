@@ -40,7 +40,7 @@ class Opening:
         if not sessions or len(sessions) < sum(line.startswith(SESSION) for line in known):
             self._stand_in = _stand_in(self._reader.header, rejected, is_bare=self._rejected_stand_ins > 0)
             sessions.insert(0, self._stand_in)
-        self.batches = [[*sessions, *(line for line in lines if line not in sessions)]]
+        self.batches = [[*sessions, *(line for line in lines if not line.startswith(SESSION))]]
 
     def is_hopeless(self) -> bool:
         """Whether the server has rejected all that can be tried."""

@@ -233,7 +233,9 @@ class Uploader:
         freed = self._reader.forget(last)
         self.freed += freed
         self.ahead = max(0, self.ahead - freed)
-        if self._group is not None:
+        if self._group is None:
+            self._takes_empty = False  # ask again when the next record is rejected, which may be in days
+        else:
             # the size is kept for what is recorded later; it grows slowly, since among many bad records one is best
             self._group *= 2 if self._has_fitted else 1
             self._has_fitted = not self._has_fitted

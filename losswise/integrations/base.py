@@ -17,6 +17,7 @@ from losswise.lifecycle.outcome import Outcome
 from losswise.protocol.limits import ENDED
 from losswise.session import Session
 from losswise.util.guard import guarded
+from losswise.values.containers import to_dict
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -167,6 +168,6 @@ def branch_options(options: Mapping[str, Any], session: str, x: int) -> dict[str
         **options,
         "resume": None,
         "from_x": None,
-        "params": {**(options.get("params") or {}), "branched_from": {"session": session, "step": x}},
-        "info": {**(options.get("info") or {}), "branch": note},
+        "params": {**to_dict(options.get("params")), "branched_from": {"session": session, "step": x}},
+        "info": {**to_dict(options.get("info")), "branch": note},
     }

@@ -19,7 +19,7 @@ from losswise.util.guard import guarded
 from losswise.util.locks import forget_held
 from losswise.util.messages import notify, notify_error
 from losswise.util.paths import journal_folder, sync_command
-from losswise.values.jsonable import describe_exception
+from losswise.values.texts import describe_exception
 
 WRITE_TIMEOUT_S = 2.0  # to see which points came after an exit, and to save them if ending a session fails
 INTERRUPTED_TIMEOUT_S = 2.0  # how long the end still waits for the disk after Ctrl-C
@@ -77,7 +77,7 @@ ChooseOutcome = Callable[[OpenSession], Outcome]
 def add(session: OpenSession) -> None:
     """End this session with the process if it does not end before."""
     _state.sessions[session] = None
-    _state.forget_signals()  # a script that caught SIGTERM or Ctrl-C has gone on
+    _state.forget_signals()  # a later SIGTERM or Ctrl-C has a time of its own
 
 
 def end(session: OpenSession, outcome: Outcome, timeout: float) -> None:

@@ -64,6 +64,8 @@ def _wrap_module() -> None:
         nonlocal shown, ours
         if signalnum != signal.SIGTERM:
             return set_handler(signalnum, handler)
+        if handler is end_sessions:  # found by a function that was imported before it was wrapped
+            handler = signal.SIG_DFL
         new = replacement(handler)
         before = set_handler(signalnum, new)
         if before is ours:

@@ -1,4 +1,4 @@
-"""Remember that SIGTERM came: a process that ends soon after it was cancelled, however it ends."""
+"""Remember that SIGTERM came: if the process ends soon after the signal, it was cancelled, however it ends."""
 
 from __future__ import annotations
 

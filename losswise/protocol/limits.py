@@ -18,6 +18,7 @@ MAX_BATCH_POINTS_RECORDS = 20_000
 MAX_BATCH_COLUMNS = 50_000  # names, summed over all points records
 MAX_BATCH_TEXTS = 5_000  # different texts; records of the same name and x count once
 MAX_BATCH_IMAGES = 10_000
+MAX_BATCH_MARKS = 10_000
 MAX_BATCH_REWINDS = 5
 
 # Sizes of one thing

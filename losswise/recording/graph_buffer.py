@@ -173,7 +173,7 @@ class GraphBuffer:
             if x is not None:
                 by_names.setdefault(tuple(y), []).append((point.number, x, point.t, *y.values()))
             elif y:
-                self._warn(("x", self.graph_id), f"x must be a whole number of 64 bits, not {short(point.x)}")
+                self._warn(("x", self.graph_id), f"x must be a finite number of 64 bits, not {short(point.x)}")
         for names, rows in by_names.items():
             numbers, x_column, t_column, *columns = map(list, zip(*rows, strict=True))
             yield PointBatch(numbers, x_column, t_column, dict(zip(names, columns, strict=True)))

@@ -205,8 +205,8 @@ class JournalWriter:
     @guarded("recording the progress")
     def _write_progress(self) -> None:
         steps = None if self._queue.steps is None else self._queue.steps()
+        self._progress_due = time.monotonic() + PROGRESS_INTERVAL_S
         if steps is not None and steps != self._steps:
-            self._progress_due = time.monotonic() + PROGRESS_INTERVAL_S
             self._write_records([progress_record(steps, time.time())])
 
     def _drain_graphs(self, graphs: list[GraphBuffer], limit: int, final: bool) -> None:

@@ -180,7 +180,7 @@ class PointBatch(NamedTuple):
 
     Attributes:
         numbers: sequence numbers, in the order of appending.
-        x: whole numbers (64 bits); before `Order` has seen them, fractions too.
+        x: whole numbers (64 bits); before `XOrder` has seen them, fractions too.
         t: unix seconds.
         y: columns by metric name. None means that the point has no value of that name.
         encoded: shared by batches with the same x and t: the JSON text of these columns, by first and last row, once

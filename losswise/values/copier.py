@@ -120,13 +120,14 @@ class Copier:
             elements = [self._entry(value, depth) for value in contents.entries]
             return sorted(elements, key=repr) if contents.is_set else elements
         plain: dict[str, Any] = {}
+        numbers: dict[str, int] = {}
         for key, value in contents.entries:
             # nearly all keys need no conversion
             if type(key) is str and key.isidentifier() and key.isascii() and len(key) <= MAX_NAME_LENGTH:
                 self._left -= len(key) + 4
-                name = key if key not in plain else self._key(key, plain)
+                name = key if key not in plain else self._key(key, plain, numbers)
             else:
-                name = self._key(key, plain)
+                name = self._key(key, plain, numbers)
             plain[name] = self._entry(value, depth)
         return plain
 
@@ -142,12 +143,15 @@ class Copier:
             raise Full
         return plain
 
-    def _key(self, key: Any, others: Container[Any]) -> str:
-        """Return a key as text, which differs from the others even where two keys have the same text."""
+    def _key(self, key: Any, others: Container[Any], numbers: dict[str, int]) -> str:
+        """Return a key as text, which differs from the others even where two keys have the same text.
+
+        Args:
+            numbers: of the container: the last number given to keys with the same text, by this text.
+        """
         name = plain = to_name(key)
-        number = 1
         while name in others:
-            number += 1
+            number = numbers[plain] = numbers.get(plain, 1) + 1
             name = to_name(f"{plain} ({number})")
         self._left -= len(name) + 4
         return name
@@ -176,6 +180,7 @@ class Copier:
         small = min(SMALL_BYTES, left // SMALL_SHARE)
         tries = left  # bytes copied of entries that turn out to be large: no more than the container has
         kept: dict[Any, Any] = {}  # by name, or by index
+        numbers: dict[str, int] = {}
         large: list[tuple[Any, Any]] = []
         for index, entry in enumerate(contents.entries):
             if left < 0 or tries < 0:
@@ -183,7 +188,7 @@ class Copier:
             name: Any = index
             value = entry
             if contents.is_mapping:
-                name, value = self._key(entry[0], kept), entry[1]
+                name, value = self._key(entry[0], kept, numbers), entry[1]
                 left -= len(name) + 3
             left -= 1
             self._left = share = min(left, small)

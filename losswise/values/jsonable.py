@@ -17,9 +17,6 @@ from losswise.util.unreliable import PASSED_ON, type_name
 from losswise.values.containers import UNREADABLE
 from losswise.values.copier import Copier, Full
 from losswise.values.leaves import detached_leaf, read_leaf
-from losswise.values.texts import describe_exception, to_name, to_text
-
-__all__ = ["describe_exception", "dumps", "snapshot", "snapshot_items", "to_name", "to_text"]
 
 MAX_SNAPSHOT_BYTES = 1024 * 1024  # of JSON, about
 

@@ -100,6 +100,12 @@ def names_of_graphs(session_key: int, graph_ids: set[str]) -> dict[str, list[str
     return names
 
 
+def count_names(session_key: int) -> int:
+    """How many names all graphs of a session have."""
+    query = select(Graph.names).where(Graph.session_key == session_key)
+    return sum(len(names) for (names,) in db.session.execute(query))
+
+
 def selected_projects(access: Access) -> list[int]:
     """The ids of the projects that `project=` (a name) or `project_id=` select, otherwise of all readable ones."""
     projects = readable_projects(access)

@@ -11,6 +11,7 @@ import binascii
 import hashlib
 import time
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, g, jsonify, request
@@ -27,7 +28,7 @@ from ..ingest.schema import Batch
 from ..middleware.admission import V1, body_cost
 from ..sessions import images
 from . import v1_points, v1_records, v1_writing
-from .requests import admitted, names_of_graphs, require_key, session_key, writable_sessions
+from .requests import admitted, count_names, names_of_graphs, require_key, session_key, writable_sessions
 from .v1_refusals import Refusals, counting_refused
 
 bp = Blueprint("v1", __name__, url_prefix="/api/v1")
@@ -107,7 +108,7 @@ def create_graph() -> Any:
     session_id = _text(body, "session_id")
     record = v1_records.graph(body, session_id)
     refusals = Refusals()
-    with counting_refused(access, {session_id: 1}, "graph"):
+    with counting_refused(access, session_id, "graph"):
         v1_writing.store(access, session_id, [record], refusals)
     return _done(refusals, graph_id=record["id"])
 
@@ -142,7 +143,8 @@ def _add_points(access: Access, entries: list[Any]) -> Refusals:
         if session_id in errors:
             continue
         names = names_of_graphs(keys[session_id], {point.graph for point in points})
-        records = v1_points.to_records(points, names, refusals)
+        room = v1_points.NameRoom(partial(count_names, keys[session_id]))
+        records = v1_points.to_records(points, names, room, refusals)
         try:
             v1_writing.store(access, session_id, records, refusals)
         except ApiError as error:  # such as a session that has just been deleted
@@ -160,7 +162,7 @@ def set_values() -> Any:
     access, body = g.access, _body()
     session_id, values = _text(body, "session_id"), body.get("values")
     refusals = Refusals()
-    with counting_refused(access, {session_id: 1}, "values"):
+    with counting_refused(access, session_id, "values"):
         if not isinstance(values, dict):
             raise ApiError(422, "bad_record", "'values' must be an object")
         v1_writing.store(access, session_id, v1_records.values(values), refusals)
@@ -172,7 +174,7 @@ def create_sequence() -> Any:
     access, body = g.access, _body()
     session_id = _text(body, "session_id")
     key = session_key(session_id, access, write=True)
-    with counting_refused(access, {session_id: 1}, "image sequence"):
+    with counting_refused(access, session_id, "image sequence"):
         sequence = v1_records.sequence(body)
     return _done(prediction_sequence_id=images.store_sequence(key, sequence))
 
@@ -183,7 +185,7 @@ def add_image() -> Any:
     session_id, sequence = images.find_sequence(_text(body, "prediction_sequence_id"))
     key = session_key(session_id, access, write=True)
     refusals = Refusals()
-    with counting_refused(access, {session_id: 1}, "image"):
+    with counting_refused(access, session_id, "image"):
         try:
             data = base64.b64decode(_text(body, "image"), validate=True)
         except (binascii.Error, ValueError):

@@ -5,11 +5,11 @@ A point that makes no sense is noted and left out; those beside it are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from losswise.protocol import records as format_
-from losswise.protocol.limits import INT64_MAX, INT64_MIN, LATEST_TIME_S, MAX_NAME_LENGTH, MAX_NAMES
+from losswise.protocol.limits import INT64_MAX, INT64_MIN, LATEST_TIME_S, MAX_NAME_LENGTH, MAX_NAMES, MAX_SESSION_NAMES
 from losswise.protocol.records import NOT_FINITE, Record
 
 from ..exceptions import BadRecord
@@ -18,6 +18,8 @@ from .v1_refusals import Refusals
 
 # Points times names of a record: points with different names are not stretched to columns that are mostly empty.
 MAX_RECORD_VALUES = 50_000
+VALUES = "values of points"  # under what they are counted
+TOO_MANY_NAMES = f"a graph has at most {MAX_NAMES:,} names, and a session {MAX_SESSION_NAMES:,}"
 
 
 class Point(NamedTuple):
@@ -39,18 +41,18 @@ def read(entries: list[Any], now: float, refusals: Refusals) -> list[Point]:
         session = entry.get("session_id") if isinstance(entry, dict) else None
         session = session if isinstance(session, str) else None
         try:
-            point, problem = _point(entry, what, now)
+            point, bad_name = _point(entry, what, now)
         except BadRecord as error:
             refusals.note(session, what, str(error))
             continue
         found.append(point)
-        if problem:
-            refusals.note(session, what, problem)
+        if bad_name is not None:
+            refusals.note(session, f"{what}, value {bad_name[:60]!r}", "it is not a number", VALUES)
     return found
 
 
-def _point(entry: Any, what: str, now: float) -> tuple[Point, str]:
-    """The point, and what is wrong with a value of it; empty if nothing is. Raises BadRecord."""
+def _point(entry: Any, what: str, now: float) -> tuple[Point, str | None]:
+    """The point, and the first name whose value is not a number; None if there is none. Raises BadRecord."""
     if not isinstance(entry, dict):
         raise BadRecord("it must be an object")
     for name in ("session_id", "graph_id"):
@@ -63,13 +65,13 @@ def _point(entry: Any, what: str, now: float) -> tuple[Point, str]:
     if not isinstance(t, (int, float)) or not 0 <= t <= LATEST_TIME_S:
         t = now
     values: dict[str, Any] = {}
-    problem = ""
+    bad_name: str | None = None
     for name, value in y.items():
         if isinstance(value, (int, float)) or value in NOT_FINITE:
             values[cut(name, MAX_NAME_LENGTH)] = int(value) if isinstance(value, bool) else value
-        elif value is not None:
-            problem = problem or f"the value of {name[:60]!r} is not a number"
-    return Point(what, entry["session_id"], entry["graph_id"], x, t, values), problem
+        elif value is not None and bad_name is None:
+            bad_name = name
+    return Point(what, entry["session_id"], entry["graph_id"], x, t, values), bad_name
 
 
 def whole_number(value: Any) -> int:
@@ -81,24 +83,45 @@ def whole_number(value: Any) -> int:
     return value
 
 
-def to_records(points: Iterable[Point], names: Mapping[str, list[str]], refusals: Refusals) -> Iterator[Record]:
+class NameRoom:
+    """How many more names the graphs of a session may have.
+
+    Args:
+        count: returns how many they have; called when a name is new.
+    """
+
+    def __init__(self, count: Callable[[], int]) -> None:
+        self._count = count
+        self._left: int | None = None
+
+    def take(self, wanted: int) -> int:
+        """Take room for new names; returns for how many of them there is room."""
+        if self._left is None:
+            self._left = max(0, MAX_SESSION_NAMES - self._count())
+        taken = min(wanted, self._left)
+        self._left -= taken
+        return taken
+
+
+def to_records(
+    points: Iterable[Point], names: Mapping[str, list[str]], room: NameRoom, refusals: Refusals
+) -> Iterator[Record]:
     """Points records of one session, each with points of one graph in their order.
 
     Args:
-        names: of each graph that the session has, by its id. Points of other graphs, and names beyond the limit, are
+        names: of each graph that the session has, by its id. Points of other graphs, and names beyond the limits, are
             noted.
     """
     graphs: dict[str, _GraphColumns] = {}
     for point in points:
         if point.graph not in names:
-            refusals.note(point.session, point.what, f"this session has no graph {point.graph[:40]}")
+            refusals.note(point.session, f"{point.what}, graph {point.graph[:40]}", "this session has no such graph")
             continue
         if point.graph not in graphs:
-            graphs[point.graph] = _GraphColumns(point.graph, names[point.graph])
+            graphs[point.graph] = _GraphColumns(point.graph, names[point.graph], room)
         graph = graphs[point.graph]
         if lacking := graph.names_without_room(point.y):
-            reason = f"a graph has at most {MAX_NAMES} names; {lacking[0][:60]!r} is one too many"
-            refusals.note(point.session, point.what, reason)
+            refusals.note(point.session, f"{point.what}, name {lacking[0][:60]!r}", TOO_MANY_NAMES, VALUES)
         yield from graph.add(point, set(lacking))
     for graph in graphs.values():
         yield from graph.take()
@@ -107,8 +130,9 @@ def to_records(points: Iterable[Point], names: Mapping[str, list[str]], refusals
 class _GraphColumns:
     """Collects the points of one graph into columns."""
 
-    def __init__(self, id_: str, names: list[str]) -> None:
+    def __init__(self, id_: str, names: list[str], room: NameRoom) -> None:
         self._id = id_
+        self._room = room
         self._known = set(names)
         self._clear()
 
@@ -118,9 +142,11 @@ class _GraphColumns:
         self._y: dict[str, list[Any]] = {}
 
     def names_without_room(self, names: Iterable[str]) -> list[str]:
-        """The new names that would be too many for the graph; the others are known from now on."""
+        """The new names that would be too many for the graph or its session; the others are known from now on."""
         new = [name for name in names if name not in self._known]
-        room = max(0, MAX_NAMES - len(self._known))
+        if not new:
+            return []
+        room = self._room.take(min(len(new), max(0, MAX_NAMES - len(self._known))))
         self._known.update(new[:room])
         return new[room:]
 

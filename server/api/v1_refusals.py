@@ -72,18 +72,13 @@ class Refusals(list[Refusal]):
 
 
 @contextlib.contextmanager
-def counting_refused(access: Access, sessions: dict[str, int], kind: str) -> Iterator[None]:
-    """Count the things of each session as refused if the block raises an ApiError that means so.
-
-    Args:
-        sessions: how many things of each session the call holds, by the session's id.
-    """
+def counting_refused(access: Access, session_id: str, kind: str) -> Iterator[None]:
+    """Count one thing of this kind as refused if the block raises an ApiError that means so."""
     try:
         yield
     except ApiError as error:
         if error.status in LOSING:
             refusals = Refusals()
-            for session_id, count in sessions.items():
-                refusals.note(session_id, kind, error.message, kind, count)
+            refusals.note(session_id, kind, error.message, kind)
             refusals.store(access)
         raise

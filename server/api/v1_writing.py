@@ -23,13 +23,14 @@ MAX_VALUES = 500_000  # points times names
 MAX_COLUMNS = 5_000
 
 
-def store(access: Access, session_id: str, records: Iterable[Record], refusals: Refusals) -> int:
-    """Store graph, points and values records; returns how many were stored.
+def store(access: Access, session_id: str, records: Iterable[Record], refusals: Refusals) -> None:
+    """Store graph, points and values records.
 
     Raises:
         ApiError: the session does not exist, or may not be written.
     """
-    return sum(_store_part(access, session_id, part, refusals) for part in _parts(records))
+    for part in _parts(records):
+        _store_part(access, session_id, part, refusals)
 
 
 def _parts(records: Iterable[Record]) -> Iterator[list[Record]]:
@@ -48,11 +49,11 @@ def _parts(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield part
 
 
-def _store_part(access: Access, session_id: str, records: list[Record], refusals: Refusals) -> int:
+def _store_part(access: Access, session_id: str, records: list[Record], refusals: Refusals) -> None:
     """Store the records together; if that is too much, or some are bad, in smaller parts or without these."""
     try:
         pipeline.apply(Batch(session_id, convert_records(records)), access, protocol=1)
-        return len(records)
+        return
     except BadBatch as error:
         bad = dict(zip(error.details["records"], error.details["errors"], strict=True))
         for index, reason in bad.items():
@@ -65,7 +66,8 @@ def _store_part(access: Access, session_id: str, records: list[Record], refusals
         parts = [records[:middle], records[middle:]] if middle else [[half] for half in _halves(records[0])]
         if not parts:
             _note(refusals, session_id, records[0], error.message)
-    return sum(_store_part(access, session_id, part, refusals) for part in parts if part)
+    for part in filter(None, parts):
+        _store_part(access, session_id, part, refusals)
 
 
 def _halves(record: Record) -> list[Record]:

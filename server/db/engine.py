@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from weakref import WeakSet
 
 import msgspec
 from sqlalchemy import Connection, Engine, Insert, Table, event, text
@@ -26,7 +25,7 @@ STALE_LOCK = 0x10552  # marking stale sessions
 PURGE_LOCK = 0x10553  # deleting rows of deleted sessions
 
 _sqlite_writer = threading.Lock()
-_in_use: WeakSet[Any] = WeakSet()  # psycopg2's connections; one that an outage has ended is never checked in
+_in_use: set[Any] = set()  # the pool's records of PostgreSQL's connections that are in use
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -92,8 +91,9 @@ def prepare_engine(engine: Engine) -> None:
     its start. A transaction that starts as a reader and then writes would fail if another one has written meanwhile.
     """
     if not is_sqlite(engine):
-        event.listen(engine, "checkout", lambda connection, *_: _in_use.add(connection))
-        event.listen(engine, "checkin", lambda connection, *_: _in_use.discard(connection))
+        event.listen(engine, "checkout", lambda _connection, record, _proxy: _in_use.add(record))
+        # the connection is None if it was lost
+        event.listen(engine, "checkin", lambda _connection, record: _in_use.discard(record))
         return
     if engine.url.database:
         _make_private(engine.url.database)
@@ -116,9 +116,9 @@ def prepare_engine(engine: Engine) -> None:
 
 def cancel_statements() -> None:
     """Cancel what PostgreSQL executes for this process, which would go on after the process has ended."""
-    for connection in list(_in_use):
+    for record in list(_in_use):
         with contextlib.suppress(Exception):  # it may have been closed meanwhile
-            connection.cancel()
+            record.dbapi_connection.cancel()
 
 
 def _make_private(path: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from losswise.protocol.limits import (
     MAX_BATCH_COLUMNS,
     MAX_BATCH_IMAGES,
+    MAX_BATCH_MARKS,
     MAX_BATCH_POINTS,
     MAX_BATCH_POINTS_RECORDS,
     MAX_BATCH_RECORDS,
@@ -17,12 +18,12 @@ from losswise.protocol.limits import (
 )
 
 from ..exceptions import ApiError
-from .schema import ImageRecord, PointsRecord, Record, RewindRecord, TextRecord
+from .schema import ImageRecord, PointsRecord, Record, RewindRecord, TextRecord, ValuesRecord
 
 
 def check_cost(records: list[Record]) -> None:
     """Raise ApiError (413) if the records are more than a batch may have: the client then splits it."""
-    pieces = points = values = columns = images = rewinds = 0
+    pieces = points = values = columns = images = marks = rewinds = 0
     texts: set[tuple[str, int | None]] = set()
     for record in records:
         if isinstance(record, PointsRecord):
@@ -34,6 +35,8 @@ def check_cost(records: list[Record]) -> None:
             texts.add((record.name, record.x))
         elif isinstance(record, ImageRecord):
             images += 1
+        elif isinstance(record, ValuesRecord):
+            marks += record.mark is not None
         elif isinstance(record, RewindRecord):
             rewinds += 1
     for count, limit, what in (
@@ -44,6 +47,7 @@ def check_cost(records: list[Record]) -> None:
         (columns, MAX_BATCH_COLUMNS, "names in all points records"),
         (len(texts), MAX_BATCH_TEXTS, "texts"),
         (images, MAX_BATCH_IMAGES, "images"),
+        (marks, MAX_BATCH_MARKS, "marks"),
         (rewinds, MAX_BATCH_REWINDS, "rewinds"),
     ):
         if count > limit:

@@ -42,7 +42,8 @@ def apply(batch: Batch, access: Access, protocol: int = 2, now: float | None = N
         now: unix seconds; None for the current time.
 
     Raises ApiError: unknown session (404), deleted session (410), another organization's or project's (403), records
-        that cannot be applied (BadBatch, 422), of which none is applied then.
+        that cannot be applied (BadBatch, 422). None is applied then, but points that a rewind among them deletes may
+        be gone already.
     """
     now = time.time() if now is None else now
     target = _target_project(batch, access)

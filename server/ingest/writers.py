@@ -12,7 +12,8 @@ from ..db.models import Writer
 from ..sessions.status import WriterState
 
 _writers = Writer.__table__
-_OF_SESSION = select(_writers).where(_writers.c.session_key == bindparam("session_key"))
+# in one order, since conditions on points are made from them and compared
+_OF_SESSION = select(_writers).where(_writers.c.session_key == bindparam("session_key")).order_by(_writers.c.id)
 _FIELDS = (
     "last_seq",
     "started_at",

@@ -3,10 +3,10 @@
 Excess requests wait, then get 429 or 503.
 
 A write request takes a slot (`AdmissionController.admit`), or is rejected at once if too many requests hold one. It
-reads its body chunk by chunk and then starts to work (`Slot.start_work`), each as soon as there is room. Requests of
-one session work one after another (`Slot.enter_session`): the database has them wait for each other anyway, and there
-they would take the places of others. There is no deadlock: requests that work wait for nothing, and the one that was
-admitted first needs no room for its bytes.
+reads its body chunk by chunk and then starts to work (`Slot.start_work`), each as soon as there is room. v2 batches
+of one session work one after another (`Slot.enter_session`): the database has them wait for each other anyway, and
+there they would take the places of others. There is no deadlock: requests that work wait for nothing, and the one
+that was admitted first needs no room for its bytes.
 """
 
 from __future__ import annotations

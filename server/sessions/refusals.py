@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select
 
 from losswise.protocol.limits import MAX_REFUSALS, MAX_REFUSED_REASON_LENGTH, MAX_REFUSED_WHAT_LENGTH
 
+from ..db.engine import insert_or_update
 from ..db.models import Refusal
 
 MAX_SHOWN = 500
+MAX_ENTRIES = 10_000  # of one batch that are looked at; a client has at most MAX_REFUSALS groups, and one for the rest
 MAX_TOTAL = 10**12  # of a group: the sum for a session fits into 64 bits
 # the kind and the reason under which a v1 session's failed calls are counted once it has too many others
 OTHER_CALLS = ("other calls", "various reasons")
@@ -60,30 +62,36 @@ def apply_refusals(
     """
     where = (_table.c.session_key == session_key) & (_table.c.writer == (writer or ""))
     rows = connection.execute(select(_table).where(where)).mappings()
-    known = {row["ident"]: _Group(*(row[name] for name in _Group.__dataclass_fields__)) for row in rows}
-    more: int | None = None
-    for entry in refused if isinstance(refused, list) else []:
+    stored = {row["ident"]: _Group(*(row[name] for name in _Group.__dataclass_fields__)) for row in rows}
+    known = dict(stored)
+    for entry in refused[:MAX_ENTRIES] if isinstance(refused, list) else []:
         group = _read_group(entry, now)
         if group is None:
             continue
         if writer is None and group.ident not in known and len(known) >= MAX_REFUSALS:
             group = replace(group, what=OTHER_CALLS[0], reason=OTHER_CALLS[1])
         before = known.get(group.ident)
-        if before is None:
-            if len(known) > MAX_REFUSALS:
-                continue
-            values = {"session_key": session_key, "writer": writer or "", "ident": group.ident, **asdict(group)}
-            connection.execute(insert(_table).values(**values))
-        else:
+        if before is not None:
             total = min(before.total + group.total, MAX_TOTAL) if writer is None else max(before.total, group.total)
             group = replace(before, total=total, sent=min(max(before.sent, group.sent), total))
-            if group == before:
-                continue
-            own = where & (_table.c.ident == group.ident)
-            connection.execute(update(_table).where(own).values(total=group.total, sent=group.sent))
+        elif len(known) > MAX_REFUSALS:
+            continue
         known[group.ident] = group
-        more = (more or 0) + group.left - (before.left if before is not None else 0)
-    return more
+    changed = {ident: group for ident, group in known.items() if group != stored.get(ident)}
+    if not changed:
+        return None
+    statement = insert_or_update(connection, _table)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["session_key", "writer", "ident"],
+            set_={name: statement.excluded[name] for name in ("total", "sent")},
+        ),
+        [
+            {"session_key": session_key, "writer": writer or "", "ident": ident, **asdict(group)}
+            for ident, group in changed.items()
+        ],
+    )
+    return sum(group.left - (stored[ident].left if ident in stored else 0) for ident, group in changed.items())
 
 
 def _read_group(entry: Any, now: float) -> _Group | None:

@@ -37,7 +37,7 @@ from losswise.util.guard import guarded
 from losswise.util.messages import notify_error
 from losswise.util.unreliable import short
 from losswise.values.containers import to_dict
-from losswise.values.jsonable import describe_exception
+from losswise.values.texts import describe_exception
 
 # The outcome if the process exits while `fit` is running, in a thread or in a custom loop
 UNFINISHED = Outcome(

@@ -12,6 +12,7 @@ from losswise.integrations.base import branch_options, has_gone_beyond
 from losswise.integrations.keras.backup import Backup, find_backup
 from losswise.integrations.keras.model import trained_batches
 from losswise.session import Session
+from losswise.util.guard import guarded
 
 
 class Resumption:
@@ -87,6 +88,7 @@ class Resumption:
         if self._backup is not None and session is not None and session.url:
             self._backup.note(session.id, session.base_url, epoch, self._x + 1, session.next_mark())
 
+    @guarded("noting a backup")
     def note_batch(self) -> None:
         """Note that Keras saves the state after a batch."""
         session = self.session

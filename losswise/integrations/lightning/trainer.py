@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from losswise.lifecycle.outcome import COMPLETE, INTERRUPTED, Outcome
 from losswise.util.guard import guarded
-from losswise.values.jsonable import describe_exception
+from losswise.values.texts import describe_exception
 
 
 class Run(NamedTuple):

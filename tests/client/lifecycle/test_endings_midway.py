@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import losswise
-from losswise.values.jsonable import describe_exception
+from losswise.values.texts import describe_exception
 from tests.client.conftest import Script, journal_records, points_of
 from tests.client.fake_server import FakeServer
 from tests.client.lifecycle.test_endings import START, environ, told

@@ -99,6 +99,14 @@ OWNERS = {
     set_early(signal.SIGTERM, handler)
 """,
     ),
+    "one that restores what a function imported before found": Owner(
+        before="from signal import getsignal as get_early",
+        after="""
+    original = get_early(signal.SIGTERM)
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    signal.signal(signal.SIGTERM, original)
+""",
+    ),
     "one that leaves it alone if it is handled": Owner(
         after=f"""
     {EXIT}

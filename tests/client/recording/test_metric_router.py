@@ -88,7 +88,7 @@ def test_what_is_no_number_or_no_x_is_left_out_alone(recorder: FakeServer, capsy
     assert recorder.points("accuracy") == [(0, 0.25), (1, 0.25), (2, 0.25), (3, 0.25), (5, 0.75)]
     errors = capsys.readouterr().err
     assert "the value of 'loss' is not a number ('much')" in errors
-    assert "x must be a whole number of 64 bits" in errors
+    assert "x must be a finite number of 64 bits" in errors
 
 
 def test_a_graph_that_is_thinned_stays_so(recorder: FakeServer) -> None:

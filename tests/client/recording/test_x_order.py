@@ -74,7 +74,7 @@ def test_what_is_no_number_of_64_bits_is_ignored_with_one_warning(
             graph.append(x, {"a": 1.0})
         graph.append(4, {"a": 2.0})
     assert recorder.points("a") == [(4, 2.0)]
-    assert capsys.readouterr().err.count("x must be a whole number of 64 bits") == 1
+    assert capsys.readouterr().err.count("x must be a finite number of 64 bits") == 1
 
 
 def test_beside_the_greatest_x_there_is(recorder: FakeServer) -> None:

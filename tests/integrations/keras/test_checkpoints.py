@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from losswise.cli import main
 from losswise.integrations import LosswiseKerasCallback, base
+from losswise.integrations.keras.backup import Backup
 from tests.integrations.keras.fits import Batches, Raises, at, fit, network, xs
 from tests.integrations.reading import columns
 from tests.support.server import Server, eventually
@@ -181,13 +183,28 @@ def test_progress_of_a_restored_training(watched: Server) -> None:
 # several trainings from one backup
 
 
+class Config(Mapping[str, Any]):
+    """Params of which one cannot be read, as in a configuration with an unresolvable reference."""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("fine", "missing"))
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "missing":
+            raise LookupError(name)
+        return 1
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("how", ["one process", "another process"])
 def test_two_trainings_from_copies_of_a_backup(watched: Server, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    killed = LosswiseKerasCallback("copied")
+    killed = LosswiseKerasCallback("copied", params=Config())
     failed(watched, killed, at=(2, 2))
     shutil.copytree("backup", "kept")
-    one = LosswiseKerasCallback("copied")
+    one = LosswiseKerasCallback("copied", params=Config())
     backed_up(one)
     assert one.session.id == killed.session.id
     before = watched.session(one.session.id)
@@ -195,11 +212,26 @@ def test_two_trainings_from_copies_of_a_backup(watched: Server, monkeypatch: pyt
     shutil.copytree("kept", "backup")
     if how == "another process":
         monkeypatch.setattr(base, "_endings", {})
-    other = LosswiseKerasCallback("copied")
+    other = LosswiseKerasCallback("copied", params=Config())
     backed_up(other)
     assert watched.session(one.session.id) == before
     session = watched.session(other.session.id)
     assert session["id"] != before["id"]
     assert xs(columns(watched, session)["loss"]["loss"]) == list(range(8, 16))
+    assert (session["params"]["fine"], session["params"]["missing"]) == (1, "<LookupError>")
     assert session["params"]["branched_from"] == {"session": before["id"], "step": 8}
     assert (session["status"], session["steps"], session["max_iter"]) == ("complete", 16, 16)
+
+
+def test_a_version_of_keras_with_other_internals_ends_no_fit(
+    watched: Server, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    callback = LosswiseKerasCallback("renamed")
+
+    class Renamed(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            monkeypatch.setattr(Backup, "last_batch", property(lambda backup: backup.renamed))
+
+    fit(network(), callback, keras.callbacks.BackupAndRestore("backup", save_freq=2), Renamed(), epochs=1)
+    assert watched.session(callback.session.id)["status"] == "complete"
+    assert "noting a backup" in capfd.readouterr().err

@@ -99,7 +99,7 @@ def test_a_graph_too_many_has_an_id_and_is_told(server: Server) -> None:
     assert f"a session has at most {limits.MAX_GRAPHS} graphs" in result["error"]
     told = call(server, "POST", "/points", point(session, result["graph_id"], 0, {"a": 1.0}))
     assert told["success"]
-    assert "this session has no graph" in told["error"]
+    assert "this session has no such graph" in told["error"]
 
 
 # points
@@ -115,13 +115,13 @@ def bad_points(session: str, graph: str) -> list[tuple[Any, str]]:
         ({**good, "x": True}, "'x' must be a whole number"),
         ({**good, "x": 2**63}, "'x' must be a whole number"),
         ({**good, "y": [1.0]}, "'y' must be an object of numbers"),
-        ({**good, "y": {"a": "high"}}, "the value of 'a' is not a number"),
-        ({**good, "y": {"a": [1.0]}}, "the value of 'a' is not a number"),
+        ({**good, "y": {"a": "high"}}, "value 'a': it is not a number"),
+        ({**good, "y": {"a": [1.0]}}, "value 'a': it is not a number"),
         ({**good, "session_id": "0" * 20}, "there is no session " + "0" * 20),
         ({**good, "session_id": 5}, "'session_id' is missing"),
-        ({**good, "graph_id": "0" * 20}, "this session has no graph " + "0" * 20),
+        ({**good, "graph_id": "0" * 20}, "graph " + "0" * 20 + ": this session has no such graph"),
         ({**good, "graph_id": None}, "'graph_id' is missing"),
-        ({**good, "y": {f"n{number}": 1.0 for number in range(MOST + 5)}}, f"a graph has at most {MOST} names"),
+        ({**good, "y": {f"n{number}": 1.0 for number in range(MOST + 5)}}, f"a graph has at most {MOST:,} names"),
         (17, "it must be an object"),
         ([], "it must be an object"),
     ]
@@ -164,14 +164,32 @@ def test_a_bad_point_in_a_call_of_its_own_is_told(server: Server, number: int) -
     )
 
 
+def test_a_session_whose_names_are_used_up_takes_points_of_those(
+    own_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = new_session(own_server)
+    for first in range(0, limits.MAX_SESSION_NAMES, MOST):
+        y = {f"n{number}": 1.0 for number in range(MOST - (first == 0))}
+        taken(own_server, "POST", "/points", point(session, new_graph(own_server, session, f"graph {first}"), 0, y))
+    graph = new_graph(own_server, session, "graph 0")
+    points = [point(session, graph, x, {"n0": float(x)}) for x in range(1, 10)]
+    points.append(point(session, graph, 10, {"n0": 10.0, "one more": 1.0, "one too many": 1.0}))
+    answer = call(own_server, "POST", "/point-list", {"point_list": points})
+    assert answer["success"]
+    assert "name 'one too many': a graph has at most 1,000 names, and a session 20,000" in answer["error"]
+    stored = own_server.points(graph)
+    assert stored["n0"]["x"] == list(range(11))
+    assert stored["one more"]["x"] == [10]
+
+
 def test_what_fits_of_a_point_is_stored(server: Server) -> None:
     session = new_session(server)
     graph, long = new_graph(server, session), "n" * 600
     taken(server, "POST", "/points", point(session, graph, 0, {long: 1.0, "a": True, "b": None}))
     mixed = {"a": "high", "b": 2.0, "c": {"d": 1}}
-    assert "'a' is not a number" in call(server, "POST", "/points", point(session, graph, 1, mixed))["error"]
+    assert "'a': it is not a number" in call(server, "POST", "/points", point(session, graph, 1, mixed))["error"]
     many = {f"n{number}": float(number) for number in range(MOST + 5)}
-    assert "one too many" in call(server, "POST", "/points", point(session, graph, 2, many))["error"]
+    assert "at most 1,000 names" in call(server, "POST", "/points", point(session, graph, 2, many))["error"]
     stored = server.points(graph)
     assert len(stored) == MOST
     [cut] = [name for name in stored if name.startswith("nnn")]
@@ -231,7 +249,8 @@ def test_sparse_points_take_little_memory() -> None:
         {"session_id": "s", "graph_id": "g", "x": x, "time": 1.0, "y": {f"n{x % 1_000}": 1.0}} for x in range(5_000)
     ]
     refusals = Refusals()
-    found = list(v1_points.to_records(v1_points.read(entries, 1.0, refusals), names, refusals))
+    room = v1_points.NameRoom(lambda: 0)
+    found = list(v1_points.to_records(v1_points.read(entries, 1.0, refusals), names, room, refusals))
     assert refusals == []
     assert all(len(record["x"]) * len(record["y"]) <= v1_points.MAX_RECORD_VALUES for record in found)
     assert [x for record in found for x in record["x"]] == list(range(5_000))

@@ -46,6 +46,7 @@ TOO_MUCH: dict[str, Callable[[str], list[Record]]] = {
     "names in all points records": wide,
     "texts": lambda graph: [records.text_record("t", "", x) for x in range(limits.MAX_BATCH_TEXTS + 1)],
     "images": lambda graph: [records.image_record("s", 1, "i", "0" * 64)] * (limits.MAX_BATCH_IMAGES + 1),
+    "marks": lambda graph: [records.mark_record(n + 1, 1.0) for n in range(limits.MAX_BATCH_MARKS + 1)],
     "rewinds": lambda graph: [records.rewind_record(5, 1.0)] * (limits.MAX_BATCH_REWINDS + 1),
 }
 
@@ -60,7 +61,8 @@ def test_a_batch_that_is_too_much_is_refused_whole(server: Server, what: str) ->
     limit = {
         "names in all points records": limits.MAX_BATCH_COLUMNS, "records": limits.MAX_BATCH_RECORDS,
         "points records": limits.MAX_BATCH_POINTS_RECORDS,
-        "texts": limits.MAX_BATCH_TEXTS, "images": limits.MAX_BATCH_IMAGES, "rewinds": limits.MAX_BATCH_REWINDS,
+        "texts": limits.MAX_BATCH_TEXTS, "images": limits.MAX_BATCH_IMAGES,
+        "marks": limits.MAX_BATCH_MARKS, "rewinds": limits.MAX_BATCH_REWINDS,
     }[what]  # fmt: skip
     assert answer.json()["error"].endswith(f"{what} in a batch; the limit is {limit}")
     row = run.row()

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 from losswise_server.db import outages
+from losswise_server.db.engine import prepare_engine
 from losswise_server.db.outages import describe_outage
 from losswise_server.db.urls import normalize_url
 from sqlalchemy import create_engine, text
@@ -59,6 +60,18 @@ def test_postgresql_closes_a_connection_or_is_unreachable(postgres: Postgres) ->
     with pytest.raises(SQLAlchemyError) as away:
         create_engine("postgresql+psycopg2://somebody@127.0.0.1:1/nothing").connect()
     assert describe_outage(away.value) == outages.UNREACHABLE
+
+
+def test_lost_connections_keep_no_places_in_the_pool(postgres: Postgres) -> None:
+    engine = create_engine(normalize_url(postgres.new_database()), pool_size=1, max_overflow=1, pool_timeout=0.5)
+    prepare_engine(engine)
+    for _ in range(5):
+        with pytest.raises(SQLAlchemyError) as ended, engine.begin() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        assert describe_outage(ended.value) in (outages.RESTARTING, outages.UNREACHABLE)
+    with engine.connect(), engine.connect():
+        pass
+    engine.dispose()
 
 
 def test_other_errors_are_no_outages() -> None:

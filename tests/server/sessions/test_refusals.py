@@ -6,10 +6,16 @@ import time
 from typing import Any
 
 import pytest
-from losswise_server.sessions.refusals import OTHER_CALLS
+from losswise_server.db.engine import reading
+from losswise_server.db.models import Session
+from losswise_server.ingest import pipeline
+from losswise_server.ingest.schema import Batch
+from losswise_server.sessions.refusals import OTHER_CALLS, read_refusals
+from sqlalchemy import select
 
 from losswise.protocol import records
 from losswise.protocol.limits import MAX_REFUSALS
+from tests.support.application import DirectWriting, counted_statements
 from tests.support.batches import Writing
 from tests.support.database.rows import has_rows, key_of, rows_left
 from tests.support.network.stream import Stream
@@ -167,10 +173,10 @@ def test_points_of_a_list_that_a_v1_client_loses_are_counted(server: Server) -> 
     v1 = V1(server)
     points = [v1.point(), v1.point(graph_id="0" * 20), v1.point(), v1.point(graph_id="0" * 20)]
     for _ in range(2):
-        assert "no graph" in v1.call("/point-list", {"point_list": points})["error"]
+        assert "no such graph" in v1.call("/point-list", {"point_list": points})["error"]
     [(count, reason)] = v1.refusals().values()
     assert count == 4
-    assert "no graph" in reason
+    assert "no such graph" in reason
     assert server.session(v1.session)["points"] == 4
 
 
@@ -178,9 +184,9 @@ def test_points_of_a_list_that_a_v1_client_loses_are_counted(server: Server) -> 
     ("path", "change", "what", "words"),
     [
         ("/points", {"x": "a"}, "points", "'x' must be a whole number"),
-        ("/points", {"graph_id": "f" * 20}, "points", "no graph"),
-        ("/points", {"y": {f"n{n}": 1.0 for n in range(1_001)}}, "points", "1000"),
-        ("/points", {"y": {"a": "b"}}, "points", "the value of 'a' is not a number"),
+        ("/points", {"graph_id": "f" * 20}, "points", "no such graph"),
+        ("/points", {"y": {f"n{n}": 1.0 for n in range(1_001)}}, "values of points", "1,000"),
+        ("/points", {"y": {"a": "b"}}, "values of points", "it is not a number"),
         ("/values", {"values": 7}, "values", "'values' must be an object"),
     ],
 )
@@ -215,13 +221,41 @@ def test_each_session_of_a_list_is_counted_and_strangers_are_not(server: Server)
     assert other.refusals()["points"][0] == 2
 
 
-def test_the_rows_of_a_v1_session_are_bounded(server: Server) -> None:
+def test_what_is_in_a_point_is_not_part_of_the_reason(server: Server) -> None:
+    """A list with thousands of ids and names would be as many rows."""
     v1 = V1(server)
-    points = [v1.point(graph_id=f"{n:020x}") for n in range(MAX_REFUSALS + 20)]
+    points = [v1.point(graph_id=f"{n:020x}") for n in range(300)]
+    points += [v1.point(y={"a": 1.0, f"bad {n}": "x"}) for n in range(300)]
     v1.call("/point-list", {"point_list": points})
-    rows = server.session(v1.session)["refusals"]
+    assert v1.refusals() == {
+        "points": (300, "this session has no such graph"),
+        "values of points": (300, "it is not a number"),
+    }
+    assert server.session(v1.session)["points"] == 300
+
+
+def test_the_rows_of_a_v1_session_are_bounded(app: None) -> None:
+    run = DirectWriting()
+    refused = [told(f"kind {n}") for n in range(MAX_REFUSALS + 20)]
+    for _ in range(2):
+        pipeline.apply(Batch(run.session, refused=refused), run.access, protocol=1)
+    with reading() as connection:
+        key = connection.execute(select(Session.key).where(Session.id == run.session)).scalar_one()
+        rows = {row["what"]: row["count"] for row in read_refusals(connection, key)}
     assert len(rows) == MAX_REFUSALS + 1
-    assert {row["what"]: row["count"] for row in rows}[OTHER_CALLS[0]] == 20
+    assert rows.pop(OTHER_CALLS[0]) == 40
+    assert set(rows.values()) == {2}
+
+
+def test_however_many_are_told_the_work_is_bounded(app: None) -> None:
+    run = DirectWriting()
+    refused = [told(total=n) for n in range(1, 5_000)]
+    with counted_statements() as statements:
+        pipeline.apply(Batch(run.session, writer=run.writer, refused=refused), run.access)
+    assert len(statements) < 20
+    with counted_statements() as statements:
+        pipeline.apply(Batch(run.session, refused=refused), run.access, protocol=1)
+    assert len(statements) < 20
 
 
 def test_a_lost_call_does_not_end_a_session(server: Server) -> None:
