@@ -13,7 +13,7 @@ from losswise.util.messages import notify
 # commands with an argument parser of their own, in packages that may not be installed: module, help, extra
 _EXTERNAL = {
     "server": ("losswise_server.cli.serve", "run the server and its dashboard", "server"),
-    "server-admin": ("losswise_server.cli.admin", "manage a server's users, keys and data", "server"),
+    "server-admin": ("losswise_server.cli.admin", "make a sign-in link, or move the data to PostgreSQL", "server"),
     "demo": ("losswise.demo", "train a small model and watch it", "demo"),
 }
 

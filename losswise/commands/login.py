@@ -28,6 +28,10 @@ def login(url: str, key: str | None = None) -> int:
         address = check_base_url(url if "://" in url else f"http://{url}")
     except ValueError as error:
         return _fail(str(error))
+    if not key:
+        response = Client(address, "").get("/api/v2/me", TIMEOUT_S)
+        if response.status not in (200, 401, 403):  # before somebody looks for a key
+            return _fail(_describe_address(address, response.reason))
     if not key and sys.stdin is not None:
         key = getpass(f"API key for {address}: ") if sys.stdin.isatty() else sys.stdin.readline()
     key = (key or "").strip()

@@ -78,12 +78,16 @@ def _print(boxes: list[Box]) -> None:
         recorded = f", recorded for {header.base_url}" if header.base_url else ""
         print(f"session {header.session or '?'}{recorded}, writer {header.writer or '?'}, in {box.files()[0]}:")
         print(f"  {'record':>10}  {'since':<17}  what, and why the server has not stored it")
-        for refusal in box.kept():
+        for refusal in sorted(box.kept(), key=_order):
             number = "" if refusal.number is None else f"{refusal.number:,}"
             since = time.strftime("%Y-%m-%d %H:%M", time.localtime(refusal.t)) if refusal.t else ""
             print(f"  {number:>10}  {since:<17}  {_what(refusal)}: {refusal.reason}")
     if boxes:
         print("`losswise quarantine --send` sends it again; `losswise quarantine --delete` deletes it")
+
+
+def _order(refusal: Refusal) -> tuple[bool, int]:
+    return refusal.number is None, refusal.number or 0
 
 
 def _what(refusal: Refusal) -> str:
@@ -162,26 +166,32 @@ def _delete_all(boxes: list[Box], yes: bool) -> int:
         return 0
     count = sum(len(box.kept()) for box in boxes)
     sessions = len({box.content.header.session for box in boxes})
-    what = (
-        f"{count:,} {'record' if count == 1 else 'records'} of {sessions} {'session' if sessions == 1 else 'sessions'}"
-    )
+    what = f"{_records(count)} of {sessions} {'session' if sessions == 1 else 'sessions'}"
     if not yes and not _is_confirmed(f"Delete {what} from quarantine? They are stored nowhere else."):
         notify("nothing was deleted; --yes deletes without a question")
         return 1
     is_done = True
+    deleted = 0
     for box in boxes:
         if not box.paths.sending.acquire():
             notify(f"session {box.content.header.session} is being sent; try again when its script has ended")
             is_done = False
             continue
+        held = len(box.kept())
         for path in box.files():
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
                 notify(f"{path} cannot be deleted ({error})")
-                is_done = False
+                is_done, held = False, 0
+        deleted += held
         box.paths.sending.release(remove=True)
+    print(f"{_records(deleted)} deleted" if deleted else "nothing was deleted")
     return 0 if is_done else 1
+
+
+def _records(count: int) -> str:
+    return f"{count:,} {'record' if count == 1 else 'records'}"
 
 
 def _is_confirmed(question: str) -> bool:

@@ -216,7 +216,8 @@ def describe(record: Any, titles: dict[str, str] | None = None) -> str:
         graph = record.get("graph")
         title = record.get("title") or record.get("name") or record.get("tag") or (titles or {}).get(graph, graph)
         parts = (str(record.get("type")), str(title or "")[:MAX_NAME_CHARS], names)
-        return " ".join(part for part in parts if part)[:MAX_DESCRIPTION_CHARS]
+        text = " ".join(part for part in parts if part)
+        return text if len(text) <= MAX_DESCRIPTION_CHARS else text[: MAX_DESCRIPTION_CHARS - 1] + "…"
     except (AttributeError, TypeError):
         return "unreadable"
 

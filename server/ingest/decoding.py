@@ -13,6 +13,7 @@ from . import json_body
 from .batch_cost import check_cost
 from .record_checks import check
 from .schema import Batch, GraphRecord, Record, SessionRecord
+from .schema_errors import sentence
 
 MAX_COMMAS = 2 * MAX_BATCH_VALUES
 """A batch at its limits has about half as many. A body with more is not decoded, since each value takes memory."""
@@ -50,7 +51,7 @@ def convert_records(values: list[Any]) -> list[Record]:
         try:
             records.append((index, msgspec.convert(_with_whole_numbers(value), Record)))
         except msgspec.ValidationError as error:
-            errors.append((index, str(error)))
+            errors.append((index, sentence(str(error))))
     _check_records(records, errors, len(values))
     return [record for _, record in records]
 
@@ -60,9 +61,11 @@ def _convert_batch(value: Any) -> Batch:
     fields = {**value, "records": []} if isinstance(value, dict) else value
     try:
         batch = msgspec.convert(fields, Batch)
-        values = msgspec.convert(value.get("records", []), list[Any])
     except msgspec.ValidationError as error:
-        raise _bad(str(error)) from None
+        raise _bad(sentence(str(error))) from None
+    values = value.get("records", [])
+    if not isinstance(values, list):
+        raise _bad("'records' must be a list")
     batch.records = convert_records(values)
     _check_batch(batch)
     return batch
@@ -83,7 +86,7 @@ def _check_records(records: list[tuple[int, Record]], errors: list[tuple[int, st
         except BadRecord as error:
             errors.append((index, str(error)))
     if errors:
-        raise BadBatch([(index, _error_at(index, message)) for index, message in sorted(errors)], count)
+        raise BadBatch(sorted(errors), count)
 
 
 def _check_batch(batch: Batch) -> None:
@@ -91,11 +94,11 @@ def _check_batch(batch: Batch) -> None:
     _check_format(batch.format)
     if batch.seq is None:
         if not all(isinstance(record, (SessionRecord, GraphRecord)) for record in batch.records):
-            raise _bad("a batch without `seq` may hold session and graph records only")
+            raise _bad("a batch without 'seq' may hold session and graph records only")
     elif batch.writer is None:
-        raise _bad("`seq` needs a `writer`")
+        raise _bad("'seq' needs a 'writer'")
     elif batch.seq < len(batch.records):
-        raise _bad("`seq` must be the number of the last record, counted from 1")
+        raise _bad("'seq' must be the number of the last record, counted from 1")
     if batch.writer is None:
         batch.refused = None  # it could not be told from the same of another writer
 
@@ -126,9 +129,3 @@ def _with_whole_numbers(record: Any) -> Any:
 
 def _whole(value: float) -> int | float:
     return int(value) if value.is_integer() else value
-
-
-def _error_at(index: int, message: str) -> str:
-    """The message of an error in one record, with its path from the whole batch."""
-    path = f"`$.records[{index}]"
-    return message.replace("`$", path, 1) if "`$" in message else f"{message} - at {path}`"

@@ -46,7 +46,7 @@ def _checked(value: dict[str, Any], field: str, max_bytes: int) -> dict[str, Any
     try:
         size = len(msgspec.json.encode(value))
         if size > max_bytes:
-            raise BadRecord(f"Expected at most {max_bytes} bytes of JSON, got {size} - at `$.{field}`")
+            raise BadRecord(f"'{field}' takes at most {max_bytes:,} bytes of JSON")
         return bounded(value, MAX_JSON_DEPTH)
     except (TooDeep, RecursionError):
-        raise BadRecord(f"Expected at most {MAX_JSON_DEPTH} levels of objects and lists - at `$.{field}`") from None
+        raise BadRecord(f"'{field}' has at most {MAX_JSON_DEPTH} levels of objects and lists") from None

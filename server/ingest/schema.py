@@ -71,10 +71,9 @@ class PointsRecord(Struct, tag_field="type", tag="points"):
     def __post_init__(self) -> None:
         length = len(self.x)
         if len(self.t) != length:
-            raise ValueError(f"`x` has {length} entries, `t` has {len(self.t)}")
-        for name, column in self.y.items():
-            if len(column) != length:
-                raise ValueError(f"`x` has {length} entries, the column {name[:60]!r} of `y` has {len(column)}")
+            raise ValueError("'x' and 't' must have the same length")
+        if any(len(column) != length for column in self.y.values()):
+            raise ValueError("'x' and each column of 'y' must have the same length")
 
 
 class ValuesRecord(Struct, tag_field="type", tag="values"):

@@ -162,7 +162,7 @@ def test_what_was_not_stored_is_marked_and_the_mark_goes(page: Page, server: Ser
     expect(row(page, "run").locator(".status")).not_to_contain_text("not stored")
     told = {"what": "points loss a", "reason": "too long", "total": 1_200}
     run.send(refused=[told])
-    expect(row(page, "run").locator(".status .why")).to_have_text("1,200 not stored", timeout=3000)
+    expect(row(page, "run").locator(".status .lost")).to_have_text("1.2k not stored", timeout=3000)
     cell = page.locator("td", has=page.locator(".status"))
     expect(row(page, "run").locator(cell)).to_have_attribute("title", "active: 1,200 not stored")
     expect(row(page, "other").locator(".status")).not_to_contain_text("not stored")

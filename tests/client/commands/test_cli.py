@@ -41,6 +41,11 @@ def test_a_login_from_a_pipe(server: Server, monkeypatch: pytest.MonkeyPatch) ->
     assert load_login() == Target(server.url, server.api_key)
 
 
+def test_nobody_is_asked_for_the_key_of_a_server_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["login", "127.0.0.1:9"]) == 1
+    assert "no losswise server answers at http://127.0.0.1:9" in capsys.readouterr().err
+
+
 def test_a_stored_login_is_enough_for_a_session(server: Server, journals: Path) -> None:
     store_login(server.url, server.api_key)
     with losswise.Session("from a login", track_git=False) as session:

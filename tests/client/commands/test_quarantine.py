@@ -324,8 +324,9 @@ def test_it_is_deleted_after_a_question(
     assert sum(run.recorder.refused().values()) == 8  # it is not stored, and the page goes on to say so
 
 
-def test_it_is_deleted_without_a_question(run: Run) -> None:
+def test_it_is_deleted_without_a_question(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["quarantine", run.session, "--delete", "--yes"]) == 0
+    assert capsys.readouterr().out == "5 records deleted\n"
     assert list(run.folder.iterdir()) == []
 
 

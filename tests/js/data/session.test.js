@@ -37,10 +37,11 @@ test('reasons', () => {
   assert.equal(reason({ status: 'cancelled', reason: 'interrupted', dropped: 5 }), 'interrupted, points dropped');
   assert.match(reason({ status: 'cancelled', reason: 'silent' }), /^silent since \d\d:\d\d$/);
   assert.equal(sessions.fullReasonOf(session('x', { dropped: 5000 }), 2000), 'points dropped: 5,000');
-  assert.equal(reason({ status: 'complete', refused: 1200 }), '1,200 not stored');
-  assert.equal(reason({ status: 'complete', dropped: 5, refused: 1 }), 'points dropped, 1 not stored');
+  assert.equal(reason({ status: 'complete', dropped: 5, refused: 1 }), 'points dropped');
   assert.equal(sessions.fullReasonOf(session('x', { status: 'complete', refused: 12 }), 2000), '12 not stored');
   assert.equal(sessions.fullReasonOf(session('x', { refused: undefined }), 2000), '');
+  assert.equal(sessions.lackOf(session('x', { refused: 1200 })), '1.2k not stored');
+  assert.equal(sessions.lackOf(session('x', { refused: undefined })), '');
 });
 
 test('the best of a graph is of held-out metrics where there are any', () => {

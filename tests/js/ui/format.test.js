@@ -32,6 +32,7 @@ test('values that are not finite or missing', () => {
   ]);
   assert.equal(format.whole(null), '–');
   assert.equal(format.whole(18_940), '18,940');
+  assert.deepEqual([940, 18_940, 2_400_000, 1e12].map(format.compact), ['940', '18.9k', '2.4M', '1T']);
 });
 
 test('any JSON value', () => {

@@ -1,5 +1,5 @@
 // What a session is to the page, and what the page says about one: its name, its address, why it has its status.
-import { clockTime, shorten, whole } from '../ui/format.js';
+import { clockTime, compact, shorten, whole } from '../ui/format.js';
 
 /** @typedef {number | string | null} Value a number; 'NaN', 'Infinity' and '-Infinity' as text; or null */
 
@@ -78,16 +78,23 @@ export const shortTag = (session, length = 22) => shorten(tagOf(session), length
 export const detailsOf = (id) => `/s/${id}/details`;
 
 /**
- * Why a session has its status, whether points were dropped, and how much was not stored; '' if there is nothing to say.
+ * Why a session has its status, and whether points were dropped; '' if there is nothing to say.
  *
  * @param {Session} session
  * @param {number} now
  */
 export const reasonOf = (session, now) =>
-  [statusReason(session, now), session.dropped && 'points dropped', notStored(session)].filter(Boolean).join(', ');
+  [statusReason(session, now), session.dropped && 'points dropped'].filter(Boolean).join(', ');
 
 /**
- * The same with the number of dropped points.
+ * How much a session lacks, in few characters; '' if nothing.
+ *
+ * @param {Session} session
+ */
+export const lackOf = ({ refused }) => (refused > 0 ? `${compact(refused)} not stored` : '');
+
+/**
+ * The same as `reasonOf` and `lackOf`, with all numbers in full.
  *
  * @param {Session} session
  * @param {number} now

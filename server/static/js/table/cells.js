@@ -1,5 +1,5 @@
 // The cells of a row. Each function updates a cell, and touches the page only if something has changed.
-import { detailsOf, fullReasonOf, reasonOf, tagOf } from '../data/session.js';
+import { detailsOf, fullReasonOf, lackOf, reasonOf, tagOf } from '../data/session.js';
 import { now, palette, state } from '../data/store.js';
 import { childrenOf, make, setText, setTitle } from '../ui/dom.js';
 
@@ -107,12 +107,22 @@ function textWidth(text) {
 /** @type {Cell} */
 export function statusCell(td, session) {
   const box = contentOf(td, () =>
-    make('span', {}, make('i', { className: 'dot' }), make('span'), make('span', { className: 'why' })),
+    make(
+      'span',
+      {},
+      make('i', { className: 'dot' }),
+      make('span'),
+      make('span', { className: 'lost' }),
+      make('span', { className: 'why' }),
+    ),
   );
-  const [, word, why] = childrenOf(box);
+  const [, word, lost, why] = childrenOf(box);
   const { status, failure } = session;
   if (box.className !== `status ${status}`) box.className = `status ${status}`;
   setText(word, status);
+  const lack = lackOf(session);
+  setText(lost, lack);
+  lost.hidden = !lack;
   setText(why, reasonOf(session, now()));
   const parts = [...new Set([status, failure, fullReasonOf(session, now())])].filter(Boolean);
   setTitle(td, parts.join(failure ? '\n' : ': '));

@@ -41,7 +41,7 @@ const elapsedOf = (session) => (session.status === 'active' ? now() : endOf(sess
 const FIXED = [
   { key: 'pick', label: '', width: 38, cell: pickCell, fixed: true },
   { key: 'tag', label: 'Tag', sort: 'tag', width: 216, cell: tagCell, fixed: true },
-  { key: 'status', label: 'Status', sort: 'status', width: 222, cell: statusCell, fixed: true },
+  { key: 'status', label: 'Status', sort: 'status', width: 250, cell: statusCell, fixed: true },
   { key: 'progress', label: 'Progress', sort: 'progress', down: true, width: 124, cell: progressCell },
   {
     key: 'iter',
@@ -136,7 +136,7 @@ export function discover() {
     if (!session || searched.has(session)) continue;
     searched.add(session);
     for (const graph of session.graphs ?? [])
-      for (const name of graph.kind ? graph.names : [])
+      for (const name of graph.kind ? metricsOf(graph) : [])
         add('statistics', statistic(graph.kind ?? 'min', statisticName(session, graph, name)));
     for (const [name, value] of Object.entries(session.params ?? {}))
       if (isPlain(value)) add('params', fieldColumn('params', name));
@@ -144,6 +144,13 @@ export function discover() {
   }
   return all().length !== before;
 }
+
+/**
+ * A graph's metrics, without the steps that are no whole numbers, which are stored beside them as `x`.
+ *
+ * @param {Graph} graph
+ */
+const metricsOf = ({ names }) => (names.length > 1 ? names.filter((name) => name !== 'x') : names);
 
 /**
  * Add a column after those that are known, so that none moves.

@@ -8,6 +8,7 @@ const HOUR = 3600;
 const DAY = 86_400;
 
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 const full = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'medium' });
@@ -18,6 +19,13 @@ const full = new Intl.DateTimeFormat('en-GB', { dateStyle: 'full', timeStyle: 'm
  * @param {Maybe} value
  */
 export const whole = (value) => (value == null ? NOTHING : grouped.format(value));
+
+/**
+ * A whole number in few characters: 940, 18.9k, 2.4M.
+ *
+ * @param {number} value
+ */
+export const compact = (value) => short.format(value).replace('K', 'k');
 
 /**
  * A measured value, with about as many digits each time it changes: 0.0871, 12.34, 3.10e-5, NaN.
