@@ -1,4 +1,4 @@
-"""The body of a batch, and what a response says about its records."""
+"""A batch: how many records fit into it, its body, and what a response says about its records."""
 
 from __future__ import annotations
 
@@ -7,11 +7,56 @@ from typing import Any
 
 from losswise.delivery.client import Response
 from losswise.journal.format import Header
-from losswise.protocol.limits import FORMAT
+from losswise.protocol.limits import (
+    FORMAT,
+    MAX_BATCH_COLUMNS,
+    MAX_BATCH_IMAGES,
+    MAX_BATCH_MARKS,
+    MAX_BATCH_POINTS_RECORDS,
+    MAX_BATCH_RECORDS,
+    MAX_BATCH_REWINDS,
+    MAX_BATCH_TEXTS,
+)
 from losswise.protocol.refusals import record_in_sentence
 
 # sent in place of a rejected record, so that the records after it keep their numbers; it changes nothing
 PLACEHOLDER = b'{"type":"values","values":{}}'
+
+# how many records of a type a batch may have, by the letters of a line that tell the type
+_TYPE = slice(len(b'{"type":"'), len(b'{"type":"') + 3)
+_LIMITS = {
+    b"poi": MAX_BATCH_POINTS_RECORDS,
+    b"tex": MAX_BATCH_TEXTS,
+    b"ima": MAX_BATCH_IMAGES,
+    b"val": MAX_BATCH_MARKS,
+    b"rew": MAX_BATCH_REWINDS,
+}
+
+
+def count_fitting(records: list[bytes]) -> int:
+    """How many of the records, from the first on, a server takes in one batch.
+
+    It is never too many, and can be less than what fits, since the lines are not decoded. Bytes and points are not
+    counted: the size of a batch in the journal is far below those limits.
+    """
+    if len(records) <= MAX_BATCH_REWINDS:
+        return len(records)
+    left = dict(_LIMITS)
+    columns = MAX_BATCH_COLUMNS
+    for index, line in enumerate(records[:MAX_BATCH_RECORDS]):
+        kind = line[_TYPE]
+        if kind in left and (kind != b"val" or b'"mark":' in line):
+            left[kind] -= 1
+            if kind == b"poi":
+                columns -= line.count(b":[")
+            if left[kind] < 0 or columns < 0:
+                return index
+    return min(len(records), MAX_BATCH_RECORDS)
+
+
+def size_of(records: list[bytes]) -> int:
+    """Bytes that records take in the journal."""
+    return sum(map(len, records)) + len(records)
 
 
 def batch_body(

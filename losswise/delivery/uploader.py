@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from losswise.delivery.batches import PLACEHOLDER, batch_body, rejected_records
+from losswise.delivery.batches import PLACEHOLDER, batch_body, count_fitting, rejected_records, size_of
 from losswise.delivery.client import Client, Response
 from losswise.delivery.opening import SESSION, Opening
 from losswise.delivery.outages import UNREADABLE, OutageReporter
@@ -154,7 +154,7 @@ class Uploader:
                 self.acknowledged = max(self.acknowledged, first - 1)
             self._read = self._reader.number
             known = self.acknowledged + 1 - first
-            self.ahead += _size(lines[:known])
+            self.ahead += size_of(lines[:known])
             self._pending = self._unkept(lines[known:])
 
     def _unkept(self, lines: list[bytes]) -> list[bytes]:
@@ -166,18 +166,19 @@ class Uploader:
     def _send_batch(self) -> StepResult:
         if self._is_corrected:
             self._interval = 0.0
-        elif self.outages.failures or _size(self._pending) > self.batch_bytes // BACKLOG_SHARE:
+        elif self.outages.failures or size_of(self._pending) > self.batch_bytes // BACKLOG_SHARE:
             self._interval = self._timing.min_interval
         self._await_turn(self._interval)
-        room = self.batch_bytes - _size(self._pending)
+        room = self.batch_bytes - size_of(self._pending)
         # if it is corrected, new records could be rejected too, and hold up the others again
         if room > 0 and not self._is_corrected:
             with contextlib.suppress(OSError):  # what was recorded while the batch waited for its turn
                 self._pending += self._unkept(self._reader.read_here(room))
                 self._read = self._reader.number
         self._is_corrected = False
-        batch = self._pending[: self._group]
-        self._interval = interval_after(batch, self._timing)
+        wanted = self._pending[: self._group]
+        batch = wanted[: count_fitting(wanted)]
+        self._interval = interval_after(batch, self._timing) if batch == wanted else 0.0
         response = self._post(batch, self.acknowledged + len(batch))
         status, code = response.status, response.code
         if status == 200 and isinstance(response.body.get("last"), int):
@@ -245,7 +246,7 @@ class Uploader:
         return StepResult(Step.SENT)
 
     def _forget_pending(self, count: int) -> None:
-        self.ahead += _size(self._pending[:count])
+        self.ahead += size_of(self._pending[:count])
         self._pending = self._pending[count:]
         self.acknowledged += count
 
@@ -393,8 +394,3 @@ class Uploader:
         doubled = self._timing.first_retry * 2 ** min(self.outages.failures - 1, 10)
         pause = min(self._timing.max_retry, doubled) * random.uniform(0.5, 1.0)
         return StepResult(Step.RETRY, pause, response.refused)
-
-
-def _size(lines: list[bytes]) -> int:
-    """Bytes that the lines take in the journal."""
-    return sum(map(len, lines)) + len(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import losswise
 from losswise.delivery import quarantine_file
 from losswise.delivery.pacing import Timing
 from losswise.journal.format import record_line
-from losswise.protocol.records import text_record
+from losswise.protocol.limits import MAX_BATCH_REWINDS, MAX_BATCH_TEXTS
+from losswise.protocol.records import rewind_record, text_record
 from tests.client.delivery.sending import finish, new_journal, sending
 from tests.client.fake_server import FakeServer, Reply
 from tests.support.server import Server, eventually
@@ -193,3 +195,20 @@ def test_the_real_server_takes_what_is_left_of_a_batch(server: Server, journals:
     assert session["refused"] == 2
     assert {told["what"] for told in session["refusals"]} == {"text 5", "what"}
     assert {told["writer"] for told in session["refusals"]} == {journal.header.writer}
+
+
+def test_a_batch_keeps_the_limits_that_a_server_has(recorder: FakeServer, journals: Path) -> None:
+    """However many records are waiting, none has to be refused first."""
+    journal = new_journal(journals, recorder.url)
+    journal.append([record_line(rewind_record(5, 1.0))] * (3 * MAX_BATCH_REWINDS))
+    journal.append([record_line(text_record("t", "", x)) for x in range(MAX_BATCH_TEXTS + 1)])
+    sender = sending(journal, recorder.url, Timing())
+    started = time.monotonic()
+    finish(journal, sender)
+    assert time.monotonic() - started < 2.0
+    types = [[record["type"] for record in batch["records"]] for batch in recorder.batches]
+    assert [(batch.count("rewind"), batch.count("text")) for batch in types] == [
+        *[(MAX_BATCH_REWINDS, 0)] * 2,
+        (MAX_BATCH_REWINDS, MAX_BATCH_TEXTS),
+        (0, 1),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,11 +13,13 @@ import pytest
 from losswise_server.db.engine import reading
 from losswise_server.db.models import Session
 from losswise_server.exceptions import ApiError, BadBatch
-from losswise_server.ingest import batch_cost, graph_state, pipeline, session_state
+from losswise_server.ingest import batch_cost, decoding, graph_state, pipeline, session_state
 from losswise_server.points import incoming, rewind, store, summaries
 from losswise_server.points.summaries import SummaryState
 from sqlalchemy import select
 
+from losswise.delivery.batches import count_fitting
+from losswise.journal.format import record_line
 from losswise.protocol import limits, records
 from losswise.protocol.records import Record
 from tests.conftest import DATABASES, database_url
@@ -69,6 +72,16 @@ def test_a_batch_that_is_too_much_is_refused_whole(server: Server, what: str) ->
     assert (row["points"], row["values"], row["texts"], row["images"]) == (0, {}, [], [])
     run.send(*batch[: len(batch) // 2])
     run.send(*batch[len(batch) // 2 :])
+
+
+@pytest.mark.parametrize("what", TOO_MUCH)
+def test_a_client_sends_no_more_than_a_batch_may_have(what: str) -> None:
+    batch = [records.graph_record("0" * 20, "loss"), *TOO_MUCH[what]("0" * 20), records.values_record({"a": 1})]
+    lines = [record_line(record).rstrip(b"\n") for record in batch]
+    first = count_fitting(lines)
+    decoding.convert_records([json.loads(line) for line in lines[:first]])
+    assert len(lines) - 4 <= first < len(lines)
+    assert first + count_fitting(lines[first:]) == len(lines)
 
 
 def test_texts_of_one_name_count_once(server: Server) -> None:

@@ -124,7 +124,8 @@ def test_what_was_not_stored_is_listed(server: Server, count: int) -> None:
     assert "<b>loss</b> &" not in page
     assert page.count("points &lt;b&gt;loss") == min(count, 500)
     assert ("480 more rows" in page) is (count == 1_000)
-    assert ("And 1,000 more, in rows that are not shown." in page) is (count == 1_000)  # two for each of the 500 that are not listed
+    # two for each of the 500 that are not listed
+    assert ("And 1,000 more, in rows that are not shown." in page) is (count == 1_000)
     assert len(page) < 600_000
 
 
