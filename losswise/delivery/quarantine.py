@@ -22,6 +22,7 @@ from losswise.journal.paths import REFUSED_SUFFIX
 from losswise.journal.reader import Damaged, JournalReader
 from losswise.protocol.limits import MAX_REFUSED_REASON_LENGTH
 from losswise.protocol.refusals import plain_reason
+from losswise.settings import journal_bound
 from losswise.util.messages import notify
 
 MAX_WARNINGS = 5  # for rejected records of one journal; further ones are only kept
@@ -49,6 +50,8 @@ class Quarantine:
         self.earlier: set[int] = set()
         self._paths, self._header, self._preamble, self._notify = reader.paths, reader.header, reader.preamble, notify
         self._warnings = 0
+        self._is_failing = False  # what is rejected is lost, since the file cannot be written
+        self._bound = journal_bound()  # bytes of the file
         self._known: dict[str, str] | None = None  # titles of the graphs whose records are in the file; None: no file
         self._has_kept = False
         self._segments: list[str] = []  # damaged ones that no refusal tells of yet
@@ -94,9 +97,11 @@ class Quarantine:
             named.append(f"{len(records) - len(named):,} more")
         which = f"record {named[0]}" if len(records) == 1 else f"{len(records):,} records: {'; '.join(named)}"
         kept = f"; {are} kept in {path}"
+        is_news = problem is not None and not self._is_failing
+        self._is_failing = problem is not None
         if problem is not None:
             kept = f", and {are} lost, since the file {path} cannot be written ({problem})"
-        if self._warnings <= MAX_WARNINGS:
+        if self._warnings <= MAX_WARNINGS or is_news:
             notify(f"the server rejected {which}{kept}")
         elif self._warnings == MAX_WARNINGS + 1:
             notify(f"the server rejects more records; they are kept in {path}")
@@ -130,8 +135,9 @@ class Quarantine:
         self.is_used = True
         for refusal in refusals:
             self._count(refusal)
+        lines = [*known, *(refusal.to_line() for refusal in refusals)]
         try:
-            quarantine_file.append(self._paths.refused, [*known, *(refusal.to_line() for refusal in refusals)])
+            quarantine_file.append(self._paths.refused, lines, self._bound)
         except OSError as error:
             return error
         return None

@@ -16,10 +16,11 @@ from __future__ import annotations
 import contextlib
 import glob
 import json
+import math
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from typing import Any
 from losswise.journal.format import Header, is_record
 from losswise.journal.paths import REFUSED_SUFFIX, SUFFIX, Paths
 from losswise.protocol.records import is_id
+from losswise.util.units import size_text
 
 MAX_NAME_CHARS = 60  # of one name in a description
 MAX_DESCRIPTION_CHARS = 200
@@ -178,10 +180,13 @@ def known_line(record: dict[str, Any]) -> bytes:
     return json.dumps({"known": record}, separators=(",", ":")).encode() + b"\n"
 
 
-def append(path: Path, lines: Iterable[bytes]) -> None:
-    """Append lines. Raises OSError."""
+def append(path: Path, lines: Sequence[bytes], bound: float = math.inf) -> None:
+    """Append lines. Raises OSError, also if the file would have more than `bound` bytes."""
     with open(path, "a+b", opener=_open_private) as file:
-        if file.seek(0, os.SEEK_END):
+        size = file.seek(0, os.SEEK_END)
+        if size + sum(map(len, lines)) > bound:
+            raise OSError(f"it has reached {size_text(bound)}, LW_JOURNAL_MAX")
+        if size:
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":
                 file.write(b"\n")  # behind a line that a killed process has begun

@@ -18,7 +18,7 @@ from losswise.journal.format import Header, record_line
 from losswise.journal.writer import Journal
 from losswise.protocol.limits import MAX_REFUSALS
 from losswise.protocol.records import image_record, new_id, session_record, status_record, text_record
-from tests.client.delivery.sending import finish, new_journal, sending
+from tests.client.delivery.sending import add_text, finish, new_journal, sending
 from tests.client.delivery.test_rejected_records import lines, naming
 from tests.client.fake_server import FakeServer, Reply
 from tests.client.journal.test_damage import left, spoil
@@ -219,7 +219,7 @@ def test_many_kinds_are_told_as_one(recorder: FakeServer, journals: Path) -> Non
 def test_a_file_that_cannot_be_written_is_told_too(
     recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(path: Path, lines: Any) -> None:
+    def full(path: Path, lines: Any, bound: float) -> None:
         raise OSError("no space left")
 
     monkeypatch.setattr(quarantine_file, "append", full)
@@ -229,3 +229,21 @@ def test_a_file_that_cannot_be_written_is_told_too(
     finish(journal, sending(journal, recorder.url, Timing()))
     assert recorder.refused() == {("text bad 0", "no bad 0 here"): 1}
     assert "it is lost, since the file" in capsys.readouterr().err
+
+
+def test_the_quarantine_is_no_larger_than_a_journal(
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LW_JOURNAL_MAX", "20kB")
+    recorder.answer = naming
+    journal = new_journal(journals, recorder.url)
+    sender = sending(journal, recorder.url, Timing())
+    for n in range(50):
+        add_text(journal, sender, f"bad {n}", "x" * 1_000)
+        eventually(lambda: sum(recorder.refused().values()) == n + 1, every=0.01)  # noqa: B023 - called at once
+    add_text(journal, sender, "good")
+    finish(journal, sender)
+    [kept] = journals.iterdir()
+    assert 15_000 < kept.stat().st_size <= 20_000
+    assert [record["name"] for record in recorder.records("text")] == ["good"]
+    assert capsys.readouterr().err.count("cannot be written (it has reached 20 kB, LW_JOURNAL_MAX)") == 1
