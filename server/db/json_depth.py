@@ -18,8 +18,12 @@ from losswise.protocol.limits import INT64_MAX, INT64_MIN, MAX_JSON_DEPTH
 MAX_SHOWN_CHARS = 200  # of a part that is nested too deeply
 UNREADABLE = "[nested too deeply]"
 
-# A string, also one that the text's end cuts off (so that no attempt fails and is repeated), or a bracket.
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*\\?(?:"|\Z)|[\[\]{}]', re.DOTALL)
+# also one that the text's end cuts off, so that no attempt fails and is repeated
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*\\?(?:"|\Z)', re.DOTALL)
+_TOKEN = re.compile(_STRING.pattern + rb"|[\[\]{}]", re.DOTALL)
+_LONG_NUMBER = re.compile(rb"\d{19}")
+_AS_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class TooDeep(ValueError):
@@ -48,14 +52,39 @@ def bounded(value: Any, depth: int = MAX_JSON_DEPTH, cut: bool = False) -> Any:
         depth: how many levels of objects and lists it may have.
         cut: replace what is nested deeper by its text; otherwise raise TooDeep.
     """
+    # looking at the text takes a tenth of the time that looking at each value takes
+    return value if _is_bounded(value, depth) else _bounded(value, depth, cut)
+
+
+def _is_bounded(value: Any, depth: int) -> bool:
+    """Whether there is certainly nothing to change."""
+    try:
+        text = msgspec.json.encode(value)
+    except (RecursionError, OverflowError, TypeError, ValueError):
+        return False
+    text = without_strings(text)
+    if _LONG_NUMBER.search(text):
+        return False
+    levels = text.translate(_AS_SQUARE, _NO_BRACKETS)
+    while levels and depth:
+        levels, depth = levels.replace(b"[]", b""), depth - 1
+    return not levels
+
+
+def without_strings(text: bytes) -> bytes:
+    """JSON without its strings, so that each bracket in it is one of a list or an object."""
+    return _STRING.sub(b"", text)
+
+
+def _bounded(value: Any, depth: int, cut: bool) -> Any:
     if isinstance(value, (dict, list)):
         if not depth:
             if not cut:
                 raise TooDeep
             return as_text(value)
         if isinstance(value, dict):
-            return {name: bounded(item, depth - 1, cut) for name, item in value.items()}
-        return [bounded(item, depth - 1, cut) for item in value]
+            return {name: _bounded(item, depth - 1, cut) for name, item in value.items()}
+        return [_bounded(item, depth - 1, cut) for item in value]
     return int64_or_float(value) if type(value) is int else value
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from losswise.protocol.limits import FORMAT, MAX_BATCH_VALUES
 
+from ..db.json_depth import without_strings
 from ..exceptions import ApiError, BadBatch, BadRecord
 from . import json_body
 from .batch_cost import check_cost
@@ -17,6 +18,9 @@ from .schema_errors import sentence
 
 MAX_COMMAS = 2 * MAX_BATCH_VALUES
 """A batch at its limits has about half as many. A body with more is not decoded, since each value takes memory."""
+
+MAX_BRACKETS = 1_000_000
+"""Lists and objects take ten times the memory and time of a number. One record at its limits has half as many."""
 
 _decode = msgspec.json.Decoder(Batch).decode
 
@@ -31,6 +35,8 @@ def decode_batch(body: bytes) -> Batch:
     """
     if body.count(b",") > MAX_COMMAS:
         raise json_body.TooLarge(f"a batch with far more than {MAX_BATCH_VALUES} values; send it in parts")
+    if _brackets(body) > MAX_BRACKETS and _brackets(without_strings(body)) > MAX_BRACKETS:
+        raise json_body.TooLarge(f"a batch with more than {MAX_BRACKETS} lists and objects; send it in parts")
     if not json_body.may_hold_unstorable_text(body):
         try:
             batch = _decode(body)
@@ -41,6 +47,10 @@ def decode_batch(body: bytes) -> Batch:
             _check_records(list(enumerate(batch.records)), [], len(batch.records))
             return batch
     return _convert_batch(json_body.strict(body))
+
+
+def _brackets(text: bytes) -> int:
+    return text.count(b"[") + text.count(b"{")
 
 
 def convert_records(values: list[Any]) -> list[Record]:

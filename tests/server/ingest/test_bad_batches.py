@@ -133,6 +133,18 @@ def test_a_body_with_too_many_values_is_not_decoded() -> None:
         decoding.decode_batch(body)
 
 
+def test_a_body_with_too_many_lists_is_not_decoded() -> None:
+    body = b'{"records": [' + b"[]," * decoding.MAX_BRACKETS + b"1, not JSON"
+    with pytest.raises(json_body.TooLarge, match="lists and objects"):
+        decoding.decode_batch(body)
+
+
+@pytest.mark.parametrize("text", ["[" * 1_000_000, '["\\{' * 200_000])
+def test_brackets_in_texts_are_no_lists(server: Server, text: str) -> None:
+    run = Writing(server)
+    run.send(*(records.text_record("t", text, x) for x in range(5)))
+
+
 def test_the_schema_has_the_values_of_the_protocol() -> None:
     assert get_args(schema.Status) == limits.STATUSES
     assert get_args(schema.Kind) == limits.KINDS
