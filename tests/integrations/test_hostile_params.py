@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+import losswise
 from losswise.integrations import LosswiseKerasCallback, LosswiseLogger
+from losswise.integrations.base import branch_options
 from tests.client.values.doors import png
 from tests.client.values.hostile_leaves import LEAVES, Pairs, omegaconf
 from tests.integrations.keras.fits import fit, network
@@ -60,6 +62,22 @@ def test_of_a_callback(watched: Server, way: str) -> None:
         assert session["params"]["bad"] == "<InterpolationKeyError>"
     else:
         assert_all_there(session["params"])
+
+
+@pytest.mark.parametrize("way", ["pairs", "config"])
+def test_of_a_training_that_branches_off(watched: Server, way: str) -> None:
+    """Both integrations add to the params that a user gave."""
+    given: Any = omegaconf("config") if way == "config" else hostile()
+    options = branch_options({"tag": "hostile", "params": given, "info": {"why": "x"}}, "0" * 20, 5)
+    with losswise.Session(**options) as session:
+        session.log({"loss": 1.0})
+    stored = watched.session(session.id)
+    assert stored["params"]["branched_from"] == {"session": "0" * 20, "step": 5}
+    assert stored["info"].keys() == {"why", "branch"}
+    if way == "config":
+        assert stored["params"]["bad"] == "<InterpolationKeyError>"
+    else:
+        assert_all_there(stored["params"])
 
 
 def test_a_table_and_captions_of_a_logger(watched: Server) -> None:
