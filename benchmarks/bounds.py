@@ -207,12 +207,23 @@ def rewinds_of_many_graphs(to: Sending) -> float:
 
 def large_values(to: Sending) -> float:
     value = [[n, "x"] for n in range(to.some(80_000))]
-    return to.send([records.values_record({"v": value}) for _ in range(20)])
+    return to.send([records.values_record({"v": value}) for _ in range(12)])
+
+
+def flat_values(to: Sending) -> float:
+    value = list(range(to.some(150_000)))
+    return to.send([records.values_record({"v": value}) for _ in range(30)])
+
+
+def outputs_of_images(to: Sending) -> float:
+    outputs = {f"o{n}": [n, {"x": n}] for n in range(100)}
+    count = to.some(limits.MAX_BATCH_IMAGES) // 3
+    return to.send([records.image_record("s", n, "i", "0" * 64, 1, 1, outputs) for n in range(count)])
 
 
 def deep_params(to: Sending) -> float:
-    """Searched for brackets, since no decoder can read them: 4 MB."""
-    count = to.some(2_000_000)
+    """Searched for brackets, since no decoder can read them: 2 MB."""
+    count = to.some(900_000)
     deep = f'{{"type": "session", "params": {{"p": {"[" * count + "]" * count}}}}}'
     to.seq += 1
     began = time.perf_counter()
@@ -237,7 +248,7 @@ KINDS: tuple[Callable[[Sending], float], ...] = (
     appends_to_long_texts, new_images, new_graphs, a_point_for_each_graph, records_of_one_point, points_in_a_row,
     wide_points, wide_records, points_over_all_of_int64, points_over_all_of_int64_after_near_ones,
     late_points_over_all_of_int64, points_that_come_closer, a_rewind_of_a_million_points, rewinds_of_no_point,
-    rewinds_of_two_far_points, rewinds_of_many_graphs, large_values, deep_params, a_list_of_v1,
+    rewinds_of_two_far_points, rewinds_of_many_graphs, large_values, flat_values, outputs_of_images, deep_params, a_list_of_v1,
 )  # fmt: skip
 
 
