@@ -248,7 +248,8 @@ KINDS: tuple[Callable[[Sending], float], ...] = (
     appends_to_long_texts, new_images, new_graphs, a_point_for_each_graph, records_of_one_point, points_in_a_row,
     wide_points, wide_records, points_over_all_of_int64, points_over_all_of_int64_after_near_ones,
     late_points_over_all_of_int64, points_that_come_closer, a_rewind_of_a_million_points, rewinds_of_no_point,
-    rewinds_of_two_far_points, rewinds_of_many_graphs, large_values, flat_values, outputs_of_images, deep_params, a_list_of_v1,
+    rewinds_of_two_far_points, rewinds_of_many_graphs, large_values, flat_values, outputs_of_images, deep_params,
+    a_list_of_v1,
 )  # fmt: skip
 
 

@@ -36,8 +36,8 @@ _LIMITS = {
 def count_fitting(records: list[bytes]) -> int:
     """How many of the records, from the first on, a server takes in one batch.
 
-    It is never too many, and can be less than what fits, since the lines are not decoded. Bytes and points are not
-    counted: the size of a batch in the journal is far below those limits.
+    It can be less than what fits, since the lines are not decoded, but at least one. Bytes, points, lists and objects
+    are not counted: the size of a batch in the journal is below those limits.
     """
     if len(records) <= MAX_BATCH_REWINDS:
         return len(records)
@@ -50,7 +50,7 @@ def count_fitting(records: list[bytes]) -> int:
             if kind == b"poi":
                 columns -= line.count(b":[")
             if left[kind] < 0 or columns < 0:
-                return index
+                return max(1, index)
     return min(len(records), MAX_BATCH_RECORDS)
 
 

@@ -16,19 +16,17 @@ from __future__ import annotations
 import contextlib
 import glob
 import json
-import math
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from losswise.journal.format import Header, is_record
 from losswise.journal.paths import REFUSED_SUFFIX, SUFFIX, Paths
 from losswise.protocol.records import is_id
-from losswise.util.units import size_text
 
 MAX_NAME_CHARS = 60  # of one name in a description
 MAX_DESCRIPTION_CHARS = 200
@@ -116,8 +114,12 @@ class Content:
     attempt: Attempt | None = None
 
 
-def read(path: Path) -> Content:
-    """Read a file `STEM.refused`. What is not there is empty. Raises OSError."""
+def read(path: Path, with_records: bool = True) -> Content:
+    """Read a file `STEM.refused`. What is not there is empty. Raises OSError.
+
+    Args:
+        with_records: if False, an empty record takes the place of each rejected one but session and graph records.
+    """
     content = Content(_header_from_name(path))
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
         for line in file:
@@ -127,7 +129,15 @@ def read(path: Path) -> Content:
             except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
                 if line:
                     content.refusals.append(Refusal("unreadable", UNKNOWN_REASON, line=line.decode("latin-1")))
+            if content.refusals and not with_records:
+                content.refusals[-1] = _without_record(content.refusals[-1])
     return content
+
+
+def _without_record(refusal: Refusal) -> Refusal:
+    is_opening = refusal.record is not None and refusal.record.get("type") in ("session", "graph")
+    record = refusal.record if is_opening or refusal.record is None else {}
+    return replace(refusal, record=record, line=None if refusal.line is None else "")
 
 
 def _read_line(content: Content, line: bytes) -> None:
@@ -180,13 +190,17 @@ def known_line(record: dict[str, Any]) -> bytes:
     return json.dumps({"known": record}, separators=(",", ":")).encode() + b"\n"
 
 
-def append(path: Path, lines: Sequence[bytes], bound: float = math.inf) -> None:
-    """Append lines. Raises OSError, also if the file would have more than `bound` bytes."""
+def size(path: Path) -> int:
+    """Bytes that a file has; 0 if it does not exist. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.stat().st_size
+    return 0
+
+
+def append(path: Path, lines: Iterable[bytes]) -> None:
+    """Append lines. Raises OSError."""
     with open(path, "a+b", opener=_open_private) as file:
-        size = file.seek(0, os.SEEK_END)
-        if size + sum(map(len, lines)) > bound:
-            raise OSError(f"it has reached {size_text(bound)}, LW_JOURNAL_MAX")
-        if size:
+        if file.seek(0, os.SEEK_END):
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":
                 file.write(b"\n")  # behind a line that a killed process has begun
@@ -314,10 +328,10 @@ def find_boxes(folder: Path) -> Iterator[Box]:
             yield open_box(Paths(folder / f"{stem}{SUFFIX}"))
 
 
-def open_box(paths: Paths) -> Box:
-    """The quarantine of a journal; it may be empty. Raises OSError."""
+def open_box(paths: Paths, with_records: bool = True) -> Box:
+    """The quarantine of a journal; it may be empty. Raises OSError. `with_records` is that of `read`."""
     names = sorted(path.name for path in paths.folder.glob(f"{glob.escape(paths.stem)}.*{REFUSED_SUFFIX}"))
     matches = [match for match in map(_NAME.fullmatch, names) if match is not None and match[1] == paths.stem]
     images = tuple(match[0] for match in matches if match["image"])
     segments = tuple(match[0] for match in matches if match["segment"])
-    return Box(paths, read(paths.refused), images, segments)
+    return Box(paths, read(paths.refused, with_records), images, segments)

@@ -20,6 +20,7 @@ MAX_BATCH_TEXTS = 5_000  # different texts; records of the same name and x count
 MAX_BATCH_IMAGES = 10_000
 MAX_BATCH_MARKS = 10_000
 MAX_BATCH_REWINDS = 5
+MAX_BATCH_CONTAINERS = 1_200_000  # lists and objects of its JSON
 
 # Sizes of one thing
 MAX_BLOB_BYTES = 8 * 1024 * 1024  # the file of an image

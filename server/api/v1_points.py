@@ -14,12 +14,12 @@ from losswise.protocol.records import NOT_FINITE, Record
 
 from ..exceptions import BadRecord
 from ..ingest.session_fields import cut
+from ..points.incoming import TOO_MANY_NAMES
 from .v1_refusals import Refusals
 
 # Points times names of a record: points with different names are not stretched to columns that are mostly empty.
 MAX_RECORD_VALUES = 50_000
 VALUES = "values of points"  # under what they are counted
-TOO_MANY_NAMES = f"a graph has at most {MAX_NAMES:,} names, and a session {MAX_SESSION_NAMES:,}"
 
 
 class Point(NamedTuple):
@@ -41,18 +41,19 @@ def read(entries: list[Any], now: float, refusals: Refusals) -> list[Point]:
         session = entry.get("session_id") if isinstance(entry, dict) else None
         session = session if isinstance(session, str) else None
         try:
-            point, bad_name = _point(entry, what, now)
+            point, bad_names = _point(entry, what, now)
         except BadRecord as error:
             refusals.note(session, what, str(error))
             continue
         found.append(point)
-        if bad_name is not None:
-            refusals.note(session, f"{what}, value {bad_name[:60]!r}", "it is not a number", VALUES)
+        if bad_names:
+            words = f"{what}, value {bad_names[0][:60]!r}"
+            refusals.note(session, words, "it is not a number", VALUES, len(bad_names))
     return found
 
 
-def _point(entry: Any, what: str, now: float) -> tuple[Point, str | None]:
-    """The point, and the first name whose value is not a number; None if there is none. Raises BadRecord."""
+def _point(entry: Any, what: str, now: float) -> tuple[Point, list[str]]:
+    """The point, and the names whose values are not numbers. Raises BadRecord."""
     if not isinstance(entry, dict):
         raise BadRecord("it must be an object")
     for name in ("session_id", "graph_id"):
@@ -65,13 +66,13 @@ def _point(entry: Any, what: str, now: float) -> tuple[Point, str | None]:
     if not isinstance(t, (int, float)) or not 0 <= t <= LATEST_TIME_S:
         t = now
     values: dict[str, Any] = {}
-    bad_name: str | None = None
+    bad_names: list[str] = []
     for name, value in y.items():
         if isinstance(value, (int, float)) or value in NOT_FINITE:
             values[cut(name, MAX_NAME_LENGTH)] = int(value) if isinstance(value, bool) else value
-        elif value is not None and bad_name is None:
-            bad_name = name
-    return Point(what, entry["session_id"], entry["graph_id"], x, t, values), bad_name
+        elif value is not None:
+            bad_names.append(name)
+    return Point(what, entry["session_id"], entry["graph_id"], x, t, values), bad_names
 
 
 def whole_number(value: Any) -> int:
@@ -121,7 +122,8 @@ def to_records(
             graphs[point.graph] = _GraphColumns(point.graph, names[point.graph], room)
         graph = graphs[point.graph]
         if lacking := graph.names_without_room(point.y):
-            refusals.note(point.session, f"{point.what}, name {lacking[0][:60]!r}", TOO_MANY_NAMES, VALUES)
+            what = f"{point.what}, name {lacking[0][:60]!r}"
+            refusals.note(point.session, what, TOO_MANY_NAMES, VALUES, len(lacking))
         yield from graph.add(point, set(lacking))
     for graph in graphs.values():
         yield from graph.take()

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from losswise.protocol.limits import FORMAT, MAX_BATCH_VALUES
+from losswise.protocol.limits import FORMAT, MAX_BATCH_CONTAINERS, MAX_BATCH_VALUES
 
 from ..db.json_depth import without_strings
 from ..exceptions import ApiError, BadBatch, BadRecord
@@ -18,9 +18,6 @@ from .schema_errors import sentence
 
 MAX_COMMAS = 2 * MAX_BATCH_VALUES
 """A batch at its limits has about half as many. A body with more is not decoded, since each value takes memory."""
-
-MAX_BRACKETS = 1_000_000
-"""Lists and objects take ten times the memory and time of a number. One record at its limits has half as many."""
 
 _decode = msgspec.json.Decoder(Batch).decode
 
@@ -34,9 +31,10 @@ def decode_batch(body: bytes) -> Batch:
         ApiError: it is not a batch of this format, is too large (413), or has bad records (BadBatch).
     """
     if body.count(b",") > MAX_COMMAS:
-        raise json_body.TooLarge(f"a batch with far more than {MAX_BATCH_VALUES} values; send it in parts")
-    if _brackets(body) > MAX_BRACKETS and _brackets(without_strings(body)) > MAX_BRACKETS:
-        raise json_body.TooLarge(f"a batch with more than {MAX_BRACKETS} lists and objects; send it in parts")
+        raise json_body.TooLarge(f"a batch with far more than {MAX_BATCH_VALUES:,} values; send it in parts")
+    # these take ten times the memory and time of a number
+    if _brackets(body) > MAX_BATCH_CONTAINERS and _brackets(without_strings(body)) > MAX_BATCH_CONTAINERS:
+        raise json_body.TooLarge(f"a batch with more than {MAX_BATCH_CONTAINERS:,} lists and objects; send it in parts")
     if not json_body.may_hold_unstorable_text(body):
         try:
             batch = _decode(body)

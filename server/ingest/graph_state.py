@@ -140,7 +140,7 @@ class GraphState:
 
     def _create_graph(self, id_: str, fields: dict[str, Any]) -> None:
         if len(self.by_id) >= MAX_GRAPHS:
-            raise BadRecord(f"a session has at most {MAX_GRAPHS} graphs; this is one too many")
+            raise BadRecord(f"a session has at most {MAX_GRAPHS:,} graphs; this is one too many")
         self._last_number += 1
         graph: dict[str, Any] = {"session_key": self.row["key"], "number": self._last_number, "id": id_, **fields}
         graph |= {"names": [], "name_sets": [], "arrivals": []}
@@ -149,7 +149,7 @@ class GraphState:
 
     def _graph(self, id_: str) -> dict[str, Any]:
         if id_ not in self.by_id:
-            raise BadRecord(f"this session has no graph {id_}: send its record first")
+            raise BadRecord("this session has no such graph: send its record first")
         return self.by_id[id_]
 
     def add_points(self, record: PointsRecord) -> None:

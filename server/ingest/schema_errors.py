@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-_PLACE = re.compile(r"^(?P<problem>.*?)(?: - at (?P<key>`key` in )?`\$\.?(?P<path>.*)`)?$", re.DOTALL)
+_PLACE = re.compile(r"(?P<key>`key` in )?`\$\.?(?P<path>[\w.\[\]]*)`")
 _TYPE = re.compile(r"Expected `(?P<wanted>[a-z| ]+)`(?:, got `(?P<found>\w+)`)?")
 _LENGTH = re.compile(r"Expected `(?P<type>\w+)` of length <= (?P<limit>\d+)")
 _RANGE = re.compile(r"Expected `(?P<type>\w+)` (?P<how>[<>]=) (?P<limit>\S+)")
@@ -38,12 +38,13 @@ def sentence(message: str) -> str:
         >>> sentence("Object missing required field `graph`")
         "'graph' is missing"
     """
-    place = _PLACE.match(message)
-    assert place is not None  # the expression matches every text
-    problem = place["problem"]
-    field, *rest = re.split(r"\.|(?=\[)", place["path"] or "")
+    problem, _, where = message.rpartition(" - at ")
+    place = _PLACE.fullmatch(where)
+    if place is None:
+        problem = message
+    field, *rest = re.split(r"\.|(?=\[)", place["path"]) if place else [""]
     subject = f"'{field}'" if field else "it"
-    if place["key"]:
+    if place and place["key"]:
         subject = f"a name in {subject}"
     elif rest:
         subject = f"a value of {subject}"

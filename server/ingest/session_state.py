@@ -268,7 +268,7 @@ class SessionState:
             self._values.update_with_cuts(values)
         elif not self._values.update(values):
             raise BadRecord(
-                f"the values of a session take at most {MAX_VALUES_BYTES} bytes of JSON; these are too many"
+                f"the values of a session take at most {MAX_VALUES_BYTES:,} bytes of JSON; these are too many"
             )
 
     def _apply_text(self, record: TextRecord) -> None:

@@ -16,6 +16,8 @@ from .statistics import Stat
 from .store import GraphRef, StoredBatch
 from .summaries import SummaryState
 
+TOO_MANY_NAMES = f"a graph has at most {MAX_NAMES:,} names, and a session {MAX_SESSION_NAMES:,}"
+
 # Distinct name sets per graph. Points with further ones are stored padded to a superset: a script that logs the
 # accuracy of the classes that happen to be in a batch has a new set at almost every step.
 MAX_NAME_SETS = 64
@@ -54,10 +56,9 @@ class NewPoints:
             self._graphs[number] = _NewGraphPoints(graph)
         of_graph = self._graphs[number]
         new = of_graph.new_names(columns.y)
-        if new and len(graph["names"]) + len(new) > MAX_NAMES:
-            raise BadRecord(f"a graph has at most {MAX_NAMES} names; {new[0][:60]!r} is one too many")
-        if new and self._name_count + len(new) > MAX_SESSION_NAMES:
-            raise BadRecord(f"a session has at most {MAX_SESSION_NAMES} names; {new[0][:60]!r} is one too many")
+        names, names_of_session = len(graph["names"]) + len(new), self._name_count + len(new)
+        if new and (names > MAX_NAMES or names_of_session > MAX_SESSION_NAMES):
+            raise BadRecord(TOO_MANY_NAMES)
         self._name_count += len(new)
         entries = arrivals.add(graph["arrivals"], marked, int(columns.x.min()))
         if of_graph.add(new, columns, first_sequence, writer) or entries is not graph["arrivals"]:

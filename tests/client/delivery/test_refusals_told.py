@@ -219,7 +219,7 @@ def test_many_kinds_are_told_as_one(recorder: FakeServer, journals: Path) -> Non
 def test_a_file_that_cannot_be_written_is_told_too(
     recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(path: Path, lines: Any, bound: float) -> None:
+    def full(path: Path, lines: Any) -> None:
         raise OSError("no space left")
 
     monkeypatch.setattr(quarantine_file, "append", full)
@@ -244,6 +244,60 @@ def test_the_quarantine_is_no_larger_than_a_journal(
     add_text(journal, sender, "good")
     finish(journal, sender)
     [kept] = journals.iterdir()
-    assert 15_000 < kept.stat().st_size <= 20_000
+    assert 15_000 < kept.stat().st_size <= 30_000
+    content = quarantine_file.read(kept)
+    assert content.header.session == journal.header.session
+    whole = [refusal for refusal in content.refusals if refusal.record]
+    assert 10 < len(whole) < 20
+    assert sum(refusal.total for refusal in content.refusals) == 50
     assert [record["name"] for record in recorder.records("text")] == ["good"]
-    assert capsys.readouterr().err.count("cannot be written (it has reached 20 kB, LW_JOURNAL_MAX)") == 1
+    assert capsys.readouterr().err.count("is lost, since the file") == 1
+
+
+def test_of_records_rejected_together_those_are_kept_for_which_there_is_room(
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LW_JOURNAL_MAX", "20kB")
+    recorder.answer = naming
+    journal = new_journal(journals, recorder.url)
+    sizes = [30_000, 1_000, 30_000, 1_000]
+    journal.append([record_line(text_record(f"bad {n}", "x" * size)) for n, size in enumerate(sizes)])
+    finish(journal, sending(journal, recorder.url, Timing()))
+    assert "2 are kept in" in (errors := capsys.readouterr().err)
+    assert "and 2 are lost, since it would exceed 20 kB" in errors
+    [box] = find_boxes(journals)
+    assert [refusal.what for refusal in box.kept()] == ["text bad 1", "text bad 3"]
+    assert [record["tag"] for record in box.content.known] == ["sent"]
+    assert sum(recorder.refused().values()) == 4
+
+
+def test_after_the_warnings_a_loss_is_told(
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LW_JOURNAL_MAX", "9kB")
+    recorder.answer = naming
+    journal = new_journal(journals, recorder.url)
+    sender = sending(journal, recorder.url, Timing())
+    for n in range(20):
+        add_text(journal, sender, f"bad {n}", "x" * (20_000 if n < 10 else 100))
+        eventually(lambda: sum(recorder.refused().values()) == n + 1, every=0.01)  # noqa: B023 - called at once
+    finish(journal, sender)
+    errors = capsys.readouterr().err
+    assert errors.count("the server rejected record") == 5
+    assert errors.count("the server rejects more records; it is lost") == 1
+    [box] = find_boxes(journals)
+    assert len(box.kept()) == 10
+
+
+def test_a_later_process_counts_from_what_was_lost(
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LW_JOURNAL_MAX", "20kB")
+    recorder.answer = naming
+    journal = new_journal(journals, recorder.url)
+    journal.append([record_line(text_record("bad", "x" * 3_000))] * 20)
+    finish(journal, sending(journal, recorder.url, Timing()))
+    assert sum(recorder.refused().values()) == 20
+    [box] = find_boxes(journals)
+    assert len(box.kept()) == 6
+    assert sum(refusal.total for refusal in quarantine_file.read(box.paths.refused, with_records=False).refusals) == 20

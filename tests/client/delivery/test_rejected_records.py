@@ -15,7 +15,7 @@ from losswise.delivery import quarantine_file
 from losswise.delivery.pacing import Timing
 from losswise.journal.format import record_line
 from losswise.protocol.limits import MAX_BATCH_REWINDS, MAX_BATCH_TEXTS
-from losswise.protocol.records import rewind_record, text_record
+from losswise.protocol.records import points_record, rewind_record, text_record
 from tests.client.delivery.sending import finish, new_journal, sending
 from tests.client.fake_server import FakeServer, Reply
 from tests.support.server import Server, eventually
@@ -195,6 +195,14 @@ def test_the_real_server_takes_what_is_left_of_a_batch(server: Server, journals:
     assert session["refused"] == 2
     assert {told["what"] for told in session["refusals"]} == {"text 5", "what"}
     assert {told["writer"] for told in session["refusals"]} == {journal.header.writer}
+
+
+def test_names_that_look_like_columns_stop_nothing(recorder: FakeServer, journals: Path) -> None:
+    journal = new_journal(journals, recorder.url)
+    y: dict[str, Any] = {":[" * 200 + str(number): [1.0] for number in range(400)}
+    journal.append([record_line(points_record("0" * 20, [1], [1.0], y))] * 10)
+    finish(journal, sending(journal, recorder.url, Timing()))
+    assert len(recorder.records("points")) == 10
 
 
 def test_a_batch_keeps_the_limits_that_a_server_has(recorder: FakeServer, journals: Path) -> None:

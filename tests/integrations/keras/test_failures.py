@@ -13,6 +13,7 @@ import pytest
 
 from losswise.integrations import LosswiseKerasCallback
 from losswise.integrations.keras import callback as integration
+from losswise.integrations.keras import resumption
 from tests.integrations.keras.fits import Batches, fit, network, run_script
 from tests.integrations.reading import columns
 from tests.support.server import Server
@@ -105,7 +106,6 @@ def breaks(*arguments: Any, **named: Any) -> Any:
 
 PARTS = (
     "find_fit_frame",
-    "find_backup",
     "model_params",
     "model_summary",
     "learning_rate",
@@ -117,12 +117,13 @@ METHODS = [name for name in vars(LosswiseKerasCallback) if name.startswith("_") 
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("name", [*PARTS, *METHODS])
+@pytest.mark.parametrize("name", [*PARTS, "find_backup", *METHODS])
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_an_error_of_our_own(watched: Server, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """What the callback calls, one after another, broken."""
     callback, batches = LosswiseKerasCallback(track_git=False), Batches()
-    monkeypatch.setattr(callback if name in METHODS else integration, name, breaks)
+    places = {"find_backup": resumption, **dict.fromkeys(METHODS, callback)}
+    monkeypatch.setattr(places.get(name, integration), name, breaks)
     model = network()
     fit(model, callback, keras.callbacks.BackupAndRestore("backup"), batches)
     model.evaluate(np.zeros((1, 64)), np.zeros(1), verbose=0, callbacks=[callback])

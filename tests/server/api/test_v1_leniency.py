@@ -96,7 +96,7 @@ def test_a_graph_too_many_has_an_id_and_is_told(server: Server) -> None:
     body = {"session_id": session, "title": "one more"}
     result = call(server, "POST", "/graphs", body)
     assert result["success"]
-    assert f"a session has at most {limits.MAX_GRAPHS} graphs" in result["error"]
+    assert f"a session has at most {limits.MAX_GRAPHS:,} graphs" in result["error"]
     told = call(server, "POST", "/points", point(session, result["graph_id"], 0, {"a": 1.0}))
     assert told["success"]
     assert "this session has no such graph" in told["error"]

@@ -49,7 +49,7 @@ BAD_RECORDS = [
         {**ONE, "y": {f"n{n}": [1] for n in range(1_001)}},
         "'y' has at most 1,000 names",
     ),
-    ({**ONE, "y": {"a": [1]}}, "no graph"),
+    ({**ONE, "y": {"a": [1]}}, "no such graph"),
     ({"type": "graph", "id": ZEROS, "title": "loss"}, "id must be made from"),
     ({"type": "graph", "id": ZEROS, "title": "loss", "kind": "median"}, "'kind' has an unknown value"),
     ({"type": "status", "status": "great"}, "'status' has an unknown value"),
@@ -134,7 +134,7 @@ def test_a_body_with_too_many_values_is_not_decoded() -> None:
 
 
 def test_a_body_with_too_many_lists_is_not_decoded() -> None:
-    body = b'{"records": [' + b"[]," * decoding.MAX_BRACKETS + b"1, not JSON"
+    body = b'{"records": [' + b"[]," * limits.MAX_BATCH_CONTAINERS + b"1, not JSON"
     with pytest.raises(json_body.TooLarge, match="lists and objects"):
         decoding.decode_batch(body)
 
@@ -167,7 +167,7 @@ def test_all_bad_records_of_a_batch_are_named(server: Server) -> None:
     assert answer.json()["error"].startswith("2 bad records; record 1 of 4: 'text' must be")
     answer = server.post_batch(run.session, [lost, point, foreign, lost], writer=run.writer, seq=run.seq + 4)
     assert (answer.status_code, answer.json()["records"]) == (422, [0, 2, 3])
-    assert "no graph" in answer.json()["errors"][0]
+    assert "no such graph" in answer.json()["errors"][0]
     assert "id must be made" in answer.json()["errors"][1]
     assert server.points(graph) == {}
     # the index counts from the start of the request, also if records were applied before
@@ -255,7 +255,7 @@ def test_values_of_a_session_are_limited_in_all(server: Server) -> None:
         run.session, [large, records.values_record({"b": "x" * 600_000})], writer=run.writer, seq=run.seq + 2
     )
     assert (answer.status_code, answer.json()["records"]) == (422, [1])
-    assert "the values of a session take at most 1048576 bytes" in answer.json()["errors"][0]
+    assert "the values of a session take at most 1,048,576 bytes" in answer.json()["errors"][0]
     run.send(records.values_record({"a": "small"}), records.values_record({"b": "x" * 600_000}))
     assert set(run.row()["values"]) == {"a", "b"}
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import textwrap
 from typing import Any
 
 import pytest
@@ -36,3 +39,24 @@ def test_what_is_returned(value: Any, depth: int, cut: bool) -> None:
 def test_each_level_counts(shape: str, depth: int) -> None:
     value = json_depth.decode_stored(shape)
     assert outcome(bounded, value, depth) == outcome(json_depth._bounded, value, depth, False)
+
+
+@pytest.mark.parametrize("value", [{"a": [1, 0.5, None, True, "x"]}, {"[{": ['"}', "\\"]}, [2**59], {"a": {"b": []}}])
+def test_the_short_way_is_taken(value: Any) -> None:
+    assert json_depth._is_bounded(value, 3)
+
+
+@pytest.mark.parametrize("text", [b"\\\\", b'"",', b'\\"'])
+def test_texts_of_any_kind_take_little_memory(text: bytes) -> None:
+    code = f"""
+        import resource
+        from losswise_server.db.json_depth import cut_nesting, without_strings
+        text = b'"' + {text!r} * ({8 * 1024 * 1024} // {len(text)}) + b'"[[1]]'
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        assert b"[[1]]" in without_strings(text) or text.count(b'"') % 2 == 0
+        cut_nesting(text[:4 * 1024 * 1024], 1)
+        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 120

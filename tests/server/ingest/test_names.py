@@ -61,7 +61,7 @@ def test_the_names_of_a_graph_are_limited(server: Server) -> None:
     record = records.points_record(graph, [1], [1.0], {"one more": [1.0]})
     answer = server.post_batch(run.session, [record], writer=run.writer, seq=run.seq + 1)
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_batch")
-    assert answer.json()["errors"] == [f"a graph has at most {most} names; 'one more' is one too many"]
+    assert answer.json()["errors"] == ["a graph has at most 1,000 names, and a session 20,000"]
     run.points(graph, [1], **{"name 7": [2.0]})
     row: Any = run.row()
     assert len(row["graphs"][0]["names"]) == most
@@ -76,6 +76,6 @@ def test_the_graphs_of_a_session_are_limited(server: Server) -> None:
     run.send(*made[:most])
     answer = server.post_batch(run.session, [made[most]], writer=run.writer, seq=run.seq + 1)
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_batch")
-    assert answer.json()["errors"] == [f"a session has at most {most} graphs; this is one too many"]
+    assert answer.json()["errors"] == [f"a session has at most {most:,} graphs; this is one too many"]
     run.send(made[0])  # a known one
     assert len(run.row()["graphs"]) == most

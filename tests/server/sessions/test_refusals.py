@@ -225,11 +225,11 @@ def test_what_is_in_a_point_is_not_part_of_the_reason(server: Server) -> None:
     """A list with thousands of ids and names would be as many rows."""
     v1 = V1(server)
     points = [v1.point(graph_id=f"{n:020x}") for n in range(300)]
-    points += [v1.point(y={"a": 1.0, f"bad {n}": "x"}) for n in range(300)]
+    points += [v1.point(y={"a": 1.0, f"bad {n}": "x", "b": [1]}) for n in range(300)]
     v1.call("/point-list", {"point_list": points})
     assert v1.refusals() == {
         "points": (300, "this session has no such graph"),
-        "values of points": (300, "it is not a number"),
+        "values of points": (600, "it is not a number"),
     }
     assert server.session(v1.session)["points"] == 300
 

@@ -136,21 +136,14 @@ export function discover() {
     if (!session || searched.has(session)) continue;
     searched.add(session);
     for (const graph of session.graphs ?? [])
-      for (const name of graph.kind ? metricsOf(graph) : [])
-        add('statistics', statistic(graph.kind ?? 'min', statisticName(session, graph, name)));
+      for (const name of graph.kind ? graph.names : [])
+        add('statistics', statistic(graph, statisticName(session, graph, name), isFraction(graph, name)));
     for (const [name, value] of Object.entries(session.params ?? {}))
       if (isPlain(value)) add('params', fieldColumn('params', name));
     for (const name of Object.keys(session.values ?? {})) add('values', fieldColumn('values', name));
   }
   return all().length !== before;
 }
-
-/**
- * A graph's metrics, without the steps that are no whole numbers, which are stored beside them as `x`.
- *
- * @param {Graph} graph
- */
-const metricsOf = ({ names }) => (names.length > 1 ? names.filter((name) => name !== 'x') : names);
 
 /**
  * Add a column after those that are known, so that none moves.
@@ -173,11 +166,21 @@ const isPlain = (value) => value === null || typeof value !== 'object' || Array.
 const widthFor = (label) => Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, 40 + 7.1 * label.length));
 
 /**
- * @param {'min' | 'max'} kind
+ * Whether this may be what the client stores of steps that are not whole numbers, beside the metrics.
+ *
+ * @param {Graph} graph
  * @param {string} name
+ */
+const isFraction = ({ names }, name) => name === 'x' && names.length > 1;
+
+/**
+ * @param {Graph} graph
+ * @param {string} name
+ * @param {boolean} off
  * @returns {Column}
  */
-function statistic(kind, name) {
+function statistic(graph, name, off) {
+  const kind = graph.kind ?? 'min';
   const key = `${kind}(${name})`;
   /** @param {Session} session */
   const value = (session) => session.stats?.[name]?.[kind];
@@ -189,6 +192,7 @@ function statistic(kind, name) {
     right: true,
     width: widthFor(key),
     kind,
+    off,
     group: 'statistics',
     value,
     ...textCell((session) => number(value(session))),
@@ -224,8 +228,9 @@ const all = () => [...FIXED, ...found.statistics, ...found.params, ...found.valu
 function isShown(column) {
   if (column.fixed) return true;
   if (column.key in choice) return choice[column.key];
+  if (column.off) return false;
   if (column.group === 'statistics') return found.statistics.indexOf(column) < MAX_STATISTICS;
-  return !column.off;
+  return true;
 }
 
 export const shownColumns = () => all().filter(isShown);
