@@ -21,6 +21,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from _sitebuiltins import Quitter
 from collections.abc import Callable
 from importlib import import_module
@@ -55,6 +56,9 @@ def watch(session: OpenSession) -> None:
     open_sessions.add(session)
     if not _Exit.installed:
         _Exit.installed = True
+        # Python's finalizers are ended by an exit function of their own, which must not run while our threads, which
+        # make some (connections), do: so it is registered first, since the last one is called first
+        weakref.finalize(_at_exit, int).atexit = False
         atexit.register(_at_exit)
         _wrap_exit()
         if hasattr(os, "register_at_fork"):

@@ -152,7 +152,7 @@ def test_x_is_a_whole_number_of_64_bits(recorder: FakeServer, capsys: pytest.Cap
         graph.append(x, {"a": 2.0})  # type: ignore[arg-type]
     session.done()
     assert recorder.points("a") == [(x, 1.0) for x in (2**63 - 1, -(2**63), 5, 6, 7, 1)]
-    assert len([line for line in capsys.readouterr().err.splitlines() if "whole number" in line]) == 1
+    assert len([line for line in capsys.readouterr().err.splitlines() if "x must be a finite number" in line]) == 1
 
 
 def test_wrong_calls_of_a_graph_are_warned_about_and_never_raise(

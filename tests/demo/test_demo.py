@@ -160,7 +160,7 @@ def test_ctrl_c_counts_where_a_shell_had_it_ignored(demo: Callable[..., Demo]) -
         started = demo("--port", "0", "--seconds", "100")
     finally:
         signal.signal(signal.SIGINT, before)
-    eventually(lambda: started.sessions()[0]["last_x"] > 3)
+    eventually(lambda: started.sessions()[0]["last_x"] > 3, timeout=60)
     assert started.ends_by(signal.SIGINT) == 130
 
 

@@ -224,3 +224,20 @@ def test_importing_losswise_imports_nothing_and_starts_no_thread(script: Start) 
     """
     run = script(code)
     assert run.wait() == 0, run.errors
+
+
+def test_finalizers_run_after_the_sessions_have_ended(script: Start) -> None:
+    """While they run, no thread of ours makes one: Python would print a traceback."""
+    code = """
+        import weakref
+        import losswise
+        from losswise.lifecycle import open_sessions
+        class Thing:
+            pass
+        thing = Thing()
+        session = losswise.Session("run", track_git=False, command_line=False)
+        weakref.finalize(thing, lambda: print(len(open_sessions._state.sessions), "open"))
+    """
+    run = script(code, LW_MODE="offline")
+    assert run.wait() == 0, run.errors
+    assert run.output == "0 open\n"

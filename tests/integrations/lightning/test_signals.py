@@ -46,6 +46,8 @@ BODY = """
         trainer.fit(Slow(), batches())
     finally:
         print("finally", trainer.state.status, flush=True)
+        if "{way}" == "twice":
+            time.sleep(1)
     print("end", flush=True)
 """
 LOGGERS = {"plain": 'CSVLogger(".")', "ours": 'LosswiseLogger("run")', "session": 'CSVLogger(".")'}
@@ -91,17 +93,24 @@ class Run:
             text=True,
         )
 
-    def finished(self) -> tuple[int, str, list[str]]:
-        """The exit status, what it printed, and the checkpoints that it left."""
+    def _until(self, word: str) -> str:
+        """What it prints up to the line that begins with this word, or to its end."""
         assert self.process.stdout is not None
         output = ""
         for line in self.process.stdout:
             output += line
-            if line.strip() == "ready":
+            if line.startswith(word):
                 break
+        return output
+
+    def finished(self) -> tuple[int, str, list[str]]:
+        """The exit status, what it printed, and the checkpoints that it left."""
+        output = self._until("ready")
         for number in WAYS[self.way]:
             if self.process.poll() is None:
                 self.process.send_signal(number)
+                if self.way == "twice":
+                    output += self._until("finally")  # where the second one finds it, always
                 time.sleep(0.3)
         rest, self.errors = self.process.communicate(timeout=120)
         found = [path.name for path in self.folder.glob("*") if path.suffix == ".ckpt" or path.name == "requeued"]
