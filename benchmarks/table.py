@@ -40,6 +40,14 @@ FILTERS: dict[str, Asked] = {
     "status: failed": {"status": "failed"},
     "q, status and a statistic": {"q": "resnet", "status": "complete", "sort": "min(val_loss)"},
     "q and a param": {"q": "resnet adam", "sort": "-params.lr"},
+    "q: a number of a param": {"q": "lr<=0.01"},
+    "q: a statistic": {"q": "min(val_loss)<0.3"},
+    "q: a regular expression": {"q": "tag~res.*1"},
+    "q: eight terms": {
+        "q": "(lr>0.001 or optimizer=adam) and min(val_loss)<0.9 and has(params.lr) and last(val_accuracy)>0.1 and not "
+        "(status=cancelled or tag~test or created<2020-01-01)",
+        "sort": "min(val_loss)",
+    },
 }
 PAGED = ("-created_at", "min(val_loss)")
 PAGES = (50, 200)

@@ -50,6 +50,7 @@ ROWS = {
         ingest maintenance
         live
         sessions
+        query
         points
         accounts
         config

@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 
 from ..extensions import db
 from .json_depth import decode_stored
+from .sqlite_functions import add_functions
 
 WRITE = "losswise_write"
 
@@ -107,6 +108,7 @@ def prepare_engine(engine: Engine) -> None:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA cache_size = -65536")
         cursor.close()
+        add_functions(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

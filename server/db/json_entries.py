@@ -7,10 +7,23 @@ subquery extracts from the row, and expressions on that subquery's columns.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Float, Subquery, Text, and_, case, cast, func, literal_column, select, type_coerce
+from sqlalchemy import (
+    Connection,
+    Float,
+    Subquery,
+    Text,
+    and_,
+    case,
+    cast,
+    false,
+    func,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from .engine import is_sqlite
@@ -32,17 +45,31 @@ class Entry(NamedTuple):
         extracted: labelled expressions on the sessions table, for the subquery.
         number, text: given the subquery's columns, the entry as a float or a text; NULL where it is missing or of
             another type. Numbers that are not finite are stored as texts.
+        literal: the same for "true" and "false".
+        exists: whether there is an entry, and it is not null.
     """
 
     extracted: list[Any]
     number: Callable[[Any], Expression]
     text: Callable[[Any], Expression]
+    literal: Callable[[Any], Expression]
+    exists: Callable[[Any], Expression]
 
 
 def entry(connection: Connection, column: Any, name: str, field: str | None = None, label: str = "value") -> Entry:
     """The entry with this name in a JSON column, or a field of that entry. Labels begin with `label`."""
     make = _entry_sqlite if is_sqlite(connection) else _entry_postgresql
     return make(column, name, field, label)
+
+
+def nested_entry(connection: Connection, column: Any, path: Sequence[str], label: str) -> Entry | None:
+    """An entry of objects in objects of a column that users write; None if SQLite cannot quote one of the names."""
+    if not is_sqlite(connection):
+        return _postgresql_entry_of(column[tuple(path)], func.json_typeof, True, label)
+    if not all(map(_PATH_SAFE.fullmatch, path)):
+        return None
+    column, where = _valid(column), "$" + "".join(f'."{name}"' for name in path)
+    return _sqlite_entry_of(func.json_extract(column, where), func.json_type(column, where), label)
 
 
 def statistic(connection: Connection, metric: str, field: str, label: str = "value") -> Entry:
@@ -58,31 +85,37 @@ def extracted_rows(within: ColumnElement[bool], entries: Iterable[Entry]) -> Sub
 
 
 def _entry_postgresql(column: Any, name: str, field: str | None, label: str) -> Entry:
-    value, type_of = (column[name], func.json_typeof) if field is None else (column[name][field], func.jsonb_typeof)
+    if field is None:
+        return _postgresql_entry_of(column[name], func.json_typeof, True, label)
+    return _postgresql_entry_of(column[name][field], func.jsonb_typeof, False, label)
 
+
+def _postgresql_entry_of(value: Expression, type_of: Any, is_written_by_users: bool, label: str) -> Entry:
     def as_text(columns: Any) -> Expression:
         """The JSON value as text, a string without its quotes."""
         return columns[label].op("#>>", return_type=Text())(literal_column("'{}'"))
 
     def is_number(columns: Any) -> Expression:
         is_number_ = type_of(columns[label]) == "number"
-        if field is not None:
+        if not is_written_by_users:
             return is_number_
-        # written by users: an integer may have more digits than a float can hold
+        # an integer may have more digits than a float can hold
         return and_(is_number_, func.length(as_text(columns)) <= MAX_FLOAT_CHARS)
 
     return Entry(
         [value.label(label)],
         number=lambda columns: case((is_number(columns), cast(as_text(columns), Float(53)))),
         text=lambda columns: case((type_of(columns[label]) == "string", as_text(columns))),
+        literal=lambda columns: case((type_of(columns[label]) == "boolean", as_text(columns))),
+        exists=lambda columns: func.coalesce(type_of(columns[label]) != "null", false()),
     )
 
 
 def _entry_sqlite(column: Any, name: str, field: str | None, label: str) -> Entry:
     value: Expression
     kind: Expression
-    if field is None:  # written by users: SQLite raises an error for JSON that is nested more deeply than it reads
-        column = case((func.json_valid(column) == 1, column), else_="{}")
+    if field is None:
+        column = _valid(column)
     if _PATH_SAFE.fullmatch(name):
         path = f'$."{name}"' if field is None else f'$."{name}".{field}'
         value, kind = func.json_extract(column, path), func.json_type(column, path)
@@ -97,11 +130,22 @@ def _entry_sqlite(column: Any, name: str, field: str | None, label: str) -> Entr
             for found in (value, kind)
         )
 
-    def number(columns: Any) -> Expression:
-        is_number = columns[f"{label}_kind"].in_(("real", "integer"))
-        return case((is_number, type_coerce(columns[label], Float(53))))
+    return _sqlite_entry_of(value, kind, label)
 
-    def text(columns: Any) -> Expression:
-        return case((columns[f"{label}_kind"] == "text", type_coerce(columns[label], Text())))
 
-    return Entry([value.label(label), kind.label(f"{label}_kind")], number, text)
+def _valid(column: Any) -> Expression:
+    """A column that users write: SQLite raises an error for JSON that is nested more deeply than it reads."""
+    return case((func.json_valid(column) == 1, column), else_="{}")
+
+
+def _sqlite_entry_of(value: Expression, kind: Expression, label: str) -> Entry:
+    def kind_in(columns: Any, *kinds: str) -> Expression:
+        return columns[f"{label}_kind"].in_(kinds)
+
+    return Entry(
+        [value.label(label), kind.label(f"{label}_kind")],
+        number=lambda columns: case((kind_in(columns, "real", "integer"), type_coerce(columns[label], Float(53)))),
+        text=lambda columns: case((kind_in(columns, "text"), type_coerce(columns[label], Text()))),
+        literal=lambda columns: case((kind_in(columns, "true", "false"), columns[f"{label}_kind"])),
+        exists=lambda columns: func.coalesce(columns[f"{label}_kind"] != "null", false()),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,13 +15,14 @@ from ..db.json_depth import shallow
 from ..db.keyset import write_cursor
 from ..db.models import Graph, Project, Session, SessionMetadata
 from ..exceptions import ApiError
+from ..query.conditions import Context, matching
+from ..query.parser import BadQuery, parse
 from . import progress, sorting
 from .best import best_values
 
 LIMIT = 50
 MAX_LIMIT = 1_000
 MAX_FAILURE_CHARS = 300
-MAX_SEARCH_WORDS = 20
 
 _columns = Session.__table__.c
 _hidden = ("search", "pace", "rewinds", "kept", "marked", "steps_at", "summary_states", "next_sequence")
@@ -41,28 +43,31 @@ def list_sessions(
     sort: str | None = None,
     with_counts: bool = True,
     best: Sequence[str] = (),
+    offset: float = 0.0,
 ) -> dict[str, Any]:
     """A page of the sessions of some projects.
 
     Args:
         projects: their ids.
         cursor: `next` of the page before; None for the first page.
-        q: words that must all occur in a session's tag, group, tags or params.
+        q: a query, see docs/queries.md; words must occur in a session's tag, group, tags or params.
         status: only sessions with this status.
         sort: see sorting.read_page; the newest first if it is empty.
         with_counts: count the sessions that match, which costs a query over all of them.
         best: statistics such as "min(val_loss)", whose best values over the sessions that match are added.
+        offset: seconds that the clock of who asks is ahead of UTC, for dates in the query.
 
     Returns:
         {"sessions", "next"}; with counts also "total" and "counts" (by status, whatever `status` is); "best" (see
         best.best_values) if statistics are named.
 
     Raises:
-        ApiError: with 400, for a sort, status, cursor or statistic that does not exist.
+        ApiError: with 400, for a sort, status, cursor or statistic that does not exist; for a query that cannot be
+            understood, with its `start` and `end`.
     """
     if status and status not in STATUSES:
         raise ApiError(400, "bad_request", f"'status' is one of {', '.join(STATUSES)}, not {status[:40]!r}")
-    within = and_(_columns.project_id.in_(projects), *_matches(q))
+    within = _matching(connection, _columns.project_id.in_(projects), q or "", offset)
     # before the status narrows the query: the filters above the table show how many sessions each would give
     counts = _counts(connection, within) if with_counts else {}
     if status:
@@ -88,9 +93,12 @@ def _counts(connection: Connection, within: ColumnElement[bool]) -> dict[str, in
     return dict.fromkeys(STATUSES, 0) | dict(connection.execute(query).all())
 
 
-def _matches(q: str | None) -> list[ColumnElement[bool]]:
-    """SQL conditions: every word of the search occurs in the tag, the group, the tags or the params."""
-    return [_columns.search.contains(word, autoescape=True) for word in (q or "").lower().split()[:MAX_SEARCH_WORDS]]
+def _matching(connection: Connection, within: ColumnElement[bool], q: str, offset: float) -> ColumnElement[bool]:
+    try:
+        node = parse(q)
+        return within if node is None else matching(Context(connection, time.time(), offset), within, node)
+    except BadQuery as error:
+        raise ApiError(400, "bad_query", error.message, start=error.start, end=error.end) from None
 
 
 def _rows(where: ColumnElement[bool]) -> Select[Any]:

@@ -10,13 +10,14 @@ import time
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Float, Subquery, case, cast, func, null, select
+from sqlalchemy import Connection, Subquery, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from ..db import json_entries
 from ..db.keyset import Int64, SortColumn, read_cursor, rows_after
 from ..db.models import Session
 from ..exceptions import ApiError
+from ..query import columns
 
 Expression = ColumnElement[Any]
 
@@ -62,14 +63,14 @@ def read_page(connection: Connection, within: ColumnElement[bool], sort: str, cu
     after = read_cursor(cursor, Cursor) if cursor else None
     asked_at = after.asked_at if after else time.time()
     order = _order(connection, within, sort.removeprefix("-"), asked_at)
-    columns = [SortColumn(expression, sort.startswith("-")) for expression in order.expressions]
-    columns.append(SortColumn(order.rows.c.key, descending=True))  # unique: makes the order total
-    query = select(*(column.expression.label(f"value_{index}") for index, column in enumerate(columns)))
+    sorted_by = [SortColumn(expression, sort.startswith("-")) for expression in order.expressions]
+    sorted_by.append(SortColumn(order.rows.c.key, descending=True))  # unique: makes the order total
+    query = select(*(column.expression.label(f"value_{index}") for index, column in enumerate(sorted_by)))
     if after:
-        if after.sort != sort or len(after.values) != len(columns):
+        if after.sort != sort or len(after.values) != len(sorted_by):
             raise ApiError(400, "bad_request", "'cursor' does not belong to this 'sort'")
-        query = query.where(rows_after(columns, after.values))
-    for column in columns:
+        query = query.where(rows_after(sorted_by, after.values))
+    for column in sorted_by:
         query = query.order_by(*column.order_by())
     found = connection.execute(query.limit(limit + 1)).all()
     shown = found[:limit]
@@ -89,13 +90,8 @@ def _order(connection: Connection, within: ColumnElement[bool], name: str, asked
         "points": _columns.points,
         "eta": _columns.eta,
         "group": _columns.group_name,
-        "progress": case(
-            (_columns.status == "complete", 1.0),
-            (_columns.max_iter.is_(None), null()),
-            # as a float first: the greatest x and one more is beyond 64 bits
-            else_=(cast(func.coalesce(_columns.last_x, -1), Float(53)) + 1) / _columns.max_iter,
-        ),
-        "elapsed": func.coalesce(_columns.ended_at, asked_at) - _columns.created_at,
+        "progress": columns.progress(),
+        "elapsed": columns.elapsed(asked_at),
     }
     if name in plain:
         rows = select(_columns.key, plain[name].label("value")).where(within).subquery("sorted")

@@ -129,6 +129,30 @@ def test_search_and_status_chips(page: Page, server: Server, project: Project) -
     expect(page.locator(".tag")).to_have_count(3)
 
 
+def test_a_query_and_what_is_wrong_with_one(page: Page, server: Server, project: Project) -> None:
+    for number in range(4):
+        make(server, project, f"run-{number}", params={"lr": 10.0**-number})
+    page.goto(project.address)
+    expect(page.locator(".tag")).to_have_count(4)
+    page.keyboard.press("/")
+    page.keyboard.type("lr<=0.01")
+    expect(page.locator(".tag")).to_have_text(["run-3", "run-2"])
+    page.keyboard.type(" or (tag=🚀")
+    mistake = page.locator("#mistake")
+    expect(mistake).to_contain_text("this parenthesis is not closed")
+    expect(mistake.locator("mark")).to_have_text("(")
+    assert tags(page) == ["run-3", "run-2"]
+    expect(page.locator("#search")).to_have_attribute("aria-invalid", "true")
+    page.keyboard.type(' or "status=x')
+    expect(mistake.locator("mark")).to_have_text('"status=x')  # a rocket is one character
+    page.fill("#search", "lr<=0.01 or tag=run-0")
+    expect(mistake).to_be_hidden()
+    expect(page.locator(".tag")).to_have_text(["run-3", "run-2", "run-0"])
+    page.goto(f"{project.address}?q=min(")
+    expect(mistake).to_contain_text("a name is missing after 'min('")
+    expect(page.locator(".tag")).to_have_count(4)
+
+
 def test_a_new_session_and_its_end_appear_without_a_reload(page: Page, server: Server, project: Project) -> None:
     make(server, project, "first", age=10)
     page.goto(project.address)

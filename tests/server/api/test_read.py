@@ -96,6 +96,39 @@ def test_search_and_status(server: Server, project: str) -> None:
     assert {session["status"] for session in page["sessions"]} == {"failed"}
 
 
+@pytest.mark.parametrize(
+    ("q", "found"),
+    [
+        ("lr>=2.1", ["run-21", "run-22", "run-23", "run-24"]),
+        ("lr<0.2 or lr>2.3", ["run-00", "run-01", "run-24"]),
+        ("status=failed and not (lr<2.2)", ["run-24"]),
+        ("values.score<-22", ["run-23", "run-24"]),
+        ("run-1 min(train_loss)<4", ["run-11", "run-18"]),
+        ("group=even not has(min(train_loss))", ["run-00", "run-10", "run-20"]),
+        ("tag~^run-0[13]$", ["run-01", "run-03"]),
+        ("optimizer=adam and lr>=2.2", ["run-23"]),
+    ],
+)
+def test_queries(server: Server, project: str, q: str, found: list[str]) -> None:
+    page = server.get("/api/v2/sessions", project=project, q=q, sort="tag")
+    assert tags(page) == found
+    assert page["total"] == len(found)
+
+
+def test_a_query_that_cannot_be_understood(server: Server, project: str) -> None:
+    for q, words, part in (
+        ("run (lr=1", "parenthesis is not closed", "("),
+        ("status=done", "status is active, complete, failed or cancelled", "done"),
+        ("lr<high", "< compares numbers", "high"),
+        ('tag~"a("', "not a regular expression", '"a("'),
+        ("created>soon", "created compares with a time", "soon"),
+    ):
+        answer = server.request("GET", "/api/v2/sessions", params={"project": project, "q": q})
+        assert (answer.status_code, answer.json()["code"]) == (400, "bad_query"), q
+        assert words in answer.json()["error"]
+        assert q[answer.json()["start"] : answer.json()["end"]] == part
+
+
 def test_counts_are_optional(server: Server, project: str) -> None:
     page = server.get("/api/v2/sessions", project=project, limit=3)
     assert page["total"] == 25

@@ -40,10 +40,12 @@ export class ApiError extends Error {
   /**
    * @param {string} message
    * @param {number} status the HTTP status; 0 if there was no response
+   * @param {Record<string, any>} [body] the answer's JSON
    */
-  constructor(message, status) {
+  constructor(message, status, body = {}) {
     super(message);
     this.status = status;
+    this.body = body;
   }
 }
 
@@ -87,7 +89,11 @@ async function get(path, query, signal) {
   }
   const body = await response.json().catch(() => null);
   if (!response.ok || body === null)
-    throw new ApiError(body?.error ?? `The server responded with status ${response.status}.`, response.status);
+    throw new ApiError(
+      body?.error ?? `The server responded with status ${response.status}.`,
+      response.status,
+      body ?? {},
+    );
   return body;
 }
 
@@ -95,7 +101,8 @@ async function get(path, query, signal) {
  * A page of a project's sessions.
  *
  * @param {string} project
- * @param {{q?: string, status?: string, sort?: string, cursor?: string, limit?: number, counts?: string, best?: string[]}} asked
+ * @param {{q?: string, status?: string, sort?: string, cursor?: string, limit?: number, counts?: string, best?: string[],
+ *   utc_offset?: number}} asked
  * @param {AbortSignal} [signal]
  * @returns {Promise<SessionPage>}
  */

@@ -1,9 +1,19 @@
 // The table's rows: loads pages of sessions in the server's order, and takes in what live updates bring.
-import { getSession, isAbort, isMissing, listSessions, statusOf } from './api.js';
+import { ApiError, getSession, isAbort, isMissing, listSessions, statusOf } from './api.js';
 import { emit, page, sessions, state } from './store.js';
 
 /** @import { SessionPage } from './api.js' */
 /** @import { Session, Status } from './session.js' */
+
+/**
+ * Why the server does not understand a query, and which part of it.
+ *
+ * @typedef {object} Mistake
+ * @property {string} q
+ * @property {string} message
+ * @property {number} start in characters
+ * @property {number} end
+ */
 
 const PAGE_SIZE = 100;
 const MAX_CHECKED = 20; // rows that are looked up when an answer lacks them
@@ -27,6 +37,8 @@ export const list = {
   error: null,
   /** Whether the server rejected the query, rather than not responding. */
   rejected: false,
+  /** @type {Mistake | null} of the query in the search field; the rows are those of the last one without */
+  mistake: null,
   /** @type {Set<string>} new sessions whose place in the order is not known */
   unplaced: new Set(),
   /** @type {Session | null} */
@@ -40,15 +52,24 @@ let summaryTimer = 0;
 let bestNames = [];
 let bestKeyAsked = '';
 let countedKey = '';
+let understoodQuery = '';
 
-const currentQuery = () => ({ q: state.q, status: state.status, sort: state.sort });
-const bestKey = () => JSON.stringify([state.q, state.status, bestNames]);
+/** The query that the server understands: the one in the search field, or the last one without a mistake. */
+const queryText = () => (list.mistake?.q === state.q ? understoodQuery : state.q);
+const currentQuery = () => ({
+  q: queryText(),
+  status: state.status,
+  sort: state.sort,
+  utc_offset: -60 * new Date().getTimezoneOffset(),
+});
+const bestKey = () => JSON.stringify([queryText(), state.status, bestNames]);
+const viewKey = () => JSON.stringify([state.q, state.status, state.sort]);
 const isNewestFirst = () => state.sort === '-created_at';
 
 /** @param {unknown} error */
 const messageOf = (error) => (error instanceof Error ? error.message : String(error));
 
-/** Load the first page of the current query. */
+/** Load the first page of the current query. If that has a mistake, the rows stay those of the last one without. */
 export async function reload() {
   if (bestKey() !== bestKeyAsked) list.best = {};
   request?.abort();
@@ -56,16 +77,10 @@ export async function reload() {
   list.loading = true;
   emit('loading');
   try {
-    const key = JSON.stringify([state.q, state.status]);
-    // counting costs the server a look at all sessions, and the order does not change the counts
-    const counts = key === countedKey ? WITHOUT_COUNTS : undefined;
-    const asked = { ...currentQuery(), limit: PAGE_SIZE, counts };
-    const answer = await listSessions(page.project, asked, request.signal);
-    countedKey = key;
-    list.ids = answer.sessions.map((session) => session.id);
-    list.next = answer.next;
-    list.unplaced.clear();
-    take(answer);
+    const { q } = state;
+    const mistake = await firstPage(q, request.signal).catch((error) => mistakeIn(error, q));
+    if (mistake && !list.loaded) await firstPage(understoodQuery, request.signal);
+    list.mistake = mistake ?? null;
     list.error = null;
   } catch (error) {
     if (isAbort(error)) return;
@@ -76,6 +91,38 @@ export async function reload() {
   list.loading = false;
   list.loaded = true;
   emit('list');
+}
+
+/**
+ * Load the first page of a query.
+ *
+ * @param {string} q
+ * @param {AbortSignal} signal
+ */
+async function firstPage(q, signal) {
+  const key = JSON.stringify([q, state.status]);
+  // counting costs the server a look at all sessions, and the order does not change the counts
+  const counts = key === countedKey ? WITHOUT_COUNTS : undefined;
+  const answer = await listSessions(page.project, { ...currentQuery(), q, limit: PAGE_SIZE, counts }, signal);
+  countedKey = key;
+  understoodQuery = q;
+  list.ids = answer.sessions.map((session) => session.id);
+  list.next = answer.next;
+  list.unplaced.clear();
+  take(answer);
+}
+
+/**
+ * The mistake that the server has found in a query. Throws the error if it is about something else.
+ *
+ * @param {unknown} error
+ * @param {string} q
+ * @returns {Mistake}
+ */
+function mistakeIn(error, q) {
+  if (!(error instanceof ApiError) || error.body.code !== 'bad_query') throw error;
+  const { start, end } = error.body;
+  return { q, message: error.message, start, end };
 }
 
 /** Load the next page. */
@@ -105,9 +152,9 @@ export async function loadMore() {
  * had come live.
  */
 export async function refresh() {
-  const asked = currentQuery();
-  const answer = await listSessions(page.project, { ...asked, limit: PAGE_SIZE });
-  if (JSON.stringify(asked) !== JSON.stringify(currentQuery())) return;
+  const view = viewKey();
+  const answer = await listSessions(page.project, { ...currentQuery(), limit: PAGE_SIZE });
+  if (view !== viewKey()) return;
   const fresh = answer.sessions.filter((session) => !list.ids.includes(session.id));
   take(answer);
   list.error = null;
@@ -225,15 +272,15 @@ function fetchSummarySoon() {
 
 async function fetchSummary() {
   summaryTimer = 0;
-  const { q, status } = state;
+  const { q, status, utc_offset } = currentQuery();
   bestKeyAsked = bestKey();
   try {
     const {
       counts = {},
       total = 0,
       best = {},
-    } = await listSessions(page.project, { q, status, limit: 1, best: bestNames });
-    if (q !== state.q || status !== state.status) return;
+    } = await listSessions(page.project, { q, status, utc_offset, limit: 1, best: bestNames });
+    if (q !== queryText() || status !== state.status) return;
     Object.assign(list, { counts, total, best });
     emit('list');
   } catch {

@@ -66,11 +66,39 @@ function startSearch() {
   on('query', () => {
     if (document.activeElement !== field) field.value = state.q;
   });
+  on('list', () => showMistake(field));
   const filter = elementById('graph-filter', HTMLInputElement);
   filter.addEventListener(
     'input',
     debounced(() => setView({ graphFilter: filter.value.trim() })),
   );
+}
+
+/**
+ * Say below the search field what is wrong with the query, if anything is.
+ *
+ * @param {HTMLInputElement} field
+ */
+function showMistake(field) {
+  const box = byId('mistake');
+  const { mistake } = list;
+  field.ariaInvalid = String(mistake !== null);
+  box.hidden = !mistake;
+  const key = JSON.stringify(mistake);
+  if (box.dataset.key === key) return;
+  box.dataset.key = key;
+  if (!mistake) return box.replaceChildren();
+  const { q, message, start, end } = mistake;
+  const characters = [...q]; // the server counts characters, not UTF-16 units
+  const part = (/** @type {number} */ from, /** @type {number} */ to) => characters.slice(from, to).join('');
+  const code = make(
+    'code',
+    {},
+    part(0, start),
+    make('mark', {}, part(start, end) || ' '),
+    part(end, characters.length),
+  );
+  box.replaceChildren(code, make('span', {}, message));
 }
 
 function startStatuses() {
