@@ -200,6 +200,7 @@ def connections_of(server: Server) -> tuple[int, int]:
     return count, in_transaction
 
 
+@pytest.mark.full_on_postgresql
 def test_many_streams_leave_threads_and_connections_for_requests(own_server: Server) -> None:
     """As many streams as a worker holds, and on PostgreSQL the connections that it has to the database."""
     run = Writing(own_server)

@@ -136,6 +136,7 @@ def any_history(examples: int) -> Callable[[Any], Any]:
 
 
 @any_history(30)
+@pytest.mark.full_on_postgresql
 def test_any_history(app: None, history: list[Batch | Rewind], windows: list[tuple[int, int]]) -> None:
     check_history(history, windows)
 

@@ -94,6 +94,7 @@ def test_with_batches_that_wait_for_the_database(own_server: Server, number: int
     assert runs[0].row()["values"] == {"b": 2}
 
 
+@pytest.mark.full_on_postgresql
 def test_with_batches_at_work(own_server: Server) -> None:
     """As many and as large as the server takes at once, one after another."""
     run = Writing(own_server)
