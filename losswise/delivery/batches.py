@@ -54,7 +54,7 @@ def count_fitting(records: list[bytes]) -> int:
     return min(len(records), MAX_BATCH_RECORDS)
 
 
-def size_of(records: list[bytes]) -> int:
+def journal_size(records: list[bytes]) -> int:
     """Bytes that records take in the journal."""
     return sum(map(len, records)) + len(records)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from losswise.delivery.batches import PLACEHOLDER, batch_body, count_fitting, rejected_records, size_of
+from losswise.delivery.batches import PLACEHOLDER, batch_body, count_fitting, journal_size, rejected_records
 from losswise.delivery.client import Client, Response
 from losswise.delivery.opening import SESSION, Opening
 from losswise.delivery.outages import UNREADABLE, OutageReporter
@@ -154,7 +154,7 @@ class Uploader:
                 self.acknowledged = max(self.acknowledged, first - 1)
             self._read = self._reader.number
             known = self.acknowledged + 1 - first
-            self.ahead += size_of(lines[:known])
+            self.ahead += journal_size(lines[:known])
             self._pending = self._unkept(lines[known:])
 
     def _unkept(self, lines: list[bytes]) -> list[bytes]:
@@ -166,10 +166,10 @@ class Uploader:
     def _send_batch(self) -> StepResult:
         if self._is_corrected:
             self._interval = 0.0
-        elif self.outages.failures or size_of(self._pending) > self.batch_bytes // BACKLOG_SHARE:
+        elif self.outages.failures or journal_size(self._pending) > self.batch_bytes // BACKLOG_SHARE:
             self._interval = self._timing.min_interval
         self._await_turn(self._interval)
-        room = self.batch_bytes - size_of(self._pending)
+        room = self.batch_bytes - journal_size(self._pending)
         # if it is corrected, new records could be rejected too, and hold up the others again
         if room > 0 and not self._is_corrected:
             with contextlib.suppress(OSError):  # what was recorded while the batch waited for its turn
@@ -246,7 +246,7 @@ class Uploader:
         return StepResult(Step.SENT)
 
     def _forget_pending(self, count: int) -> None:
-        self.ahead += size_of(self._pending[:count])
+        self.ahead += journal_size(self._pending[:count])
         self._pending = self._pending[count:]
         self.acknowledged += count
 

@@ -79,7 +79,11 @@ def statistic(connection: Connection, metric: str, field: str, label: str = "val
 
 def extracted_rows(within: ColumnElement[bool], entries: Iterable[Entry]) -> Subquery:
     """A subquery of the sessions that match `within`: `key`, and what the entries extract, computed once for a row."""
-    columns = [column for entry in entries for column in entry.extracted]
+    return subquery_of(within, [column for entry in entries for column in entry.extracted])
+
+
+def subquery_of(within: ColumnElement[bool], columns: Iterable[Any]) -> Subquery:
+    """A subquery of the sessions that match `within`: `key` and these labelled expressions, computed once for a row."""
     # without OFFSET both databases would copy the expressions to every place where the outer query uses them
     return select(_table.c.key, *columns).where(within).offset(0).subquery("extracted")
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from .patterns import matches
 
-# Texts that are numbers as JSON and Python write them; PostgreSQL knows the expression too, and reads the same number.
-NUMBER = r"[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
-MAX_NUMBER_CHARS = 300
+# Texts that are numbers as JSON and Python write them; PostgreSQL knows the expression too. With no more characters
+# than that, they are within the range of a float: outside of it PostgreSQL raises an error.
+NUMBER = r"[+-]?(?:[0-9]+[.]?[0-9]*|[.][0-9]+)(?:[eE][+-]?[0-9]{1,2})?"
+MAX_NUMBER_CHARS = 100
 _NUMBER = re.compile(NUMBER)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Connection, Float, and_, case, cast, false, func, literal, not_, null, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.exc import DataError
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import BigInteger
 
@@ -69,7 +70,7 @@ def matching(context: Context, within: Condition, node: Node) -> Condition:
         conditions = iter([leaf.condition(None) for leaf in compiled])
         return and_(within, _combined(node, lambda: next(conditions)))
     extracted = [column for leaf in compiled for column in leaf.extracted or [leaf.condition(None).label(leaf.label)]]
-    rows = select(_columns.key, *extracted).where(within).offset(0).subquery("extracted")
+    rows = json_entries.subquery_of(within, extracted)
     conditions = iter([leaf.condition(rows.c) for leaf in compiled])
     found = context.connection.execute(select(rows.c.key).where(_combined(node, lambda: next(conditions))))
     return _among(context.connection, list(found.scalars()))
@@ -176,12 +177,24 @@ class _Comparison:
         self._context, self._term = context, term
         self._is_negated = term.operator in ("!=", "!~")
         self._operator = term.operator.removeprefix("!") if self._is_negated else term.operator
-        if self._operator == "~" and (problem := problem_of(term.value)):
+        if self._operator == "~" and (problem := problem_of(term.value) or self._problem_of_postgresql()):
             raise self._bad(f"this is not a regular expression: {problem}")
         self._number = None if term.is_quoted else values.number(term.value)
 
     def _bad(self, sentence: str) -> BadQuery:
         return BadQuery(sentence, self._term.start, self._term.end)
+
+    def _problem_of_postgresql(self) -> str | None:
+        """What PostgreSQL has against a pattern that RE2 takes, such as a brace that stands for itself."""
+        connection = self._context.connection
+        if is_sqlite(connection):
+            return None
+        try:
+            with connection.begin_nested():
+                connection.execute(select(literal("").bool_op("~")(literal(self._term.value))))
+        except DataError:
+            return "PostgreSQL does not take it; a backslash before a special character makes it an ordinary one"
+        return None
 
     def _result(self, condition: Any) -> Condition:
         known = func.coalesce(condition, false(), type_=Boolean())

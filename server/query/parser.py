@@ -43,7 +43,7 @@ GRAMMAR = r"""
     VALUE: /[^\s()"]+/
     %ignore /\s+/
 """
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED = re.compile(r'\\(["\\])')  # others are kept: they are those of regular expressions
 _OPERATOR = re.compile(r"[<>!=]=|!~|[<>=~]")
 # at the end of a part of a query: what something has to follow; a name that is not in quotes
 _BEFORE = re.compile(

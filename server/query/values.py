@@ -6,9 +6,8 @@ import math
 import re
 from datetime import datetime, timedelta, timezone
 
-from ..db.sqlite_functions import number_of_text
-
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(min|[smhdw])", re.ASCII)
 _DATE = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?:[T ](\d\d?):(\d\d)(?::(\d\d))?)?", re.ASCII)
 
@@ -22,7 +21,7 @@ def number(text: str) -> float | None:
     word = text.lower().removeprefix("+")
     if word in ("inf", "-inf", "infinity", "-infinity"):
         return float(word)
-    return number_of_text(text)
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def share(text: str) -> float | None:

@@ -13,6 +13,7 @@ from losswise.cli import main
 from losswise.delivery import quarantine_file
 from losswise.delivery.pacing import Timing
 from losswise.delivery.quarantine_file import find_boxes
+from losswise.delivery.sender import Sender
 from losswise.journal import reader
 from losswise.journal.format import Header, record_line
 from losswise.journal.writer import Journal
@@ -231,6 +232,13 @@ def test_a_file_that_cannot_be_written_is_told_too(
     assert "it is lost, since the file" in capsys.readouterr().err
 
 
+def reject_one_by_one(recorder: FakeServer, journal: Journal, sender: Sender, sizes: list[int]) -> None:
+    """Send bad texts of these sizes, each after the one before was set aside."""
+    for n, size in enumerate(sizes):
+        add_text(journal, sender, f"bad {n}", "x" * size)
+        eventually(lambda: sum(recorder.refused().values()) == n + 1, every=0.01)  # noqa: B023 - called at once
+
+
 def test_the_quarantine_is_no_larger_than_a_journal(
     recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,9 +246,7 @@ def test_the_quarantine_is_no_larger_than_a_journal(
     recorder.answer = naming
     journal = new_journal(journals, recorder.url)
     sender = sending(journal, recorder.url, Timing())
-    for n in range(50):
-        add_text(journal, sender, f"bad {n}", "x" * 1_000)
-        eventually(lambda: sum(recorder.refused().values()) == n + 1, every=0.01)  # noqa: B023 - called at once
+    reject_one_by_one(recorder, journal, sender, [1_000] * 50)
     add_text(journal, sender, "good")
     finish(journal, sender)
     [kept] = journals.iterdir()
@@ -278,9 +284,7 @@ def test_after_the_warnings_a_loss_is_told(
     recorder.answer = naming
     journal = new_journal(journals, recorder.url)
     sender = sending(journal, recorder.url, Timing())
-    for n in range(20):
-        add_text(journal, sender, f"bad {n}", "x" * (20_000 if n < 10 else 100))
-        eventually(lambda: sum(recorder.refused().values()) == n + 1, every=0.01)  # noqa: B023 - called at once
+    reject_one_by_one(recorder, journal, sender, [20_000] * 10 + [100] * 10)
     finish(journal, sender)
     errors = capsys.readouterr().err
     assert errors.count("the server rejected record") == 5

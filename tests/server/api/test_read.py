@@ -115,6 +115,14 @@ def test_queries(server: Server, project: str, q: str, found: list[str]) -> None
     assert page["total"] == len(found)
 
 
+@pytest.mark.parametrize(
+    "pattern", ["a{", "a{,5}", "x{2}{3}", "a{1", "}", "(a+)+$", "[]a]", "a||b", "()", "^*", "\\_", "é+?"]
+)
+def test_any_pattern_is_taken_or_told(server: Server, project: str, pattern: str) -> None:
+    answer = server.request("GET", "/api/v2/sessions", params={"project": project, "q": f'tag~"{pattern}"'})
+    assert answer.status_code == 200 or answer.json()["code"] == "bad_query", answer.text
+
+
 def test_a_query_that_cannot_be_understood(server: Server, project: str) -> None:
     for q, words, part in (
         ("run (lr=1", "parenthesis is not closed", "("),

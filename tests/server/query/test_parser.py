@@ -53,6 +53,7 @@ QUERIES: list[tuple[str, Node | None]] = [
     ("min(val_loss)<0.3", term("min", "val_loss", "<", "0.3")),
     ('LAST("a b")>=0', term("last", "a b", ">=", "0")),
     ('tag~"res.*(a|b)"', term("column", "tag", "~", "res.*(a|b)", True)),
+    (r'tag~"\d+\."', term("column", "tag", "~", r"\d+\.", True)),
     ("tag!~x", term("column", "tag", "!~", "x")),
     ("has(params.seed)", Has(Field("params", "seed"))),
     ("has( min(loss) )", Has(Field("min", "loss"))),
