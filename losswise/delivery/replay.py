@@ -154,7 +154,8 @@ class Backfill:
             key = login.api_key if login is not None and login.base_url == address else None
         if key is None or address in self._unreachable or header.host != socket.gethostname():
             return
-        if not paths.sending.acquire():
+        # asked before too: to hold the lock of a running script, even briefly, would mislead `status` and `sync`
+        if is_alive(paths, header) or not paths.sending.acquire():
             return
         try:
             if is_alive(paths, header):

@@ -14,7 +14,9 @@ import pytest
 import losswise
 from losswise.delivery.pacing import Timing
 from losswise.delivery.replay import Backfill
+from losswise.journal.paths import Paths
 from losswise.util.credentials import Target, store_login
+from losswise.util.locks import FileLock
 from losswise.util.paths import journal_folders
 from tests.client.conftest import Script
 from tests.client.fake_server import FakeServer
@@ -81,12 +83,17 @@ def test_journals_of_another_host_and_of_running_scripts_are_left_alone(
     """
     running = script(code, LW_JOURNAL_DIR=str(journals), LW_BASE_URL=recorder.url, LW_MODE="offline")
     running.until("running")
+    [theirs] = journals.glob("*.journal")
     elsewhere = leave(monkeypatch, recorder.url, "elsewhere")
     [path] = journals.glob(f"*{elsewhere}*.journal")
     header, rest = path.read_bytes().split(b"\n", 1)
     path.write_bytes(json.dumps({**json.loads(header), "host": "another"}).encode() + b"\n" + rest)
+    locked: list[Path] = []
+    acquire = FileLock.acquire
+    monkeypatch.setattr(FileLock, "acquire", lambda lock: locked.append(lock.path) or acquire(lock))
     run()
     time.sleep(0.5)
+    assert Paths(theirs).sending.path not in locked, "`status` would say that the script is sending it"
     assert recorder.points("running") == []
     assert recorder.points("elsewhere") == []
     assert len(list(journals.glob("*.journal"))) == 2

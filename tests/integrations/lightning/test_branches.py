@@ -76,15 +76,15 @@ def test_two_fine_tunings(watched: Server, tmp_path: Path, how: str, forgets: An
 
 
 def test_a_fine_tuning_that_fails_is_taken_back(watched: Server, tmp_path: Path) -> None:
-    path = base_checkpoint(LosswiseLogger("failed"), tmp_path)
+    path = base_checkpoint(LosswiseLogger("fails first"), tmp_path)
     for epochs, error in ((3, True), (2, False)):
-        logger = LosswiseLogger("failed")
+        logger = LosswiseLogger("fails first")
         if error:
             with pytest.raises(RuntimeError):
                 trained(logger, epochs, path, StopsAt(10), ModelCheckpoint(tmp_path / "more"))
         else:
             trained(logger, epochs, path)
-    [id_] = ids_of(watched, "failed")
+    [id_] = ids_of(watched, "fails first")
     assert steps_of(watched, id_) == list(range(14))
 
 
