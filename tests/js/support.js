@@ -15,11 +15,24 @@ export function installBrowser({ search = '', dataset = { project: '7' } } = {})
   globals.document = document;
   globals.addEventListener = document.addEventListener.bind(document);
   globals.location = { search, pathname: '/projects/7', reloads: 0, reload: () => globals.location.reloads++ };
-  globals.history = { address: '', replaceState: (_state, _title, address) => (globals.history.address = address) };
+  globals.history = new History();
   globals.localStorage = new Storage();
   globals.sessionStorage = new Storage();
   globals.requestAnimationFrame = (act) => setTimeout(act, 0);
   return document;
+}
+
+class History {
+  address = '';
+  pushed = 0;
+  replaceState(_state, _title, address) {
+    this.address = address;
+    globals.location.search = address.startsWith('?') ? address : '';
+  }
+  pushState(state, title, address) {
+    this.pushed += 1;
+    this.replaceState(state, title, address);
+  }
 }
 
 class Storage {

@@ -3,6 +3,8 @@ import { beforeEach, test } from 'node:test';
 import * as store from '../../../server/static/js/data/store.js';
 import { installBrowser, session } from '../support.js';
 
+const dispatch = (name) => document.dispatchEvent(new Event(name));
+
 const { state } = store;
 
 beforeEach(() => {
@@ -14,12 +16,12 @@ test('the address says what is shown', () => {
   assert.deepEqual([state.q, state.sort, state.selected, state.automatic], ['resnet', 'tag', ['a', 'b'], false]);
   assert.equal(store.page.project, '7');
   store.setQuery({ sort: 'min(loss)', q: '' });
-  assert.equal(history.address, '?sort=min(loss)&s=a&s=b');
+  assert.equal(history.address, '?sort=min(loss)&s=a&s=b&x=step');
 });
 
 test('an empty selection is another than none', () => {
   store.select([]);
-  assert.equal(history.address, '?q=resnet&sort=tag&s=none');
+  assert.equal(history.address, '?q=resnet&sort=tag&s=none&x=step');
   installBrowser({ search: '?s=none' });
   store.start();
   assert.deepEqual([state.selected, state.automatic], [[], false]);
@@ -51,7 +53,42 @@ test('how charts are drawn is kept, another axis ends the zoom', () => {
   assert.deepEqual(state.zoom, { min: 1, max: 2 });
   store.setView({ xMode: 'time' });
   assert.equal(state.zoom, null);
-  Object.assign(state, { smooth: 0, xMode: 'step' });
+  location.search = '';
   store.start();
   assert.deepEqual([state.smooth, state.xMode], [0.5, 'time']);
+  location.search = '?x=step';
+  store.start();
+  assert.deepEqual([state.smooth, state.xMode], [0, 'step'], 'the address says how');
+});
+
+test('a choice is a step back, typing is one', () => {
+  for (const q of ['r', 're', 'res']) store.setQuery({ q });
+  assert.equal(history.pushed, 1);
+  store.select(['c']);
+  store.toggleLine('loss', 's:c');
+  store.toggleLine('loss', 'n:a/b: c');
+  assert.equal(history.pushed, 3);
+  store.select(['c', 'd'], { automatic: true });
+  assert.equal(history.pushed, 3, 'nobody has asked for it');
+});
+
+test('going back shows what was shown', () => {
+  store.setQuery({ q: 'other' });
+  store.toggleLine('loss', 'n:val');
+  store.zoomTo({ min: 1, max: 2 });
+  const events = [];
+  for (const name of ['query', 'selection', 'view', 'zoom']) store.on(name, () => events.push(name));
+  location.search = '?q=resnet&s=b&sort=tag';
+  dispatch('popstate');
+  assert.deepEqual([state.q, state.selected, state.zoom, state.hidden], ['resnet', ['b'], null, []]);
+  assert.deepEqual(new Set(events), new Set(['query', 'selection', 'view', 'zoom']));
+});
+
+test('every session that matches can be chosen, but some', () => {
+  store.chooseAllMatching();
+  assert.ok(store.isChosen('not loaded'));
+  store.toggle('a');
+  assert.deepEqual([store.isChosen('a'), store.isChosen('b')], [false, true]);
+  store.select(['a']);
+  assert.deepEqual([store.isChosen('a'), store.isChosen('b')], [true, false]);
 });

@@ -2,7 +2,7 @@
 import { MINUS, nearestIndex, PLUS, toColumns } from '../data/line.js';
 import { layerOf, requestGraph, setWidth } from '../data/series_store.js';
 import { bestOf, firstNonFinite, shortTag, tagOf } from '../data/session.js';
-import { palette, sessions, state } from '../data/store.js';
+import { hiddenIn, palette, sessions, state, toggleLine, toggleWidth } from '../data/store.js';
 import { childrenOf, make } from '../ui/dom.js';
 import { number, whole } from '../ui/format.js';
 import { assignDashes, isHeldOut } from '../ui/palette.js';
@@ -32,7 +32,7 @@ export class ChartCard {
     this.title = title;
     /** @type {GraphRef[]} */
     this.graphs = [];
-    /** @type {Set<string>} hidden entries of the legend */
+    /** @type {Set<string>} keys of the legend's entries that are switched off */
     this.hidden = new Set();
     this.isVisible = false;
     /** @type {Chart | null} */
@@ -49,9 +49,8 @@ export class ChartCard {
     const head = make('header', { className: 'card-head' }, heading, this.facts, this.warning);
     this.element = make('article', { className: 'card' }, head, grow, this.legend, this.plot);
     this.element.dataset.graphTitle = title;
-    grow.addEventListener('click', () => {
-      grow.ariaPressed = String(this.element.classList.toggle('whole'));
-    });
+    grow.addEventListener('click', () => toggleWidth(title));
+    this.grow = grow;
     this.plot.addEventListener('mouseleave', hideTooltip);
     // for tests and the console
     Object.assign(this.element, { losswise: Object.freeze({ data: () => this.data() }) });
@@ -88,6 +87,10 @@ export class ChartCard {
   }
 
   draw() {
+    this.hidden = hiddenIn(this.title);
+    const isWide = state.wide.includes(this.title);
+    this.element.classList.toggle('whole', isWide);
+    this.grow.ariaPressed = String(isWide);
     if (!this.isVisible) return;
     const { records } = this;
     const names = [
@@ -104,7 +107,7 @@ export class ChartCard {
       labelOf,
       nameLabel: (name) => shortName(name, this.title),
       hidden: this.hidden,
-      onChange: () => this.draw(),
+      toggle: (key) => toggleLine(this.title, key),
     });
     this.drawPlot(this.lines(records, names, dashes, labelOf), records);
   }

@@ -42,7 +42,10 @@ export function start() {
     hideTooltip();
     drawAllSoon();
   });
-  on('view', (changes) => ('graphFilter' in changes ? arrange() : drawAllSoon()));
+  on('view', (changes) => {
+    if ('graphFilter' in changes) arrange();
+    if (Object.keys(changes).some((name) => name !== 'graphFilter')) drawAllSoon();
+  });
   addEventListener('losswise:theme', () => {
     for (const card of cards.values()) card.chart?.redraw();
     drawAllSoon();

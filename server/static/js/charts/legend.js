@@ -14,7 +14,7 @@ import { lineSample } from './canvas.js';
  * @property {(session: Session) => string} labelOf
  * @property {(name: string) => string} nameLabel
  * @property {Set<string>} hidden keys of hidden entries, 's:<id>' and 'n:<name>'
- * @property {() => void} onChange called after `hidden` has changed
+ * @property {(key: string) => void} toggle switches an entry on or off
  */
 
 /**
@@ -23,7 +23,7 @@ import { lineSample } from './canvas.js';
  * @param {HTMLElement} box
  * @param {LegendOptions} options
  */
-export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, hidden, onChange }) {
+export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, hidden, toggle }) {
   const key = JSON.stringify([
     sessions.map((session) => [session.id, labelOf(session), palette.color(session.id)]),
     names,
@@ -73,10 +73,7 @@ export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, h
       generatedText(text),
     );
     button.dataset.key = id;
-    button.addEventListener('click', () => {
-      if (!hidden.delete(id)) hidden.add(id);
-      onChange();
-    });
+    button.addEventListener('click', () => toggle(id));
     return button;
   }
 }

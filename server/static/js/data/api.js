@@ -72,13 +72,32 @@ export const isMissing = (error) => [404, 410].includes(statusOf(error));
  * @param {AbortSignal} [signal]
  * @returns {Promise<any>}
  */
-async function get(path, query, signal) {
+function get(path, query, signal) {
   const text = String(query ?? '');
+  return send(text ? `${path}?${text}` : path, { signal });
+}
+
+/**
+ * Send a change to the server.
+ *
+ * @param {string} path
+ * @param {unknown} body JSON
+ * @returns {Promise<any>}
+ */
+export const post = (path, body) =>
+  send(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+
+/**
+ * @param {string} address
+ * @param {RequestInit} options
+ * @returns {Promise<any>}
+ */
+async function send(address, options) {
   let response;
   try {
-    response = await fetch(text ? `${path}?${text}` : path, {
-      signal,
-      headers: { ...PAGE_HEADERS, Accept: 'application/json' },
+    response = await fetch(address, {
+      ...options,
+      headers: { ...PAGE_HEADERS, Accept: 'application/json', ...options.headers },
     });
   } catch (error) {
     if (isAbort(error)) throw error;
@@ -101,7 +120,7 @@ async function get(path, query, signal) {
  * A page of a project's sessions.
  *
  * @param {string} project
- * @param {{q?: string, status?: string, sort?: string, cursor?: string, limit?: number, counts?: string, best?: string[],
+ * @param {{q?: string, status?: string, sort?: string, in?: string, cursor?: string, limit?: number, counts?: string, best?: string[],
  *   utc_offset?: number}} asked
  * @param {AbortSignal} [signal]
  * @returns {Promise<SessionPage>}
@@ -119,6 +138,9 @@ export function listSessions(project, { best = [], ...asked }, signal) {
  * @returns {Promise<Session>}
  */
 export const getSession = (id, signal) => get(`/api/v2/sessions/${encodeURIComponent(id)}`, null, signal);
+
+/** @returns {Promise<{id: number, name: string}[]>} the projects that one may read */
+export const getProjects = async () => (await get('/api/v2/projects', null)).projects;
 
 /**
  * What charts of `width` pixels need of these graphs, in a window of steps or whole.

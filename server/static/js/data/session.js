@@ -34,6 +34,7 @@ import { clockTime, compact, shorten, whole } from '../ui/format.js';
  * @typedef {object} Session
  * @property {string} id
  * @property {string} tag
+ * @property {string | null} own_tag the tag that its script gave, if a person has renamed it
  * @property {Status} status
  * @property {string | null} reason
  * @property {string | null} failure the error's type and message, in a line
@@ -48,8 +49,14 @@ import { clockTime, compact, shorten, whole } from '../ui/format.js';
  * @property {number} points
  * @property {number} dropped how many points were lost
  * @property {number} refused how many points and other things were not stored
+ * @property {number} [project_id] in live events
  * @property {string | null} group
  * @property {string[]} tags
+ * @property {string} note in a list, its beginning
+ * @property {number} note_version
+ * @property {boolean} starred
+ * @property {number | null} archived_at
+ * @property {number | null} deleted_at since when it is in the bin
  * @property {Record<string, unknown>} params
  * @property {Record<string, unknown>} values
  * @property {Record<string, Stat>} stats by metric, or by 'graph/metric' where two graphs have one of this name

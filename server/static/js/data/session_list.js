@@ -1,6 +1,7 @@
 // The table's rows: loads pages of sessions in the server's order, and takes in what live updates bring.
 import { ApiError, getSession, isAbort, isMissing, listSessions, statusOf } from './api.js';
-import { emit, page, sessions, state } from './store.js';
+import { isHere } from './places.js';
+import { emit, page, sessions, state, unselect } from './store.js';
 
 /** @import { SessionPage } from './api.js' */
 /** @import { Session, Status } from './session.js' */
@@ -60,10 +61,11 @@ const currentQuery = () => ({
   q: queryText(),
   status: state.status,
   sort: state.sort,
+  in: state.place,
   utc_offset: -60 * new Date().getTimezoneOffset(),
 });
-const bestKey = () => JSON.stringify([queryText(), state.status, bestNames]);
-const viewKey = () => JSON.stringify([state.q, state.status, state.sort]);
+const bestKey = () => JSON.stringify([queryText(), state.status, state.place, bestNames]);
+const viewKey = () => JSON.stringify([state.q, state.status, state.sort, state.place]);
 const isNewestFirst = () => state.sort === '-created_at';
 
 /** @param {unknown} error */
@@ -100,7 +102,7 @@ export async function reload() {
  * @param {AbortSignal} signal
  */
 async function firstPage(q, signal) {
-  const key = JSON.stringify([q, state.status]);
+  const key = JSON.stringify([q, state.status, state.place]);
   // counting costs the server a look at all sessions, and the order does not change the counts
   const counts = key === countedKey ? WITHOUT_COUNTS : undefined;
   const answer = await listSessions(page.project, { ...currentQuery(), q, limit: PAGE_SIZE, counts }, signal);
@@ -200,9 +202,26 @@ export function update(session) {
   const before = sessions.get(session.id);
   if (before && before.version > session.version) return;
   sessions.set(session.id, session);
+  if (!isHere(session)) return leave(session);
   if (!before && list.loaded && !list.ids.includes(session.id)) add(session);
   if (!before || before.status !== session.status) fetchSummarySoon();
   emit('session', session);
+}
+
+/**
+ * A session has left the table, for another place or project.
+ *
+ * @param {Session} session
+ */
+function leave({ id }) {
+  if (state.selected.includes(id)) unselect(id, { automatic: state.automatic });
+  list.unplaced.delete(id);
+  const at = list.ids.indexOf(id);
+  if (at < 0) return;
+  list.ids.splice(at, 1);
+  list.total -= 1;
+  fetchSummarySoon();
+  emit('list');
 }
 
 /** @param {Session} session */
@@ -272,15 +291,15 @@ function fetchSummarySoon() {
 
 async function fetchSummary() {
   summaryTimer = 0;
-  const { q, status, utc_offset } = currentQuery();
+  const { q, status, utc_offset, in: place } = currentQuery();
   bestKeyAsked = bestKey();
   try {
     const {
       counts = {},
       total = 0,
       best = {},
-    } = await listSessions(page.project, { q, status, utc_offset, limit: 1, best: bestNames });
-    if (q !== queryText() || status !== state.status) return;
+    } = await listSessions(page.project, { q, status, in: place, utc_offset, limit: 1, best: bestNames });
+    if (q !== queryText() || status !== state.status || place !== state.place) return;
     Object.assign(list, { counts, total, best });
     emit('list');
   } catch {

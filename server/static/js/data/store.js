@@ -1,7 +1,9 @@
 // The page's state in one place, and the events that tell of its changes. The address holds what a reload must keep.
 import { Palette } from '../ui/palette.js';
 import { readPref, writePref } from '../ui/prefs.js';
+import { hiddenKeys, hiddenLine, readAddress, writeAddress } from './address.js';
 
+/** @import { Cards } from './address.js' */
 /** @import { Session } from './session.js' */
 
 /** @typedef {'step' | 'elapsed' | 'time' | 'percent'} XMode the quantity on the horizontal axis */
@@ -25,6 +27,7 @@ import { readPref, writePref } from '../ui/prefs.js';
  * @property {string} deleted a session is gone, by id
  * @property {string[]} series the points of graphs have changed, by id
  * @property {LiveStatus} live
+ * @property {undefined} edited sessions have been edited here
  * @property {string} message text for screen readers
  */
 
@@ -41,9 +44,10 @@ import { readPref, writePref } from '../ui/prefs.js';
  * @property {string} q words to search for
  * @property {string} status
  * @property {string} sort
+ * @property {'' | 'archive' | 'bin'} place which sessions: '' for those that are neither archived nor in the bin
  */
 
-const NO_SELECTION = 'none';
+const AUTOMATIC = 'automatic'; // a change that nobody has asked for
 const bus = new EventTarget();
 
 /**
@@ -75,20 +79,28 @@ export const palette = new Palette();
  */
 export const sessions = new Map();
 
-/** @type {Query & ViewOptions & {selected: string[], automatic: boolean, zoom: Range | null, notice: string, skew: number}} */
+/** @type {Query & ViewOptions & {selected: string[], automatic: boolean, allMatching: boolean, excepted: string[],
+ *   zoom: Range | null, notice: string, skew: number} & Cards} */
 export const state = {
   q: '',
   status: '',
   sort: '-created_at',
+  place: '',
   /** Ids of the sessions whose graphs are shown. */
   selected: [],
   /** True until the user selects: the newest sessions are then selected as they come. */
   automatic: true,
+  /** Whether every session that matches the query is chosen for an action, but those in `excepted`. The graphs show
+   * `selected` only. */
+  allMatching: false,
+  excepted: [],
   zoom: null,
   xMode: 'step',
   smooth: 0,
   logY: false,
   graphFilter: '',
+  hidden: [],
+  wide: [],
   /** Why a session that was selected is not there, until the next selection. */
   notice: '',
   /** The server's clock minus ours, in seconds. */
@@ -99,16 +111,28 @@ export const state = {
 export function start() {
   const { project = '', baseUrl = '', quickstart = '' } = document.getElementById('content')?.dataset ?? {};
   Object.assign(page, { project, baseUrl, quickstartUrl: quickstart });
-  const query = new URLSearchParams(location.search);
-  Object.assign(state, readPref('view', {}), {
-    q: query.get('q') ?? '',
-    status: query.get('status') ?? '',
-    sort: query.get('sort') ?? '-created_at',
-    selected: query.getAll('s').filter((id) => id !== NO_SELECTION),
-    automatic: !query.has('s'),
-  });
+  read();
   palette.load(project);
   if (state.selected.length) palette.assign(state.selected);
+  addEventListener('popstate', wentBack);
+}
+
+const read = () => Object.assign(state, readAddress(location.search, readPref('view', {})));
+
+/** Show what the address says now: the user has gone back or forward. */
+function wentBack() {
+  const before = { ...state };
+  read();
+  state.allMatching = false;
+  const has = (/** @type {(keyof typeof state)[]} */ ...names) =>
+    names.some((name) => JSON.stringify(before[name]) !== JSON.stringify(state[name]));
+  if (has('q', 'status', 'sort', 'place')) emit('query');
+  if (has('selected', 'automatic')) {
+    palette.assign(state.selected);
+    emit('selection');
+  }
+  if (has('xMode', 'smooth', 'logY', 'graphFilter', 'hidden', 'wide')) emit('view', state);
+  if (has('zoom')) emit('zoom');
 }
 
 /** The server's time, in unix seconds. */
@@ -126,12 +150,17 @@ export const selectedSessions = () =>
  */
 export function select(ids, { automatic = false, notice = '' } = {}) {
   state.automatic = automatic;
+  const wasAll = state.allMatching;
+  state.allMatching = false;
   const unique = [...new Set(ids)];
-  if (unique.join() === state.selected.join()) return;
+  if (unique.join() === state.selected.join()) {
+    if (wasAll) emit('selection');
+    return;
+  }
   state.selected = unique;
   state.notice = notice;
   palette.assign(unique);
-  writeAddress();
+  showInAddress(automatic ? AUTOMATIC : 'selection');
   emit('selection');
 }
 
@@ -146,7 +175,25 @@ export const unselect = (id, options) =>
   );
 
 /** @param {string} id */
-export const toggle = (id) => (state.selected.includes(id) ? unselect(id) : select([...state.selected, id]));
+export function toggle(id) {
+  if (!state.allMatching) return state.selected.includes(id) ? unselect(id) : select([...state.selected, id]);
+  const isExcepted = state.excepted.includes(id);
+  state.excepted = isExcepted ? state.excepted.filter((other) => other !== id) : [...state.excepted, id];
+  emit('selection');
+}
+
+/** Choose every session that matches the query, also those that are not loaded. */
+export function chooseAllMatching() {
+  Object.assign(state, { allMatching: true, excepted: [], automatic: false });
+  emit('selection');
+}
+
+/**
+ * Whether a session is chosen, or one of the newest that are shown until the user chooses.
+ *
+ * @param {string} id
+ */
+export const isChosen = (id) => (state.allMatching ? !state.excepted.includes(id) : state.selected.includes(id));
 
 /**
  * Search, filter or sort the table.
@@ -154,38 +201,82 @@ export const toggle = (id) => (state.selected.includes(id) ? unselect(id) : sele
  * @param {Partial<Query>} changes
  */
 export function setQuery(changes) {
-  Object.assign(state, changes);
-  writeAddress();
+  Object.assign(state, changes, { allMatching: false });
+  showInAddress(Object.keys(changes).join());
   emit('query');
 }
 
 /**
- * Change how charts are drawn. Kept for the next visit.
+ * Change how charts are drawn. Axes and smoothing are kept for the next visit.
  *
- * @param {Partial<ViewOptions>} changes
+ * @param {Partial<ViewOptions & Cards>} changes
  */
 export function setView(changes) {
   Object.assign(state, changes);
-  if ('xMode' in changes) zoomTo(null);
+  if ('xMode' in changes && state.zoom !== null) {
+    state.zoom = null;
+    emit('zoom');
+  }
   const { xMode, smooth, logY } = state;
   writePref('view', { xMode, smooth, logY });
+  showInAddress(Object.keys(changes).join());
   emit('view', changes);
+}
+
+/**
+ * The keys of the legend's entries that are switched off in a card.
+ *
+ * @param {string} title
+ */
+export const hiddenIn = (title) => hiddenKeys(state.hidden, title);
+
+/**
+ * Switch an entry of a card's legend on or off.
+ *
+ * @param {string} title
+ * @param {string} key
+ */
+export function toggleLine(title, key) {
+  const line = hiddenLine(title, key);
+  const isHidden = state.hidden.includes(line);
+  setView({ hidden: isHidden ? state.hidden.filter((other) => other !== line) : [...state.hidden, line] });
+}
+
+/**
+ * Make a card as wide as the page, or as wide as the others again.
+ *
+ * @param {string} title
+ */
+export function toggleWidth(title) {
+  const isWide = state.wide.includes(title);
+  setView({ wide: isWide ? state.wide.filter((other) => other !== title) : [...state.wide, title] });
 }
 
 /** @param {Range | null} range null for the whole axis */
 export function zoomTo(range) {
   if (range === null && state.zoom === null) return;
   state.zoom = range;
+  showInAddress('zoom');
   emit('zoom');
 }
 
-function writeAddress() {
-  const address = new URLSearchParams();
-  if (state.q) address.set('q', state.q);
-  if (state.status) address.set('status', state.status);
-  if (state.sort !== '-created_at') address.set('sort', state.sort);
-  for (const id of state.selected) address.append('s', id);
-  if (!state.selected.length && !state.automatic) address.append('s', NO_SELECTION);
-  const text = address.toString().replaceAll('%28', '(').replaceAll('%29', ')');
-  history.replaceState(null, '', text ? `?${text}` : location.pathname);
+const MERGED_MS = 1500;
+let lastKind = '';
+let lastAt = 0;
+
+/**
+ * Put what is shown into the address. Going back undoes one choice: changes of one kind that follow each other quickly,
+ * as in typing and dragging, are one.
+ *
+ * @param {string} kind
+ */
+function showInAddress(kind) {
+  const search = writeAddress(state);
+  if (search === location.search) return;
+  const at = Date.now();
+  const isSame = kind === AUTOMATIC || (kind === lastKind && at - lastAt < MERGED_MS);
+  [lastKind, lastAt] = [kind, at];
+  const address = search || location.pathname;
+  if (isSame) history.replaceState(null, '', address);
+  else history.pushState(null, '', address);
 }

@@ -1,15 +1,23 @@
 // Keyboard shortcuts, and the dialog that lists them.
 import { detailsOf } from '../data/session.js';
-import { select, setQuery, state, toggle, zoomTo } from '../data/store.js';
-import { focusedRow, moveFocus } from '../table/session_table.js';
+import { chooseAllMatching, select, setQuery, state, toggle, zoomTo } from '../data/store.js';
+import { chooseRange } from '../table/choosing.js';
+import { focusedRow, moveFocus, openRowMenu } from '../table/session_table.js';
 import { byId, elementById, make } from '../ui/dom.js';
+import { runToastAction } from '../ui/toast.js';
 
 const HELP = [
   ['/', 'search sessions'],
   ['j  k  ↓  ↑', 'next, previous session'],
   ['Enter', 'show only this session'],
   ['Space  x', 'add it to the graphs, or remove it'],
+  ['Shift+↓  Shift+↑', 'add the next, previous session'],
+  ['Ctrl+A', 'select all sessions that match, also those that are not loaded'],
   ['d', 'details of this session: params, texts, images, console'],
+  ['m', 'menu of this session, or of all that are selected'],
+  ['r  l  n', 'rename, tags (labels), note'],
+  ['s  e  Del', 'star, archive, move to the bin'],
+  ['z', 'undo what has just been done'],
   ['drag', 'zoom all charts; double-click or Esc resets'],
   ['t', 'light or dark theme'],
   ['?', 'this list'],
@@ -26,9 +34,25 @@ const ACTIONS = {
   x: () => withFocused(toggle),
   ' ': () => withFocused(toggle),
   d: showDetails,
+  m: () => withFocused(openRowMenu),
+  ContextMenu: () => withFocused(openRowMenu),
+  r: () => act('rename'),
+  l: () => act('tags'),
+  n: () => act('note'),
+  s: () => act('star'),
+  e: () => act(state.place === 'bin' ? 'restore' : 'archive'),
+  Delete: () => act(state.place === 'bin' ? 'purge' : 'delete'),
+  z: runToastAction,
   t: () => dispatchEvent(new Event('losswise:toggle-theme')),
   '?': showHelp,
   Escape: () => zoomTo(null),
+};
+
+/** @type {Record<string, () => void>} */
+const WITH_SHIFT = {
+  ArrowDown: () => extend(1),
+  ArrowUp: () => extend(-1),
+  F10: () => withFocused(openRowMenu),
 };
 
 const searchField = () => elementById('search', HTMLInputElement);
@@ -43,12 +67,24 @@ export function start() {
 function pressed(event) {
   const { key } = event;
   const target = /** @type {Element} */ (event.target);
-  if (event.ctrlKey || event.metaKey || event.altKey || dialog().open) return;
+  if (event.altKey || document.querySelector('dialog[open]')) return;
+  if (event.ctrlKey || event.metaKey) return pressedWithControl(event, target);
   if (key === 'Escape' && target === searchField()) return leaveSearch();
-  const act = ACTIONS[key];
-  if (!act || needsKey(target, key)) return;
+  const action = event.shiftKey ? (WITH_SHIFT[key] ?? ACTIONS[key]) : ACTIONS[key];
+  if (!action || needsKey(target, key)) return;
   event.preventDefault();
-  act();
+  action();
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {Element} target
+ */
+function pressedWithControl(event, target) {
+  const isInTable = target === document.body || target.closest('#table-pane') !== null;
+  if (event.key.toLowerCase() !== 'a' || !isInTable || needsKey(target, 'a')) return;
+  event.preventDefault();
+  chooseAllMatching();
 }
 
 function leaveSearch() {
@@ -76,6 +112,27 @@ function needsKey(target, key) {
 function withFocused(act) {
   const id = focusedRow();
   if (id !== null) act(id);
+}
+
+/**
+ * Move the focus, and add the row to those that are chosen.
+ *
+ * @param {number} by
+ */
+function extend(by) {
+  const from = focusedRow();
+  moveFocus(by);
+  const to = focusedRow();
+  if (to !== null) chooseRange(from ?? to, to);
+}
+
+/**
+ * Do an action to the focused session, or to all that are chosen if it is one of them.
+ *
+ * @param {string} action
+ */
+function act(action) {
+  withFocused(async (id) => (await import('../rows/row_menu.js')).runOn(action, id));
 }
 
 function showDetails() {

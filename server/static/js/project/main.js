@@ -66,6 +66,7 @@ async function start() {
   on('message', (text) => {
     byId('announce').textContent = text;
   });
+  on('edited', () => refresh().catch(() => {}));
   on('selection', showTitle);
   on('session', showTitle);
 

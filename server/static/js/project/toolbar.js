@@ -38,6 +38,8 @@ export function start() {
   startZoom();
   startDetails();
   startNewSessions();
+  startPlace();
+  startChosen();
   on('live', (status) => {
     byId('live').dataset.state = status;
     find(byId('live'), 'span').textContent = LIVE_LABELS[status];
@@ -72,6 +74,10 @@ function startSearch() {
     'input',
     debounced(() => setView({ graphFilter: filter.value.trim() })),
   );
+  filter.value = state.graphFilter;
+  on('view', () => {
+    if (document.activeElement !== filter) filter.value = state.graphFilter;
+  });
 }
 
 /**
@@ -146,23 +152,23 @@ function startAxis() {
 
 function startSmoothing() {
   const slider = elementById('smooth', HTMLInputElement);
-  slider.value = String(state.smooth);
-  const showValue = () => {
-    byId('smooth-value').textContent = Number(slider.value).toFixed(2);
+  const draw = () => {
+    slider.value = String(state.smooth);
+    byId('smooth-value').textContent = state.smooth.toFixed(2);
   };
-  slider.addEventListener('input', () => {
-    showValue();
-    setView({ smooth: Number(slider.value) });
-  });
-  showValue();
+  slider.addEventListener('input', () => setView({ smooth: Number(slider.value) }));
+  on('view', draw);
+  draw();
 }
 
 function startZoom() {
   const button = elementById('reset-zoom', HTMLButtonElement);
   button.addEventListener('click', () => zoomTo(null));
-  on('zoom', () => {
+  const draw = () => {
     button.disabled = state.zoom === null;
-  });
+  };
+  on('zoom', draw);
+  draw();
   on('refining', (isRefining) => {
     button.textContent = isRefining ? 'Reset zoom …' : 'Reset zoom';
   });
@@ -191,4 +197,34 @@ function startNewSessions() {
     button.hidden = list.unplaced.size === 0;
     button.textContent = `${list.unplaced.size} new`;
   });
+}
+
+function startPlace() {
+  const field = elementById('place', HTMLSelectElement);
+  const draw = () => {
+    field.value = state.place;
+    field.classList.toggle('on', state.place !== '');
+  };
+  field.addEventListener('change', () => {
+    setQuery({ place: /** @type {'' | 'archive' | 'bin'} */ (field.value) });
+  });
+  on('query', draw);
+  draw();
+}
+
+function startChosen() {
+  const button = byId('chosen');
+  button.addEventListener('click', async () => {
+    const menu = await import('../rows/chosen_menu.js');
+    const { left, bottom } = button.getBoundingClientRect();
+    menu.open({ x: left, y: bottom + 4 });
+  });
+  const draw = () => {
+    const count = state.allMatching ? list.total - state.excepted.length : state.selected.length;
+    button.hidden = state.automatic || count === 0;
+    button.textContent = `${whole(count)} selected ▾`;
+  };
+  on('selection', draw);
+  on('list', draw);
+  draw();
 }

@@ -1,12 +1,14 @@
 // The cells of a row. Each function updates a cell, and touches the page only if something has changed.
 import { detailsOf, fullReasonOf, lackOf, reasonOf, tagOf } from '../data/session.js';
-import { now, palette, state } from '../data/store.js';
+import { isChosen, now, palette, state } from '../data/store.js';
+import { tagChip } from '../rows/tag_chips.js';
 import { childrenOf, make, setText, setTitle } from '../ui/dom.js';
 
 /** @import { Session } from '../data/session.js' */
 
 /** @typedef {(td: HTMLTableCellElement, session: Session) => void} Cell */
 
+const MARK_WIDTH = 17; // of the star and of the note's sign, in pixels
 const TAG_END = 10; // characters at a tag's end that stay if it is cut
 const MAX_WIDTHS = 5000;
 /** @type {CanvasRenderingContext2D | null} */
@@ -49,11 +51,10 @@ export function pickCell(td, session) {
   const box = /** @type {HTMLInputElement} */ (
     contentOf(td, () => make('input', { type: 'checkbox', className: 'swatch', tabIndex: -1 }))
   );
-  const isSelected = state.selected.includes(session.id);
-  box.checked = isSelected;
+  box.checked = isChosen(session.id);
   const label = `Show ${tagOf(session)} in the graphs`;
   if (box.ariaLabel !== label) box.ariaLabel = label;
-  box.style.setProperty('--session', isSelected ? palette.color(session.id) : '');
+  box.style.setProperty('--session', state.selected.includes(session.id) ? palette.color(session.id) : '');
 }
 
 /** @type {Cell} */
@@ -62,14 +63,38 @@ export function tagCell(td, session) {
     make(
       'div',
       { className: 'tag-cell' },
+      make('span', { className: 'star', title: 'Starred' }, '★'),
       make('span', { className: 'tag' }),
+      make('span', { className: 'has-note' }, '¶'),
       make('a', { className: 'short', tabIndex: -1, href: detailsOf(session.id), title: `Details of ${session.id}` }),
+      make(
+        'button',
+        { type: 'button', className: 'more', tabIndex: -1, ariaHasPopup: 'menu', title: 'Actions (m)' },
+        '⋯',
+      ),
     ),
   );
-  const [label, link] = childrenOf(box);
+  const [star, label, note, link, more] = childrenOf(box);
+  const { starred, note: text, own_tag: own } = session;
+  star.hidden = !starred;
   setText(label, tagOf(session));
-  setTitle(label, tagOf(session));
+  setTitle(label, own == null ? tagOf(session) : `${tagOf(session)}\nits script calls it ${own}`);
+  note.hidden = !text;
+  setTitle(note, text ?? '');
   setText(link, session.id.slice(0, 4));
+  const title = `Actions for ${tagOf(session)}`;
+  if (more.ariaLabel !== title) more.ariaLabel = title;
+}
+
+/** @type {Cell} */
+export function tagsCell(td, session) {
+  const box = contentOf(td, () => make('div', { className: 'tag-chips' }));
+  const tags = session.tags ?? [];
+  const key = tags.join('\n');
+  if (box.dataset.tags === key) return;
+  box.dataset.tags = key;
+  box.replaceChildren(...tags.map(tagChip));
+  setTitle(td, tags.join(', '));
 }
 
 /**
@@ -80,8 +105,10 @@ export function tagCell(td, session) {
  */
 export function cutTag(td, available) {
   const [box] = childrenOf(td);
-  const tag = box.firstElementChild?.textContent ?? '';
-  const isCut = textWidth(tag) > available;
+  const [star, label, note] = childrenOf(box);
+  const tag = label.textContent ?? '';
+  const room = available - (star.hidden ? 0 : MARK_WIDTH) - (note.hidden ? 0 : MARK_WIDTH);
+  const isCut = textWidth(tag) > room;
   const end = isCut ? [...tag].slice(-TAG_END).join('') : '';
   if (isCut && box.dataset.tail !== end) box.dataset.tail = end;
   if (!isCut && 'tail' in box.dataset) delete box.dataset.tail;

@@ -4,7 +4,7 @@ import { emit, now, page, sessions } from '../data/store.js';
 import { find, make } from '../ui/dom.js';
 import { anything, duration, exactTime, number, relativeTime, whole } from '../ui/format.js';
 import { readPref, writePref } from '../ui/prefs.js';
-import { pickCell, progressCell, statusCell, tagCell, textCell } from './cells.js';
+import { pickCell, progressCell, statusCell, tagCell, tagsCell, textCell } from './cells.js';
 
 /** @import { Graph, Session, Value } from '../data/session.js' */
 /** @import { Cell } from './cells.js' */
@@ -22,6 +22,7 @@ import { pickCell, progressCell, statusCell, tagCell, textCell } from './cells.j
  * @property {boolean} [ticks] whether it changes as time passes
  * @property {boolean} [fixed] whether it is always shown
  * @property {boolean} [off] whether it is not shown by default
+ * @property {(session: Session) => boolean} [needed] it is shown by default once this is true of a session
  * @property {'statistics' | 'params' | 'values'} [group]
  * @property {'min' | 'max'} [kind] of a statistic: which value is the best
  * @property {(session: Session) => Value | undefined} [value] of a statistic
@@ -89,7 +90,19 @@ const FIXED = [
     ),
   },
   { key: 'id', label: 'Id', width: 180, dim: true, off: true, ...textCell((s) => s.id) },
-  { key: 'group', label: 'Group', width: 120, off: true, ...textCell((s) => s.group || '–') },
+  { key: 'group', label: 'Group', sort: 'group', width: 120, off: true, ...textCell((s) => s.group || '–') },
+  { key: 'tags', label: 'Tags', width: 170, needed: (s) => s.tags?.length > 0, cell: tagsCell },
+  {
+    key: 'note',
+    label: 'Note',
+    width: 220,
+    off: true,
+    dim: true,
+    ...textCell(
+      (s) => s.note || '–',
+      (s) => s.note,
+    ),
+  },
 ];
 
 /** @param {Session} session */
@@ -103,6 +116,8 @@ function doneAt(session) {
 let choice = {};
 /** @type {{statistics: Column[], params: Column[], values: Column[]}} */
 const found = { statistics: [], params: [], values: [] };
+/** @type {Set<Column>} fixed ones that a session has something for */
+const needed = new Set();
 /** @type {WeakSet<Session>} */
 const searched = new WeakSet();
 
@@ -130,11 +145,12 @@ function statisticName(session, graph, name) {
  * @returns {boolean} whether there are new columns
  */
 export function discover() {
-  const before = all().length;
+  const before = all().length + needed.size;
   for (const id of list.ids) {
     const session = sessions.get(id);
     if (!session || searched.has(session)) continue;
     searched.add(session);
+    for (const column of FIXED) if (column.needed?.(session)) needed.add(column);
     for (const graph of session.graphs ?? [])
       for (const name of graph.kind ? graph.names : [])
         add('statistics', statistic(graph, statisticName(session, graph, name), isFraction(graph, name)));
@@ -142,7 +158,7 @@ export function discover() {
       if (isPlain(value)) add('params', fieldColumn('params', name));
     for (const name of Object.keys(session.values ?? {})) add('values', fieldColumn('values', name));
   }
-  return all().length !== before;
+  return all().length + needed.size !== before;
 }
 
 /**
@@ -228,7 +244,7 @@ const all = () => [...FIXED, ...found.statistics, ...found.params, ...found.valu
 function isShown(column) {
   if (column.fixed) return true;
   if (column.key in choice) return choice[column.key];
-  if (column.off) return false;
+  if (column.off || (column.needed && !needed.has(column))) return false;
   if (column.group === 'statistics') return found.statistics.indexOf(column) < MAX_STATISTICS;
   return true;
 }

@@ -1,9 +1,10 @@
 // The session table. Only the rows in sight are in the page, so that 10,000 sessions scroll like ten.
 import { list, loadMore, reload } from '../data/session_list.js';
-import { on, select, sessions, setQuery, state, toggle } from '../data/store.js';
+import { isChosen, on, sessions, setQuery, state } from '../data/store.js';
 import { childrenOf, elementById, find, make, setText } from '../ui/dom.js';
 import { bestIn, findBest } from './best_values.js';
 import { cutTag } from './cells.js';
+import { clicked, rowAt } from './choosing.js';
 import { discover, fillMenu, shownColumns } from './columns.js';
 import { showEmptyTable } from './empty_table.js';
 
@@ -48,7 +49,13 @@ export function start() {
   body = table.tBodies[0];
   above = spacer();
   below = spacer();
-  body.addEventListener('click', (event) => clicked(event, /** @type {Element} */ (event.target)));
+  body.addEventListener('click', (event) => {
+    const more = /** @type {Element} */ (event.target).closest('.more');
+    const id = more && rowAt(more)?.dataset.session;
+    if (id) openRowMenu(id);
+    else focused = clicked(event) ?? focused;
+  });
+  body.addEventListener('contextmenu', openedMenu);
   body.addEventListener('focusin', (event) => {
     focused = rowAt(/** @type {Element} */ (event.target))?.dataset.session ?? focused;
   });
@@ -211,7 +218,7 @@ function drawPlaceholder() {
 function updateRow(id, index) {
   const session = sessions.get(id);
   const row = rows.get(id) ?? createRow(id);
-  const isSelected = String(state.selected.includes(id));
+  const isSelected = String(isChosen(id));
   if (row.ariaSelected !== isSelected) row.ariaSelected = isSelected;
   row.ariaRowIndex = String(index + 2);
   row.tabIndex = id === (focused ?? list.ids[0]) ? 0 : -1;
@@ -290,36 +297,23 @@ const visibleHeight = () => scroller.clientHeight - head.offsetHeight;
 /** The session that keys act on, or null. */
 export const focusedRow = () => (focused !== null && list.ids.includes(focused) ? focused : null);
 
-/**
- * @param {Element} element
- * @returns {HTMLElement | null}
- */
-const rowAt = (element) => element.closest('tr[data-session]');
-
-/**
- * @param {MouseEvent} event
- * @param {Element} target
- */
-function clicked(event, target) {
-  const row = rowAt(target);
-  const id = row?.dataset.session;
-  if (!row || !id || target.closest('a')) return;
-  if (target.closest('td.pick')) return toggle(id);
-  const selection = getSelection();
-  const isCopying = selection?.type === 'Range' && row.contains(selection.anchorNode);
-  if (event.shiftKey && focused) selectRange(focused, id);
-  else if (isCopying) return;
-  else if (event.ctrlKey || event.metaKey) toggle(id);
-  else select([id]);
-  focused = id;
+/** @param {MouseEvent} event */
+function openedMenu(event) {
+  const target = /** @type {Element} */ (event.target);
+  const id = rowAt(target)?.dataset.session;
+  if (!id || target.closest('a') || getSelection()?.type === 'Range') return; // the browser's own menu
+  event.preventDefault();
+  openRowMenu(id, { x: event.clientX, y: event.clientY });
 }
 
 /**
- * @param {string} from
- * @param {string} to
+ * Open the menu of a row, by default below its name.
+ *
+ * @param {string} id
+ * @param {{x: number, y: number}} [at] of the window, in pixels
  */
-function selectRange(from, to) {
-  const [first, last] = [list.ids.indexOf(from), list.ids.indexOf(to)].sort((a, b) => a - b);
-  getSelection()?.removeAllRanges();
-  select([...state.selected, ...list.ids.slice(Math.max(0, first), last + 1)]);
+export async function openRowMenu(id, at) {
+  const box = rows.get(id)?.querySelector('.tag')?.getBoundingClientRect();
+  const menu = await import('../rows/row_menu.js');
+  menu.open(id, at ?? { x: box?.left ?? 0, y: box?.bottom ?? 0 });
 }

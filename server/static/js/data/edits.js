@@ -1,0 +1,89 @@
+// Changes that people make to sessions: renaming, tags, notes, stars, the archive, the bin. Each can be undone.
+import { ApiError, post } from './api.js';
+import { update } from './session_list.js';
+import { emit, page, state } from './store.js';
+
+/** @import { Session } from './session.js' */
+
+/**
+ * What to change; what is left out stays.
+ *
+ * @typedef {object} Edit
+ * @property {string | null} [tag] the name shown; null for the one that the script gave
+ * @property {string[]} [add_tags]
+ * @property {string[]} [remove_tags]
+ * @property {string} [note]
+ * @property {number} [note_version] of the note that was edited: it is not replaced if it has changed since
+ * @property {boolean} [starred]
+ * @property {boolean} [archived]
+ * @property {boolean} [deleted] whether they are in the bin
+ * @property {number} [project_id] where to move them
+ */
+
+/**
+ * Which sessions to change: some, or all that match the table's query.
+ *
+ * @typedef {{ids: string[]} | {matching: true, except: string[]}} Chosen
+ */
+
+/**
+ * @typedef {object} Result
+ * @property {number} changed
+ * @property {{reason: string, sessions: number}[]} skipped
+ * @property {string | null} [undo] a token
+ * @property {Session[]} [sessions] as they are now, unless they are many
+ */
+
+/** @param {Chosen} chosen */
+function selection(chosen) {
+  if ('ids' in chosen) return { sessions: chosen.ids };
+  const { q, status, place } = state;
+  const query = { q, status, in: place || 'current', utc_offset: -60 * new Date().getTimezoneOffset() };
+  return { matching: { project_id: Number(page.project), ...query, except: chosen.except } };
+}
+
+/**
+ * Change sessions. Throws an ApiError, with the code 'note_changed' if somebody else has changed the note meanwhile.
+ *
+ * @param {Chosen} chosen
+ * @param {Edit} edit
+ * @returns {Promise<Result>}
+ */
+export async function edit(chosen, edit) {
+  const result = await post('/api/v2/sessions/edits', { ...selection(chosen), edit });
+  takeIn(result);
+  return result;
+}
+
+/**
+ * Take an edit back. What somebody has changed since stays.
+ *
+ * @param {string} token
+ * @returns {Promise<Result>}
+ */
+export async function undo(token) {
+  const result = await post(`/api/v2/undo/${encodeURIComponent(token)}`, {});
+  takeIn(result);
+  return result;
+}
+
+/**
+ * Delete sessions that are in the bin, for good.
+ *
+ * @param {Chosen} chosen
+ * @returns {Promise<{deleted: number, skipped: {reason: string, sessions: number}[]}>}
+ */
+export async function purge(chosen) {
+  const result = await post('/api/v2/sessions/purge', selection(chosen));
+  emit('edited');
+  return result;
+}
+
+/** @param {Result} result */
+function takeIn({ sessions = [] }) {
+  for (const session of sessions) update(session);
+  emit('edited');
+}
+
+/** @param {unknown} error */
+export const isNoteConflict = (error) => error instanceof ApiError && error.body.code === 'note_changed';

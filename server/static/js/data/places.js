@@ -1,0 +1,15 @@
+// Where sessions are: in the table, in the archive, in the bin.
+import { page, state } from './store.js';
+
+/** @import { Session } from './session.js' */
+
+/** @param {Session} session */
+const placeOf = ({ archived_at, deleted_at }) => (deleted_at != null ? 'bin' : archived_at != null ? 'archive' : '');
+
+/**
+ * Whether a session is in this project, and in the place that the table shows.
+ *
+ * @param {Session} session
+ */
+export const isHere = (session) =>
+  placeOf(session) === state.place && String(session.project_id ?? page.project) === page.project;
