@@ -61,6 +61,7 @@ ROWS = {
 SCRIPT_ROWS = """
     project pages
     table charts
+    rows
     data
     ui
 """

@@ -104,7 +104,8 @@ async function send(address, options) {
     throw new ApiError('The server does not respond.', 0);
   }
   if (response.status === 401) {
-    location.assign(`/login?next=${encodeURIComponent(location.pathname + location.search)}`);
+    const { signInAgain } = await import('../ui/sign_in.js');
+    if (await signInAgain(options.method === 'POST')) return send(address, options);
   }
   const body = await response.json().catch(() => null);
   if (!response.ok || body === null)

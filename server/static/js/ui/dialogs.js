@@ -9,6 +9,7 @@ import { make } from './dom.js';
  * @property {boolean} [danger]
  * @property {(Node | string)[]} [content] fields
  * @property {HTMLElement} [focus] the field that has the focus at first
+ * @property {AbortSignal} [done] closes the dialog, as if the action had been chosen
  */
 
 /**
@@ -18,7 +19,7 @@ import { make } from './dom.js';
  * @param {() => Promise<string | null>} [check] called when the action is chosen; null closes the dialog
  * @returns {Promise<boolean>}
  */
-export function ask({ title, text, action, danger, content = [], focus }, check) {
+export function ask({ title, text, action, danger, content = [], focus, done }, check) {
   return new Promise((resolve) => {
     const problem = make('p', { className: 'problem', role: 'alert', hidden: true });
     const cancel = make('button', { type: 'button', className: 'button' }, 'Cancel');
@@ -35,6 +36,7 @@ export function ask({ title, text, action, danger, content = [], focus }, check)
     const dialog = make('dialog', { className: 'question' }, form);
     dialog.setAttribute('aria-labelledby', 'dialog-title');
     cancel.addEventListener('click', () => dialog.close());
+    done?.addEventListener('abort', () => dialog.close('done'));
     form.addEventListener('submit', async (event) => {
       event.preventDefault();
       submit.disabled = true;
