@@ -122,7 +122,8 @@ function textWidth(text) {
     if (!ruler) {
       ruler = make('canvas').getContext('2d');
       // once, because asking a changing page for styles makes the browser lay it out
-      if (ruler) ruler.font = getComputedStyle(document.body).font;
+      const { fontSize, fontFamily } = getComputedStyle(document.body); // `font` is empty beside tabular figures
+      if (ruler) ruler.font = `${fontSize} ${fontFamily}`;
     }
     width = ruler?.measureText(text).width ?? 0;
     if (widths.size > MAX_WIDTHS) widths.clear();

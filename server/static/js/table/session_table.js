@@ -38,6 +38,11 @@ let columns = [];
 let tagWidth = 0;
 /** @type {string | null} the session that keys act on */
 let focused = null;
+/** Follows the width of the tag's column, which takes what the others leave. */
+const tagObserver = new ResizeObserver(() => {
+  measure();
+  draw();
+});
 let frame = 0;
 let hasChanged = true;
 
@@ -60,10 +65,7 @@ export function start() {
     focused = rowAt(/** @type {Element} */ (event.target))?.dataset.session ?? focused;
   });
   scroller.addEventListener('scroll', draw, { passive: true });
-  new ResizeObserver(() => {
-    measure();
-    draw();
-  }).observe(scroller);
+  new ResizeObserver(draw).observe(scroller);
   menu.addEventListener('toggle', () => menu.open && fillMenu(menu));
   addEventListener('losswise:theme', draw);
   on('columns', () => {
@@ -124,6 +126,8 @@ function layOutColumns() {
   setText(find(menu, '.count'), String(columns.length - 1));
   if (menu.open) fillMenu(menu);
   measure();
+  tagObserver.disconnect();
+  tagObserver.observe(head.cells[columns.findIndex(({ key }) => key === 'tag')]);
 }
 
 function measure() {
