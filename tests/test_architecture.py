@@ -47,7 +47,7 @@ ROWS = {
         .
         api pages
         middleware
-        ingest maintenance
+        ingest edits maintenance
         live
         sessions
         query

@@ -22,6 +22,7 @@ from ..points import series, store
 from ..points.summaries import SummaryState
 from ..sessions import listing
 from ..sessions.details import with_details
+from ..sessions.places import CURRENT
 from .requests import json_response, require_access, selected_projects, session_key, whole_number
 
 bp = Blueprint("read", __name__, url_prefix="/api/v2")
@@ -46,6 +47,7 @@ def list_sessions() -> Response:
             cursor=request.args.get("cursor"),
             q=storable_text(request.args.get("q", "")),
             status=request.args.get("status"),
+            place=request.args.get("in", CURRENT),
             sort=storable_text(request.args.get("sort", "")),
             with_counts=request.args.get("counts") != "0",
             best=[storable_text(name) for name in request.args.getlist("best")],
@@ -59,7 +61,7 @@ def show_session(session_id: str) -> Response:
     key = session_key(session_id, require_access())
     db.session.rollback()
     with reading() as connection:
-        row = listing.read_session_row(connection, session_id)
+        row = listing.read_session_row(connection, session_id, whole_note=True)
         if row is None:
             raise ApiError(404, "unknown_session", "this session has just been deleted")
         session = with_details(connection, key, row)

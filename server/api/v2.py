@@ -23,6 +23,7 @@ from ..ingest.schema import Batch
 from ..maintenance import deletion
 from ..middleware.admission import V2, Slot, body_cost
 from ..sessions import blobs
+from ..sessions.places import CURRENT, is_in
 from .requests import admitted, require_access, require_key, session_key
 
 bp = Blueprint("v2", __name__, url_prefix="/api/v2")
@@ -111,7 +112,7 @@ def projects() -> Any:
     found = readable_projects(require_access())
     query = (
         select(Session.project_id, func.count())
-        .where(Session.project_id.in_([project.id for project in found]))
+        .where(Session.project_id.in_([project.id for project in found]), is_in(CURRENT))
         .group_by(Session.project_id)
     )
     counts = dict(db.session.execute(query).all())

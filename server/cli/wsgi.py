@@ -15,6 +15,7 @@ from .. import create_app
 from ..config import Settings
 from ..db.engine import cancel_statements
 from ..live.hub import hub
+from ..maintenance.emptying import empty_bin_task
 from ..maintenance.purge import purge_task
 from ..maintenance.silence import mark_stale_task
 
@@ -41,6 +42,7 @@ def _worker_app(settings: Settings, streams: int) -> Flask:
     app = create_app(settings, LIVE_STREAMS=streams)
     mark_stale_task.start(app)
     purge_task.start(app)
+    empty_bin_task.start(app)
     return app
 
 

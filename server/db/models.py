@@ -23,6 +23,7 @@ Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresq
 Ordered = JSON(none_as_null=True)
 Big = BigInteger()
 Id = String(20)
+EDIT_KEPT_S = 24 * 3_600  # a row of `edits`
 
 
 class User(UserMixin, db.Model):  # type: ignore[name-defined]
@@ -108,6 +109,10 @@ class Session(db.Model):  # type: ignore[name-defined]
     """A training session, with all that the session table shows, so that the table is one query on one table.
 
     Attributes:
+        tag, own_tag: the name that is shown; the script's own, if people have given the session another one.
+        tags, tag_edits: the tags that are shown; what people have changed of the script's, see sessions.labels.
+        note, note_version: what people have written about it; raised by each change of the note.
+        archived_at, deleted_at: when people have archived it, or put it into the bin; None: they have not.
         graph_stats: {graph number: {name: statistics}}, see points.statistics.
         stats: the same by name, which the session table sorts by.
         last_x: the last step: the greatest x, or one less than `steps`.
@@ -128,6 +133,7 @@ class Session(db.Model):  # type: ignore[name-defined]
     __table_args__ = (
         Index("ix_sessions_project", "project_id", "key"),
         Index("ix_sessions_active", "status", "last_seen_at"),
+        Index("ix_sessions_deleted", "deleted_at"),
         # never reuse the key of a deleted session: rows of it may not be purged yet
         {"sqlite_autoincrement": True},
     )
@@ -136,8 +142,15 @@ class Session(db.Model):  # type: ignore[name-defined]
     id: Mapped[str] = mapped_column(Id, unique=True)
     project_id: Mapped[int]
     tag: Mapped[str] = mapped_column(Text, default="")
+    own_tag: Mapped[str | None] = mapped_column(Text)
     group: Mapped[str | None] = mapped_column("group_name", Text)
     tags: Mapped[list] = mapped_column(Json, default=list)
+    tag_edits: Mapped[dict] = mapped_column(Json, default=dict, server_default="{}")
+    note: Mapped[str] = mapped_column(Text, default="", server_default="")
+    note_version: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    starred: Mapped[bool] = mapped_column(default=False, server_default="0")
+    archived_at: Mapped[float | None] = mapped_column(Float(53))
+    deleted_at: Mapped[float | None] = mapped_column(Float(53))
     params: Mapped[dict] = mapped_column(Ordered, default=dict)
     values: Mapped[dict] = mapped_column(Ordered, default=dict)
     search: Mapped[str] = mapped_column(Text, default="")
@@ -365,3 +378,16 @@ class PendingPurge(db.Model):  # type: ignore[name-defined]
     __tablename__ = "pending_purges"
 
     session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+
+
+class Edit(db.Model):  # type: ignore[name-defined]
+    """What it takes to take back an edit of sessions, for a day, by its user, or by the keys of its organization."""
+
+    __tablename__ = "edits"
+    __table_args__ = (Index("ix_edits_created", "created_at"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)  # the token that takes it back
+    user_id: Mapped[int | None]
+    organization_id: Mapped[int | None]
+    created_at: Mapped[float] = mapped_column(Float(53))
+    changes: Mapped[dict] = mapped_column(Ordered)  # edits.record.Changes

@@ -14,6 +14,7 @@ _LENGTH = re.compile(r"Expected `(?P<type>\w+)` of length <= (?P<limit>\d+)")
 _RANGE = re.compile(r"Expected `(?P<type>\w+)` (?P<how>[<>]=) (?P<limit>\S+)")
 _PATTERN = re.compile(r"Expected `str` matching regex '.*\{(?P<digits>\d+)\}")
 _MISSING = re.compile(r"Object missing required field `(?P<field>\w+)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>[^`]*)`")
 
 _TYPES = {
     "int": "a whole number",
@@ -43,13 +44,15 @@ def sentence(message: str) -> str:
     if place is None:
         problem = message
     field, *rest = re.split(r"\.|(?=\[)", place["path"]) if place else [""]
+    while rest and not rest[0].startswith("["):  # a field of a field
+        field = rest.pop(0)
     subject = f"'{field}'" if field else "it"
     if place and place["key"]:
         subject = f"a name in {subject}"
     elif rest:
         subject = f"a value of {subject}"
     if found := _LENGTH.match(problem):
-        unit = "names" if found["type"] == "object" else "characters"
+        unit = {"object": "names", "array": "entries"}.get(found["type"], "characters")
         return f"{subject} has at most {int(found['limit']):,} {unit}"
     if found := _PATTERN.match(problem):
         return f"{subject} must be {found['digits']} hexadecimal digits"
@@ -61,6 +64,8 @@ def sentence(message: str) -> str:
         return f"{subject} must be {wanted}" + (f", not {other}" if other else "")
     if found := _MISSING.match(problem):
         return f"'{found['field']}' is missing"
+    if found := _UNKNOWN.match(problem):
+        return f"there is no field {found['field'][:40]!r}" + (f" in {subject}" if field else "")
     if problem.startswith("Invalid enum value"):
         is_number = field in ("y", "metrics")
         return f"{subject} must be a number, not text" if is_number else f"{subject} has an unknown value"

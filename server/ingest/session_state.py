@@ -13,6 +13,7 @@ from losswise.protocol.limits import INT64_MAX, MAX_PARAMS_BYTES, MAX_VALUES_BYT
 from ..db.models import Session
 from ..exceptions import BadBatch, BadRecord
 from ..live.changes import Change
+from ..sessions import labels
 from ..sessions.bounded_map import BoundedMap
 from ..sessions.images import insert_images
 from ..sessions.metadata import MetadataChanges
@@ -238,11 +239,13 @@ class SessionState:
 
     def _apply_session(self, record: SessionRecord) -> None:
         row = self.row
-        for column, value in (("tag", record.tag), ("group_name", record.group), ("max_iter", record.max_iter)):
+        for column, value in (("group_name", record.group), ("max_iter", record.max_iter)):
             if value is not None:
                 row[column] = value
+        if record.tag is not None:
+            row.update(labels.with_recorded_tag(row, record.tag))
         if record.tags is not None:
-            row["tags"] = record.tags
+            row.update(labels.with_recorded_tags(row, record.tags))
         if record.params:
             self._params = self._params or BoundedMap(row["params"], MAX_PARAMS_BYTES)
             self._params.update_with_cuts(record.params)

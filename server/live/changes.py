@@ -8,7 +8,7 @@ events.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -20,9 +20,11 @@ from ..extensions import db
 CHANNEL = "losswise"
 MAX_PAYLOAD_BYTES = 7_500  # PostgreSQL's limit for a notification is 8,000
 REQUIRED_FIELDS = ("session", "session_key", "project", "before", "version")
+# Of one transaction. More are not announced one by one: the pages of their projects refetch.
+MAX_ANNOUNCED = 100
 
 # Called with each change that this process commits, if it is the only process (SQLite).
-on_commit: list[Callable[[Change], None]] = []
+on_commit: list[Callable[[Change | ProjectChange], None]] = []
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Change:
         graphs: {graph number: [graph id, lowest x, highest x of the new points]}; None if they are too many to name, or
             unknown.
         rewound: points were deleted.
+        deleted: the session was deleted, or moved to another project.
     """
 
     session: str
@@ -73,12 +76,13 @@ class Change:
         the graphs are unknown too.
         """
         is_adjacent = other.before == self.version or other.version == self.before
+        if other.version > self.version:  # a session that was moved away may have been moved back
+            self.deleted = other.deleted
         self.version = max(self.version, other.version)
         self.before = min(self.before, other.before)
         self.first_sequence = min(self.first_sequence, other.first_sequence)
         self.next_sequence = max(self.next_sequence, other.next_sequence)
         self.rewound |= other.rewound
-        self.deleted |= other.deleted
         if self.graphs is None or other.graphs is None or not is_adjacent:
             self.graphs = None
             return
@@ -94,11 +98,40 @@ class Change:
         return payload
 
 
+@dataclass(frozen=True)
+class ProjectChange:
+    """So many sessions of a project have changed that its pages request again what they show."""
+
+    refetch_project: int
+
+    def payload(self) -> str:
+        return json.dumps(asdict(self))
+
+
+def read_notification(payload: str) -> Change | ProjectChange:
+    """Decode a notification.
+
+    Raises:
+        ValueError: it is neither a session's change nor a project's.
+    """
+    decoded = json.loads(payload)
+    if isinstance(decoded, dict) and isinstance(decoded.get("refetch_project"), int):
+        return ProjectChange(decoded["refetch_project"])
+    return Change.read(payload)
+
+
+def announced(changes: Sequence[Change]) -> list[Change | ProjectChange]:
+    """What to notify of: the changes of one transaction, or, if they are many, their projects."""
+    if len({change.session_key for change in changes}) <= MAX_ANNOUNCED:
+        return list(changes)
+    return [ProjectChange(project) for project in sorted({change.project for change in changes})]
+
+
 def _are_named(graphs: Any) -> bool:
     return isinstance(graphs, dict) and all(isinstance(named, list) and len(named) == 3 for named in graphs.values())
 
 
-def notify(connection: Connection, change: Change) -> None:
+def notify(connection: Connection, change: Change | ProjectChange) -> None:
     """Within the transaction: notify all processes when it commits (PostgreSQL)."""
     if not is_sqlite(connection):
         connection.execute(
@@ -106,7 +139,7 @@ def notify(connection: Connection, change: Change) -> None:
         )
 
 
-def committed(change: Change) -> None:
+def committed(change: Change | ProjectChange) -> None:
     """After the transaction: notify this process, if it is the only one (SQLite)."""
     if is_sqlite(db.engine):
         for callback in on_commit:

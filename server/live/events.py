@@ -33,12 +33,15 @@ class Sent(NamedTuple):
 
 
 def session_event(change: Change) -> bytes:
-    """The event for a changed session: its row as in the list with `project_id`, or that it is deleted."""
+    """The event for a changed session: its row as in the list with `project_id`, or that it is deleted.
+
+    For the pages of a project that it was moved away from it is deleted, too.
+    """
     if not change.deleted:
         with reading() as connection:
             row = read_session_row(connection, change.session)
-        if row is not None:
-            return event("session", {**row, "project_id": change.project})
+        if row is not None and row["project_id"] == change.project:
+            return event("session", row)
     return event("deleted", {"id": change.session, "project_id": change.project})
 
 

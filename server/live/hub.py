@@ -27,7 +27,7 @@ from ..extensions import db
 from . import changes as live_changes
 from . import events
 from .change_queue import ChangeQueue
-from .changes import Change
+from .changes import Change, ProjectChange
 from .events import Sent
 from .pg_listener import listen
 from .subscribers import Subscriber, event
@@ -128,8 +128,11 @@ class Hub:
 
     # what other threads report
 
-    def publish(self, change: Change) -> None:
+    def publish(self, change: Change | ProjectChange) -> None:
         """Queue a change for delivery; returns at once."""
+        if isinstance(change, ProjectChange):
+            self.refetch(change.refetch_project)
+            return
         with self._changed:
             if not any(change.project in subscriber.projects for subscriber in self._subscribers):
                 return
@@ -137,15 +140,16 @@ class Hub:
             self._rows.add(change)
             self._changed.notify()
 
-    def refetch(self) -> None:
-        """Tell all subscribers to refetch, because notifications may have been missed.
+    def refetch(self, project: int | None = None) -> None:
+        """Tell the subscribers of a project to refetch, or all, because notifications may have been missed.
 
         Deferred while the database is down: `report_recovery` does it then.
         """
         with self._changed:
             if not self._outages:
                 for subscriber in self._subscribers:
-                    subscriber.ask_again()
+                    if project is None or project in subscriber.projects:
+                        subscriber.ask_again()
 
     def report_outage(self, source: str, reason: str) -> None:
         """`source` cannot use the database. Pages show the reason, a sentence, of the first such report."""

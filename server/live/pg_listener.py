@@ -13,7 +13,7 @@ from flask import Flask
 
 from ..db.outages import UNREACHABLE, OutageLogger, describe_outage
 from ..extensions import db
-from .changes import CHANNEL, Change
+from .changes import CHANNEL, Change, ProjectChange, read_notification
 
 READY_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 10
@@ -26,7 +26,7 @@ LISTENING = "listening"  # this connection, as a source of outages
 class Receiver(Protocol):
     """The interface that the listener reports to: the hub."""
 
-    def publish(self, change: Change) -> None: ...
+    def publish(self, change: Change | ProjectChange) -> None: ...
     def refetch(self) -> None: ...
     def report_outage(self, source: str, reason: str) -> None: ...
     def report_recovery(self, source: str) -> None: ...
@@ -101,7 +101,7 @@ class _Listener:
             connection.poll()
             while connection.notifies:
                 try:
-                    change = Change.read(connection.notifies.pop(0).payload)
+                    change = read_notification(connection.notifies.pop(0).payload)
                 except ValueError as error:
                     self._app.logger.warning("a notification of the database is not understood: %s", error)
                     self._receiver.refetch()

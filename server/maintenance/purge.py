@@ -24,10 +24,10 @@ TARGET_CHUNK_S = 0.1
 MIN_PAUSE_S = 0.01
 
 
-def schedule(connection: Connection, session_key: int) -> None:
-    """Within the transaction that deletes the session: have its rows deleted later."""
-    statement = insert_or_update(connection, PendingPurge.__table__)
-    connection.execute(statement.values(session_key=session_key).on_conflict_do_nothing())
+def schedule(connection: Connection, *session_keys: int) -> None:
+    """Within the transaction that deletes sessions: have their rows deleted later."""
+    statement = insert_or_update(connection, PendingPurge.__table__).on_conflict_do_nothing()
+    connection.execute(statement, [{"session_key": key} for key in session_keys])
 
 
 class Clock(Protocol):

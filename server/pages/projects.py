@@ -12,6 +12,7 @@ from ..accounts.permissions import access_of_user
 from ..accounts.projects import readable_projects
 from ..db.models import Session
 from ..extensions import db
+from ..sessions.places import CURRENT, is_in
 from .context import describe, find_project
 
 bp = Blueprint("projects", __name__)
@@ -44,7 +45,7 @@ def index() -> Any:
             func.sum(case((Session.status == "active", 1), else_=0)).label("active"),
             func.max(Session.updated_at).label("updated_at"),
         )
-        .where(Session.project_id.in_([project.id for project in found]))
+        .where(Session.project_id.in_([project.id for project in found]), is_in(CURRENT))
         .group_by(Session.project_id)
     )
     rows = {row.project_id: row for row in db.session.execute(query)}

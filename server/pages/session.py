@@ -41,7 +41,7 @@ def details(session_id: str) -> Any:
     is_asked = request.args.get("delete") is not None
     db.session.rollback()
     with reading() as connection:
-        row = read_session_row(connection, session_id)
+        row = read_session_row(connection, session_id, whole_note=True)
         if row is None:
             abort(404, "This session has just been deleted.")
         version = f"{__version__}-{current_version()}-{row['version']}-{row['status']}-{may_write}"

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Boolean, Connection, Float, and_, case, cast, false, func, literal, not_, null, or_, select, true
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DataError
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.types import BigInteger
 
 from losswise.protocol.limits import STATUSES
 
 from ..db import json_entries
 from ..db.engine import is_sqlite
 from ..db.json_entries import Entry
+from ..db.many_rows import is_among
 from ..db.models import Session
 from ..db.patterns import problem_of
 from ..db.sqlite_functions import MAX_NUMBER_CHARS, NUMBER
@@ -73,14 +72,7 @@ def matching(context: Context, within: Condition, node: Node) -> Condition:
     rows = json_entries.subquery_of(within, extracted)
     conditions = iter([leaf.condition(rows.c) for leaf in compiled])
     found = context.connection.execute(select(rows.c.key).where(_combined(node, lambda: next(conditions))))
-    return _among(context.connection, list(found.scalars()))
-
-
-def _among(connection: Connection, keys: list[int]) -> Condition:
-    """The session's key is one of these, which may be a hundred thousand."""
-    if is_sqlite(connection):
-        return _columns.key.in_(select(func.json_each(str(keys)).table_valued("value").c.value))
-    return _columns.key == func.any(cast(keys, ARRAY(BigInteger)))
+    return is_among(context.connection, _columns.key, list(found.scalars()))
 
 
 def _combined(node: Node, next_leaf: Callable[[], Condition]) -> Condition:
@@ -141,6 +133,8 @@ def _is_given(connection: Connection, name: str) -> Condition:
     if name == "tags":
         return _some_tag(connection, lambda tag: true())
     column: Any = _sql_of(name, 0.0)
+    if name == "starred":
+        return column.is_(true())
     return func.coalesce(column, "") != "" if name in _TEXTS else column.isnot(None)
 
 
@@ -156,7 +150,8 @@ def _some_tag(connection: Connection, condition: Callable[[Any], Any]) -> Condit
     return select(tag).where(condition(tag)).correlate(Session.__table__).exists()
 
 
-_TEXTS = ("tag", "id", "status", "reason", "group")
+_TEXTS = ("tag", "id", "status", "reason", "group", "note")
+_TRUTHS = {"true": True, "false": False}
 _TIMES = ("created", "updated", "ended")
 
 
@@ -248,6 +243,10 @@ class _Comparison:
         column = _sql_of(name, self._context.now)
         if name in _TEXTS:
             return self._result(self._of_text(column))
+        if name == "starred":
+            if self._operator != "=" or term.value.lower() not in _TRUTHS:
+                raise self._bad("starred is true or false: starred=true")
+            return self._result(column.is_(_TRUTHS[term.value.lower()]))
         if self._operator == "~":
             raise self._bad(f"{name} is a number, and ~ searches texts")
         value: float | None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 COLUMNS = (
     *("tag", "id", "status", "reason", "group", "tags", "created", "updated", "ended", "elapsed"),
-    *("progress", "iter", "max_iter", "points", "dropped", "refused"),
+    *("progress", "iter", "max_iter", "points", "dropped", "refused", "note", "starred"),
 )
 STATISTICS = ("min", "max", "last", "count")
 
@@ -34,7 +34,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Word:
-    """A text that occurs in a session's tag, group, tags or params, whatever the case."""
+    """A text that occurs in a session's tag, group, tags, params or note, whatever the case."""
 
     text: str
 

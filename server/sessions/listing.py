@@ -19,13 +19,16 @@ from ..query.conditions import Context, matching
 from ..query.parser import BadQuery, parse
 from . import progress, sorting
 from .best import best_values
+from .places import CURRENT, is_in
 
 LIMIT = 50
 MAX_LIMIT = 1_000
 MAX_FAILURE_CHARS = 300
+MAX_NOTE_CHARS = 10_000
+MAX_LISTED_NOTE_CHARS = 300
 
 _columns = Session.__table__.c
-_hidden = ("search", "pace", "rewinds", "kept", "marked", "steps_at", "summary_states", "next_sequence")
+_hidden = ("search", "pace", "rewinds", "kept", "marked", "steps_at", "summary_states", "next_sequence", "tag_edits")
 _shown = [column for column in _columns if column.name not in _hidden]
 _graph_shown = [
     Graph.__table__.c[name] for name in ("session_key", "number", "id", "title", "kind", "xlabel", "ylabel")
@@ -40,6 +43,7 @@ def list_sessions(
     cursor: str | None = None,
     q: str | None = None,
     status: str | None = None,
+    place: str = CURRENT,
     sort: str | None = None,
     with_counts: bool = True,
     best: Sequence[str] = (),
@@ -50,8 +54,9 @@ def list_sessions(
     Args:
         projects: their ids.
         cursor: `next` of the page before; None for the first page.
-        q: a query, see docs/queries.md; words must occur in a session's tag, group, tags or params.
+        q: a query, see docs/queries.md; words must occur in a session's tag, group, tags, params or note.
         status: only sessions with this status.
+        place: where the sessions are, one of PLACES.
         sort: see sorting.read_page; the newest first if it is empty.
         with_counts: count the sessions that match, which costs a query over all of them.
         best: statistics such as "min(val_loss)", whose best values over the sessions that match are added.
@@ -62,12 +67,11 @@ def list_sessions(
         best.best_values) if statistics are named.
 
     Raises:
-        ApiError: with 400, for a sort, status, cursor or statistic that does not exist; for a query that cannot be
-            understood, with its `start` and `end`.
+        ApiError: with 400, for a sort, status, place, cursor or statistic that does not exist; for a query that cannot
+            be understood, with its `start` and `end`.
     """
-    if status and status not in STATUSES:
-        raise ApiError(400, "bad_request", f"'status' is one of {', '.join(STATUSES)}, not {status[:40]!r}")
-    within = _matching(connection, _columns.project_id.in_(projects), q or "", offset)
+    _check_status(status)
+    within = _matching(connection, projects, place, q or "", offset)
     # before the status narrows the query: the filters above the table show how many sessions each would give
     counts = _counts(connection, within) if with_counts else {}
     if status:
@@ -93,7 +97,26 @@ def _counts(connection: Connection, within: ColumnElement[bool]) -> dict[str, in
     return dict.fromkeys(STATUSES, 0) | dict(connection.execute(query).all())
 
 
-def _matching(connection: Connection, within: ColumnElement[bool], q: str, offset: float) -> ColumnElement[bool]:
+def find_keys(
+    connection: Connection, projects: Sequence[int], place: str, q: str, status: str | None, offset: float
+) -> list[int]:
+    """The keys of all sessions that `list_sessions` gives for these arguments; it raises the same errors."""
+    _check_status(status)
+    within = _matching(connection, projects, place, q, offset)
+    if status:
+        within = and_(within, _columns.status == status)
+    return list(connection.execute(select(_columns.key).where(within)).scalars())
+
+
+def _check_status(status: str | None) -> None:
+    if status and status not in STATUSES:
+        raise ApiError(400, "bad_request", f"'status' is one of {', '.join(STATUSES)}, not {status[:40]!r}")
+
+
+def _matching(
+    connection: Connection, projects: Sequence[int], place: str, q: str, offset: float
+) -> ColumnElement[bool]:
+    within = and_(_columns.project_id.in_(projects), is_in(place))
     try:
         node = parse(q)
         return within if node is None else matching(Context(connection, time.time(), offset), within, node)
@@ -105,13 +128,18 @@ def _rows(where: ColumnElement[bool]) -> Select[Any]:
     return select(*_shown, Project.name.label("project")).join(Project, Project.id == _columns.project_id).where(where)
 
 
-def read_session_row(connection: Connection, session_id: str) -> dict[str, Any] | None:
+def read_session_row(connection: Connection, session_id: str, whole_note: bool = False) -> dict[str, Any] | None:
     """One session as the list shows it; None if there is no such session."""
     rows = connection.execute(_rows(_columns.id == session_id)).all()
-    return _rows_json(connection, rows)[0] if rows else None
+    return _rows_json(connection, rows, whole_note)[0] if rows else None
 
 
-def _rows_json(connection: Connection, rows: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+def read_rows(connection: Connection, keys: Sequence[int]) -> list[dict[str, Any]]:
+    """The sessions with these keys as the list shows them, in the order of the keys."""
+    return _rows_json(connection, connection.execute(_rows(_columns.key.in_(keys)).order_by(_columns.key)).all())
+
+
+def _rows_json(connection: Connection, rows: Sequence[Row[Any]], whole_notes: bool = False) -> list[dict[str, Any]]:
     """Sessions as the API gives them, with a fixed number of queries."""
     graphs: dict[int, list[Any]] = {row.key: [] for row in rows}
     session_key, number, *_ = _graph_shown
@@ -119,7 +147,8 @@ def _rows_json(connection: Connection, rows: Sequence[Row[Any]]) -> list[dict[st
     for graph in connection.execute(query):
         graphs[graph.session_key].append(graph)
     failures = _failures(connection, [row.key for row in rows if row.status == "failed"])
-    return [_row_json(row, graphs[row.key], failures.get(row.key)) for row in rows]
+    most = MAX_NOTE_CHARS if whole_notes else MAX_LISTED_NOTE_CHARS
+    return [_row_json(row, graphs[row.key], failures.get(row.key), _cut(row.note, most)) for row in rows]
 
 
 def _failures(connection: Connection, keys: list[int]) -> dict[int, str]:
@@ -128,21 +157,22 @@ def _failures(connection: Connection, keys: list[int]) -> dict[int, str]:
         return {}
     table = SessionMetadata.__table__
     rows = connection.execute(select(table.c.session_key, table.c.error).where(table.c.session_key.in_(keys)))
-    lines = {key: _failure(shallow(error)) for key, error in rows if error}
-    return {
-        key: line if len(line) <= MAX_FAILURE_CHARS else line[: MAX_FAILURE_CHARS - 1] + "…"
-        for key, line in lines.items()
-    }
+    return {key: _cut(_failure(shallow(error)), MAX_FAILURE_CHARS) for key, error in rows if error}
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _failure(error: Mapping[str, Any]) -> str:
     return f"{error.get('type') or ''}: {error.get('message') or ''}".strip(": ")
 
 
-def _row_json(row: Row[Any], graphs: list[Any], failure: str | None) -> dict[str, Any]:
+def _row_json(row: Row[Any], graphs: list[Any], failure: str | None, note: str) -> dict[str, Any]:
     return {
         "id": row.id,
         "tag": row.tag,
+        "own_tag": row.own_tag,
         "status": row.status,
         "reason": row.reason,
         "failure": failure,
@@ -159,12 +189,18 @@ def _row_json(row: Row[Any], graphs: list[Any], failure: str | None) -> dict[str
         "dropped": row.dropped,
         "refused": row.refused,
         "project": row.project,
+        "project_id": row.project_id,
         "group": row.group_name,
         "tags": row.tags,
         "params": shallow(row.params),
         "values": shallow(row.values),
         "stats": row.stats,
         "graphs": [_graph_json(graph, row.graph_stats.get(str(graph.number), {})) for graph in graphs],
+        "note": note,
+        "note_version": row.note_version,
+        "starred": row.starred,
+        "archived_at": row.archived_at,
+        "deleted_at": row.deleted_at,
         "version": row.version,
         "protocol": row.protocol,
     }

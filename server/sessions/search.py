@@ -11,7 +11,7 @@ MAX_SEARCH_CHARS = 20_000
 
 
 def search_text(row: Mapping[str, Any]) -> str:
-    """Tag, group, tags and params of a session's row, in lower case."""
+    """Tag, group, tags and params of a session's row, what people have written about it, in lower case."""
     lines: list[str] = []
     length = 0
     for line in _lines(row):
@@ -19,7 +19,10 @@ def search_text(row: Mapping[str, Any]) -> str:
         length += len(line) + 1
         if length > MAX_SEARCH_CHARS:
             break
-    return "\n".join(lines).lower()[:MAX_SEARCH_CHARS]
+    recorded = "\n".join(lines).lower()[:MAX_SEARCH_CHARS]
+    # beyond that bound, so that long params do not hide the note
+    more = [text.lower() for text in (row.get("own_tag"), row.get("note")) if text]
+    return "\n".join([recorded, *more])
 
 
 def _lines(row: Mapping[str, Any]) -> Iterator[str]:

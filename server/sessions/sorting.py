@@ -10,7 +10,7 @@ import time
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Subquery, func, select
+from sqlalchemy import Connection, Integer, Subquery, cast, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from ..db import json_entries
@@ -85,6 +85,9 @@ def _order(connection: Connection, within: ColumnElement[bool], name: str, asked
         "status": _columns.status,
         "created_at": _columns.created_at,
         "updated_at": _columns.updated_at,
+        "archived_at": _columns.archived_at,
+        "deleted_at": _columns.deleted_at,
+        "starred": cast(_columns.starred, Integer),
         "max_iter": _columns.max_iter,
         "last_x": _columns.last_x,
         "points": _columns.points,

@@ -130,6 +130,9 @@ def test_a_query_that_cannot_be_understood(server: Server, project: str) -> None
         ("lr<high", "< compares numbers", "high"),
         ('tag~"a("', "not a regular expression", '"a("'),
         ("created>soon", "created compares with a time", "soon"),
+        ("starred=maybe", "starred is true or false", "maybe"),
+        ("starred>0", "starred is true or false", "0"),
+        ("note>5", "note is a text", "5"),
     ):
         answer = server.request("GET", "/api/v2/sessions", params={"project": project, "q": q})
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_query"), q

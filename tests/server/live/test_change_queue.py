@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from losswise_server.live.change_queue import ChangeQueue
 from losswise_server.live.changes import Change
 
@@ -52,3 +54,19 @@ def test_a_postponed_session_waits_and_others_do_not() -> None:
     assert [one.session_key for one in queue.take(now=10.0)] == [2]
     assert queue.next_due_at(10.0) == 20.0
     assert [one.session_key for one in queue.take(now=20.0)] == [1]
+
+
+def test_a_session_that_moves_has_a_change_in_each_project_in_order() -> None:
+    queue = ChangeQueue(interval_s=1.0)
+    left = replace(change(1, version=2), deleted=True)
+    came = replace(change(1, version=2), project=9)
+    queue.add(change(1))
+    queue.add(left)
+    queue.add(came)
+    taken = queue.take(now=100.0)
+    assert [(one.project, one.before, one.version, one.deleted) for one in taken] == [(1, 0, 2, True), (9, 1, 2, False)]
+    assert queue.next_due_at(100.0) is None
+    # back again before its pages were told
+    for one in (left, came, replace(came, before=2, version=3, deleted=True), replace(left, version=3, deleted=False)):
+        queue.add(one)
+    assert [(one.project, one.deleted) for one in queue.take(now=101.5)] == [(1, False), (9, True)]

@@ -21,12 +21,12 @@ from flask import Flask
 from losswise_server import create_app
 from losswise_server.config import load_settings
 from losswise_server.live import events
-from losswise_server.live.changes import Change
+from losswise_server.live.changes import Change, ProjectChange
 from losswise_server.live.events import Sent
 from losswise_server.live.hub import Hub
 from losswise_server.live.pg_listener import listen
 from losswise_server.live.subscribers import event
-from losswise_server.maintenance import purge, silence
+from losswise_server.maintenance import emptying, purge, silence
 from losswise_server.maintenance.periodic import PeriodicTask
 
 from tests.server.live.stream_reader import StreamReader
@@ -53,7 +53,7 @@ def fails_first(times: int, then: Callable[..., Any], error: Exception | None = 
     return call
 
 
-@pytest.mark.parametrize("task", [silence.mark_stale_task, purge.purge_task])
+@pytest.mark.parametrize("task", [silence.mark_stale_task, purge.purge_task, emptying.empty_bin_task])
 def test_a_periodic_task_survives_exceptions(app: Flask, task: PeriodicTask, caplog: pytest.LogCaptureFixture) -> None:
     done, never = threading.Event(), threading.Event()
 
@@ -181,10 +181,10 @@ class Receiver:
     """What the listener reports."""
 
     def __init__(self) -> None:
-        self.changes: list[Change] = []
+        self.changes: list[Change | ProjectChange] = []
         self.reports: list[str] = []
 
-    def publish(self, change: Change) -> None:
+    def publish(self, change: Change | ProjectChange) -> None:
         self.changes.append(change)
 
     def refetch(self) -> None:
@@ -203,15 +203,17 @@ def test_the_listener_reads_buffered_notifications_and_survives_malformed_ones(
     good = asdict(CHANGE)
     newer = json.dumps({**good, "colour": "red"})
     older = json.dumps({name: good[name] for name in good if name not in ("next_sequence", "rewound")})
-    connections = [Notifications("nonsense", json.dumps({"a": 1}), "3", json.dumps(good), newer, older)]
+    project = ProjectChange(7).payload()
+    bad = ("nonsense", json.dumps({"a": 1}), "3", json.dumps({"refetch_project": "7"}))
+    connections = [Notifications(*bad, json.dumps(good), newer, older, project)]
     receiver = Receiver()
     with caplog.at_level(logging.WARNING):
         listen(app, receiver, connect=lambda *args, **options: connections.pop(0))
-        eventually(lambda: len(receiver.changes) == 3, timeout=5)
+        eventually(lambda: len(receiver.changes) == 4, timeout=5)
     # an older worker does not send all fields: pages refetch
-    assert receiver.changes == [CHANGE, CHANGE, replace(CHANGE, graphs=None)]
-    assert receiver.reports == ["refetch"] * 3
-    assert len(caplog.records) == 3
+    assert receiver.changes == [CHANGE, CHANGE, replace(CHANGE, graphs=None), ProjectChange(7)]
+    assert receiver.reports == ["refetch"] * len(bad)
+    assert len(caplog.records) == len(bad)
 
 
 def test_pages_refetch_if_listening_began_late(app: Flask) -> None:

@@ -201,6 +201,13 @@ def use_everything(client: FlaskClient) -> None:
     change = Change(session, 1, 1, 0, row["version"], 0, 10_000, {"1": [graph, 9_990, 9_999]})
     assert events.session_event(change)
     assert events.points_event(change, None)[0] is not None
+    fields = {"tag": "a", "add_tags": ["b"], "note": "c", "starred": True, "archived": True, "deleted": True}
+    done = call(client, "POST", "/api/v2/sessions/edits", json={"sessions": [session, old], "edit": fields})
+    call(client, "POST", f"/api/v2/undo/{done['undo']}")
+    matching = {"matching": {"project_id": row["project_id"], "q": "lr=1 or min(loss)>0"}}
+    call(client, "POST", "/api/v2/sessions/edits", json={**matching, "edit": {"starred": True}})
+    call(client, "POST", "/api/v2/sessions/edits", json={"sessions": [old], "edit": {"deleted": True}})
+    assert call(client, "POST", "/api/v2/sessions/purge", json={"sessions": [old]})["deleted"] == 1
     silence.mark_stale(time.time() + 1_000)
     call(client, "DELETE", f"/api/v2/sessions/{session}")
     assert purge.purge() > 10_000

@@ -58,6 +58,8 @@ QUERIES: list[tuple[str, Node | None]] = [
     ("has(params.seed)", Has(Field("params", "seed"))),
     ("has( min(loss) )", Has(Field("min", "loss"))),
     ("has(group)", Has(Field("column", "group"))),
+    ("starred=true", term("column", "starred", "=", "true")),
+    ('note~"a b" params.note=x', And((term("column", "note", "~", "a b", True), term("params", "note", "=", "x")))),
     ("status=failed lr=0.1", And((FAILED, LR))),
     ("status=failed and lr=0.1", And((FAILED, LR))),
     ("status=failed OR lr=0.1", Or((FAILED, LR))),

@@ -34,6 +34,7 @@ PARAMS: list[dict[str, Any]] = [
     {"lr": "9" * 95 + "e99", "optimizer": "." + "0" * 90 + "1e-99"},
     {},
 ]  # fmt: skip
+NOTES = ["", "adam", 'diverged at n1\nsee "above"', "RESNET high"]
 METRICS: list[dict[str, list[Any]]] = [
     {"val_loss": [0.5, 0.25]}, {"val_loss": [0.3, "NaN"]}, {"val_loss": ["Infinity"]}, {"a b": [1.0, 3.0]}, {},
 ]  # fmt: skip
@@ -84,6 +85,7 @@ def _write(number: int) -> None:
         where = update(Session).where(Session.id == run.session)
         ended = None if status == "active" else created + 60 * number
         connection.execute(where.values(created_at=created, updated_at=created + 5, ended_at=ended))
+        connection.execute(where.values(starred=number % 3 == 0, note=NOTES[number % len(NOTES)]))
 
 
 def _found(query: str) -> list[dict[str, Any]]:
@@ -147,7 +149,7 @@ def _is_met(session: dict[str, Any], node: Node) -> bool:
         return node.text.lower() in _search_text(session)
     if isinstance(node, Has):
         if node.field.kind == "column":
-            return _column(session, node.field.name) not in (None, "", [])
+            return _column(session, node.field.name) not in (None, "", [], False)
         return bool(_entries(session, node.field))
     sign = node.operator.removeprefix("!") if node.operator in ("!=", "!~") else node.operator
     return _term(session, node, sign) is not (sign != node.operator)
@@ -159,7 +161,9 @@ def _term(session: dict[str, Any], term: Term, sign: str) -> bool:
         value = _column(session, term.field.name)
         if term.field.name == "tags":
             return any(re.search(term.value, tag) if sign == "~" else tag == term.value for tag in value)
-        if term.field.name in ("tag", "id", "status", "reason", "group"):
+        if term.field.name == "starred":
+            return value is (term.value == "true")
+        if term.field.name in ("tag", "id", "status", "reason", "group", "note"):
             return (
                 bool(re.search(term.value, value or "")) and value is not None
                 if sign == "~"
@@ -219,14 +223,18 @@ LEAVES: st.SearchStrategy[Node] = st.one_of(
     st.builds(
         Has,
         st.one_of(
-            ENTRIES, column("group", "tags", "max_iter", "ended_at", "tag").filter(lambda f: f.name != "ended_at")
+            ENTRIES,
+            column("group", "tags", "max_iter", "ended_at", "tag", "note", "starred").filter(
+                lambda f: f.name != "ended_at"
+            ),
         ),
     ),
     st.builds(Term, ENTRIES, SIGNS, NUMBERS),
     st.builds(Term, ENTRIES, EQUAL, TEXTS, st.booleans()),
     st.builds(Term, ENTRIES, LIKE, PATTERNS, st.just(True)),
-    st.builds(Term, column("tag", "group", "tags"), EQUAL, TEXTS, st.booleans()),
-    st.builds(Term, column("tag", "group", "tags"), LIKE, PATTERNS, st.just(True)),
+    st.builds(Term, column("tag", "group", "tags", "note"), EQUAL, TEXTS, st.booleans()),
+    st.builds(Term, column("tag", "group", "tags", "note"), LIKE, PATTERNS, st.just(True)),
+    st.builds(Term, column("starred"), EQUAL, st.sampled_from(["true", "false"])),
     st.builds(Term, column("status"), EQUAL, st.sampled_from(["active", "failed", "complete"])),
     st.builds(Term, column("iter", "max_iter", "points"), SIGNS, NUMBERS),
     st.builds(Term, column("elapsed", "created"), SIGNS, st.sampled_from(["3m", "2h", "1d", "30d", "100d"])),

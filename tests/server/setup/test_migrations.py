@@ -13,9 +13,10 @@ from flask import Flask
 from losswise_server import create_app
 from losswise_server.config import CannotStart, load_settings
 from losswise_server.db.engine import WRITE, is_sqlite, reading, writing
+from losswise_server.db.models import Session
 from losswise_server.extensions import db
 from losswise_server.setup.upgrade import SNAPSHOT_REVISIONS, upgrade_schema
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, select, text
 
 from losswise.protocol import records
 from tests.conftest import DATABASES, database_url
@@ -75,6 +76,26 @@ def test_sessions_from_before_the_refusals_are_kept(url: str | None, tmp_path: P
             connection.execute(text(f"INSERT INTO sessions ({columns}) SELECT {others} FROM sessions"))
         with reading() as connection:
             assert connection.execute(text("SELECT refused FROM sessions")).scalars().all() == [0, 0]
+
+
+def test_a_worker_of_the_version_before_edits_still_makes_sessions(url: str | None, tmp_path: Path) -> None:
+    with application(tmp_path, url) as app:
+        run = DirectWriting()
+        migrate(app, command.downgrade, "v5_0004")
+        with writing() as connection:
+            names = [each["name"] for each in inspect(connection).get_columns("sessions")]
+            assert {"own_tag", "note", "starred"}.isdisjoint(names)
+            assert not inspect(connection).has_table("edits")
+        migrate(app, command.upgrade, "head")
+        with writing() as connection:
+            columns = ", ".join(f'"{name}"' for name in names if name != "key")
+            others = columns.replace('"id"', f"'{'0' * 20}'")
+            connection.execute(text(f"INSERT INTO sessions ({columns}) SELECT {others} FROM sessions"))
+        with reading() as connection:
+            rows = connection.execute(select(Session.__table__)).mappings().all()
+        new = ("own_tag", "tag_edits", "note", "note_version", "starred", "archived_at", "deleted_at")
+        assert [[row[name] for name in new] for row in rows] == [[None, {}, "", 0, False, None, None]] * 2
+        run.send(records.session_record(tag="goes on"))
 
 
 def migrate(app: Flask, way: Any, revision: str) -> None:

@@ -1,0 +1,1 @@
+"""What people change of sessions: names, tags, notes, stars, projects, the archive, the bin; and taking it back."""
