@@ -96,10 +96,8 @@ const star = (areStarred) => ({
   label: areStarred ? 'Remove star' : 'Star',
   key: 's',
   act: (chosen) =>
-    apply(
-      chosen,
-      { starred: !areStarred },
-      (count) => `${sessionsText(count)} ${areStarred ? 'without star now' : 'starred'}`,
+    apply(chosen, { starred: !areStarred }, (count) =>
+      areStarred ? `Star removed from ${sessionsText(count)}` : `${sessionsText(count)} starred`,
     ),
 });
 

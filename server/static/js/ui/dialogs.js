@@ -21,20 +21,21 @@ import { make } from './dom.js';
  */
 export function ask({ title, text, action, danger, content = [], focus, done }, check) {
   return new Promise((resolve) => {
+    const id = `question-${++count}`;
     const problem = make('p', { className: 'problem', role: 'alert', hidden: true });
     const cancel = make('button', { type: 'button', className: 'button' }, 'Cancel');
     const submit = make('button', { type: 'submit', className: `button ${danger ? 'danger' : 'primary'}` }, action);
     const form = make(
       'form',
       { method: 'dialog' },
-      make('h2', { id: 'dialog-title' }, title),
+      make('h2', { id }, title),
       ...(text ? [make('p', {}, text)] : []),
       ...content,
       problem,
       make('div', { className: 'buttons' }, cancel, submit),
     );
     const dialog = make('dialog', { className: 'question' }, form);
-    dialog.setAttribute('aria-labelledby', 'dialog-title');
+    dialog.setAttribute('aria-labelledby', id);
     cancel.addEventListener('click', () => dialog.close());
     done?.addEventListener('abort', () => dialog.close('done'));
     form.addEventListener('submit', async (event) => {
@@ -53,9 +54,12 @@ export function ask({ title, text, action, danger, content = [], focus, done }, 
     document.body.append(dialog);
     dialog.showModal();
     focus?.focus();
-    if (focus instanceof HTMLInputElement || focus instanceof HTMLTextAreaElement) focus.select();
+    if (focus instanceof HTMLInputElement) focus.select();
+    if (focus instanceof HTMLTextAreaElement) focus.setSelectionRange(focus.value.length, focus.value.length);
   });
 }
+
+let count = 0; // of dialogs so far, for their titles' ids
 
 /** @param {unknown} error */
 export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
