@@ -16,6 +16,7 @@ from ..config import Settings
 from ..db.engine import cancel_statements
 from ..live.hub import hub
 from ..maintenance.purge import purge_task
+from ..maintenance.removals import forget_task
 from ..maintenance.silence import mark_stale_task
 
 REQUEST_THREADS = 64  # beside those of live streams, each of which holds a thread
@@ -41,6 +42,7 @@ def _worker_app(settings: Settings, streams: int) -> Flask:
     app = create_app(settings, LIVE_STREAMS=streams)
     mark_stale_task.start(app)
     purge_task.start(app)
+    forget_task.start(app)
     return app
 
 

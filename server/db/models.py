@@ -122,12 +122,14 @@ class Session(db.Model):  # type: ignore[name-defined]
         end_status, end_reason, end_at, end_last_seen_at: what the writers that have ended report, see
             sessions.status.Ending. It becomes the session's status once the other writers are stale.
         version: raised by each change, so that pages notice missed events.
+        change: the number of the latest change of what the session table shows, see sessions.change_numbers.
     """
 
     __tablename__ = "sessions"
     __table_args__ = (
         Index("ix_sessions_project", "project_id", "key"),
         Index("ix_sessions_active", "status", "last_seen_at"),
+        Index("ix_sessions_change", "project_id", "change"),
         # never reuse the key of a deleted session: rows of it may not be purged yet
         {"sqlite_autoincrement": True},
     )
@@ -168,6 +170,7 @@ class Session(db.Model):  # type: ignore[name-defined]
     kept: Mapped[dict] = mapped_column(Json, default=dict)
     summary_states: Mapped[dict] = mapped_column(Json, default=dict)
     version: Mapped[int] = mapped_column(Big, default=0)
+    change: Mapped[int] = mapped_column(Big, default=0, server_default="0")
     protocol: Mapped[int] = mapped_column(Integer, default=2)
 
 
@@ -190,6 +193,39 @@ class DeletedSession(db.Model):  # type: ignore[name-defined]
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     deleted_at: Mapped[float] = mapped_column(Float(53), default=time.time)
+
+
+class ChangeNumbers(db.Model):  # type: ignore[name-defined]
+    """The one row that says how changes of sessions are numbered: see sessions.change_numbers.
+
+    Attributes:
+        epoch: a random word; numbers and cursors of different epochs cannot be compared.
+        last: SQLite: the number that was given last.
+        base: PostgreSQL: what is added to a transaction's id.
+        forgotten: removals up to this number may have been deleted.
+        cluster: of PostgreSQL, where this epoch began.
+    """
+
+    __tablename__ = "change_numbers"
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    epoch: Mapped[str] = mapped_column(String(20))
+    last: Mapped[int] = mapped_column(Big)
+    base: Mapped[int] = mapped_column(Big)
+    forgotten: Mapped[int] = mapped_column(Big)
+    cluster: Mapped[str] = mapped_column(Text)
+
+
+class Removal(db.Model):  # type: ignore[name-defined]
+    """A session that has left a project, so that readers of its changes learn of it. Kept for some days."""
+
+    __tablename__ = "removals"
+    __table_args__ = (Index("ix_removals_change", "project_id", "change"),)
+
+    project_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    session_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    change: Mapped[int] = mapped_column(Big)
+    removed_at: Mapped[float] = mapped_column(Float(53))
 
 
 class Writer(db.Model):  # type: ignore[name-defined]

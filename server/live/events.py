@@ -33,12 +33,15 @@ class Sent(NamedTuple):
 
 
 def session_event(change: Change) -> bytes:
-    """The event for a changed session: its row as in the list with `project_id`, or that it is deleted."""
+    """The event for a changed session, or that it is deleted.
+
+    It holds the session's row as in the list with `project_id`, and `new` if these changes have created the session.
+    """
     if not change.deleted:
         with reading() as connection:
             row = read_session_row(connection, change.session)
         if row is not None:
-            return event("session", {**row, "project_id": change.project})
+            return event("session", {**row, "project_id": change.project, "new": change.before == 0})
     return event("deleted", {"id": change.session, "project_id": change.project})
 
 

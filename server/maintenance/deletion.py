@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 from ..db.engine import insert_or_update, writing
 from ..db.models import DeletedSession, Session
 from ..live import changes
+from ..sessions.change_numbers import note_removal
 from . import purge
 
 
@@ -23,6 +24,7 @@ def delete_session(session_id: str) -> None:
         connection.execute(delete(table).where(table.c.key == row.key))
         statement = insert_or_update(connection, DeletedSession.__table__)
         connection.execute(statement.values(id=session_id, deleted_at=time.time()).on_conflict_do_nothing())
+        note_removal(connection, row.project_id, session_id)
         change = changes.Change(
             session=session_id,
             session_key=row.key,

@@ -17,7 +17,7 @@ from ..db.models import Graph, Project, Session, SessionMetadata
 from ..exceptions import ApiError
 from ..query.conditions import Context, matching
 from ..query.parser import BadQuery, parse
-from . import progress, sorting
+from . import change_numbers, progress, sorting
 from .best import best_values
 
 LIMIT = 50
@@ -58,26 +58,26 @@ def list_sessions(
         offset: seconds that the clock of who asks is ahead of UTC, for dates in the query.
 
     Returns:
-        {"sessions", "next"}; with counts also "total" and "counts" (by status, whatever `status` is); "best" (see
-        best.best_values) if statistics are named.
+        {"sessions", "next", "cursor"}: `cursor` continues with what changes from now on (changed_sessions.py); with
+        counts also "total" and "counts" (by status, whatever `status` is); "best" (see best.best_values) if statistics
+        are named.
 
     Raises:
         ApiError: with 400, for a sort, status, cursor or statistic that does not exist; for a query that cannot be
             understood, with its `start` and `end`.
     """
-    if status and status not in STATUSES:
-        raise ApiError(400, "bad_request", f"'status' is one of {', '.join(STATUSES)}, not {status[:40]!r}")
-    within = _matching(connection, _columns.project_id.in_(projects), q or "", offset)
+    check_status(status)
+    within = matching_query(connection, _columns.project_id.in_(projects), q or "", offset)
     # before the status narrows the query: the filters above the table show how many sessions each would give
     counts = _counts(connection, within) if with_counts else {}
     if status:
         within = and_(within, _columns.status == status)
     # first the keys in order, then the rows of that page alone: sorting whole rows would read all their JSON
     page = sorting.read_page(connection, within, sort or "-created_at", cursor, limit)
-    rows = {row.key: row for row in connection.execute(_rows(_columns.key.in_(page.keys)))}
     result: dict[str, Any] = {
-        "sessions": _rows_json(connection, [rows[key] for key in page.keys]),
+        "sessions": read_rows(connection, page.keys),
         "next": write_cursor(page.cursor) if page.cursor else None,
+        "cursor": write_cursor(change_numbers.current_cursor(connection, projects)),
     }
     if with_counts:
         result["total"] = counts[status] if status else sum(counts.values())
@@ -93,7 +93,14 @@ def _counts(connection: Connection, within: ColumnElement[bool]) -> dict[str, in
     return dict.fromkeys(STATUSES, 0) | dict(connection.execute(query).all())
 
 
-def _matching(connection: Connection, within: ColumnElement[bool], q: str, offset: float) -> ColumnElement[bool]:
+def check_status(status: str | None) -> None:
+    """Raise ApiError (400) for a status that does not exist."""
+    if status and status not in STATUSES:
+        raise ApiError(400, "bad_request", f"'status' is one of {', '.join(STATUSES)}, not {status[:40]!r}")
+
+
+def matching_query(connection: Connection, within: ColumnElement[bool], q: str, offset: float) -> ColumnElement[bool]:
+    """The SQL condition for the sessions that match `within` and a query; see `list_sessions`."""
     try:
         node = parse(q)
         return within if node is None else matching(Context(connection, time.time(), offset), within, node)
@@ -103,6 +110,12 @@ def _matching(connection: Connection, within: ColumnElement[bool], q: str, offse
 
 def _rows(where: ColumnElement[bool]) -> Select[Any]:
     return select(*_shown, Project.name.label("project")).join(Project, Project.id == _columns.project_id).where(where)
+
+
+def read_rows(connection: Connection, keys: Sequence[int]) -> list[dict[str, Any]]:
+    """The sessions with these keys as the list shows them, in this order."""
+    rows = {row.key: row for row in connection.execute(_rows(_columns.key.in_(keys)))}
+    return _rows_json(connection, [rows[key] for key in keys])
 
 
 def read_session_row(connection: Connection, session_id: str) -> dict[str, Any] | None:
@@ -166,6 +179,7 @@ def _row_json(row: Row[Any], graphs: list[Any], failure: str | None) -> dict[str
         "stats": row.stats,
         "graphs": [_graph_json(graph, row.graph_stats.get(str(graph.number), {})) for graph in graphs],
         "version": row.version,
+        "change": row.change,
         "protocol": row.protocol,
     }
 
