@@ -21,6 +21,7 @@ import { readPref, writePref } from '../ui/prefs.js';
  * @property {undefined} list the table's rows have changed
  * @property {undefined} loading rows are being loaded
  * @property {string} arrived a session has been added to the table, by id
+ * @property {string[]} started sessions have been created, by id, the latest last
  * @property {Session} session a session is new or has changed
  * @property {string} deleted a session is gone, by id
  * @property {string[]} series the points of graphs have changed, by id
@@ -82,7 +83,7 @@ export const state = {
   sort: '-created_at',
   /** Ids of the sessions whose graphs are shown. */
   selected: [],
-  /** True until the user selects: the newest sessions are then selected as they come. */
+  /** True until the person selects: the newest sessions are then selected as they come. */
   automatic: true,
   zoom: null,
   xMode: 'step',
@@ -125,9 +126,13 @@ export const selectedSessions = () =>
  * @param {{automatic?: boolean, notice?: string}} [options] `notice` says why there are fewer, if the user did not choose
  */
 export function select(ids, { automatic = false, notice = '' } = {}) {
+  const isOtherChooser = state.automatic !== automatic;
   state.automatic = automatic;
   const unique = [...new Set(ids)];
-  if (unique.join() === state.selected.join()) return;
+  if (unique.join() === state.selected.join()) {
+    if (isOtherChooser) writeAddress();
+    return;
+  }
   state.selected = unique;
   state.notice = notice;
   palette.assign(unique);
@@ -184,8 +189,8 @@ function writeAddress() {
   if (state.q) address.set('q', state.q);
   if (state.status) address.set('status', state.status);
   if (state.sort !== '-created_at') address.set('sort', state.sort);
-  for (const id of state.selected) address.append('s', id);
-  if (!state.selected.length && !state.automatic) address.append('s', NO_SELECTION);
+  // what the page has selected by itself is not kept: at the next visit, others are the newest
+  if (!state.automatic) for (const id of state.selected.length ? state.selected : [NO_SELECTION]) address.append('s', id);
   const text = address.toString().replaceAll('%28', '(').replaceAll('%29', ')');
   history.replaceState(null, '', text ? `?${text}` : location.pathname);
 }
