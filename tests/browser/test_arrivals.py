@@ -149,9 +149,7 @@ def test_machines_with_wrong_clocks_and_an_earlier_run_appear(
     environ = clean_environment(home, LW_API_KEY=server.api_key, LW_BASE_URL=server.url)
     done = subprocess.run(server.command("sync"), env=environ, cwd=home, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    expect(page.locator("#sessions .tag")).to_have_text(
-        ["ahead", "later", "here", "behind", "offline"], timeout=1_000
-    )
+    expect(page.locator("#sessions .tag")).to_have_text(["ahead", "later", "here", "behind", "offline"], timeout=1_000)
     assert tags(page) == [session["tag"] for session in listed(server, project)]
 
 

@@ -192,7 +192,9 @@ test('after too many changes all rows are loaded again', async () => {
   (await nextChanges('c1')).answer({ cursor: 'c2', reset: true });
   const request = await nextRequest();
   assert.equal(request.query.get('limit'), '150');
-  request.answer(page([at('new', 2000), ...ids.slice(0, 149).map((id, number) => at(id, 1000 - number))], { cursor: 'c3' }));
+  request.answer(
+    page([at('new', 2000), ...ids.slice(0, 149).map((id, number) => at(id, 1000 - number))], { cursor: 'c3' }),
+  );
   const other = await nextRequest();
   assert.equal(other.path, '/api/v2/sessions/elsewhere');
   other.answer({ error: 'gone' }, 404);

@@ -80,20 +80,21 @@ async function firstRows(q, count, signal) {
   const key = JSON.stringify([q, state.status]);
   // counting costs the server a look at all sessions, and the order does not change the counts
   const counts = key === countedKey ? WITHOUT_COUNTS : undefined;
-  const asked = { ...currentQuery(), q, limit: Math.min(count, MAX_PAGE_SIZE) };
+  const limit = Math.min(count, MAX_PAGE_SIZE);
+  const asked = { ...currentQuery(), q, limit };
   const answer = await listSessions(page.project, { ...asked, counts }, signal);
   const pages = [answer];
-  let loaded = answer.sessions.length;
-  for (let { next } = answer; next && loaded < count; { next } = pages[pages.length - 1]) {
+  let { next } = answer;
+  while (next && pages.length * limit < count) {
     const more = await listSessions(page.project, { ...asked, counts: WITHOUT_COUNTS, cursor: next }, signal);
     pages.push(more);
-    loaded += more.sessions.length;
+    next = more.next;
   }
   countedKey = key;
   list.understood = q;
   list.isStale = false;
   list.ids = [...new Set(pages.flatMap((each) => each.sessions.map(({ id }) => id)))];
-  list.next = pages[pages.length - 1].next;
+  list.next = next;
   list.cursor = answer.cursor;
   for (const places of [list.unplaced, list.awaited, list.unmatched]) places.clear();
   for (const each of pages) take(each);

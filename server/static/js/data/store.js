@@ -126,11 +126,11 @@ export const selectedSessions = () =>
  * @param {{automatic?: boolean, notice?: string}} [options] `notice` says why there are fewer, if the user did not choose
  */
 export function select(ids, { automatic = false, notice = '' } = {}) {
-  const isOtherChooser = state.automatic !== automatic;
+  const wasAutomatic = state.automatic;
   state.automatic = automatic;
   const unique = [...new Set(ids)];
   if (unique.join() === state.selected.join()) {
-    if (isOtherChooser) writeAddress();
+    if (wasAutomatic !== automatic) writeAddress();
     return;
   }
   state.selected = unique;
@@ -190,7 +190,8 @@ function writeAddress() {
   if (state.status) address.set('status', state.status);
   if (state.sort !== '-created_at') address.set('sort', state.sort);
   // what the page has selected by itself is not kept: at the next visit, others are the newest
-  if (!state.automatic) for (const id of state.selected.length ? state.selected : [NO_SELECTION]) address.append('s', id);
+  if (!state.automatic)
+    for (const id of state.selected.length ? state.selected : [NO_SELECTION]) address.append('s', id);
   const text = address.toString().replaceAll('%28', '(').replaceAll('%29', ')');
   history.replaceState(null, '', text ? `?${text}` : location.pathname);
 }
