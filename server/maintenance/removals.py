@@ -6,8 +6,8 @@ import time
 
 from sqlalchemy import select
 
+from ..db.change_models import Removal
 from ..db.engine import reading, writing
-from ..db.models import Removal
 from ..sessions.change_numbers import REMEMBERED_S, forget_removals
 from .periodic import PeriodicTask
 

@@ -23,9 +23,10 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Connection, Text, and_, cast, delete, func, or_, select, text, update
 from sqlalchemy.sql.elements import ColumnElement
 
+from ..db.change_models import ChangeNumbers, Removal
 from ..db.engine import insert_or_update, is_sqlite
 from ..db.keyset import Int64
-from ..db.models import ChangeNumbers, Removal, Session
+from ..db.models import Session
 
 MAX_RUNNING = 200  # a longer list does not fit into an address
 REMEMBERED_S = 7 * 24 * 3_600.0

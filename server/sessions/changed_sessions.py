@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
+from ..db.change_models import Removal
 from ..db.keyset import write_cursor
-from ..db.models import Removal, Session
+from ..db.models import Session
 from .change_numbers import Cursor, current_cursor, is_after, is_outdated
 from .listing import check_status, matching_query, read_rows
 

@@ -29,8 +29,9 @@ from sqlalchemy.exc import DBAPIError
 
 from .. import create_app
 from ..config import CannotStart, Settings
+from ..db.change_models import ChangeNumbers
 from ..db.engine import SETUP_LOCK, is_sqlite, wait_for_advisory_lock
-from ..db.models import ChangeNumbers, points, summaries
+from ..db.models import points, summaries
 from ..db.urls import shown_url
 from ..extensions import db
 from .upgrade import upgrade_schema

@@ -16,6 +16,7 @@ from losswise.protocol import records
 from tests.browser.conftest import Project
 from tests.browser.looking import LOAD, expect_shown, row, tags, wait_drawn
 from tests.support.batches import Writing
+from tests.support.processes import kill_with_workers
 from tests.support.server import Server, clean_environment, eventually
 
 SCRIPT = """
@@ -216,7 +217,7 @@ def test_after_a_restart_of_the_server_rows_are_brought_up_to_date(
     open_live(page, project.address)
     scroll_to_end(page, 105)
     asked: list[str] = []
-    server.kill()
+    kill_with_workers(server)
     page.on("request", lambda request: asked.append(request.url))
     expect(page.locator("#live")).not_to_have_text("live")
     server.start(server.port)

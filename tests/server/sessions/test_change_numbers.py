@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from flask import current_app
 from losswise_server.accounts.projects import insert_project
+from losswise_server.db.change_models import ChangeNumbers, Removal
 from losswise_server.db.engine import is_sqlite, reading, writing
 from losswise_server.db.keyset import read_cursor
-from losswise_server.db.models import ChangeNumbers, Removal, Session
+from losswise_server.db.models import Session
 from losswise_server.maintenance import deletion, removals, silence
 from losswise_server.sessions import change_numbers, changed_sessions
 from losswise_server.sessions.change_numbers import Cursor, note_change, note_removal, settle
