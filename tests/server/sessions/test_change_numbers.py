@@ -26,6 +26,8 @@ from losswise.protocol import records
 from tests.support.application import DirectWriting
 
 table = Session.__table__
+on_postgresql = pytest.mark.parametrize("app", ["postgresql"], indirect=True)
+"""For what SQLite cannot do: it has one writer at a time, and its counter is part of the database."""
 WRITERS = 4
 STRESS_S = 3.0
 
@@ -157,13 +159,11 @@ def test_a_reader_misses_nothing_while_commits_come_in_any_order(app: None, seed
     assert reader.ask() == {"cursor": reader.cursor, "sessions": [], "new": [], "gone": []}
 
 
+@on_postgresql
 def test_a_change_that_took_its_number_first_and_its_lock_last_is_heard(app: None) -> None:
     """On PostgreSQL a transaction that waits for a row may write a number below the one that is there."""
     run = DirectWriting()
     key, reader = key_of(run), Reader(project_of(run))
-    with reading() as connection:
-        if is_sqlite(connection):
-            pytest.skip("SQLite has one writer at a time")
     first, waiting = threading.Event(), threading.Event()
 
     def write() -> None:
@@ -267,6 +267,7 @@ def test_too_many_changes_are_a_reset(app: None, monkeypatch: pytest.MonkeyPatch
     assert reader.ask()["sessions"] == []
 
 
+@on_postgresql
 def test_many_running_transactions_are_left_out_of_the_cursor(app: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(change_numbers, "MAX_RUNNING", 0)
     run = DirectWriting()
@@ -278,9 +279,6 @@ def test_many_running_transactions_are_left_out_of_the_cursor(app: None, monkeyp
             rename(connection, key, "late")
             done.wait(10)
 
-    with reading() as connection:
-        if is_sqlite(connection):
-            pytest.skip("SQLite has one writer at a time")
     thread, errors = in_thread(write)
     other = DirectWriting()
     for _ in range(2):  # it comes again until the older transaction has ended
@@ -335,11 +333,9 @@ def test_a_cursor_that_is_ahead_of_the_database_is_outdated(app: None) -> None:
         assert "reset" not in read_changes(connection, [reader.project], cursor)
 
 
+@on_postgresql
 def test_numbers_go_on_rising_in_another_cluster(app: None) -> None:
     """As after a dump of a cluster that has counted far was restored in this one, and a server starts."""
-    with reading() as connection:
-        if is_sqlite(connection):
-            pytest.skip("SQLite's counter is part of the database")
     run, other = DirectWriting(), DirectWriting()
     far = 10**15
 
@@ -359,10 +355,8 @@ def test_numbers_go_on_rising_in_another_cluster(app: None) -> None:
         assert connection.execute(select(ChangeNumbers.__table__)).one() == before
 
 
+@on_postgresql
 def test_another_cluster_begins_an_epoch(app: None) -> None:
-    with reading() as connection:
-        if is_sqlite(connection):
-            pytest.skip("SQLite has no clusters")
 
     def restore(connection: Connection) -> None:
         connection.execute(text("UPDATE change_numbers SET cluster = '7/1'"))
