@@ -231,6 +231,23 @@ test('an answer to an earlier query is dropped, and what it told is asked for ag
   await settle();
 });
 
+test('what the stream brings while changes are asked for is later than their answer', async () => {
+  store.state.status = 'failed';
+  await load([at('x', 2000, { status: 'failed' }), at('y', 1000, { status: 'failed' })]);
+  const catching = live.catchUp();
+  const request = await nextChanges('c1');
+  live.receive(at('z', 3000, { status: 'failed', version: 3 }));
+  live.receive(at('y', 1000, { status: 'failed', version: 3 }));
+  live.receiveDeleted({ id: 'x' });
+  request.answer(changes([at('x', 2000, { status: 'failed', version: 2 })], { gone: ['y', 'z'] }));
+  await catching;
+  assert.deepEqual([[...list.ids].sort(), [...list.unmatched]], [['x', 'y', 'z'], []]);
+  (await nextChanges('c2')).answer(changes([], { cursor: 'c3', gone: ['x'] }));
+  (await nextRequest()).answer(page([]));
+  await settle();
+  assert.deepEqual(list.ids, ['z', 'y']);
+});
+
 test('a failure is told to who polls, and the cursor stays', async () => {
   await load([at('a', 1000)]);
   const catching = live.catchUp();

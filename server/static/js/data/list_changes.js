@@ -17,6 +17,9 @@ const MAX_IDS = 50; // that a query can name
 
 let askTimer = 0;
 let askedAt = 0;
+let isAsking = false;
+/** @type {Set<string>} sessions that the stream has brought since the last request was made */
+const heard = new Set();
 const retry = new Retry();
 /** @type {Promise<unknown>} */
 let asking = Promise.resolve();
@@ -46,6 +49,7 @@ export function update(session) {
 export function receive(session) {
   const before = sessions.get(session.id);
   if (!update(session)) return;
+  heard.add(session.id);
   // only the server knows what matches a query; and rows that are being loaded may be of a moment before
   const mustAsk = !list.loaded || list.loading || list.isStale || queryText() !== '';
   if (mustAsk) askSoon();
@@ -85,6 +89,16 @@ function mark(id, matches) {
   if (list.unmatched.has(id)) return false;
   list.unmatched.add(id);
   return true;
+}
+
+/**
+ * Take in that a session is gone.
+ *
+ * @param {{id: string}} deleted
+ */
+export function receiveDeleted({ id }) {
+  remove(id);
+  if (isAsking || list.loading) askSoon(); // what is under way may still bring it
 }
 
 /** @param {string} id */
@@ -127,7 +141,10 @@ export function catchUp() {
     .then(() => {
       askingNext = null;
       askedAt = Date.now();
-      asking = ask();
+      isAsking = true;
+      asking = ask().finally(() => {
+        isAsking = false;
+      });
       return asking;
     });
   return askingNext;
@@ -139,6 +156,7 @@ async function ask() {
   if (list.isStale || !list.cursor) return orThrow(await reload());
   const since = list.cursor;
   const view = viewKey();
+  heard.clear();
   const answer = await getChanges(page.project, { ...currentFilter(), since });
   retry.reset();
   // other rows have been loaded or are being loaded: of a moment before these changes, perhaps
@@ -189,8 +207,10 @@ function takeMatching({ sessions: matching = [], new: ids = [] }) {
 async function takeGone(ids, view) {
   const rows = new Set(list.ids);
   let isChanged = false;
-  for (const id of ids) isChanged = forgetPlace(id) || isChanged;
-  const shown = ids.filter((id) => rows.has(id) || state.selected.includes(id));
+  // without a query, the page has judged by itself what the stream has brought meanwhile
+  const gone = ids.filter((id) => queryText() !== '' || !heard.has(id));
+  for (const id of gone) isChanged = forgetPlace(id) || isChanged;
+  const shown = gone.filter((id) => rows.has(id) || state.selected.includes(id));
   const left = await stillThere(shown);
   for (const id of shown) {
     const session = left.get(id);

@@ -34,7 +34,7 @@ export const retryNow = () => retry.now();
 
 /**
  * @param {number} count how many rows; a whole number of pages is loaded
- * @returns {Promise<unknown>} the error, if it failed
+ * @returns {Promise<unknown>} the error if it failed, else null
  */
 async function load(count) {
   dropOldBest();
@@ -53,7 +53,7 @@ async function load(count) {
     list.rejected = false;
     retry.reset();
   } catch (error) {
-    if (isAbort(error)) return error;
+    if (isAbort(error)) return null; // another query is being loaded
     failure = error;
     list.error = messageOf(error);
     list.rejected = !isPassing(error);
