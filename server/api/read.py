@@ -21,6 +21,8 @@ from ..extensions import db
 from ..points import series, store
 from ..points.summaries import SummaryState
 from ..sessions import listing
+from ..sessions.change_numbers import Cursor
+from ..sessions.changed_sessions import read_changes
 from ..sessions.details import with_details
 from ..sessions.places import CURRENT
 from .requests import json_response, require_access, selected_projects, session_key, whole_number
@@ -54,6 +56,26 @@ def list_sessions() -> Response:
             offset=whole_number("utc_offset", 0, -MAX_OFFSET_S, MAX_OFFSET_S),
         )
     return json_response(page)
+
+
+@bp.get("/sessions/changes")
+def list_changes() -> Response:
+    """What has changed in the list since `since`, a `cursor` of the list or of this; see sessions.changed_sessions."""
+    projects = selected_projects(require_access())
+    since = request.args.get("since")
+    cursor = read_cursor(since, Cursor, "since") if since else None
+    db.session.rollback()
+    with reading() as connection:
+        changes = read_changes(
+            connection,
+            projects,
+            cursor,
+            q=storable_text(request.args.get("q", "")),
+            status=request.args.get("status"),
+            place=request.args.get("in", CURRENT),
+            offset=whole_number("utc_offset", 0, -MAX_OFFSET_S, MAX_OFFSET_S),
+        )
+    return json_response(changes)
 
 
 @bp.get("/sessions/<session_id>")

@@ -17,6 +17,7 @@ from ..db.engine import cancel_statements
 from ..live.hub import hub
 from ..maintenance.emptying import empty_bin_task
 from ..maintenance.purge import purge_task
+from ..maintenance.removals import forget_task
 from ..maintenance.silence import mark_stale_task
 
 REQUEST_THREADS = 64  # beside those of live streams, each of which holds a thread
@@ -43,6 +44,7 @@ def _worker_app(settings: Settings, streams: int) -> Flask:
     mark_stale_task.start(app)
     purge_task.start(app)
     empty_bin_task.start(app)
+    forget_task.start(app)
     return app
 
 

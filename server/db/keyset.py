@@ -55,9 +55,9 @@ def write_cursor(cursor: Any) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
 
 
-def read_cursor(text: str, type_: Any) -> Any:
+def read_cursor(text: str, type_: Any, parameter: str = "cursor") -> Any:
     """Decode a cursor. Raises ApiError (400) if it is not one of this type that the server wrote."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=type_)
     except (ValueError, binascii.Error, msgspec.DecodeError):
-        raise ApiError(400, "bad_request", "'cursor' is not one that this server gave") from None
+        raise ApiError(400, "bad_request", f"'{parameter}' is not one that this server gave") from None

@@ -127,6 +127,7 @@ class Session(db.Model):  # type: ignore[name-defined]
         end_status, end_reason, end_at, end_last_seen_at: what the writers that have ended report, see
             sessions.status.Ending. It becomes the session's status once the other writers are stale.
         version: raised by each change, so that pages notice missed events.
+        change: the number of the latest change of what the session table shows, see sessions.change_numbers.
     """
 
     __tablename__ = "sessions"
@@ -134,6 +135,7 @@ class Session(db.Model):  # type: ignore[name-defined]
         Index("ix_sessions_project", "project_id", "key"),
         Index("ix_sessions_active", "status", "last_seen_at"),
         Index("ix_sessions_deleted", "deleted_at"),
+        Index("ix_sessions_change", "project_id", "change"),
         # never reuse the key of a deleted session: rows of it may not be purged yet
         {"sqlite_autoincrement": True},
     )
@@ -181,6 +183,7 @@ class Session(db.Model):  # type: ignore[name-defined]
     kept: Mapped[dict] = mapped_column(Json, default=dict)
     summary_states: Mapped[dict] = mapped_column(Json, default=dict)
     version: Mapped[int] = mapped_column(Big, default=0)
+    change: Mapped[int] = mapped_column(Big, default=0, server_default="0")
     protocol: Mapped[int] = mapped_column(Integer, default=2)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from ..db.many_rows import update_rows
 from ..db.models import Session
 from ..live.changes import Change
+from ..sessions.change_numbers import note_change, note_removals
 from ..sessions.search import search_text
 from .fields import SEARCHED, Row
 
@@ -30,6 +31,10 @@ def save(connection: Connection, edited: list[EditedRow]) -> list[Change]:
             new["search"] = search_text({**row, **columns})
         rows.append(new)
     update_rows(connection, Session.__table__, rows)
+    if rows:
+        note_change(connection, [row["key"] for row in rows])
+    left = [(row["project_id"], row["id"]) for row, columns in edited if "project_id" in columns]
+    note_removals(connection, left)
     return [change for one in edited for change in _changes(*one)]
 
 

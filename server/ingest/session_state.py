@@ -15,6 +15,7 @@ from ..exceptions import BadBatch, BadRecord
 from ..live.changes import Change
 from ..sessions import labels
 from ..sessions.bounded_map import BoundedMap
+from ..sessions.change_numbers import next_change
 from ..sessions.images import insert_images
 from ..sessions.metadata import MetadataChanges
 from ..sessions.refusals import apply_refusals
@@ -315,7 +316,8 @@ class SessionState:
         row["search"] = search_text(row)
         row["updated_at"] = self.now
         row["version"] += 1
-        self.connection.execute(statement.values(self._changed_columns()))
+        changed = {**self._changed_columns(), table.c.change: next_change(self.connection)}
+        self.connection.execute(statement.values(changed))
         return Change(
             session=row["id"],
             session_key=self.key,

@@ -33,15 +33,16 @@ class Sent(NamedTuple):
 
 
 def session_event(change: Change) -> bytes:
-    """The event for a changed session: its row as in the list with `project_id`, or that it is deleted.
+    """The event for a changed session, or that it is deleted.
 
-    For the pages of a project that it was moved away from it is deleted, too.
+    For the pages of a project that it was moved away from it is deleted, too. Otherwise the event holds the session's
+    row as in the list, with `new` if these changes have created the session.
     """
     if not change.deleted:
         with reading() as connection:
             row = read_session_row(connection, change.session)
         if row is not None and row["project_id"] == change.project:
-            return event("session", row)
+            return event("session", {**row, "new": change.before == 0})
     return event("deleted", {"id": change.session, "project_id": change.project})
 
 

@@ -1,1 +1,1 @@
-"""Background work any worker may do: delete, purge rows of deleted sessions, mark stale sessions."""
+"""Background work any worker may do: delete, purge rows of deleted sessions, mark stale sessions, forget removals."""

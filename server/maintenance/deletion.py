@@ -12,6 +12,7 @@ from ..db.engine import insert_or_update, try_advisory_lock, writing
 from ..db.many_rows import is_among
 from ..db.models import DeletedSession, Session
 from ..live import changes
+from ..sessions.change_numbers import note_removals
 from . import purge
 
 _table = Session.__table__
@@ -52,6 +53,7 @@ def _delete(connection: Connection, which: ColumnElement[bool]) -> list[changes.
     statement = insert_or_update(connection, DeletedSession.__table__).on_conflict_do_nothing()
     now = time.time()
     connection.execute(statement, [{"id": row.id, "deleted_at": now} for row in rows])
+    note_removals(connection, [(row.project_id, row.id) for row in rows])
     gone = [
         changes.Change(
             session=row.id,

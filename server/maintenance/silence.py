@@ -11,6 +11,7 @@ from ..db.models import Session
 from ..db.outages import describe_outage
 from ..live import changes as live_changes
 from ..sessions import status
+from ..sessions.change_numbers import next_change
 from .periodic import PeriodicTask
 
 INTERVAL_S = 5.0
@@ -32,9 +33,10 @@ def mark_stale(now: float) -> int:
             return 0
         # a row that is locked belongs to a batch of its session: it is not stale any more
         rows = connection.execute(select(table).where(stale).with_for_update(skip_locked=True)).all()
+        number = next_change(connection)
         for row in rows:
             changed = {**status.stale_status(row._asdict()), "eta": None, "version": row.version + 1}
-            connection.execute(update(table).where(table.c.key == row.key).values(changed))
+            connection.execute(update(table).where(table.c.key == row.key).values({**changed, "change": number}))
             change = live_changes.Change(
                 session=row.id,
                 session_key=row.key,

@@ -17,7 +17,7 @@ from ..db.models import Graph, Project, Session, SessionMetadata
 from ..exceptions import ApiError
 from ..query.conditions import Context, matching
 from ..query.parser import BadQuery, parse
-from . import progress, sorting
+from . import change_numbers, progress, sorting
 from .best import best_values
 from .places import CURRENT, is_in
 
@@ -63,14 +63,15 @@ def list_sessions(
         offset: seconds that the clock of who asks is ahead of UTC, for dates in the query.
 
     Returns:
-        {"sessions", "next"}; with counts also "total" and "counts" (by status, whatever `status` is); "best" (see
-        best.best_values) if statistics are named.
+        {"sessions", "next", "cursor"}: `cursor` continues with what changes from now on (changed_sessions.py); with
+        counts also "total" and "counts" (by status, whatever `status` is); "best" (see best.best_values) if statistics
+        are named.
 
     Raises:
         ApiError: with 400, for a sort, status, place, cursor or statistic that does not exist; for a query that cannot
             be understood, with its `start` and `end`.
     """
-    _check_status(status)
+    check_status(status)
     within = _matching(connection, projects, place, q or "", offset)
     # before the status narrows the query: the filters above the table show how many sessions each would give
     counts = _counts(connection, within) if with_counts else {}
@@ -78,10 +79,10 @@ def list_sessions(
         within = and_(within, _columns.status == status)
     # first the keys in order, then the rows of that page alone: sorting whole rows would read all their JSON
     page = sorting.read_page(connection, within, sort or "-created_at", cursor, limit)
-    rows = {row.key: row for row in connection.execute(_rows(_columns.key.in_(page.keys)))}
     result: dict[str, Any] = {
-        "sessions": _rows_json(connection, [rows[key] for key in page.keys]),
+        "sessions": read_rows(connection, page.keys),
         "next": write_cursor(page.cursor) if page.cursor else None,
+        "cursor": write_cursor(change_numbers.current_cursor(connection, projects)),
     }
     if with_counts:
         result["total"] = counts[status] if status else sum(counts.values())
@@ -101,14 +102,15 @@ def find_keys(
     connection: Connection, projects: Sequence[int], place: str, q: str, status: str | None, offset: float
 ) -> list[int]:
     """The keys of all sessions that `list_sessions` gives for these arguments; it raises the same errors."""
-    _check_status(status)
+    check_status(status)
     within = _matching(connection, projects, place, q, offset)
     if status:
         within = and_(within, _columns.status == status)
     return list(connection.execute(select(_columns.key).where(within)).scalars())
 
 
-def _check_status(status: str | None) -> None:
+def check_status(status: str | None) -> None:
+    """Raise ApiError (400) for a status that does not exist."""
     if status and status not in STATUSES:
         raise ApiError(400, "bad_request", f"'status' is one of {', '.join(STATUSES)}, not {status[:40]!r}")
 
@@ -117,6 +119,11 @@ def _matching(
     connection: Connection, projects: Sequence[int], place: str, q: str, offset: float
 ) -> ColumnElement[bool]:
     within = and_(_columns.project_id.in_(projects), is_in(place))
+    return matching_query(connection, within, q, offset)
+
+
+def matching_query(connection: Connection, within: ColumnElement[bool], q: str, offset: float) -> ColumnElement[bool]:
+    """The SQL condition for the sessions that match `within` and a query; see `list_sessions`."""
     try:
         node = parse(q)
         return within if node is None else matching(Context(connection, time.time(), offset), within, node)
@@ -128,15 +135,16 @@ def _rows(where: ColumnElement[bool]) -> Select[Any]:
     return select(*_shown, Project.name.label("project")).join(Project, Project.id == _columns.project_id).where(where)
 
 
+def read_rows(connection: Connection, keys: Sequence[int]) -> list[dict[str, Any]]:
+    """The sessions with these keys as the list shows them, in this order."""
+    rows = {row.key: row for row in connection.execute(_rows(_columns.key.in_(keys)))}
+    return _rows_json(connection, [rows[key] for key in keys if key in rows])
+
+
 def read_session_row(connection: Connection, session_id: str, whole_note: bool = False) -> dict[str, Any] | None:
     """One session as the list shows it; None if there is no such session."""
     rows = connection.execute(_rows(_columns.id == session_id)).all()
     return _rows_json(connection, rows, whole_note)[0] if rows else None
-
-
-def read_rows(connection: Connection, keys: Sequence[int]) -> list[dict[str, Any]]:
-    """The sessions with these keys as the list shows them, in the order of the keys."""
-    return _rows_json(connection, connection.execute(_rows(_columns.key.in_(keys)).order_by(_columns.key)).all())
 
 
 def _rows_json(connection: Connection, rows: Sequence[Row[Any]], whole_notes: bool = False) -> list[dict[str, Any]]:
@@ -202,6 +210,7 @@ def _row_json(row: Row[Any], graphs: list[Any], failure: str | None, note: str) 
         "archived_at": row.archived_at,
         "deleted_at": row.deleted_at,
         "version": row.version,
+        "change": row.change,
         "protocol": row.protocol,
     }
 

@@ -16,6 +16,7 @@ from ..accounts.projects import insert_project
 from ..accounts.sign_in_links import new_sign_in_token
 from ..db.engine import SETUP_LOCK, insert_id, wait_for_advisory_lock, writing
 from ..db.models import ApiKey, Membership, Organization, Project, User
+from ..sessions import change_numbers
 
 ADMIN_EMAIL = "admin@localhost"
 ORGANIZATION = "My team"
@@ -34,7 +35,7 @@ class FirstStart:
 
 
 def prepare(environ: Mapping[str, str] = os.environ) -> FirstStart:
-    """Create what is missing in the database.
+    """Create what is missing in the database, and settle how changes are numbered.
 
     LW_ADMIN_EMAIL, LW_ADMIN_PASSWORD and LW_API_KEY are applied at every start: afterwards that user exists and has
     that password, and that key is valid.
@@ -44,6 +45,7 @@ def prepare(environ: Mapping[str, str] = os.environ) -> FirstStart:
     password_hash = hash_password(password) if password else None
     with writing() as connection:
         wait_for_advisory_lock(connection, SETUP_LOCK)
+        change_numbers.settle(connection)
         first = connection.execute(select(User.id).limit(1)).first() is None
         organization_id, project_id = _organization_and_project(connection)
         token = key = None

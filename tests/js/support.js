@@ -108,6 +108,7 @@ export const session = (id, fields = {}) => ({
   stats: {},
   graphs: [],
   version: 1,
+  change: 1,
   ...fields,
 });
 
@@ -115,7 +116,11 @@ export const session = (id, fields = {}) => ({
 export const page = (sessions, fields = {}) => ({
   sessions,
   next: null,
+  cursor: 'c1',
   total: sessions.length,
   counts: { active: sessions.length, complete: 0, failed: 0, cancelled: 0 },
   ...fields,
 });
+
+/** What has changed in the list of sessions. */
+export const changes = (sessions, fields = {}) => ({ cursor: 'c2', sessions, new: [], gone: [], ...fields });

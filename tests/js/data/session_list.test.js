@@ -4,12 +4,14 @@ import { installBrowser, installServer, page, session, settle } from '../support
 
 let store;
 let rows;
+let summary;
 let server;
 
 before(async () => {
   installBrowser();
   store = await import('../../../server/static/js/data/store.js');
   rows = await import('../../../server/static/js/data/session_list.js');
+  summary = await import('../../../server/static/js/data/list_summary.js');
   store.start();
 });
 
@@ -93,30 +95,67 @@ test('a rejected query empties the table, a server that does not respond leaves 
   assert.deepEqual([rows.list.ids, rows.list.error, rows.list.rejected], [[], "'sort' is wrong", true]);
 });
 
-test('a session that starts comes first in the default order', async () => {
-  await load([session('a', { created_at: 1000 })]);
-  const arrived = [];
-  store.on('arrived', (id) => arrived.push(id));
-  rows.update(session('b', { created_at: 2000 }));
-  rows.update(session('old', { created_at: 1 }));
-  assert.deepEqual(rows.list.ids, ['b', 'a']);
-  assert.deepEqual(arrived, ['b']);
+test('a page that fails for a while is tried again, and the table does not end', async (t) => {
+  await load([session('a')], { next: 'cursor', total: 2 });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const more = rows.loadMore();
+  (await server.next()).answer({ error: 'The database is busy.' }, 503);
+  await more;
+  assert.deepEqual([rows.list.error, rows.list.next, rows.list.ids], ['The database is busy.', 'cursor', ['a']]);
+  await rows.loadMore(); // drawing asks for it again and again
+  t.mock.timers.tick(900);
+  assert.equal(server.waiting.length, 0);
+  t.mock.timers.tick(200);
+  (await server.next()).fail();
+  await new Promise(setImmediate);
+  assert.equal(rows.list.error, 'The server does not respond.');
+  t.mock.timers.tick(1_100); // twice as long now
+  assert.equal(server.waiting.length, 0);
+  rows.retryNow();
+  const request = await server.next();
+  assert.equal(request.query.get('cursor'), 'cursor');
+  request.answer(page([session('b')]));
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  assert.deepEqual([rows.list.error, rows.list.next, rows.list.ids], [null, null, ['a', 'b']]);
 });
 
-test('in another order its place is not known', async () => {
-  store.state.sort = 'tag';
+test('a filter that cannot be loaded yet leaves the rows, marked as those of another one, and is tried again', async (t) => {
   await load([session('a')]);
-  rows.update(session('b', { created_at: 2000 }));
-  assert.deepEqual(rows.list.ids, ['a']);
-  assert.deepEqual([...rows.list.unplaced], ['b']);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  store.state.status = 'failed';
+  const loading = rows.reload();
+  (await server.next()).answer(null, 502);
+  await loading;
+  assert.deepEqual([rows.list.ids, rows.list.isStale, rows.list.rejected], [['a'], true, false]);
+  t.mock.timers.tick(1_100);
+  (await server.next()).answer(page([session('f', { status: 'failed' })]));
+  await new Promise(setImmediate);
+  await new Promise(setImmediate);
+  assert.deepEqual([rows.list.ids, rows.list.isStale, rows.list.error], [['f'], false, null]);
 });
 
-test('an older version of a session is ignored', async () => {
-  await load([session('a', { version: 5, last_x: 50 })]);
-  rows.update(session('a', { version: 4, last_x: 40 }));
-  assert.equal(store.sessions.get('a').last_x, 50);
-  rows.update(session('a', { version: 6, last_x: 60 }));
-  assert.equal(store.sessions.get('a').last_x, 60);
+test('all rows are loaded again in few requests', async () => {
+  const ids = Array.from({ length: 1_100 }, (_, number) => `s${number}`);
+  await load(
+    ids.map((id) => session(id)),
+    { next: 'more' },
+  );
+  const loading = rows.reloadAll();
+  const first = await server.next();
+  assert.equal(first.query.get('limit'), '1000');
+  first.answer(
+    page(
+      ids.slice(100).map((id) => session(id)),
+      { next: 'second', cursor: 'c5' },
+    ),
+  );
+  const second = await server.next();
+  assert.deepEqual([second.query.get('cursor'), second.query.get('counts')], ['second', '0']);
+  second.answer(page([session('s0')], { next: 'third', cursor: 'c6' }));
+  await loading;
+  assert.equal(rows.list.ids.length, 1_001);
+  assert.deepEqual([rows.list.next, rows.list.cursor], ['third', 'c5']);
 });
 
 test('a session that has not changed stays the same object', async () => {
@@ -128,54 +167,18 @@ test('a session that has not changed stays the same object', async () => {
   assert.equal(store.sessions.get('a').status, 'cancelled');
 });
 
-test('catching up adds new rows and removes those that were deleted', async () => {
-  await load([session('b', { created_at: 2000 }), session('a', { created_at: 1000 })]);
-  const deleted = [];
-  store.on('deleted', (id) => deleted.push(id));
-  const refreshing = rows.refresh();
-  (await server.next()).answer(page([session('c', { created_at: 3000 }), session('b', { created_at: 2000 })]));
-  const lookedUp = await server.next();
-  assert.equal(lookedUp.path, '/api/v2/sessions/a');
-  lookedUp.answer({ error: 'gone' }, 404);
-  await refreshing;
-  assert.deepEqual(rows.list.ids, ['c', 'b']);
-  assert.deepEqual(deleted, ['a']);
-  assert.equal(rows.list.lastDeleted.id, 'a');
-});
-
-test('a row that the filter no longer lets through stays', async () => {
-  store.state.status = 'active';
-  await load([session('a')]);
-  const refreshing = rows.refresh();
-  (await server.next()).answer(page([]));
-  (await server.next()).answer(session('a', { status: 'complete', version: 2 }));
-  await refreshing;
-  assert.deepEqual(rows.list.ids, ['a']);
-  assert.equal(store.sessions.get('a').status, 'complete');
-});
-
-test('an answer to an earlier query is dropped', async () => {
-  await load([session('a')]);
-  const refreshing = rows.refresh();
-  const request = await server.next();
-  store.state.q = 'other';
-  request.answer(page([session('b', { created_at: 5000 })]));
-  await refreshing;
-  assert.deepEqual(rows.list.ids, ['a']);
-});
-
 test('the best values come once for a filter', async () => {
   await load([session('a')], { next: 'more', total: 200 });
   const listed = new Promise((done) => store.on('list', done, { once: true }));
-  rows.requestBest(['min(loss)', 'max(acc)']);
-  rows.requestBest(['min(loss)', 'max(acc)']);
+  summary.requestBest(['min(loss)', 'max(acc)']);
+  summary.requestBest(['min(loss)', 'max(acc)']);
   const request = await server.next();
   assert.deepEqual(request.query.getAll('best'), ['min(loss)', 'max(acc)']);
   assert.equal(request.query.get('limit'), '1');
   request.answer(page([], { total: 200, best: { 'min(loss)': 0.25 } }));
   await listed;
   assert.deepEqual(rows.list.best, { 'min(loss)': 0.25 });
-  rows.requestBest(['min(loss)', 'max(acc)']);
+  summary.requestBest(['min(loss)', 'max(acc)']);
   await settle();
   assert.equal(server.waiting.length, 0);
 });

@@ -30,6 +30,15 @@ test('an empty selection is another than none', () => {
   assert.deepEqual([state.selected, state.automatic], [[], true]);
 });
 
+test('what the page selects by itself is not in the address, until the person selects the same', () => {
+  installBrowser();
+  store.start();
+  store.select(['a', 'b'], { automatic: true });
+  assert.deepEqual([state.selected, history.address], [['a', 'b'], '']);
+  store.select(['a', 'b']);
+  assert.deepEqual([state.automatic, history.address], [false, '?s=a&s=b&x=step']);
+});
+
 test('selecting tells of it, once for a change', () => {
   let count = 0;
   store.on('selection', () => count++);

@@ -44,9 +44,9 @@ def client(app: Flask) -> FlaskClient:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("sort=min(a)&counts=0", 6),  # user, memberships, projects; keys, rows, graphs
-        ("sort=min(a)", 7),  # and counts
-        ("sort=min(a)&best=min(a)&best=max(a)", 8),  # and the best values
+        ("sort=min(a)&counts=0", 7),  # user, memberships, projects; keys, rows, graphs; cursor
+        ("sort=min(a)", 8),  # and counts
+        ("sort=min(a)&best=min(a)&best=max(a)", 9),  # and the best values
     ],
 )
 def test_the_list_of_sessions(client: FlaskClient, query: str, expected: int) -> None:

@@ -152,7 +152,7 @@ def test_a_database_of_the_first_version_goes_on(url: str | None, tmp_path: Path
     with app.app_context():
         after = {name: rows_of(name) for name in TABLES_OF_0001}
         for name, before in rows.items():
-            added = {"number", "writer", "first_sequence"}
+            added = {"number", "writer", "first_sequence", "change"}
             assert [without(row, added) for row in after[name]] == [without(row, added) for row in before]
         assert [row["writer"] for row in after["points"]] == [None] * 3
         run.send(records.mark_record(1), records.points_record(graph, [0, 3], [20.0, 21.0], {"a": [9.0, 9.0]}))

@@ -9,10 +9,24 @@ import { PAGE_HEADERS } from '../ui/upgrade.js';
  * @typedef {object} SessionPage
  * @property {Session[]} sessions
  * @property {string | null} next the next page's cursor
+ * @property {string} cursor of changes: what this answer does not contain comes after it
  * @property {number} [total] not with `counts=0`
  * @property {Record<Status, number>} [counts] how many sessions have which status; not with `counts=0`
  * @property {Record<string, number>} [best] by the names of statistics that were asked for
  */
+
+/**
+ * What has changed in the list of sessions.
+ *
+ * @typedef {object} Changes
+ * @property {string} cursor what is to be asked for next
+ * @property {boolean} [reset] too much has changed: the list is to be loaded again; the following are missing
+ * @property {Session[]} [sessions] those that match, in the order of their changes
+ * @property {string[]} [new] ids of those that were created
+ * @property {string[]} [gone] ids of those that do not match, have been deleted, or have left the project
+ */
+
+/** @typedef {Session & {new?: boolean}} SessionEvent a session in the stream; `new` if it has just been created */
 
 /**
  * The columns of a metric, as they are sent: all points, or summaries of them.
@@ -65,6 +79,16 @@ export const statusOf = (error) => (error instanceof ApiError ? error.status : 0
  * @param {unknown} error
  */
 export const isMissing = (error) => [404, 410].includes(statusOf(error));
+
+/**
+ * Whether the same request may succeed later.
+ *
+ * @param {unknown} error
+ */
+export const isPassing = (error) => {
+  const status = statusOf(error);
+  return status === 0 || status === 408 || status === 429 || status >= 500;
+};
 
 /**
  * @param {string} path
@@ -127,10 +151,28 @@ async function send(address, options) {
  * @returns {Promise<SessionPage>}
  */
 export function listSessions(project, { best = [], ...asked }, signal) {
-  const query = new URLSearchParams({ project_id: project });
-  for (const [name, value] of Object.entries(asked)) if (value) query.set(name, String(value));
+  const query = queryOf(project, asked);
   for (const name of best) query.append('best', name);
   return get('/api/v2/sessions', query, signal);
+}
+
+/**
+ * What has changed in a project's list of sessions.
+ *
+ * @param {string} project
+ * @param {{since: string, q?: string, status?: string, utc_offset?: number}} asked
+ * @returns {Promise<Changes>}
+ */
+export const getChanges = (project, asked) => get('/api/v2/sessions/changes', queryOf(project, asked));
+
+/**
+ * @param {string} project
+ * @param {Record<string, string | number | undefined>} asked what is empty is left out
+ */
+function queryOf(project, asked) {
+  const query = new URLSearchParams({ project_id: project });
+  for (const [name, value] of Object.entries(asked)) if (value) query.set(name, String(value));
+  return query;
 }
 
 /**

@@ -1,6 +1,6 @@
 // Changes that people make to sessions: renaming, tags, notes, stars, the archive, the bin. Each can be undone.
 import { ApiError, post } from './api.js';
-import { update } from './session_list.js';
+import { receive } from './list_changes.js';
 import { emit, page, state } from './store.js';
 
 /** @import { Session } from './session.js' */
@@ -81,7 +81,7 @@ export async function purge(chosen) {
 
 /** @param {Result} result */
 function takeIn({ sessions = [] }) {
-  for (const session of sessions) update(session);
+  for (const session of sessions) receive({ ...session, new: false });
   emit('edited');
 }
 

@@ -3,7 +3,7 @@
 import { statusOf } from './api.js';
 import { emit, page, state } from './store.js';
 
-/** @import { Session } from './session.js' */
+/** @import { SessionEvent } from './api.js' */
 /** @import { LiveStatus } from './store.js' */
 
 const POLL_INTERVAL_MS = 2000;
@@ -38,11 +38,11 @@ const MAX_NAMED_SESSIONS = 150; // more do not fit into an address: the stream t
  *
  * @typedef {object} Handlers
  * @property {() => void} hello events may have been missed: fetch what is shown
- * @property {(session: Session) => void} session
+ * @property {(session: SessionEvent) => void} session
  * @property {(deleted: {id: string}) => void} deleted
  * @property {(event: PointsEvent) => void} points
  * @property {(version: {static: string}) => void} version the version of the server's static files
- * @property {() => Promise<void>} poll called again and again while there is no stream
+ * @property {() => Promise<unknown>} poll called again and again while there is no stream
  */
 
 /**

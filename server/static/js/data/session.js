@@ -62,6 +62,7 @@ import { clockTime, compact, shorten, whole } from '../ui/format.js';
  * @property {Record<string, Stat>} stats by metric, or by 'graph/metric' where two graphs have one of this name
  * @property {Graph[]} graphs
  * @property {number} version rises with each change
+ * @property {number} change the number of its latest change
  */
 
 /**

@@ -1,117 +1,103 @@
-// The table's rows: loads pages of sessions in the server's order, and takes in what live updates bring.
-import { ApiError, getSession, isAbort, isMissing, listSessions, statusOf } from './api.js';
-import { isHere } from './places.js';
-import { emit, page, sessions, state, unselect } from './store.js';
+// Loads the table's rows: pages of sessions in the server's order. What fails is tried again.
+import { ApiError, isAbort, isPassing, listSessions } from './api.js';
+import { placeAwaited } from './list_places.js';
+import { currentQuery, list, store } from './list_state.js';
+import { dropOldBest } from './list_summary.js';
+import { Retry } from './retry.js';
+import { emit, page, sessions, state } from './store.js';
 
 /** @import { SessionPage } from './api.js' */
-/** @import { Session, Status } from './session.js' */
-
-/**
- * Why the server does not understand a query, and which part of it.
- *
- * @typedef {object} Mistake
- * @property {string} q
- * @property {string} message
- * @property {number} start in characters
- * @property {number} end
- */
+/** @import { Mistake } from './list_state.js' */
 
 const PAGE_SIZE = 100;
-const MAX_CHECKED = 20; // rows that are looked up when an answer lacks them
-const MAX_BEST = 50; // the server takes no more names at once
-const SUMMARY_INTERVAL_MS = 1000;
+const MAX_PAGE_SIZE = 1000; // of the server
 const WITHOUT_COUNTS = '0';
 
-export const list = {
-  /** @type {string[]} the rows' ids, in order */
-  ids: [],
-  /** @type {string | null} the next page's cursor */
-  next: null,
-  total: 0,
-  /** @type {Partial<Record<Status, number>>} how many sessions of the search have which status */
-  counts: {},
-  /** @type {Record<string, number>} the best values of statistics, over all sessions of the filter */
-  best: {},
-  loaded: false,
-  loading: false,
-  /** @type {string | null} why the last request failed */
-  error: null,
-  /** Whether the server rejected the query, rather than not responding. */
-  rejected: false,
-  /** @type {Mistake | null} of the query in the search field; the rows are those of the last one without */
-  mistake: null,
-  /** @type {Set<string>} new sessions whose place in the order is not known */
-  unplaced: new Set(),
-  /** @type {Session | null} */
-  lastDeleted: null,
-};
+export { list } from './list_state.js';
 
 /** @type {AbortController | null} */
 let request = null;
-let summaryTimer = 0;
-/** @type {string[]} */
-let bestNames = [];
-let bestKeyAsked = '';
 let countedKey = '';
-let understoodQuery = '';
-
-/** The query that the server understands: the one in the search field, or the last one without a mistake. */
-const queryText = () => (list.mistake?.q === state.q ? understoodQuery : state.q);
-const currentQuery = () => ({
-  q: queryText(),
-  status: state.status,
-  sort: state.sort,
-  in: state.place,
-  utc_offset: -60 * new Date().getTimezoneOffset(),
-});
-const bestKey = () => JSON.stringify([queryText(), state.status, state.place, bestNames]);
-const viewKey = () => JSON.stringify([state.q, state.status, state.sort, state.place]);
-const isNewestFirst = () => state.sort === '-created_at';
+const retry = new Retry();
 
 /** @param {unknown} error */
 const messageOf = (error) => (error instanceof Error ? error.message : String(error));
 
 /** Load the first page of the current query. If that has a mistake, the rows stay those of the last one without. */
-export async function reload() {
-  if (bestKey() !== bestKeyAsked) list.best = {};
+export const reload = () => load(PAGE_SIZE);
+
+/** Load as many rows again as there are, and those that wait for their place. */
+export const reloadAll = () => load(Math.max(PAGE_SIZE, list.ids.length + list.unplaced.size));
+
+/** Try at once what has failed and waits to be tried again. */
+export const retryNow = () => retry.now();
+
+/**
+ * @param {number} count how many rows; a whole number of pages is loaded
+ * @returns {Promise<unknown>} the error if it failed, else null
+ */
+async function load(count) {
+  dropOldBest();
+  retry.cancel();
   request?.abort();
   request = new AbortController();
   list.loading = true;
   emit('loading');
+  let failure = null;
   try {
     const { q } = state;
-    const mistake = await firstPage(q, request.signal).catch((error) => mistakeIn(error, q));
-    if (mistake && !list.loaded) await firstPage(understoodQuery, request.signal);
+    const mistake = await firstRows(q, count, request.signal).catch((error) => mistakeIn(error, q));
+    if (mistake && !list.loaded) await firstRows(list.understood, count, request.signal);
     list.mistake = mistake ?? null;
     list.error = null;
+    list.rejected = false;
+    retry.reset();
   } catch (error) {
-    if (isAbort(error)) return;
+    if (isAbort(error)) return null; // another query is being loaded
+    failure = error;
     list.error = messageOf(error);
-    list.rejected = statusOf(error) !== 0;
-    if (list.rejected) list.ids = []; // the old rows are not those of the new query
+    list.rejected = !isPassing(error);
+    list.isStale = true;
+    if (list.rejected) {
+      list.ids = []; // the old rows are not those of the new query
+      list.next = null;
+    } else retry.later(() => load(count));
   }
   list.loading = false;
   list.loaded = true;
   emit('list');
+  return failure;
 }
 
 /**
- * Load the first page of a query.
+ * Load the first rows of a query.
  *
  * @param {string} q
+ * @param {number} count
  * @param {AbortSignal} signal
  */
-async function firstPage(q, signal) {
+async function firstRows(q, count, signal) {
   const key = JSON.stringify([q, state.status, state.place]);
   // counting costs the server a look at all sessions, and the order does not change the counts
   const counts = key === countedKey ? WITHOUT_COUNTS : undefined;
-  const answer = await listSessions(page.project, { ...currentQuery(), q, limit: PAGE_SIZE, counts }, signal);
+  const limit = Math.min(count, MAX_PAGE_SIZE);
+  const asked = { ...currentQuery(), q, limit };
+  const answer = await listSessions(page.project, { ...asked, counts }, signal);
+  const pages = [answer];
+  let { next } = answer;
+  while (next && pages.length * limit < count) {
+    const more = await listSessions(page.project, { ...asked, counts: WITHOUT_COUNTS, cursor: next }, signal);
+    pages.push(more);
+    next = more.next;
+  }
   countedKey = key;
-  understoodQuery = q;
-  list.ids = answer.sessions.map((session) => session.id);
-  list.next = answer.next;
-  list.unplaced.clear();
-  take(answer);
+  list.understood = q;
+  list.isStale = false;
+  list.ids = [...new Set(pages.flatMap((each) => each.sessions.map(({ id }) => id)))];
+  list.next = next;
+  list.cursor = answer.cursor;
+  for (const places of [list.unplaced, list.awaited, list.unmatched]) places.clear();
+  for (const each of pages) take(each);
 }
 
 /**
@@ -129,7 +115,7 @@ function mistakeIn(error, q) {
 
 /** Load the next page. */
 export async function loadMore() {
-  if (!list.next || list.loading) return;
+  if (!list.next || list.loading || list.isStale || retry.isWaiting) return;
   list.loading = true;
   request = new AbortController();
   try {
@@ -139,170 +125,28 @@ export async function loadMore() {
     list.ids.push(...answer.sessions.map((session) => session.id).filter((id) => !known.has(id)));
     list.next = answer.next;
     take(answer);
+    placeAwaited();
     list.error = null;
+    retry.reset();
   } catch (error) {
     if (isAbort(error)) return;
     list.error = messageOf(error);
-    list.next = null;
+    list.rejected = !isPassing(error);
+    if (list.rejected) list.next = null;
+    else retry.later(loadMore);
   }
   list.loading = false;
   emit('list');
 }
 
 /**
- * Catch up after a time without live updates. No row moves: known sessions are updated, new ones are added as if they
- * had come live.
- */
-export async function refresh() {
-  const view = viewKey();
-  const answer = await listSessions(page.project, { ...currentQuery(), limit: PAGE_SIZE });
-  if (view !== viewKey()) return;
-  const fresh = answer.sessions.filter((session) => !list.ids.includes(session.id));
-  take(answer);
-  list.error = null;
-  if (!list.ids.length) {
-    list.ids = answer.sessions.map((session) => session.id);
-    list.next = answer.next;
-  } else if (isNewestFirst()) {
-    const newest = newestTime();
-    list.ids.unshift(...fresh.filter((session) => session.created_at >= newest).map((session) => session.id));
-  } else {
-    for (const session of fresh) list.unplaced.add(session.id);
-  }
-  list.loaded = true;
-  emit('list');
-  await checkMissing(answer);
-}
-
-/**
- * Look up rows that the answer should hold: they were deleted, or changed so that the filter excludes them. The latter
- * stay.
- *
- * @param {SessionPage} answer
- */
-async function checkMissing(answer) {
-  const held = new Set(answer.sessions.map((session) => session.id));
-  const expected = answer.next ? list.ids.slice(0, held.size) : list.ids;
-  for (const id of expected.filter((one) => !held.has(one)).slice(0, MAX_CHECKED)) {
-    try {
-      update(await getSession(id));
-    } catch (error) {
-      if (!isMissing(error)) throw error;
-      remove(id);
-    }
-  }
-}
-
-/**
- * Take in a session that is new or has changed.
- *
- * @param {Session} session
- */
-export function update(session) {
-  const before = sessions.get(session.id);
-  if (before && before.version > session.version) return;
-  sessions.set(session.id, session);
-  if (!isHere(session)) return leave(session);
-  if (!before && list.loaded && !list.ids.includes(session.id)) add(session);
-  if (!before || before.status !== session.status) fetchSummarySoon();
-  emit('session', session);
-}
-
-/**
- * A session has left the table, for another place or project.
- *
- * @param {Session} session
- */
-function leave({ id }) {
-  if (state.selected.includes(id)) unselect(id, { automatic: state.automatic });
-  list.unplaced.delete(id);
-  const at = list.ids.indexOf(id);
-  if (at < 0) return;
-  list.ids.splice(at, 1);
-  list.total -= 1;
-  fetchSummarySoon();
-  emit('list');
-}
-
-/** @param {Session} session */
-function add(session) {
-  if (list.ids.length && session.created_at < newestTime()) return;
-  if (isNewestFirst() && !state.q && (!state.status || state.status === session.status)) {
-    list.ids.unshift(session.id);
-    list.total += 1;
-    emit('arrived', session.id);
-  } else {
-    list.unplaced.add(session.id);
-  }
-  emit('list');
-}
-
-const newestTime = () => sessions.get(list.ids[0])?.created_at ?? 0;
-
-/** @param {string} id */
-export function remove(id) {
-  list.lastDeleted = sessions.get(id) ?? null;
-  sessions.delete(id);
-  list.unplaced.delete(id);
-  const at = list.ids.indexOf(id);
-  if (at >= 0) {
-    list.ids.splice(at, 1);
-    list.total -= 1;
-  }
-  fetchSummarySoon();
-  emit('deleted', id);
-  emit('list');
-}
-
-/**
- * Take in the sessions of an answer. One that has not changed stays the same object, so that nothing is drawn again.
+ * Take in the sessions of an answer.
  *
  * @param {SessionPage} answer
  */
 function take(answer) {
-  const fresh = answer.sessions.filter((session) => {
-    const known = sessions.get(session.id);
-    return (
-      !known ||
-      session.version > known.version ||
-      (session.version === known.version && session.status !== known.status)
-    );
-  });
-  for (const session of fresh) sessions.set(session.id, session);
+  const fresh = answer.sessions.filter((session) => store(session) === 'newer');
   list.total = answer.total ?? list.total;
   list.counts = answer.counts ?? list.counts;
-  for (const session of fresh) emit('session', session);
-}
-
-/**
- * Have the best values of these statistics, over all sessions of the filter, in `list.best`.
- *
- * @param {string[]} names such as 'min(val_loss)'
- */
-export function requestBest(names) {
-  bestNames = names.slice(0, MAX_BEST);
-  if (bestNames.length && !list.loading && bestKey() !== bestKeyAsked) fetchSummarySoon();
-}
-
-/** Fetch the counts of the status filters and the best values, once in a while. */
-function fetchSummarySoon() {
-  summaryTimer ||= setTimeout(fetchSummary, SUMMARY_INTERVAL_MS);
-}
-
-async function fetchSummary() {
-  summaryTimer = 0;
-  const { q, status, utc_offset, in: place } = currentQuery();
-  bestKeyAsked = bestKey();
-  try {
-    const {
-      counts = {},
-      total = 0,
-      best = {},
-    } = await listSessions(page.project, { q, status, in: place, utc_offset, limit: 1, best: bestNames });
-    if (q !== queryText() || status !== state.status || place !== state.place) return;
-    Object.assign(list, { counts, total, best });
-    emit('list');
-  } catch {
-    bestKeyAsked = ''; // asked again with the next change
-  }
+  for (const { id } of fresh) emit('session', sessions.get(id));
 }

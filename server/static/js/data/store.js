@@ -23,6 +23,7 @@ import { hiddenKeys, hiddenLine, readAddress, writeAddress } from './address.js'
  * @property {undefined} list the table's rows have changed
  * @property {undefined} loading rows are being loaded
  * @property {string} arrived a session has been added to the table, by id
+ * @property {string[]} started sessions have been created, by id, the latest last
  * @property {Session} session a session is new or has changed
  * @property {string} deleted a session is gone, by id
  * @property {string[]} series the points of graphs have changed, by id
@@ -88,7 +89,7 @@ export const state = {
   place: '',
   /** Ids of the sessions whose graphs are shown. */
   selected: [],
-  /** True until the user selects: the newest sessions are then selected as they come. */
+  /** True until the person selects: the newest sessions are then selected as they come. */
   automatic: true,
   /** Whether every session that matches the query is chosen for an action, but those in `excepted`. The graphs show
    * `selected` only. */
@@ -149,11 +150,13 @@ export const selectedSessions = () =>
  * @param {{automatic?: boolean, notice?: string}} [options] `notice` says why there are fewer, if the user did not choose
  */
 export function select(ids, { automatic = false, notice = '' } = {}) {
+  const wasAutomatic = state.automatic;
   state.automatic = automatic;
   const wasAll = state.allMatching;
   state.allMatching = false;
   const unique = [...new Set(ids)];
   if (unique.join() === state.selected.join()) {
+    if (wasAutomatic !== automatic) showInAddress(automatic ? AUTOMATIC : 'selection');
     if (wasAll) emit('selection');
     return;
   }

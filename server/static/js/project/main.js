@@ -2,27 +2,27 @@
 import * as chartGrid from '../charts/chart_grid.js';
 import { stepWindow } from '../charts/x_axis.js';
 import { getSession, isMissing } from '../data/api.js';
+import { catchUp as catchUpList, receive, receiveDeleted, refetch, update } from '../data/list_changes.js';
 import { LiveUpdates } from '../data/live_updates.js';
 import * as series from '../data/series_store.js';
 import { tagOf } from '../data/session.js';
-import { list, refresh, reload, remove, update } from '../data/session_list.js';
+import { list, reload, retryNow } from '../data/session_list.js';
 import * as store from '../data/store.js';
-import { emit, on, select, sessions, state, unselect } from '../data/store.js';
+import { emit, on, sessions, state, unselect } from '../data/store.js';
 import * as columns from '../table/columns.js';
 import * as table from '../table/session_table.js';
+import * as tableFoot from '../table/table_foot.js';
 import { byId } from '../ui/dom.js';
 import { reloadFor } from '../ui/upgrade.js';
 import * as keyboard from './keyboard.js';
+import * as newest from './newest.js';
 import * as splitter from './splitter.js';
 import * as toolbar from './toolbar.js';
 
 /** @import { Entry, Window } from '../data/series_store.js' */
 
-const SELECTED_AT_FIRST = 5;
-const REFRESHED_ROWS = 100; // that `refresh` brings up to date
 const FOLLOW_DELAY_MS = 150;
 
-let isFirstSelection = true;
 let pageTitle = '';
 
 async function start() {
@@ -31,15 +31,20 @@ async function start() {
   series.start(zoomWindow);
   columns.start();
   table.start();
+  tableFoot.start();
   chartGrid.start();
   toolbar.start();
   keyboard.start();
   splitter.start();
+  newest.start();
 
   const live = new LiveUpdates({
-    hello: () => catchUp().catch(() => {}), // the next hello or poll tries again
-    session: update,
-    deleted: ({ id }) => remove(id),
+    hello: () => {
+      retryNow();
+      catchUp().catch(() => {}); // the next hello or poll tries again
+    },
+    session: receive,
+    deleted: receiveDeleted,
     points: series.append,
     version: (version) => reloadFor(version.static, isBusy),
     poll: catchUp,
@@ -59,14 +64,11 @@ async function start() {
     if (notice) emit('message', notice);
     unselect(id, { automatic: state.automatic, notice });
   });
-  on('list', () => {
-    selectNewest();
-    chartGrid.arrange();
-  });
+  on('list', chartGrid.arrange);
   on('message', (text) => {
     byId('announce').textContent = text;
   });
-  on('edited', () => refresh().catch(() => {}));
+  on('edited', () => catchUp().catch(() => {}));
   on('selection', showTitle);
   on('session', showTitle);
 
@@ -94,22 +96,11 @@ async function fetchSelected() {
 
 /** Fetch what has changed while there were no live updates. */
 async function catchUp() {
-  await refresh();
+  await catchUpList();
   await fetchSelected();
-  const refreshed = new Set(list.ids.slice(0, REFRESHED_ROWS));
-  for (const { id, status } of store.selectedSessions())
-    if (status === 'active' && !refreshed.has(id)) update(await getSession(id));
+  const others = store.selectedSessions().filter(({ id, status }) => status === 'active' && !list.ids.includes(id));
+  await Promise.all(others.map(({ id }) => refetch(id)));
   series.catchUp();
-}
-
-/** Select the newest sessions, also those that start now, until the user selects some. */
-function selectNewest() {
-  const isFiltered = state.q || state.status || state.sort !== '-created_at';
-  if (!state.automatic || !list.loaded || (isFiltered && !isFirstSelection)) return;
-  isFirstSelection = false;
-  const room = Math.max(0, SELECTED_AT_FIRST - state.selected.length);
-  const fresh = list.ids.filter((id) => !state.selected.includes(id)).slice(0, room);
-  if (fresh.length) select([...state.selected, ...fresh], { automatic: true });
 }
 
 /**

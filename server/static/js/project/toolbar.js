@@ -1,7 +1,7 @@
 // The two toolbars: search, status filters, new sessions; horizontal axis, smoothing, log axis, zoom.
 import { MODES } from '../charts/x_axis.js';
 import { detailsOf, shortTag } from '../data/session.js';
-import { list, reload } from '../data/session_list.js';
+import { list, reloadAll } from '../data/session_list.js';
 import { on, sessions, setQuery, setView, state, zoomTo } from '../data/store.js';
 import { byId, childrenOf, elementById, find, make } from '../ui/dom.js';
 import { whole } from '../ui/format.js';
@@ -191,7 +191,7 @@ function startDetails() {
 
 function startNewSessions() {
   const button = byId('news');
-  button.addEventListener('click', reload);
+  button.addEventListener('click', reloadAll);
   button.title = 'Load the new sessions';
   on('list', () => {
     button.hidden = list.unplaced.size === 0;

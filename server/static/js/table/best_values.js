@@ -1,5 +1,6 @@
 // The best value of each statistics column, over every session of the filter and not only those loaded.
-import { list, requestBest } from '../data/session_list.js';
+import { list } from '../data/list_state.js';
+import { requestBest } from '../data/list_summary.js';
 import { sessions } from '../data/store.js';
 
 /** @import { Column } from './columns.js' */

@@ -81,7 +81,8 @@ export function start() {
     reload();
   });
   on('arrived', (id) => {
-    if (scroller.scrollTop > 0) scroller.scrollTop += ROW_HEIGHT; // the rows in sight stay where they are
+    // the rows in sight stay where they are
+    if (list.ids.indexOf(id) * ROW_HEIGHT < scroller.scrollTop) scroller.scrollTop += ROW_HEIGHT;
     requestAnimationFrame(() => requestAnimationFrame(() => rows.get(id)?.classList.add('fresh')));
   });
   setInterval(updateTimes, 1000);
@@ -179,7 +180,7 @@ function drawRows() {
   columns.forEach(({ sort }, at) => {
     if (sort) markSort(head.cells[at], sort);
   });
-  table.classList.toggle('waiting', list.loading && list.loaded);
+  table.classList.toggle('waiting', (list.loading || list.isStale) && list.loaded);
   if (!list.loaded) return drawPlaceholder();
   const { ids } = list;
   if (table.tHead) table.tHead.hidden = ids.length === 0;
@@ -224,6 +225,7 @@ function updateRow(id, index) {
   const row = rows.get(id) ?? createRow(id);
   const isSelected = String(isChosen(id));
   if (row.ariaSelected !== isSelected) row.ariaSelected = isSelected;
+  row.classList.toggle('unmatched', list.unmatched.has(id));
   row.ariaRowIndex = String(index + 2);
   row.tabIndex = id === (focused ?? list.ids[0]) ? 0 : -1;
   if (session) for (const [at, column] of columns.entries()) updateCell(row.cells[at], column, session);
