@@ -134,9 +134,10 @@ def _load(
     return SessionState(connection, row, now, created)
 
 
+# No join: PostgreSQL would compare a session that was moved while this waited for its lock with its project before.
+_ORGANIZATION = select(Project.organization_id).where(Project.id == Session.project_id).scalar_subquery()
 _FIND = (
-    select(Session.__table__, Project.organization_id)
-    .join(Project, Project.id == Session.project_id)
+    select(Session.__table__, _ORGANIZATION.label("organization_id"))
     .where(Session.id == bindparam("session_id"))
     .with_for_update(of=Session.__table__)
 )

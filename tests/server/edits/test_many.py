@@ -122,14 +122,16 @@ def test_too_many_sessions_are_refused(app: Flask, monkeypatch: pytest.MonkeyPat
 
 
 def test_recording_and_edits_of_many_sessions_do_not_lock_each_other_out(server: Server) -> None:
-    """Writers, edits in both directions, an undo and a deletion at once: everything succeeds, and nothing is lost."""
-    project = f"busy {secrets.token_hex(4)}"
+    """Writers, edits in both directions, undos and moves at once: everything succeeds, and nothing is lost."""
+    project, elsewhere = (f"busy {secrets.token_hex(4)}" for _ in range(2))
+    Writing(server, project=elsewhere)
     runs = [Writing(server, project=project, tag="busy") for _ in range(6)]
     with database(server) as connection:
         row = connection.execute(select(_table).where(_table.c.id == runs[0].session)).mappings().one()
         copied = {name: value for name, value in row.items() if name != "key"}
         connection.execute(insert(_table), [{**copied, "id": records.new_id()} for _ in range(600)])
-    matching = {"project_id": server.project_id(project)}
+    matching = {"matching": {"project_id": server.project_id(project)}}
+    moving = {"sessions": [run.session for run in runs[:3]]}
     failures: list[str] = []
     is_over = threading.Event()
 
@@ -139,10 +141,10 @@ def test_recording_and_edits_of_many_sessions_do_not_lock_each_other_out(server:
             run.points(graph, [x], loss=[float(x)])
             run.send(records.session_record(tag=f"busy {x}", tags=[str(x)]))
 
-    def change(*edits: dict[str, Any]) -> None:
+    def change(which: dict[str, Any], *edits: dict[str, Any]) -> None:
         while not is_over.is_set():
             for fields in edits:
-                answer = post(server, "/sessions/edits", {"matching": matching, "edit": fields})
+                answer = post(server, "/sessions/edits", {**which, "edit": fields})
                 token = answer.json().get("undo") if answer.status_code == 200 else None
                 if token and fields.get("starred"):
                     answer = server.request("POST", f"/api/v2/undo/{token}")
@@ -151,8 +153,11 @@ def test_recording_and_edits_of_many_sessions_do_not_lock_each_other_out(server:
 
     writers = [threading.Thread(target=record, args=(run,)) for run in runs]
     editors = [
-        threading.Thread(target=change, args=({"add_tags": ["x"]}, {"remove_tags": ["x"]})),
-        threading.Thread(target=change, args=({"starred": True}, {"note": "a"}, {"note": "b"})),
+        threading.Thread(target=change, args=(matching, {"add_tags": ["x"]}, {"remove_tags": ["x"]})),
+        threading.Thread(target=change, args=(matching, {"starred": True}, {"note": "a"}, {"note": "b"})),
+        threading.Thread(
+            target=change, args=(moving, *({"project_id": server.project_id(name)} for name in (elsewhere, project)))
+        ),
     ]
     for thread in (*writers, *editors):
         thread.start()
@@ -164,5 +169,22 @@ def test_recording_and_edits_of_many_sessions_do_not_lock_each_other_out(server:
     assert failures == []
     for run in runs:
         row = run.row()
-        assert (row["points"], row["tag"], row["note"] in ("a", "b")) == (12, "busy 11", True)
+        assert (row["points"], row["tag"], row["note"] in ("", "a", "b")) == (12, "busy 11", True)
         assert row["tags"] in (["11"], ["11", "x"])
+
+
+def test_a_batch_that_waits_while_its_session_is_moved(server: Server) -> None:
+    run = Writing(server)
+    graph = run.graph()
+    Writing(server, project="moved to")
+    sent: list[Any] = []
+    thread = threading.Thread(target=lambda: sent.append(run.points(graph, [0], a=[1.0])))
+    with database(server) as connection:
+        where = update(_table).where(_table.c.id == run.session)
+        connection.execute(where.values(project_id=server.project_id("moved to")))
+        thread.start()
+        thread.join(0.5)  # it waits for the session's row
+        assert sent == []
+    thread.join()
+    assert sent == [None]
+    assert (run.row()["project"], run.row()["points"]) == ("moved to", 1)

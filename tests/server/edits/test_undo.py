@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -117,6 +118,16 @@ def test_an_edit_is_undone_within_a_day(server: Server) -> None:
     answer = server.request("POST", f"/api/v2/undo/{done['undo']}")
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_edit")
     assert run.row()["tag"] == "mine"
+
+
+def test_of_two_undos_at_once_one_works(server: Server) -> None:
+    run = Writing(server)
+    for _ in range(5):
+        token = edit(server, run.session, starred=True)["undo"]
+        with ThreadPoolExecutor(4) as pool:
+            answers = pool.map(lambda path: server.request("POST", path).status_code, [f"/api/v2/undo/{token}"] * 4)
+        assert sorted(answers) == [200, 404, 404, 404]
+        assert run.row()["starred"] is False
 
 
 def test_no_token_undoes_anything_else(server: Server) -> None:
