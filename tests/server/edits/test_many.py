@@ -63,7 +63,7 @@ class Sessions:
         query = select(_table).where(_table.c.project_id == self.project).order_by(_table.c.key)
         with reading() as connection:
             found = [dict(row) for row in connection.execute(query).mappings()]
-        return [{name: row[name] for name in row if name not in ("version", "note_version")} for row in found]
+        return [{name: row[name] for name in row if name not in ("version", "note_version", "change")} for row in found]
 
     def count(self, *conditions: Any) -> int:
         query = select(func.count()).select_from(_table).where(_table.c.project_id == self.project, *conditions)
@@ -82,8 +82,8 @@ def test_thousands_of_sessions_take_few_statements(app: Flask, many: int) -> Non
         )
     assert (len(done.changed), done.skipped.as_json()) == (many, [])
     assert done.undo is not None
-    # a statement writes a thousand rows
-    assert len([statement for statement in statements if statement.startswith("UPDATE")]) == many / 1_000
+    # a statement writes a thousand rows; their change numbers are one more, and on SQLite the counter
+    assert len([statement for statement in statements if statement.startswith("UPDATE")]) <= many / 1_000 + 2
     assert len(statements) < 25
     assert sessions.count(*is_edited, _table.c.archived_at.is_not(None), _table.c.version == 3) == many
     with counted_statements() as statements:
