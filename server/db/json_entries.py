@@ -46,6 +46,7 @@ class Entry(NamedTuple):
         number, text: given the subquery's columns, the entry as a float or a text; NULL where it is missing or of
             another type. Numbers that are not finite are stored as texts.
         literal: the same for "true" and "false".
+        list: the same for a list, as its JSON text.
         exists: whether there is an entry, and it is not null.
     """
 
@@ -53,6 +54,7 @@ class Entry(NamedTuple):
     number: Callable[[Any], Expression]
     text: Callable[[Any], Expression]
     literal: Callable[[Any], Expression]
+    list: Callable[[Any], Expression]
     exists: Callable[[Any], Expression]
 
 
@@ -111,6 +113,7 @@ def _postgresql_entry_of(value: Expression, type_of: Any, is_written_by_users: b
         number=lambda columns: case((is_number(columns), cast(as_text(columns), Float(53)))),
         text=lambda columns: case((type_of(columns[label]) == "string", as_text(columns))),
         literal=lambda columns: case((type_of(columns[label]) == "boolean", as_text(columns))),
+        list=lambda columns: case((type_of(columns[label]) == "array", as_text(columns))),
         exists=lambda columns: func.coalesce(type_of(columns[label]) != "null", false()),
     )
 
@@ -151,5 +154,6 @@ def _sqlite_entry_of(value: Expression, kind: Expression, label: str) -> Entry:
         number=lambda columns: case((kind_in(columns, "real", "integer"), type_coerce(columns[label], Float(53)))),
         text=lambda columns: case((kind_in(columns, "text"), type_coerce(columns[label], Text()))),
         literal=lambda columns: case((kind_in(columns, "true", "false"), columns[f"{label}_kind"])),
+        list=lambda columns: case((kind_in(columns, "array"), type_coerce(columns[label], Text()))),
         exists=lambda columns: func.coalesce(columns[f"{label}_kind"] != "null", false()),
     )

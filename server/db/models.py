@@ -122,6 +122,7 @@ class Session(db.Model):  # type: ignore[name-defined]
         end_status, end_reason, end_at, end_last_seen_at: what the writers that have ended report, see
             sessions.status.Ending. It becomes the session's status once the other writers are stale.
         version: raised by each change, so that pages notice missed events.
+        git_commit, git_branch, host, user_name: of its metadata, see sessions.origin: those may be megabytes.
     """
 
     __tablename__ = "sessions"
@@ -169,6 +170,10 @@ class Session(db.Model):  # type: ignore[name-defined]
     summary_states: Mapped[dict] = mapped_column(Json, default=dict)
     version: Mapped[int] = mapped_column(Big, default=0)
     protocol: Mapped[int] = mapped_column(Integer, default=2)
+    git_commit: Mapped[str | None] = mapped_column(Text)
+    git_branch: Mapped[str | None] = mapped_column(Text)
+    host: Mapped[str | None] = mapped_column(Text)
+    user_name: Mapped[str | None] = mapped_column(Text)
 
 
 class SessionMetadata(db.Model):  # type: ignore[name-defined]
