@@ -49,6 +49,10 @@ import { clockTime, compact, shorten, whole } from '../ui/format.js';
  * @property {number} dropped how many points were lost
  * @property {number} refused how many points and other things were not stored
  * @property {string | null} group
+ * @property {string | null} [commit] of git, as are
+ * @property {string | null} [branch]
+ * @property {string | null} [host]
+ * @property {string | null} [user]
  * @property {string[]} tags
  * @property {Record<string, unknown>} params
  * @property {Record<string, unknown>} values

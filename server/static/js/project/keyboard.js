@@ -5,7 +5,7 @@ import { focusedRow, moveFocus } from '../table/session_table.js';
 import { byId, elementById, make } from '../ui/dom.js';
 
 const HELP = [
-  ['/', 'search sessions'],
+  ['/', 'search sessions; ↓ shows what can be asked for'],
   ['j  k  ↓  ↑', 'next, previous session'],
   ['Enter', 'show only this session'],
   ['Space  x', 'add it to the graphs, or remove it'],

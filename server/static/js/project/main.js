@@ -13,8 +13,10 @@ import * as table from '../table/session_table.js';
 import { byId } from '../ui/dom.js';
 import { reloadFor } from '../ui/upgrade.js';
 import * as keyboard from './keyboard.js';
+import * as search from './search.js';
 import * as splitter from './splitter.js';
 import * as toolbar from './toolbar.js';
+import * as unlisted from './unlisted.js';
 
 /** @import { Entry, Window } from '../data/series_store.js' */
 
@@ -32,7 +34,9 @@ async function start() {
   columns.start();
   table.start();
   chartGrid.start();
+  search.start();
   toolbar.start();
+  unlisted.start();
   keyboard.start();
   splitter.start();
 

@@ -2,7 +2,7 @@
 import { list, requestBest } from '../data/session_list.js';
 import { sessions } from '../data/store.js';
 
-/** @import { Column } from './columns.js' */
+/** @import { Column } from './fixed_columns.js' */
 
 /** @type {Map<string, number>} by column */
 let best = new Map();
