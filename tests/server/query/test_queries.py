@@ -34,6 +34,7 @@ PARAMS: list[dict[str, Any]] = [
     {"lr": "9" * 95 + "e99", "optimizer": "." + "0" * 90 + "1e-99"},
     {},
 ]  # fmt: skip
+COMMITS = ["ab12cd3" + 33 * "0", "ab12cd4" + 33 * "f", "feedbee"]
 METRICS: list[dict[str, list[Any]]] = [
     {"val_loss": [0.5, 0.25]}, {"val_loss": [0.3, "NaN"]}, {"val_loss": ["Infinity"]}, {"a b": [1.0, 3.0]}, {},
 ]  # fmt: skip
@@ -67,6 +68,8 @@ def _write(number: int) -> None:
             tags=["baseline", f"n{number % 5}"] if number % 2 else [],
             params=params,
             max_iter=100 if number % 3 else None,
+            git={"commit": COMMITS[number % 3], "branch": "topic/a b"} if number % 4 else None,
+            env={"host": f"node-{number % 3}", "user": "ada"} if number % 5 else {"host": 7},
         ),
         records.values_record({"best": number, "path": f"a/{number}"}),
     )
@@ -159,7 +162,9 @@ def _term(session: dict[str, Any], term: Term, sign: str) -> bool:
         value = _column(session, term.field.name)
         if term.field.name == "tags":
             return any(re.search(term.value, tag) if sign == "~" else tag == term.value for tag in value)
-        if term.field.name in ("tag", "id", "status", "reason", "group"):
+        if term.field.name == "commit" and sign == "=" and re.fullmatch("[0-9a-fA-F]{7,}", term.value):
+            return (value or "").startswith(term.value.lower())
+        if term.field.name in ("tag", "id", "status", "reason", "group", "commit", "branch", "host", "user"):
             return (
                 bool(re.search(term.value, value or "")) and value is not None
                 if sign == "~"
@@ -195,7 +200,8 @@ def _search_text(session: dict[str, Any]) -> str:
 # queries
 
 NUMBERS = st.sampled_from(["0.1", "1e-1", "0.25", "100", "-5", "0", "3", "1e30", "+.5", "5e-1"])
-TEXTS = st.sampled_from(["adam", "Adam", "sgd 2", "a=b", "true", "false", "high", "x", "folds", "baseline", "n1", "é"])
+TEXTS = st.sampled_from(["adam", "Adam", "sgd 2", "a=b", "true", "false", "high", "x", "folds", "baseline", "n1", "é",
+                         "ada", "node-1", "topic/a b"])  # fmt: skip
 PATTERNS = st.sampled_from(["ad.m", "^[aA]", "m$", "res|sgd", "^$", "n[12]", "t.?u", "(a|b)+=", "ResNet-.*1", r"\d+"])
 ENTRIES = st.sampled_from(
     [
@@ -219,14 +225,15 @@ LEAVES: st.SearchStrategy[Node] = st.one_of(
     st.builds(
         Has,
         st.one_of(
-            ENTRIES, column("group", "tags", "max_iter", "ended_at", "tag").filter(lambda f: f.name != "ended_at")
+            ENTRIES, column("group", "tags", "max_iter", "tag", "commit", "branch", "host", "user")
         ),
     ),
     st.builds(Term, ENTRIES, SIGNS, NUMBERS),
     st.builds(Term, ENTRIES, EQUAL, TEXTS, st.booleans()),
     st.builds(Term, ENTRIES, LIKE, PATTERNS, st.just(True)),
-    st.builds(Term, column("tag", "group", "tags"), EQUAL, TEXTS, st.booleans()),
-    st.builds(Term, column("tag", "group", "tags"), LIKE, PATTERNS, st.just(True)),
+    st.builds(Term, column("tag", "group", "tags", "branch", "host", "user"), EQUAL, TEXTS, st.booleans()),
+    st.builds(Term, column("tag", "group", "tags", "branch", "commit"), LIKE, PATTERNS, st.just(True)),
+    st.builds(Term, column("commit"), EQUAL, st.sampled_from(["ab12cd3", "AB12CD4", "ab12cd", "feedbee", COMMITS[0]])),
     st.builds(Term, column("status"), EQUAL, st.sampled_from(["active", "failed", "complete"])),
     st.builds(Term, column("iter", "max_iter", "points"), SIGNS, NUMBERS),
     st.builds(Term, column("elapsed", "created"), SIGNS, st.sampled_from(["3m", "2h", "1d", "30d", "100d"])),
