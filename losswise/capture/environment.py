@@ -34,7 +34,7 @@ def collect(track_git: bool, command_line: bool) -> Iterator[dict[str, dict[str,
 
 
 def collect_environment(command_line: bool) -> dict[str, str]:
-    """Return host, user, process id, Python, platform, folder and CI build, and with `command_line` the command line."""
+    """Return host, user, process id, Python, platform, folder, CI build, and with `command_line` the command line."""
     env = {
         "host": tried(socket.gethostname),
         "pid": str(os.getpid()),

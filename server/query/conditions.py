@@ -75,7 +75,8 @@ def matching(context: Context, within: Condition, node: Node) -> Condition:
         return _combined(part, lambda leaf: compiled[id(leaf)].condition(rows))
 
     # what needs no JSON comes first: it narrows the sessions whose JSON is read
-    plain, looking = [], []
+    plain: list[Node] = []
+    looking: list[Node] = []
     for part in _conjuncts(node):
         (looking if any(compiled[id(leaf)].entries for leaf in leaves(part)) else plain).append(part)
     within = and_(within, *(condition(part, None) for part in plain))

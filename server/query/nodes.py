@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as attribute
 
 COLUMNS = (
     *("tag", "id", "status", "reason", "group", "tags", "created", "updated", "ended", "elapsed"),
@@ -49,7 +50,7 @@ class Word:
     """A text that occurs in a session's tag, group, tags or params, whatever the case."""
 
     text: str
-    span: Span = field(default=(0, 0), compare=False)
+    span: Span = attribute(default=(0, 0), compare=False)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Term:
     is_quoted: bool = False
     start: int = 0
     end: int = 0
-    span: Span = field(default=(0, 0), compare=False)
+    span: Span = attribute(default=(0, 0), compare=False)
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,13 @@ class Has:
     """The session has this param, value or statistic, or the column is not empty."""
 
     field: Field
-    span: Span = field(default=(0, 0), compare=False)
+    span: Span = attribute(default=(0, 0), compare=False)
 
 
 @dataclass(frozen=True)
 class Not:
     node: Node
-    span: Span = field(default=(0, 0), compare=False)
+    span: Span = attribute(default=(0, 0), compare=False)
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,9 @@ def fields_of(row: Row[Any]) -> Iterator[IndexedField]:
             kinds[name] = kind if kinds.get(name, kind) == kind else "mixed"
         yield from (IndexedField(group, name, kind) for name, kind in kinds.items())
     for metric, statistics in (row.stats or {}).items():
-        yield IndexedField("statistics", metric, " ".join(name for name in STATISTICS if statistics.get(name) is not None))
+        yield IndexedField(
+            "statistics", metric, " ".join(name for name in STATISTICS if statistics.get(name) is not None)
+        )
 
 
 def _given_columns(row: Row[Any]) -> Iterator[str]:

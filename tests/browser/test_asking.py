@@ -105,9 +105,7 @@ def test_enter_searches_and_escape_closes_before_it_clears(page: Page, runs: Pro
 
 
 @pytest.mark.parametrize("size", [{}, PHONE], ids=["desktop", "phone"])
-def test_a_query_is_completed_by_pointing(
-    sign_in: Callable[..., Page], runs: Project, size: dict[str, Any]
-) -> None:
+def test_a_query_is_completed_by_pointing(sign_in: Callable[..., Page], runs: Project, size: dict[str, Any]) -> None:
     page = sign_in(**size)
     page.goto(runs.address)
     expect(page.locator(".tag")).to_have_count(5)
@@ -127,7 +125,9 @@ def test_a_query_is_completed_by_pointing(
 def test_a_late_answer_is_dropped(page: Page, runs: Project) -> None:
     page.goto(runs.address)
     held: list[Any] = []
-    page.route("**/field_values*", lambda route: held.append(route) if "optimizer" in route.request.url else route.continue_())
+    page.route(
+        "**/field_values*", lambda route: held.append(route) if "optimizer" in route.request.url else route.continue_()
+    )
     page.keyboard.press("/")
     page.keyboard.type("optimizer.name=")
     page.wait_for_function("() => true")
@@ -292,7 +292,13 @@ def test_sessions_that_the_query_leaves_out_are_told(page: Page, runs: Project) 
 @pytest.mark.full_on_postgresql
 def test_a_shown_session_beyond_the_loaded_rows_is_in_the_list(page: Page, server: Server, project: Project) -> None:
     made = [
-        Writing(server, project=project.name, tag=f"run-{number}", created_at=time.time() - number, params={"even": number % 2 == 0})
+        Writing(
+            server,
+            project=project.name,
+            tag=f"run-{number}",
+            created_at=time.time() - number,
+            params={"even": number % 2 == 0},
+        )
         for number in range(240)
     ]
     shown = [made[number].session for number in (1, 230, 231)]

@@ -81,7 +81,23 @@ def test_the_same_best_of_a_graph(kind: str, names: list[str]) -> None:
 
 
 def test_the_same_quotes() -> None:
-    names = ["lr", "a b", 'a"b', "a\\b", "and", "NOT", "a=b", "a!", "a~b", "", "é", "params.x", "a\u00a0b", "a\tb", "x)"]
+    names = [
+        "lr",
+        "a b",
+        'a"b',
+        "a\\b",
+        "and",
+        "NOT",
+        "a=b",
+        "a!",
+        "a~b",
+        "",
+        "é",
+        "params.x",
+        "a\u00a0b",
+        "a\tb",
+        "x)",
+    ]
     assert in_javascript("data/query_text.js", "given.map(m.quoted)", names) == [quoted(name) for name in names]
 
 

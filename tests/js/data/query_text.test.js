@@ -22,8 +22,28 @@ function at(marked) {
 const types = (text) => tokensOf(text).map(({ type }) => type);
 
 test('tokens of a query, complete or not', () => {
-  assert.deepEqual(types('lr<=0.01 and not tag~"a b"'), ['word', 'operator', 'value', 'and', 'not', 'word', 'operator', 'text']);
-  assert.deepEqual(types('min("a b")>1 (x or y)'), ['call', 'text', ')', 'operator', 'value', '(', 'word', 'or', 'word', ')']);
+  assert.deepEqual(types('lr<=0.01 and not tag~"a b"'), [
+    'word',
+    'operator',
+    'value',
+    'and',
+    'not',
+    'word',
+    'operator',
+    'text',
+  ]);
+  assert.deepEqual(types('min("a b")>1 (x or y)'), [
+    'call',
+    'text',
+    ')',
+    'operator',
+    'value',
+    '(',
+    'word',
+    'or',
+    'word',
+    ')',
+  ]);
   assert.deepEqual(types('and or android'), ['word', 'or', 'word']);
   assert.deepEqual(types('path=a=b<c'), ['word', 'operator', 'value']);
   assert.deepEqual(types('params."a b"=1 "open te'), ['path', 'text', 'operator', 'value', 'open text']);
@@ -105,30 +125,20 @@ test('names and values are written so that they are read as such', () => {
     '"a\\\\b"',
     '"a\u00a0b"',
   ]);
-  assert.deepEqual(['0.1', 'a b', '=x', '', 'a=b', 'and'].map((value) => valueText(value)), [
-    '0.1',
-    '"a b"',
-    '"=x"',
-    '""',
-    'a=b',
-    'and',
-  ]);
+  assert.deepEqual(
+    ['0.1', 'a b', '=x', '', 'a=b', 'and'].map((value) => valueText(value)),
+    ['0.1', '"a b"', '"=x"', '""', 'a=b', 'and'],
+  );
   assert.equal(valueText('1', true), '"1"');
   for (const text of ['a b', 'a"b', 'a\\b', '\\"']) assert.equal(unquoted(quoted(text)), text);
   assert.equal(unquoted('"a b'), 'a b');
 });
 
 test('what is typed in the place of a field becomes one', () => {
-  assert.deepEqual(['lr', ' lr ', 'learning rate', 'min(loss)', 'min("a b")', 'values."a b"', 'has(x)', 'a=b'].map(fieldText), [
-    'lr',
-    'lr',
-    '"learning rate"',
-    'min(loss)',
-    'min("a b")',
-    'values."a b"',
-    '"has(x)"',
-    '"a=b"',
-  ]);
+  assert.deepEqual(
+    ['lr', ' lr ', 'learning rate', 'min(loss)', 'min("a b")', 'values."a b"', 'has(x)', 'a=b'].map(fieldText),
+    ['lr', 'lr', '"learning rate"', 'min(loss)', 'min("a b")', 'values."a b"', '"has(x)"', '"a=b"'],
+  );
 });
 
 test('terms are written, replaced, removed and added', () => {
@@ -146,7 +156,18 @@ test('terms are written, replaced, removed and added', () => {
   assert.equal(withTerm(q, terms, 0, ''), 'not a  tag=x');
   assert.equal(withTerm(q, terms, 1, ''), 'lr<=1  tag=x');
   assert.equal(withTerm(q, terms, 2, ''), 'lr<=1 and not a');
-  assert.equal(withTerm('"a""b"', [{ start: 0, end: 3 }, { start: 3, end: 6 }], 0, ''), '"b"');
+  assert.equal(
+    withTerm(
+      '"a""b"',
+      [
+        { start: 0, end: 3 },
+        { start: 3, end: 6 },
+      ],
+      0,
+      '',
+    ),
+    '"b"',
+  );
   assert.equal(withMore(' ', [], 'lr=1'), 'lr=1');
   assert.equal(withMore('a b', terms, 'lr=1'), 'a b and lr=1');
   assert.equal(withMore('a or b', null, 'lr=1'), '(a or b) and lr=1');

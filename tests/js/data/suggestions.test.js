@@ -3,7 +3,14 @@ import { test } from 'node:test';
 import { contextAt } from '../../../server/static/js/data/query_text.js';
 import { operatorsOf, rankedFields, suggestionsFor, valueOptions } from '../../../server/static/js/data/suggestions.js';
 
-const field = (text, group, kind = 'number', sessions = 3, name = text) => ({ field: text, group, name, kind, sessions, sort: null });
+const field = (text, group, kind = 'number', sessions = 3, name = text) => ({
+  field: text,
+  group,
+  name,
+  kind,
+  sessions,
+  sort: null,
+});
 
 const FIELDS = [
   field('tag', 'columns', 'text'),
@@ -47,9 +54,18 @@ test('an empty field offers fields, params first, and none that no session has',
 });
 
 test('what begins with the typed letters comes first', () => {
-  assert.deepEqual(rankedFields('lr', FIELDS).map((one) => one.field), ['lr', 'optimizer.lr']);
-  assert.deepEqual(rankedFields('loss', FIELDS).map((one) => one.field), ['min(val_loss)', 'last(val_loss)']);
-  assert.deepEqual(rankedFields('reas', FIELDS).map((one) => one.field), ['reason']);
+  assert.deepEqual(
+    rankedFields('lr', FIELDS).map((one) => one.field),
+    ['lr', 'optimizer.lr'],
+  );
+  assert.deepEqual(
+    rankedFields('loss', FIELDS).map((one) => one.field),
+    ['min(val_loss)', 'last(val_loss)'],
+  );
+  assert.deepEqual(
+    rankedFields('reas', FIELDS).map((one) => one.field),
+    ['reason'],
+  );
   assert.deepEqual(rankedFields('zirconium', FIELDS), []);
   assert.deepEqual(at('learn|'), ['"learning rate"']);
   assert.equal(accepted('a and learn|', '"learning rate"'), 'a and "learning rate"');
@@ -64,8 +80,14 @@ test('behind a field come the operators that suit it', () => {
   assert.deepEqual(at('status|').slice(0, 4), ['status=', 'status!=', 'status~', 'status!~']);
   assert.deepEqual(at('lr|').slice(0, 6), ['lr=', 'lr!=', 'lr<', 'lr<=', 'lr>', 'lr>=']);
   assert.equal(accepted('lr |', 'lr<='), 'lr<=');
-  assert.deepEqual(at('min(val_loss)|'), ['=', '!=', '<', '<=', '>', '>='].map((one) => `min(val_loss)${one}`));
-  assert.deepEqual(operatorsOf('time').map(([, words]) => words), ['after', 'before', 'at or after', 'at or before']);
+  assert.deepEqual(
+    at('min(val_loss)|'),
+    ['=', '!=', '<', '<=', '>', '>='].map((one) => `min(val_loss)${one}`),
+  );
+  assert.deepEqual(
+    operatorsOf('time').map(([, words]) => words),
+    ['after', 'before', 'at or after', 'at or before'],
+  );
 });
 
 test('behind an operator come values, which are quoted where they need it', () => {

@@ -162,7 +162,7 @@ def test_what_is_no_field(text: str) -> None:
         ("lr<=0.01", ["lr<=0.01"]),
         (" lr <= 0.01  ", ["lr <= 0.01"]),
         ("resnet lr=1 and not has(seed)", ["resnet", "lr=1", "not has(seed)"]),
-        ("min(\"a b\")>2 AND \"two words\"", ['min("a b")>2', '"two words"']),
+        ('min("a b")>2 AND "two words"', ['min("a b")>2', '"two words"']),
         ("🚀 tag=🚀", ["🚀", "tag=🚀"]),
         ("not (a)", ["not (a)"]),
         ("and and b", ["and", "b"]),

@@ -224,9 +224,7 @@ LEAVES: st.SearchStrategy[Node] = st.one_of(
     st.builds(Word, st.sampled_from(["resnet", "RESNET-1", "lr", "0.1", "folds", "n1", "%", "_", "and", "a b", "\\"])),
     st.builds(
         Has,
-        st.one_of(
-            ENTRIES, column("group", "tags", "max_iter", "tag", "commit", "branch", "host", "user")
-        ),
+        st.one_of(ENTRIES, column("group", "tags", "max_iter", "tag", "commit", "branch", "host", "user")),
     ),
     st.builds(Term, ENTRIES, SIGNS, NUMBERS),
     st.builds(Term, ENTRIES, EQUAL, TEXTS, st.booleans()),

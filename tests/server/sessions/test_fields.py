@@ -75,7 +75,7 @@ def test_each_field_finds_the_sessions_that_it_counts_and_sorts_them(server: Ser
         if number == 4:
             run.end("failed", reason="error")
     found = fields(server, project)
-    assert found['min(loss)']["sessions"] == 6
+    assert found["min(loss)"]["sessions"] == 6
     assert 'min("all nan")' not in found
     assert found['count("all nan")']["sessions"] == 1
     for field, one in found.items():
@@ -126,7 +126,24 @@ def test_projects_do_not_mix(server: Server, project: str) -> None:
         assert server.request("GET", f"/api/v2/sessions/{path}", params=asked, key="lw_wrong").status_code == 401
 
 
-VALUES: list[Any] = ["adam", "adam", "sgd", 1, 1.0, 0.1, True, True, True, "true", "Adamw", "NaN", [1], {"a": 1}, None, ""]
+VALUES: list[Any] = [
+    "adam",
+    "adam",
+    "sgd",
+    1,
+    1.0,
+    0.1,
+    True,
+    True,
+    True,
+    "true",
+    "Adamw",
+    "NaN",
+    [1],
+    {"a": 1},
+    None,
+    "",
+]
 
 
 def test_values_with_their_counts_the_most_frequent_first(server: Server, project: str) -> None:

@@ -34,8 +34,35 @@ NAMES = (
     "x" * 400,
 )
 NUMBERS: tuple[Any, ...] = (0, 0.0, 1, 1.5, 1.5, -2, -2.5e-7, 1e300, -1e300, 7, 0.1, 1 / 3)
-OTHERS: tuple[Any, ...] = ("NaN", "Infinity", "adam", "sgd", "adamw", "", "7", True, False, None, [1], [1, "a"], {"a": 1})
-PLAIN = ("id", "tag", "status", "created_at", "max_iter", "last_x", "points", "group", "progress", "commit", "branch", "host")
+OTHERS: tuple[Any, ...] = (
+    "NaN",
+    "Infinity",
+    "adam",
+    "sgd",
+    "adamw",
+    "",
+    "7",
+    True,
+    False,
+    None,
+    [1],
+    [1, "a"],
+    {"a": 1},
+)
+PLAIN = (
+    "id",
+    "tag",
+    "status",
+    "created_at",
+    "max_iter",
+    "last_x",
+    "points",
+    "group",
+    "progress",
+    "commit",
+    "branch",
+    "host",
+)
 Read = Callable[[Any], Any]
 
 

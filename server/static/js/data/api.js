@@ -122,8 +122,7 @@ export function listSessions(project, { best = [], ...asked }, signal) {
  * @param {string} project
  * @returns {Promise<{fields: ProjectField[], more: boolean}>}
  */
-export const listFields = (project) =>
-  get('/api/v2/sessions/fields', new URLSearchParams({ project_id: project }));
+export const listFields = (project) => get('/api/v2/sessions/fields', new URLSearchParams({ project_id: project }));
 
 /**
  * The values of a field, the most frequent first.
@@ -149,7 +148,8 @@ export async function parseQuery(q, signal) {
   const { terms } = await get('/api/v2/sessions/parse', new URLSearchParams({ q }), signal);
   const units = unitsBefore(q);
   return (
-    terms?.map((/** @type {PlacedTerm} */ term) => ({ ...term, start: units(term.start), end: units(term.end) })) ?? null
+    terms?.map((/** @type {PlacedTerm} */ term) => ({ ...term, start: units(term.start), end: units(term.end) })) ??
+    null
   );
 }
 

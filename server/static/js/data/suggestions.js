@@ -66,7 +66,8 @@ const SHARES = ['25%', '50%', '75%', '100%'];
  * @param {string} kind
  * @returns {[operator: string, words: string][]}
  */
-export const operatorsOf = (kind) => (OPERATORS_OF[kind] ?? Object.keys(OPERATORS)).map((one) => [one, wordsFor(one, kind)]);
+export const operatorsOf = (kind) =>
+  (OPERATORS_OF[kind] ?? Object.keys(OPERATORS)).map((one) => [one, wordsFor(one, kind)]);
 
 /**
  * @param {string} operator
@@ -123,7 +124,12 @@ function keywords({ prefix, from, to, joins, call }, fields) {
   const typed = prefix.toLowerCase();
   const isField = fields.some(({ field }) => field === prefix);
   /** @type {[string, string][]} */
-  const words = joins ? [['and', 'both'], ['or', 'either']] : [];
+  const words = joins
+    ? [
+        ['and', 'both'],
+        ['or', 'either'],
+      ]
+    : [];
   words.push(['not', 'the opposite']);
   const functions = /** @type {[string, string][]} */ ([
     ['min(', 'the least value of a metric'],
@@ -196,7 +202,10 @@ function rankOf(wanted, { field, name }) {
 
 /** @param {ProjectField} field */
 export const describe = ({ group, kind, sessions }) =>
-  [group === 'columns' ? 'column' : `${kind === 'number' && group === 'statistics' ? '' : `${kind} `}${GROUPS[group]}`, compact(sessions)].join(' · ');
+  [
+    group === 'columns' ? 'column' : `${kind === 'number' && group === 'statistics' ? '' : `${kind} `}${GROUPS[group]}`,
+    compact(sessions),
+  ].join(' · ');
 
 /**
  * @param {Context} context
@@ -205,7 +214,10 @@ export const describe = ({ group, kind, sessions }) =>
  */
 function metricSuggestions({ prefix, from, to, call }, fields) {
   const own = fields.filter(({ field, group }) => group === 'statistics' && field.startsWith(`${call}(`));
-  return rankedFields(prefix, own.map((one) => ({ ...one, field: quoted(one.name) })))
+  return rankedFields(
+    prefix,
+    own.map((one) => ({ ...one, field: quoted(one.name) })),
+  )
     .slice(0, MAX_SUGGESTIONS)
     .map(({ name, sessions }) => ({
       label: `${call}(${quoted(name)})`,

@@ -106,7 +106,11 @@ function focusAfterRemoval(at) {
 function customChip(q) {
   const edit = make('button', { type: 'button', title: `${q}: edit as text` }, 'Custom query');
   edit.addEventListener('click', () => elementById('search', HTMLInputElement).focus());
-  const remove = make('button', { type: 'button', className: 'remove', title: 'Remove', onclick: () => setText('') }, '×');
+  const remove = make(
+    'button',
+    { type: 'button', className: 'remove', title: 'Remove', onclick: () => setText('') },
+    '×',
+  );
   remove.ariaLabel = 'Remove the query';
   return make('span', { className: 'term' }, edit, remove);
 }

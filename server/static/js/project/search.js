@@ -61,12 +61,6 @@ function showMistake() {
   const { q, message, start: from, end: to } = mistake;
   const characters = [...q]; // the server counts characters, not UTF-16 units
   const part = (/** @type {number} */ first, /** @type {number} */ last) => characters.slice(first, last).join('');
-  const code = make(
-    'code',
-    {},
-    part(0, from),
-    make('mark', {}, part(from, to) || ' '),
-    part(to, characters.length),
-  );
+  const code = make('code', {}, part(0, from), make('mark', {}, part(from, to) || ' '), part(to, characters.length));
   box.replaceChildren(code, make('span', {}, message));
 }

@@ -64,7 +64,9 @@ function show(count) {
   shownKey = key;
   const total = state.selected.length;
   const what =
-    total === 1 ? 'The session shown here does not match' : `${whole(count)} of the ${whole(total)} sessions shown here ${count === 1 ? 'does' : 'do'} not match`;
+    total === 1
+      ? 'The session shown here does not match'
+      : `${whole(count)} of the ${whole(total)} sessions shown here ${count === 1 ? 'does' : 'do'} not match`;
   const most = Math.min(MAX_SHOWN, list.ids.length);
   const label =
     list.total <= MAX_SHOWN

@@ -20,7 +20,12 @@ let fields = [];
  */
 export async function fill(menu) {
   const box = find(menu, '.menu-list');
-  const search = make('input', { type: 'search', placeholder: 'Find a column', autocomplete: 'off', spellcheck: false });
+  const search = make('input', {
+    type: 'search',
+    placeholder: 'Find a column',
+    autocomplete: 'off',
+    spellcheck: false,
+  });
   search.ariaLabel = 'Find a column';
   const entries = make('div', { className: 'entries' });
   box.replaceChildren(search, entries);
@@ -31,7 +36,9 @@ export async function fill(menu) {
     fields = await projectFields();
     draw();
   } catch {
-    entries.append(make('p', { className: 'dim small' }, 'The columns of params, values and metrics could not be loaded.'));
+    entries.append(
+      make('p', { className: 'dim small' }, 'The columns of params, values and metrics could not be loaded.'),
+    );
   }
 }
 
