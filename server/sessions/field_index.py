@@ -1,8 +1,8 @@
 """What the sessions of a project have: an index in memory, kept up to date by the versions of the sessions.
 
-A look at every session's JSON takes about a second for 10,000 sessions. So each process remembers, for each session, its
-version and what it has. A request then reads the versions, and the JSON of sessions that have changed since. Sessions of
-a project mostly have the same fields, so these sets are stored once.
+A look at the JSON of 10,000 sessions takes about a second. So each process remembers, for each session, its version and
+what it has. A request then reads the versions, and the JSON of sessions that have changed since. Sessions of a project
+mostly have the same fields, so these sets are stored once.
 """
 
 from __future__ import annotations

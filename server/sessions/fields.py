@@ -40,8 +40,8 @@ def list_fields(connection: Connection, projects: Sequence[int]) -> dict[str, An
     """All columns, and the params, values and statistics that some session has, the most frequent first.
 
     Returns:
-        {"fields": [{"field": as a query has it, "group", "name", "kind", "sessions": how many have it, "sort"}], "more":
-        whether there are others}; `kind` is number, text, boolean, list, time, duration, or mixed; `sort` is what the
+        {"fields": [{"field": as a query has it, "group", "name", "kind", "sessions": how many have it, "sort"}],
+        "more": whether there are others}; `kind` is number, text, boolean, list, time, duration, or mixed; `sort` is what the
         list of sessions can be sorted by.
     """
     sessions: Counter[Field] = Counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -125,12 +126,9 @@ def test_a_query_is_completed_by_pointing(sign_in: Callable[..., Page], runs: Pr
 def test_a_late_answer_is_dropped(page: Page, runs: Project) -> None:
     page.goto(runs.address)
     held: list[Any] = []
-    page.route(
-        "**/field_values*", lambda route: held.append(route) if "optimizer" in route.request.url else route.continue_()
-    )
+    page.route("**/field_values*optimizer*", held.append)
     page.keyboard.press("/")
     page.keyboard.type("optimizer.name=")
-    page.wait_for_function("() => true")
     for _ in range(100):
         if held:
             break
@@ -172,7 +170,7 @@ def test_terms_are_chips_that_can_be_edited_and_removed(page: Page, runs: Projec
 
 def test_a_mistaken_term_is_marked(page: Page, runs: Project) -> None:
     page.goto(f"{runs.address}?q=🚀 lr<1 status=ended")
-    expect(page.locator("#filters .term.wrong")).to_have_text("status = ended×")
+    expect(page.locator("#filters .term.wrong")).to_have_text(re.compile("status = ended"))
     expect(page.locator("#mistake")).to_contain_text("not 'ended'")
 
 

@@ -102,8 +102,8 @@ def test_the_same_quotes() -> None:
 
 
 PIECES = (
-    *('lr', 'tag', '"a b"', 'min(', 'has(', 'params."x y"', 'values.b', ')', '(', 'and', 'or', 'not', '=', '<=', '!=', '~'),
-    *('0.1', '"x\\"y"', 'android', 'hello!', 'a!b', ' ', '  ', ' ', '==', '!~', 'and', 'nothing'),
+    *('lr', 'tag', '"a b"', 'min(', 'has(', 'params."x y"', 'values.b', ')', '(', 'and', 'or', 'not'),
+    *('=', '<=', '!=', '~', '0.1', '"x\\"y"', 'android', 'hello!', 'a!b', ' ', '  ', ' ', '==', '!~', 'and', 'nothing'),
 )  # fmt: skip
 
 
