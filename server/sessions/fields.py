@@ -41,8 +41,8 @@ def list_fields(connection: Connection, projects: Sequence[int]) -> dict[str, An
 
     Returns:
         {"fields": [{"field": as a query has it, "group", "name", "kind", "sessions": how many have it, "sort"}],
-        "more": whether there are others}; `kind` is number, text, boolean, list, time, duration, or mixed; `sort` is what the
-        list of sessions can be sorted by.
+        "more": whether there are others}; `kind` is number, text, boolean, list, time, duration, or mixed; `sort` is
+        what the list of sessions can be sorted by.
     """
     sessions: Counter[Field] = Counter()
     kinds: dict[Field, set[str]] = {Field("column", name): {COLUMN_KINDS.get(name, "number")} for name in COLUMNS}
