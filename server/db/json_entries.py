@@ -24,6 +24,7 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ColumnElement
 
 from .engine import is_sqlite
@@ -79,15 +80,30 @@ def statistic(connection: Connection, metric: str, field: str, label: str = "val
     return entry(connection, _table.c.stats, metric, field, label)
 
 
-def extracted_rows(within: ColumnElement[bool], entries: Iterable[Entry]) -> Subquery:
+def extracted_rows(connection: Connection, within: ColumnElement[bool], entries: Iterable[Entry]) -> Subquery:
     """A subquery of the sessions that match `within`: `key`, and what the entries extract, computed once for a row."""
-    return subquery_of(within, [column for entry in entries for column in entry.extracted])
+    return subquery_of(connection, within, [column for entry in entries for column in entry.extracted])
 
 
-def subquery_of(within: ColumnElement[bool], columns: Iterable[Any]) -> Subquery:
+def subquery_of(connection: Connection, within: ColumnElement[bool], columns: Sequence[Any]) -> Subquery:
     """A subquery of the sessions that match `within`: `key` and these labelled expressions, computed once for a row."""
     # without OFFSET both databases would copy the expressions to every place where the outer query uses them
-    return select(_table.c.key, *columns).where(within).offset(0).subquery("extracted")
+    statistics = [] if is_sqlite(connection) else [column for column in columns if _is_of_statistics(column)]
+    if len(statistics) < 2:
+        return select(_table.c.key, *columns).where(within).offset(0).subquery("extracted")
+    # PostgreSQL decompresses the statistics again for each expression, but not the result of an expression
+    others = [column for column in columns if column not in statistics]
+    whole = _table.c.stats.op("||")(cast({}, _table.c.stats.type)).label("stats")
+    rows = select(_table.c.key, *others, whole).where(within).offset(0).subquery("decompressed")
+    moved = [
+        visitors.replacement_traverse(column, {}, lambda part, **_: rows.c.stats if part is _table.c.stats else None)
+        for column in statistics
+    ]
+    return select(rows, *moved).offset(0).subquery("extracted")
+
+
+def _is_of_statistics(column: Any) -> bool:
+    return any(part is _table.c.stats for part in visitors.iterate(column))
 
 
 def _entry_postgresql(column: Any, name: str, field: str | None, label: str) -> Entry:

@@ -87,7 +87,7 @@ def matching(context: Context, within: Condition, node: Node) -> Condition:
     for number, leaf in enumerate(leaf for leaf in beside if leaf.entries is None):
         leaf.label = f"leaf_{number}"
         extracted.append(leaf.condition(None).label(leaf.label))
-    rows = json_entries.subquery_of(within, extracted)
+    rows = json_entries.subquery_of(context.connection, within, extracted)
     found = context.connection.execute(select(rows.c.key).where(*(condition(part, rows.c) for part in looking)))
     return _among(context.connection, list(found.scalars()))
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, cast, func, select
+from sqlalchemy import Connection, Text, and_, cast, func, select, true
 from sqlalchemy.sql.elements import ColumnElement
 
 from ..db import json_entries
@@ -133,7 +133,7 @@ def _values_of_column(connection: Connection, within: ColumnElement[bool], name:
         return []
     if name == "tags":
         value = columns.each_tag(connection).c.value
-        query = select(value, func.count()).select_from(Session.__table__, value.table)
+        query = select(value, func.count()).select_from(Session.__table__.join(value.table, true()))
     else:
         value = columns.by_name(name, time.time())
         query = select(value, func.count())
@@ -144,7 +144,7 @@ def _values_of_column(connection: Connection, within: ColumnElement[bool], name:
 
 def _values_of_entry(connection: Connection, within: ColumnElement[bool], field: Field) -> Iterable[tuple[_Value, int]]:
     entries = Entries(connection, field)
-    rows = json_entries.subquery_of(within, entries.extracted)
+    rows = json_entries.subquery_of(connection, within, entries.extracted)
     texts = entries.text(rows.c)
     found = select(
         entries.number(rows.c).label("number"), texts.label("text"), entries.literal(rows.c).label("literal")

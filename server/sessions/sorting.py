@@ -95,7 +95,7 @@ def raise_if_unknown(connection: Connection, within: ColumnElement[bool], sort: 
     if field is None:
         return
     entries = Entries(connection, field)
-    rows = json_entries.subquery_of(within, entries.extracted)
+    rows = json_entries.subquery_of(connection, within, entries.extracted)
     if connection.execute(select(rows.c.key).where(entries.exists(rows.c)).limit(1)).first() is not None:
         return
     if connection.execute(select(_columns.key).where(within).limit(1)).first() is not None:
@@ -135,7 +135,7 @@ def _order(connection: Connection, within: ColumnElement[bool], name: str, asked
         return _Order(rows, [rows.c.value])
     if field := _field(name):
         entries = Entries(connection, field)
-        rows = json_entries.subquery_of(within, entries.extracted)
+        rows = json_entries.subquery_of(connection, within, entries.extracted)
         if field.kind in STATISTICS:
             return _Order(rows, [entries.number(rows.c)])
         # numbers in their order, then texts, then false and true, then lists

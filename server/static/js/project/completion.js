@@ -15,7 +15,10 @@ export function start(field) {
     label: 'Completions',
     options: () => suggestionsAtCursor(field),
     marked: () => contextOf(field).prefix,
-    accept: (suggestion) => insert(field, suggestion, () => box.update()),
+    accept: (suggestion) => {
+      insert(field, suggestion);
+      if (!suggestion.goesOn) box.close();
+    },
   });
   projectFields().catch(() => {}); // asked for again when they are needed
   if (document.activeElement === field && field.value) box.update();
@@ -44,9 +47,8 @@ async function suggestionsAtCursor(field) {
 /**
  * @param {HTMLInputElement} field
  * @param {Suggestion} suggestion
- * @param {() => void} goOn suggests what follows
  */
-function insert(field, { text, from, to, goesOn }, goOn) {
+function insert(field, { text, from, to }) {
   const rest = field.value.slice(to);
   const added = text.endsWith(' ') && rest.startsWith(' ') ? text.trimEnd() : text;
   field.value = field.value.slice(0, from) + added + rest;
@@ -54,5 +56,4 @@ function insert(field, { text, from, to, goesOn }, goOn) {
   field.setSelectionRange(cursor, cursor);
   field.focus();
   field.dispatchEvent(new InputEvent('input', { bubbles: true }));
-  if (goesOn) goOn();
 }

@@ -37,7 +37,7 @@ const condition = make('select');
 const value = textInput('Value');
 const negated = make('input', { type: 'checkbox' });
 const negatedLabel = make('label', { className: 'check' }, negated, 'not');
-const valueLabel = make('label', {}, make('span', {}, 'Value'), make('span', { className: 'box' }, value));
+const valueLabel = labelled('Value', value);
 const note = make('p', { className: 'dim small' });
 const apply = make('button', { type: 'submit', className: 'button primary' });
 const remove = make('button', { type: 'button', className: 'button' }, 'Remove');
@@ -45,6 +45,16 @@ const remove = make('button', { type: 'button', className: 'button' }, 'Remove')
 /** @param {string} label */
 function textInput(label) {
   return make('input', { type: 'text', autocomplete: 'off', spellcheck: false, ariaLabel: label });
+}
+
+/**
+ * A text input below its label. That is no <label>, whose click on the list of options would count as one on the input.
+ *
+ * @param {string} label
+ * @param {HTMLInputElement} input
+ */
+function labelled(label, input) {
+  return make('div', { className: 'field' }, make('span', {}, label), make('div', { className: 'box' }, input));
 }
 
 /**
@@ -69,7 +79,7 @@ function build() {
   const form = make(
     'form',
     { method: 'dialog' },
-    make('label', {}, make('span', {}, 'Column'), make('span', { className: 'box' }, field)),
+    labelled('Column', field),
     make('label', {}, make('span', {}, 'Condition'), condition),
     valueLabel,
     negatedLabel,
@@ -157,7 +167,7 @@ function offerConditions(chosen) {
           ['~', 'contains'],
           ['!~', 'does not contain'],
         ]
-      : [...operatorsOf(known()?.kind ?? 'mixed').map(labelled), [HAS, HAS], [HAS_NOT, HAS_NOT]];
+      : [...operatorsOf(known()?.kind ?? 'mixed').map(withSign), [HAS, HAS], [HAS_NOT, HAS_NOT]];
   if (chosen && !pairs.some(([operator]) => operator === chosen) && options.term?.operator === chosen)
     pairs.unshift([chosen, chosen]);
   condition.replaceChildren(...pairs.map(([operator, words]) => make('option', { value: operator }, words)));
@@ -166,7 +176,7 @@ function offerConditions(chosen) {
 }
 
 /** @param {[string, string]} pair */
-const labelled = ([operator, words]) => /** @type {[string, string]} */ ([operator, `${operator}  ${words}`]);
+const withSign = ([operator, words]) => /** @type {[string, string]} */ ([operator, `${operator}  ${words}`]);
 
 function showValue() {
   valueLabel.hidden = [HAS, HAS_NOT].includes(condition.value);
