@@ -126,7 +126,7 @@ def test_a_query_is_completed_by_pointing(sign_in: Callable[..., Page], runs: Pr
 def test_a_late_answer_is_dropped(page: Page, runs: Project) -> None:
     page.goto(runs.address)
     held: list[Any] = []
-    page.route("**/field_values*optimizer*", held.append)
+    page.route("**/field_values*optimizer*", lambda route: held.append(route))
     page.keyboard.press("/")
     page.keyboard.type("optimizer.name=")
     for _ in range(100):

@@ -110,7 +110,8 @@ test('and, or, not and functions where they can stand', () => {
   assert.deepEqual(at('lr=1 a|').slice(0, 1), ['and']);
   assert.equal(accepted('lr=1 o|', 'or'), 'lr=1 or ');
   assert.ok(!at('a|').includes('and'));
-  assert.deepEqual(at('mi|').slice(0, 1), ['min(']);
+  assert.deepEqual(at('ha|'), ['has(']);
+  assert.deepEqual(at('las|'), ['last(val_loss)', 'last(']);
   assert.ok(!at('lr=1 and |').includes('or'));
 });
 

@@ -43,6 +43,24 @@ const OPERATORS_OF = {
   list: TEXT,
 };
 
+/** @typedef {[word: string, detail: string]} Word */
+
+/** @type {Word[]} */
+const JOINTS = [
+  ['and', 'both'],
+  ['or', 'either'],
+];
+/** @type {Word} */
+const NOT = ['not', 'the opposite'];
+/** @type {Word[]} */
+const FUNCTIONS = [
+  ['min(', 'the least value of a metric'],
+  ['max(', 'the greatest value of a metric'],
+  ['last(', 'the last value of a metric'],
+  ['count(', 'how many values of a metric'],
+  ['has(', 'there is one'],
+];
+
 /** @type {Record<string, [value: string, detail: string][]>} */
 const EXAMPLES = {
   time: [
@@ -92,7 +110,13 @@ export function suggestionsFor(context, fields, values) {
   const operators = operatorSuggestions(context, fields);
   if (context.expects === 'operator') return operators;
   if (context.expects === 'metric') return metricSuggestions(context, fields);
-  return [...operators, ...keywords(context, fields), ...fieldSuggestions(context, fields)].slice(0, MAX_SUGGESTIONS);
+  const { prefix, joins } = context;
+  return [
+    ...operators,
+    ...keywords(context, fields, joins ? [...JOINTS, NOT] : prefix ? [NOT] : []),
+    ...fieldSuggestions(context, fields),
+    ...keywords(context, fields, prefix ? FUNCTIONS : []),
+  ].slice(0, MAX_SUGGESTIONS);
 }
 
 /**
@@ -113,34 +137,18 @@ function operatorSuggestions({ field, fieldEnd, to, call }, fields) {
 }
 
 /**
- * Words of the grammar: all of them where nothing has been typed and one of them is likely.
+ * Words of the grammar where they can stand.
  *
  * @param {Context} context
  * @param {ProjectField[]} fields
+ * @param {Word[]} words
  * @returns {Suggestion[]}
  */
-function keywords({ prefix, from, to, joins, call }, fields) {
-  if (call) return [];
+function keywords({ prefix, from, to, call }, fields, words) {
   const typed = prefix.toLowerCase();
-  const isField = fields.some(({ field }) => field === prefix);
-  /** @type {[string, string][]} */
-  const words = joins
-    ? [
-        ['and', 'both'],
-        ['or', 'either'],
-      ]
-    : [];
-  words.push(['not', 'the opposite']);
-  const functions = /** @type {[string, string][]} */ ([
-    ['min(', 'the least value of a metric'],
-    ['max(', 'the greatest value of a metric'],
-    ['last(', 'the last value of a metric'],
-    ['count(', 'how many values of a metric'],
-    ['has(', 'there is one'],
-  ]);
-  const shown = typed ? [...words, ...functions] : joins ? words : [];
-  return shown
-    .filter(([word]) => word.startsWith(typed) && word !== typed && !isField)
+  if (call || fields.some(({ field }) => field === prefix)) return [];
+  return words
+    .filter(([word]) => word.startsWith(typed) && word !== typed)
     .map(([word, detail]) => ({
       label: word,
       detail,

@@ -8,8 +8,11 @@ import { Combobox } from '../ui/combobox.js';
 
 const TYPING_DELAY_MS = 120;
 
-/** @param {HTMLInputElement} field */
-export function start(field) {
+/**
+ * @param {HTMLInputElement} field
+ * @param {boolean} isPointed whether the field has the focus because someone has pointed at it
+ */
+export function start(field, isPointed) {
   /** @type {Combobox<Suggestion>} */
   const box = new Combobox(field, {
     label: 'Completions',
@@ -21,7 +24,7 @@ export function start(field) {
     },
   });
   projectFields().catch(() => {}); // asked for again when they are needed
-  if (document.activeElement === field && field.value) box.update();
+  if (document.activeElement === field && (field.value || isPointed)) box.update();
 }
 
 /** @param {HTMLInputElement} field */

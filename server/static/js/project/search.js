@@ -18,7 +18,11 @@ export function start() {
     clearTimeout(timer);
     timer = setTimeout(search, TYPING_DELAY_MS);
   });
-  field.addEventListener('focus', helpWriting, { once: true });
+  let isPointed = false;
+  field.addEventListener('pointerdown', () => {
+    isPointed = true;
+  });
+  field.addEventListener('focus', () => helpWriting(isPointed), { once: true });
   field.addEventListener('keydown', (event) => {
     if (event.key === 'Enter') search();
   });
@@ -28,7 +32,7 @@ export function start() {
     if (state.q && !hasFilters) withFilters((filters) => filters.show());
   });
   on('list', showMistake);
-  if (document.activeElement === field) helpWriting();
+  if (document.activeElement === field) helpWriting(false);
   if (state.q) withFilters((filters) => filters.show());
 }
 
@@ -37,9 +41,10 @@ function search() {
   if (q !== state.q) setQuery({ q });
 }
 
-async function helpWriting() {
+/** @param {boolean} isPointed */
+async function helpWriting(isPointed) {
   const { start: startCompletion } = await import('./completion.js');
-  startCompletion(searchField());
+  startCompletion(searchField(), isPointed);
 }
 
 /** @param {(filters: typeof import('./filters.js')) => void} act */
