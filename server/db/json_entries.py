@@ -95,11 +95,12 @@ def subquery_of(connection: Connection, within: ColumnElement[bool], columns: Se
     others = [column for column in columns if column not in statistics]
     whole = _table.c.stats.op("||")(cast({}, _table.c.stats.type)).label("stats")
     rows = select(_table.c.key, *others, whole).where(within).offset(0).subquery("decompressed")
-    moved = [
-        visitors.replacement_traverse(column, {}, lambda part, **_: rows.c.stats if part is _table.c.stats else None)
-        for column in statistics
-    ]
-    return select(rows, *moved).offset(0).subquery("extracted")
+
+    def moved(part: Any, **_: Any) -> Any:
+        return rows.c.stats if part is _table.c.stats else None
+
+    found = [visitors.replacement_traverse(column, {}, moved) for column in statistics]
+    return select(rows, *found).offset(0).subquery("extracted")
 
 
 def _is_of_statistics(column: Any) -> bool:

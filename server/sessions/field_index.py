@@ -11,7 +11,7 @@ import threading
 import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, select
 
@@ -26,6 +26,7 @@ MAX_NAMES = 20_000
 CHUNK = 500
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
+_ALL_STATISTICS = " ".join(STATISTICS)
 _columns = Session.__table__.c
 _READ = [
     _columns[name]
@@ -36,21 +37,13 @@ _READ = [
 ]
 
 
-class IndexedField(NamedTuple):
-    """Something that a session has.
+IndexedField = tuple[str, str, str]
+"""Something that a session has: group, name, kind.
 
-    Attributes:
-        group: "columns", "params", "values" or "statistics".
-        name: of the param or value, of the metric, or of several columns with spaces between them.
-        kind: of the value: "number", "text", "boolean" or "list"; of a metric: those of its statistics that exist,
-            with spaces between them.
-    """
-
-    group: str
-    name: str
-    kind: str
-
-
+The group is "columns", "params", "values" or "statistics". The name is that of the param, the value or the metric, or
+those of several columns with spaces between them. The kind is "number", "text", "boolean" or "list", or the statistics
+of a metric that exist, with spaces between them.
+"""
 Signature = tuple[int, ...]
 """What a session has, as numbers of fields."""
 
@@ -123,16 +116,17 @@ def index_of(connection: Connection, project: int) -> FieldIndex:
 
 def fields_of(row: Row[Any]) -> Iterator[IndexedField]:
     """What a session has."""
-    yield IndexedField("columns", " ".join(_given_columns(row)), "")
+    yield "columns", " ".join(_given_columns(row)), ""
     for group, entries in (("params", row.params), ("values", row.values)):
         kinds: dict[str, str] = {}
         for name, kind in _entries(entries if isinstance(entries, dict) else {}):
             kinds[name] = kind if kinds.get(name, kind) == kind else "mixed"
-        yield from (IndexedField(group, name, kind) for name, kind in kinds.items())
+        yield from ((group, name, kind) for name, kind in kinds.items())
     for metric, statistics in (row.stats or {}).items():
-        yield IndexedField(
-            "statistics", metric, " ".join(name for name in STATISTICS if statistics.get(name) is not None)
-        )
+        given = _ALL_STATISTICS
+        if None in statistics.values() or len(statistics) < len(STATISTICS):
+            given = " ".join(name for name in STATISTICS if statistics.get(name) is not None)
+        yield "statistics", metric, given
 
 
 def _given_columns(row: Row[Any]) -> Iterator[str]:

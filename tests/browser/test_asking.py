@@ -282,7 +282,7 @@ def test_sessions_that_the_query_leaves_out_are_told(page: Page, runs: Project) 
     expect(unlisted).to_be_hidden()
     expect_shown(page, "run-0", "run-1", "run-2")
     page.fill("#search", "tag=run-4")
-    expect(unlisted).to_contain_text("3 of the 3 sessions")
+    expect(unlisted).to_contain_text("None of the sessions shown here matches the query.")
     page.fill("#search", "")
     expect(unlisted).to_be_hidden()
 

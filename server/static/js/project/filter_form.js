@@ -108,6 +108,9 @@ function build() {
     const element = /** @type {Element} */ (target);
     if (box.open && !box.contains(element) && element !== opener) close();
   });
+  box.addEventListener('focusout', ({ relatedTarget }) => {
+    if (relatedTarget && !box.contains(/** @type {Node} */ (relatedTarget))) close();
+  });
   addEventListener('resize', () => box.open && place(opener));
   new Combobox(field, {
     label: 'Columns',
@@ -122,7 +125,7 @@ function build() {
   new Combobox(value, {
     label: 'Values',
     options: valuesOfColumn,
-    marked: () => value.value,
+    marked: () => (value.value === options.term?.value ? '' : value.value),
     accept: (option) => {
       value.value = option.label;
     },
@@ -194,8 +197,10 @@ async function valuesOfColumn() {
   const one = known();
   if (!one || condition.value.includes('~')) return [];
   const typed = value.value.trim();
-  const values = await valuesOf(one.field, typed).catch(() => []);
-  return valueOptions(one, values, typed).map(({ value: label, detail }) => ({ label, detail }));
+  const isChosen = typed === options.term?.value;
+  const wanted = isChosen ? '' : typed; // all, to choose another one
+  const values = await valuesOf(one.field, wanted).catch(() => []);
+  return valueOptions(one, values, wanted).map(({ value: label, detail }) => ({ label, detail }));
 }
 
 function submit() {

@@ -63,10 +63,13 @@ function show(count) {
   if (!count || key === shownKey) return;
   shownKey = key;
   const total = state.selected.length;
+  const verb = count === 1 ? 'does not match' : 'do not match';
   const what =
     total === 1
       ? 'The session shown here does not match'
-      : `${whole(count)} of the ${whole(total)} sessions shown here ${count === 1 ? 'does' : 'do'} not match`;
+      : count === total
+        ? 'None of the sessions shown here matches'
+        : `${whole(count)} of the ${whole(total)} sessions shown here ${verb}`;
   const most = Math.min(MAX_SHOWN, list.ids.length);
   const label =
     list.total <= MAX_SHOWN
