@@ -96,8 +96,8 @@ def subquery_of(connection: Connection, within: ColumnElement[bool], columns: Se
     whole = _table.c.stats.op("||")(cast({}, _table.c.stats.type)).label("stats")
     rows = select(_table.c.key, *others, whole).where(within).offset(0).subquery("decompressed")
 
-    def moved(part: Any, **_: Any) -> Any:
-        return rows.c.stats if part is _table.c.stats else None
+    def moved(element: Any, **_: Any) -> Any:
+        return rows.c.stats if element is _table.c.stats else None
 
     found = [visitors.replacement_traverse(column, {}, moved) for column in statistics]
     return select(rows, *found).offset(0).subquery("extracted")
