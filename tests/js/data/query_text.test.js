@@ -6,7 +6,6 @@ import {
   quoted,
   termText,
   tokensOf,
-  unitsBefore,
   unquoted,
   valueText,
   withMore,
@@ -171,9 +170,4 @@ test('terms are written, replaced, removed and added', () => {
   assert.equal(withMore(' ', [], 'lr=1'), 'lr=1');
   assert.equal(withMore('a b', terms, 'lr=1'), 'a b and lr=1');
   assert.equal(withMore('a or b', null, 'lr=1'), '(a or b) and lr=1');
-});
-
-test('places that the server counts are in characters', () => {
-  const units = unitsBefore('🚀 a');
-  assert.deepEqual([0, 1, 2, 3].map(units), [0, 2, 3, 4]);
 });

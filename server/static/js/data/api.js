@@ -1,6 +1,6 @@
 // The server's read API. Every function returns what the server answered, or throws.
+import { unitsBefore } from '../ui/characters.js';
 import { PAGE_HEADERS } from '../ui/upgrade.js';
-import { unitsBefore } from './query_text.js';
 
 /** @import { FieldValue, ProjectField } from './fields.js' */
 /** @import { PlacedTerm } from './query_text.js' */

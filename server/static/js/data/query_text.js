@@ -221,17 +221,6 @@ export function unquoted(text) {
 }
 
 /**
- * Turns places that the server has counted in characters into JavaScript's, which are UTF-16 units.
- *
- * @param {string} q
- * @returns {(place: number) => number}
- */
-export function unitsBefore(q) {
-  const characters = [...q];
-  return (place) => characters.slice(0, place).join('').length;
-}
-
-/**
  * A field as a query has it, of what someone has typed in its place.
  *
  * @param {string} text

@@ -1,9 +1,10 @@
 // The terms of the query as chips below the toolbar, each of which can be edited or removed. A query that is no plain
 // list of terms is one chip. What the terms are, the server says.
 import { parseQuery } from '../data/api.js';
-import { termText, unitsBefore, withMore, withTerm } from '../data/query_text.js';
+import { termText, withMore, withTerm } from '../data/query_text.js';
 import { list } from '../data/session_list.js';
 import { on, setQuery, state } from '../data/store.js';
+import { unitsBefore } from '../ui/characters.js';
 import { byId, elementById, make } from '../ui/dom.js';
 import { shorten } from '../ui/format.js';
 

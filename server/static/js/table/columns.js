@@ -161,10 +161,12 @@ export function entryAt(entries, name) {
   if (Object.hasOwn(entries, name)) return entries[name];
   /** @type {any} */
   let value = entries;
-  for (const part of name.split('.'))
-    value = value !== null && typeof value === 'object' && Object.hasOwn(value, part) ? value[part] : undefined;
+  for (const part of name.split('.')) value = isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined;
   return value;
 }
+
+/** @param {unknown} value */
+const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
 
 const all = () => [...FIXED, ...found.statistics, ...found.params, ...found.values];
 
