@@ -49,6 +49,8 @@ FILTERS: dict[str, Asked] = {
         "sort": "min(val_loss)",
     },
 }
+VALUES_OF = ("optimizer.name", "lr", "min(val_loss)", "tags", "status")
+"""Fields whose values are asked for, as completion does."""
 PAGED = ("-created_at", "min(val_loss)")
 PAGES = (50, 200)
 
@@ -116,11 +118,30 @@ def _answers(server: Any, name: str, repeats: int, count: int) -> list[Row]:
             get(**asked)
             taken = [_timed(get, asked) for _ in range(repeats)]
             rows.append(_bar_row(f"{name}, {what}", taken, BAR))
+        rows += _completions(http, server, name, repeats)
         answer = get()
         whole = len(answer.content) / 1024
         sent = int(answer.headers["Content-Length"]) / 1024
         rows.append(Row(f"{name}, {LIMIT} rows as they are sent", "KiB", [sent], "as JSON", [whole]))
         return rows
+
+
+def _completions(http: Any, server: Any, name: str, repeats: int) -> list[Row]:
+    """What completion, filters and the Columns menu ask for."""
+    from benchmarks.support.many_sessions import PROJECT
+
+    def get(path: str, **asked: str) -> float:
+        started = time.perf_counter()
+        address = f"{server.url}/api/v2/sessions/{path}"
+        http.get(address, params={"project": PROJECT, **asked}, timeout=60).raise_for_status()
+        return (time.perf_counter() - started) * 1e3
+
+    rows = [Row(f"{name}, the fields, once after the server's start", "ms", [get("fields")])]
+    rows.append(_bar_row(f"{name}, the fields", [get("fields") for _ in range(repeats)], BAR))
+    for field in VALUES_OF:
+        taken = [get("field_values", field=field, limit="100") for _ in range(repeats)]
+        rows.append(_bar_row(f"{name}, the values of {field}", taken, BAR))
+    return rows
 
 
 def _asked(**asked: Any) -> dict[str, Any]:

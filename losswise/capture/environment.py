@@ -1,7 +1,8 @@
-"""Collect host, Python, CI build and command line, and git, in the background."""
+"""Collect host, user, Python, CI build and command line, and git, in the background."""
 
 from __future__ import annotations
 
+import getpass
 import os
 import platform
 import re
@@ -10,7 +11,7 @@ import sys
 from collections.abc import Iterator
 
 from losswise.capture.git import collect_git
-from losswise.util.unreliable import tried
+from losswise.util.unreliable import Failure, tried
 from losswise.values.texts import describe, to_text
 
 MAX_VALUE_CHARS = 10_000
@@ -33,7 +34,7 @@ def collect(track_git: bool, command_line: bool) -> Iterator[dict[str, dict[str,
 
 
 def collect_environment(command_line: bool) -> dict[str, str]:
-    """Return host, process id, Python, platform, folder and CI build, and with `command_line` the command line."""
+    """Return host, user, process id, Python, platform, folder, CI build, and with `command_line` the command line."""
     env = {
         "host": tried(socket.gethostname),
         "pid": str(os.getpid()),
@@ -41,6 +42,8 @@ def collect_environment(command_line: bool) -> dict[str, str]:
         "platform": tried(platform.platform),
         "folder": tried(os.getcwd),  # it may be deleted
     }
+    if not isinstance(user := tried(getpass.getuser), Failure):  # the user of a container may have no name
+        env["user"] = user
     env.update({name: value for name, value in os.environ.items() if value and _CI_VARIABLE.fullmatch(name)})
     if command_line:
         env["command"] = tried(_command_line)

@@ -24,6 +24,7 @@ from sqlalchemy import (
     select,
     type_coerce,
 )
+from sqlalchemy.sql import visitors
 from sqlalchemy.sql.elements import ColumnElement
 
 from .engine import is_sqlite
@@ -46,6 +47,7 @@ class Entry(NamedTuple):
         number, text: given the subquery's columns, the entry as a float or a text; NULL where it is missing or of
             another type. Numbers that are not finite are stored as texts.
         literal: the same for "true" and "false".
+        list: the same for a list, as its JSON text.
         exists: whether there is an entry, and it is not null.
     """
 
@@ -53,6 +55,7 @@ class Entry(NamedTuple):
     number: Callable[[Any], Expression]
     text: Callable[[Any], Expression]
     literal: Callable[[Any], Expression]
+    list: Callable[[Any], Expression]
     exists: Callable[[Any], Expression]
 
 
@@ -77,15 +80,31 @@ def statistic(connection: Connection, metric: str, field: str, label: str = "val
     return entry(connection, _table.c.stats, metric, field, label)
 
 
-def extracted_rows(within: ColumnElement[bool], entries: Iterable[Entry]) -> Subquery:
+def extracted_rows(connection: Connection, within: ColumnElement[bool], entries: Iterable[Entry]) -> Subquery:
     """A subquery of the sessions that match `within`: `key`, and what the entries extract, computed once for a row."""
-    return subquery_of(within, [column for entry in entries for column in entry.extracted])
+    return subquery_of(connection, within, [column for entry in entries for column in entry.extracted])
 
 
-def subquery_of(within: ColumnElement[bool], columns: Iterable[Any]) -> Subquery:
+def subquery_of(connection: Connection, within: ColumnElement[bool], columns: Sequence[Any]) -> Subquery:
     """A subquery of the sessions that match `within`: `key` and these labelled expressions, computed once for a row."""
     # without OFFSET both databases would copy the expressions to every place where the outer query uses them
-    return select(_table.c.key, *columns).where(within).offset(0).subquery("extracted")
+    statistics = [] if is_sqlite(connection) else [column for column in columns if _is_of_statistics(column)]
+    if len(statistics) < 2:
+        return select(_table.c.key, *columns).where(within).offset(0).subquery("extracted")
+    # PostgreSQL decompresses the statistics again for each expression, but not the result of an expression
+    others = [column for column in columns if column not in statistics]
+    whole = _table.c.stats.op("||")(cast({}, _table.c.stats.type)).label("stats")
+    rows = select(_table.c.key, *others, whole).where(within).offset(0).subquery("decompressed")
+
+    def moved(element: Any, **_: Any) -> Any:
+        return rows.c.stats if element is _table.c.stats else None
+
+    found = [visitors.replacement_traverse(column, {}, moved) for column in statistics]
+    return select(rows, *found).offset(0).subquery("extracted")
+
+
+def _is_of_statistics(column: Any) -> bool:
+    return any(part is _table.c.stats for part in visitors.iterate(column))
 
 
 def _entry_postgresql(column: Any, name: str, field: str | None, label: str) -> Entry:
@@ -111,6 +130,7 @@ def _postgresql_entry_of(value: Expression, type_of: Any, is_written_by_users: b
         number=lambda columns: case((is_number(columns), cast(as_text(columns), Float(53)))),
         text=lambda columns: case((type_of(columns[label]) == "string", as_text(columns))),
         literal=lambda columns: case((type_of(columns[label]) == "boolean", as_text(columns))),
+        list=lambda columns: case((type_of(columns[label]) == "array", as_text(columns))),
         exists=lambda columns: func.coalesce(type_of(columns[label]) != "null", false()),
     )
 
@@ -151,5 +171,6 @@ def _sqlite_entry_of(value: Expression, kind: Expression, label: str) -> Entry:
         number=lambda columns: case((kind_in(columns, "real", "integer"), type_coerce(columns[label], Float(53)))),
         text=lambda columns: case((kind_in(columns, "text"), type_coerce(columns[label], Text()))),
         literal=lambda columns: case((kind_in(columns, "true", "false"), columns[f"{label}_kind"])),
+        list=lambda columns: case((kind_in(columns, "array"), type_coerce(columns[label], Text()))),
         exists=lambda columns: func.coalesce(columns[f"{label}_kind"] != "null", false()),
     )

@@ -128,6 +128,7 @@ class Session(db.Model):  # type: ignore[name-defined]
             sessions.status.Ending. It becomes the session's status once the other writers are stale.
         version: raised by each change, so that pages notice missed events.
         change: the number of the latest change of what the session table shows, see sessions.change_numbers.
+        git_commit, git_branch, host, user_name: of its metadata, see sessions.origin: those may be megabytes.
     """
 
     __tablename__ = "sessions"
@@ -185,6 +186,10 @@ class Session(db.Model):  # type: ignore[name-defined]
     version: Mapped[int] = mapped_column(Big, default=0)
     change: Mapped[int] = mapped_column(Big, default=0, server_default="0")
     protocol: Mapped[int] = mapped_column(Integer, default=2)
+    git_commit: Mapped[str | None] = mapped_column(Text)
+    git_branch: Mapped[str | None] = mapped_column(Text)
+    host: Mapped[str | None] = mapped_column(Text)
+    user_name: Mapped[str | None] = mapped_column(Text)
 
 
 class SessionMetadata(db.Model):  # type: ignore[name-defined]

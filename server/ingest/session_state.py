@@ -18,6 +18,7 @@ from ..sessions.bounded_map import BoundedMap
 from ..sessions.change_numbers import next_change
 from ..sessions.images import insert_images
 from ..sessions.metadata import MetadataChanges
+from ..sessions.origin import origin
 from ..sessions.refusals import apply_refusals
 from ..sessions.search import search_text
 from ..sessions.status import BatchEvent, WriterState, next_status
@@ -250,6 +251,7 @@ class SessionState:
         if record.params:
             self._params = self._params or BoundedMap(row["params"], MAX_PARAMS_BYTES)
             self._params.update_with_cuts(record.params)
+        row.update(origin(record.git, record.env))
         self._metadata.merge({"git": record.git, "env": record.env, "info": record.info})
         self._has_session = True
 

@@ -7,7 +7,8 @@ query is true or false for each session, and never unknown as SQL's NULL is.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +20,12 @@ from losswise.protocol.limits import STATUSES
 
 from ..db import json_entries
 from ..db.engine import is_sqlite
-from ..db.json_entries import Entry
 from ..db.many_rows import is_among
 from ..db.models import Session
 from ..db.patterns import problem_of
 from ..db.sqlite_functions import MAX_NUMBER_CHARS, NUMBER
 from . import columns, values
+from .entries import Entries
 from .nodes import And, Field, Has, Node, Not, Or, Term, Word, leaves
 from .parser import BadQuery
 
@@ -38,6 +39,8 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_BEGINNING_OF_COMMIT = re.compile(r"[0-9a-fA-F]{7,}")
+"""What `commit=` compares with the beginning of a commit: git's own short names have as many digits."""
 _NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "infinity": "Infinity", "-inf": "-Infinity", "-infinity": "-Infinity"}
 
 
@@ -64,105 +67,106 @@ def matching(context: Context, within: Condition, node: Node) -> Condition:
     Raises:
         BadQuery: a value does not suit its column.
     """
-    compiled = [_Leaf(context, leaf, f"leaf_{index}") for index, leaf in enumerate(leaves(node))]
-    if not any(leaf.extracted for leaf in compiled):
-        conditions = iter([leaf.condition(None) for leaf in compiled])
-        return and_(within, _combined(node, lambda: next(conditions)))
-    extracted = [column for leaf in compiled for column in leaf.extracted or [leaf.condition(None).label(leaf.label)]]
-    rows = json_entries.subquery_of(within, extracted)
-    conditions = iter([leaf.condition(rows.c) for leaf in compiled])
-    found = context.connection.execute(select(rows.c.key).where(_combined(node, lambda: next(conditions))))
+    entries: dict[Field, Entries] = {}
+    compiled = {id(leaf): _Leaf(context, leaf, entries) for leaf in leaves(node)}
+
+    def condition(part: Node, rows: Any) -> Condition:
+        return _combined(part, lambda leaf: compiled[id(leaf)].condition(rows))
+
+    # what needs no JSON comes first: it narrows the sessions whose JSON is read
+    plain: list[Node] = []
+    looking: list[Node] = []
+    for part in _conjuncts(node):
+        (looking if any(compiled[id(leaf)].entries for leaf in leaves(part)) else plain).append(part)
+    within = and_(within, *(condition(part, None) for part in plain))
+    if not looking:
+        return within
+    extracted = [column for one in entries.values() for column in one.extracted]
+    beside = [compiled[id(leaf)] for part in looking for leaf in leaves(part)]
+    for number, leaf in enumerate(leaf for leaf in beside if leaf.entries is None):
+        leaf.label = f"leaf_{number}"
+        extracted.append(leaf.condition(None).label(leaf.label))
+    rows = json_entries.subquery_of(context.connection, within, extracted)
+    found = context.connection.execute(select(rows.c.key).where(*(condition(part, rows.c) for part in looking)))
     return is_among(context.connection, _columns.key, list(found.scalars()))
 
 
-def _combined(node: Node, next_leaf: Callable[[], Condition]) -> Condition:
-    """The condition of a node; `next_leaf` returns those of its leaves, in their order."""
+def _conjuncts(node: Node) -> Iterator[Node]:
+    """The parts of a query that all have to hold."""
+    open_ = [node]
+    while open_:
+        node = open_.pop()
+        if isinstance(node, And):
+            open_ += reversed(node.nodes)
+        else:
+            yield node
+
+
+def _combined(node: Node, condition: Callable[[Word | Term | Has], Condition]) -> Condition:
+    """The condition of a node, of the conditions of its leaves."""
     if isinstance(node, Not):
-        return not_(_combined(node.node, next_leaf))
+        return not_(_combined(node.node, condition))
     if isinstance(node, And):
-        return and_(true(), *[_combined(each, next_leaf) for each in node.nodes])
+        return and_(true(), *[_combined(each, condition) for each in node.nodes])
     if isinstance(node, Or):
-        return or_(false(), *[_combined(each, next_leaf) for each in node.nodes])
-    return next_leaf()
+        return or_(false(), *[_combined(each, condition) for each in node.nodes])
+    return condition(node)
 
 
 class _Leaf:
     """A word, a term or a `has`.
 
+    Args:
+        known: the entries of fields that other leaves name. A new one is added.
+
     Attributes:
-        extracted: what a subquery computes first, for leaves that look into JSON that may be large.
+        entries: what it looks at in JSON; None if that is a column.
+        label: of the subquery's column that holds a leaf without entries.
     """
 
-    def __init__(self, context: Context, leaf: Word | Term | Has, label: str) -> None:
-        self.label = label
+    def __init__(self, context: Context, leaf: Word | Term | Has, known: dict[Field, Entries]) -> None:
         self._context, self._leaf = context, leaf
-        self._entries: list[Entry] = []
+        self.entries: Entries | None = None
+        self.label = ""
         if isinstance(leaf, (Term, Has)) and leaf.field.kind != "column":
-            self._entries = _entries(context.connection, leaf.field, label)
-        self.extracted = [column for entry in self._entries for column in entry.extracted]
+            if leaf.field not in known:
+                known[leaf.field] = Entries(context.connection, leaf.field, f"entry_{len(known)}")
+            self.entries = known[leaf.field]
         if isinstance(leaf, Term):
-            self._condition = _Comparison(context, leaf)
+            self._comparison = _Comparison(context, leaf)
 
     def condition(self, rows: Any) -> Condition:
         """The condition on the subquery's columns; on the table if they are None."""
         leaf = self._leaf
-        if rows is not None and not self._entries:
+        if rows is not None and self.entries is None:
             return rows[self.label].is_(true())
         if isinstance(leaf, Word):
             return _columns.search.contains(leaf.text.lower(), autoescape=True)
         if isinstance(leaf, Has):
-            if self._entries:
-                return or_(*(entry.exists(rows) for entry in self._entries))
+            if self.entries is not None:
+                return self.entries.exists(rows)
             return _is_given(self._context.connection, leaf.field.name)
-        return self._condition.of_entries(self._entries, rows) if self._entries else self._condition.of_column()
-
-
-def _entries(connection: Connection, field: Field, label: str) -> list[Entry]:
-    """The entry of a session's JSON that a field names. A name with dots may also be one in objects in objects."""
-    if field.kind not in ("params", "values"):
-        return [json_entries.statistic(connection, field.name, field.kind, label)]
-    column = _columns[field.kind]
-    found = [json_entries.entry(connection, column, field.name, label=label)]
-    if "." in field.name.strip("."):
-        nested = json_entries.nested_entry(connection, column, field.name.split("."), f"{label}_nested")
-        found += [nested] if nested is not None else []
-    return found
+        if self.entries is not None:
+            return self._comparison.of_entries(self.entries, rows)
+        return self._comparison.of_column()
 
 
 def _is_given(connection: Connection, name: str) -> Condition:
     if name == "tags":
         return _some_tag(connection, lambda tag: true())
-    column: Any = _sql_of(name, 0.0)
+    column: Any = columns.by_name(name, 0.0)
     if name == "starred":
         return column.is_(true())
-    return func.coalesce(column, "") != "" if name in _TEXTS else column.isnot(None)
+    return func.coalesce(column, "") != "" if name in columns.TEXTS else column.isnot(None)
 
 
 def _some_tag(connection: Connection, condition: Callable[[Any], Any]) -> Condition:
-    """One of a session's tags meets the condition. Databases may hold what is no list."""
-    tags = _columns.tags
-    if is_sqlite(connection):
-        valid: Any = case((func.json_valid(tags) == 1, tags), else_="[]")
-        tag = func.json_each(valid).table_valued("value", name="each_tag").c.value
-    else:
-        valid = case((func.jsonb_typeof(tags) == "array", tags), else_=cast([], tags.type))
-        tag = func.jsonb_array_elements_text(valid).table_valued("value", name="each_tag").c.value
+    """One of a session's tags meets the condition."""
+    tag = columns.each_tag(connection).c.value
     return select(tag).where(condition(tag)).correlate(Session.__table__).exists()
 
 
-_TEXTS = ("tag", "id", "status", "reason", "group", "note")
 _TRUTHS = {"true": True, "false": False}
-_TIMES = ("created", "updated", "ended")
-
-
-def _sql_of(name: str, now: float) -> Any:
-    """A column that is not a list."""
-    if name == "progress":
-        return columns.progress()
-    if name == "elapsed":
-        return columns.elapsed(now)
-    renamed = {"group": "group_name", "iter": "last_x", **{time: f"{time}_at" for time in _TIMES}}
-    return _columns[renamed.get(name, name)]
 
 
 class _Comparison:
@@ -197,20 +201,25 @@ class _Comparison:
 
     def _matches(self, text: Any) -> Any:
         if is_sqlite(self._context.connection):
-            return func.losswise_matches(text, self._term.value, type_=Boolean())
+            found = func.losswise_matches(text, self._term.value, type_=Boolean())
+            return case((text.isnot(None), found))  # a call costs more than a look
         return text.bool_op("~")(literal(self._term.value))
 
     # params, values and statistics
 
-    def of_entries(self, entries: list[Entry], rows: Any) -> Condition:
+    def of_entries(self, entries: Entries, rows: Any) -> Condition:
         term = self._term
-        texts = [entry.text(rows) for entry in entries]
-        literals = [entry.literal(rows) for entry in entries]
+        texts = [entry.text(rows) for entry in entries.all]
+        literals = [entry.literal(rows) for entry in entries.all]
         if self._operator == "~":
             return self._result(or_(*map(self._matches, [*texts, *literals])))
         if self._number is not None:
             compare = _COMPARE[self._operator]
-            numbers = [entry.number(rows) for entry in entries] + [self._number_of(text) for text in texts]
+            # a database does not look at each entry's text, which few of them have
+            numbers = [
+                case((text.isnot(None), self._number_of(text)), else_=entry.number(rows))
+                for entry, text in zip(entries.all, texts, strict=True)
+            ]
             conditions = [compare(number, self._number) for number in numbers]
             if self._operator == "=":  # numbers that are not finite are stored as texts
                 conditions += [text.in_(self._words()) for text in texts]
@@ -240,8 +249,8 @@ class _Comparison:
         term, name = self._term, self._term.field.name
         if name == "tags":
             return self._of_tags()
-        column = _sql_of(name, self._context.now)
-        if name in _TEXTS:
+        column = columns.by_name(name, self._context.now)
+        if name in columns.TEXTS:
             return self._result(self._of_text(column))
         if name == "starred":
             if self._operator != "=" or term.value.lower() not in _TRUTHS:
@@ -250,7 +259,7 @@ class _Comparison:
         if self._operator == "~":
             raise self._bad(f"{name} is a number, and ~ searches texts")
         value: float | None
-        if name in _TIMES:
+        if name in columns.TIMES:
             value = values.moment(term.value, self._context.now, self._context.offset)
             kind = "a time, such as 2026-11-30 or 2d (two days ago)"
         elif name == "elapsed":
@@ -271,6 +280,8 @@ class _Comparison:
             raise self._bad(f"{term.field.name} is a text; use =, != or ~")
         if term.field.name == "status" and term.value not in STATUSES:
             raise self._bad(f"status is {', '.join(STATUSES[:-1])} or {STATUSES[-1]}, not {term.value!r}")
+        if term.field.name == "commit" and _BEGINNING_OF_COMMIT.fullmatch(term.value):
+            return func.lower(func.substr(column, 1, len(term.value))) == term.value.lower()
         return func.coalesce(column, "") == term.value
 
     def _of_tags(self) -> Condition:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import field as attribute
 
 COLUMNS = (
     *("tag", "id", "status", "reason", "group", "tags", "created", "updated", "ended", "elapsed"),
-    *("progress", "iter", "max_iter", "points", "dropped", "refused", "note", "starred"),
+    *("progress", "iter", "max_iter", "points", "dropped", "refused", "commit", "branch", "host", "user"),
+    *("note", "starred"),
 )
 STATISTICS = ("min", "max", "last", "count")
+Span = tuple[int, int]
+"""A place in a query: its first character, and the one after its last."""
+
+_UNLIKE_A_NAME = re.compile(r'[\s()"=<>!~\\]')
 
 
 @dataclass(frozen=True)
@@ -31,12 +38,20 @@ class Field:
             return f"{self.kind}({quoted(self.name)})"
         return self.name if self.kind == "column" else f"{self.kind}.{quoted(self.name)}"
 
+    @property
+    def short(self) -> str:
+        """The same without `params.`, where it would mean nothing else."""
+        name = quoted(self.name)
+        is_clear = name.startswith('"') or not (name in COLUMNS or name.startswith(("params.", "values.")))
+        return name if self.kind == "params" and is_clear else self.text
+
 
 @dataclass(frozen=True)
 class Word:
     """A text that occurs in a session's tag, group, tags, params or note, whatever the case."""
 
     text: str
+    span: Span = attribute(default=(0, 0), compare=False)
 
 
 @dataclass(frozen=True)
@@ -56,6 +71,7 @@ class Term:
     is_quoted: bool = False
     start: int = 0
     end: int = 0
+    span: Span = attribute(default=(0, 0), compare=False)
 
 
 @dataclass(frozen=True)
@@ -63,11 +79,13 @@ class Has:
     """The session has this param, value or statistic, or the column is not empty."""
 
     field: Field
+    span: Span = attribute(default=(0, 0), compare=False)
 
 
 @dataclass(frozen=True)
 class Not:
     node: Node
+    span: Span = attribute(default=(0, 0), compare=False)
 
 
 @dataclass(frozen=True)
@@ -98,6 +116,6 @@ def leaves(node: Node) -> Iterator[Word | Term | Has]:
 
 def quoted(text: str) -> str:
     """A name or a value as a query has it: in quotes, if it would not be read as one otherwise."""
-    is_plain = text and not set(text) & set(' \t\r\n()"=<>!~\\') and text.lower() not in ("and", "or", "not")
+    is_plain = text and not _UNLIKE_A_NAME.search(text) and text.lower() not in ("and", "or", "not")
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return text if is_plain else f'"{escaped}"'

@@ -7,8 +7,9 @@ from typing import Any
 
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedInput, UnexpectedToken
+from lark.tree import Meta
 
-from .nodes import COLUMNS, And, Field, Has, Node, Not, Or, Term, Word, leaves, quoted
+from .nodes import COLUMNS, And, Field, Has, Node, Not, Or, Span, Term, Word, leaves, quoted
 
 MAX_QUERY_CHARS = 4_000
 MAX_LEAVES = 50
@@ -80,7 +81,7 @@ def parse(text: str) -> Node | None:
     if len(text) > MAX_QUERY_CHARS:
         raise BadQuery(f"a query has at most {MAX_QUERY_CHARS:,} characters", MAX_QUERY_CHARS, len(text))
     try:
-        node: Node | None = _ToNodes().transform(_parser.parse(text))
+        node: Node | None = _ToNodes().transform(_parser.parse(text, start="start"))
     except UnexpectedInput as error:
         raise _bad_query(error, text) from None
     except RecursionError:
@@ -90,7 +91,27 @@ def parse(text: str) -> Node | None:
     return node
 
 
-_parser = Lark(GRAMMAR, parser="lalr", maybe_placeholders=True)
+_parser = Lark(GRAMMAR, parser="lalr", start=["start", "field"], maybe_placeholders=True, propagate_positions=True)
+_with_place = v_args(inline=True, meta=True)
+
+
+def parse_field(text: str) -> Field:
+    """The field that a query would have before an operator.
+
+    Raises:
+        BadQuery: the text is no field.
+    """
+    try:
+        if len(text) > MAX_QUERY_CHARS:
+            raise UnexpectedInput
+        field: Field = _ToNodes().transform(_parser.parse(text, start="field"))
+    except UnexpectedInput:
+        raise BadQuery(f"{text[:60]!r} is no field, such as lr, values.best or min(loss)", 0, len(text)) from None
+    return field
+
+
+def _span(meta: Meta) -> Span:
+    return meta.start_pos, meta.end_pos
 
 
 def _unquoted(token: Token) -> str:
@@ -110,19 +131,24 @@ class _ToNodes(Transformer[Token, Any]):
     def all(self, *nodes: Any) -> Node:
         return And(tuple(node for node in nodes if not isinstance(node, Token)))
 
-    def negation(self, _not: Token, node: Node) -> Node:
-        return node.node if isinstance(node, Not) else Not(node)
+    @_with_place
+    def negation(self, meta: Meta, _not: Token, node: Node) -> Node:
+        return node.node if isinstance(node, Not) else Not(node, _span(meta))
 
-    def word(self, token: Token) -> Node:
-        return Word(_unquoted(token))
+    @_with_place
+    def word(self, meta: Meta, token: Token) -> Node:
+        return Word(_unquoted(token), _span(meta))
 
-    def term(self, field: Field, operator: Token, value: tuple[Token, bool]) -> Node:
+    @_with_place
+    def term(self, meta: Meta, field: Field, operator: Token, value: tuple[Token, bool]) -> Node:
         token, is_quoted = value
         sign = "=" if operator == "==" else str(operator)
-        return Term(field, sign, _unquoted(token), is_quoted, token.start_pos or 0, token.end_pos or 0)
+        place = token.start_pos or 0, token.end_pos or 0
+        return Term(field, sign, _unquoted(token), is_quoted, *place, _span(meta))
 
-    def has(self, _has: Token, field: Field) -> Node:
-        return Has(field)
+    @_with_place
+    def has(self, meta: Meta, _has: Token, field: Field) -> Node:
+        return Has(field, _span(meta))
 
     def named(self, token: Token) -> Field:
         kind, dot, name = token.partition(".")

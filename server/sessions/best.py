@@ -37,7 +37,7 @@ def best_values(connection: Connection, within: ColumnElement[bool], names: Sequ
             message = f"'best' is a statistic such as min(train_loss) or max(acc), not {name[:60]!r}"
             raise ApiError(400, "bad_request", message)
         entries.append(json_entries.statistic(connection, match[2], match[1], label=f"value_{index}"))
-    rows = json_entries.extracted_rows(within, entries)
+    rows = json_entries.extracted_rows(connection, within, entries)
     best = [getattr(func, name[:3])(entry.number(rows.c)) for name, entry in zip(names, entries, strict=True)]
     values = connection.execute(select(*best).select_from(rows)).one()
     return {name: value for name, value in zip(names, values, strict=True) if value is not None}

@@ -79,6 +79,8 @@ def list_sessions(
         within = and_(within, _columns.status == status)
     # first the keys in order, then the rows of that page alone: sorting whole rows would read all their JSON
     page = sorting.read_page(connection, within, sort or "-created_at", cursor, limit)
+    if not page.has_values:
+        sorting.raise_if_unknown(connection, _columns.project_id.in_(projects), sort or "")
     result: dict[str, Any] = {
         "sessions": read_rows(connection, page.keys),
         "next": write_cursor(page.cursor) if page.cursor else None,
@@ -128,7 +130,12 @@ def matching_query(connection: Connection, within: ColumnElement[bool], q: str, 
         node = parse(q)
         return within if node is None else matching(Context(connection, time.time(), offset), within, node)
     except BadQuery as error:
-        raise ApiError(400, "bad_query", error.message, start=error.start, end=error.end) from None
+        raise bad_query(error) from None
+
+
+def bad_query(error: BadQuery) -> ApiError:
+    """What a request gets for a query that cannot be understood."""
+    return ApiError(400, "bad_query", error.message, start=error.start, end=error.end)
 
 
 def _rows(where: ColumnElement[bool]) -> Select[Any]:
@@ -199,6 +206,10 @@ def _row_json(row: Row[Any], graphs: list[Any], failure: str | None, note: str) 
         "project": row.project,
         "project_id": row.project_id,
         "group": row.group_name,
+        "commit": row.git_commit,
+        "branch": row.git_branch,
+        "host": row.host,
+        "user": row.user_name,
         "tags": row.tags,
         "params": shallow(row.params),
         "values": shallow(row.values),

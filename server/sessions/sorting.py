@@ -14,10 +14,13 @@ from sqlalchemy import Connection, Integer, Subquery, cast, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from ..db import json_entries
+from ..db.json_entries import STATISTIC
 from ..db.keyset import Int64, SortColumn, read_cursor, rows_after
 from ..db.models import Session
 from ..exceptions import ApiError
 from ..query import columns
+from ..query.entries import Entries
+from ..query.nodes import STATISTICS, Field
 
 Expression = ColumnElement[Any]
 
@@ -37,10 +40,16 @@ class Cursor(msgspec.Struct, array_like=True):
 
 
 class Page(NamedTuple):
-    """Keys of sessions in order; `cursor` continues after them, None if there are no more."""
+    """Keys of sessions in order.
+
+    Attributes:
+        cursor: continues after them, None if there are no more.
+        has_values: whether some session of the page has what is sorted by.
+    """
 
     keys: list[int]
     cursor: Cursor | None
+    has_values: bool
 
 
 class _Order(NamedTuple):
@@ -75,7 +84,31 @@ def read_page(connection: Connection, within: ColumnElement[bool], sort: str, cu
     found = connection.execute(query.limit(limit + 1)).all()
     shown = found[:limit]
     more = len(found) > limit
-    return Page([row[-1] for row in shown], Cursor(sort, asked_at, list(shown[-1])) if more else None)
+    # missing values come last
+    has_values = after is not None or (bool(shown) and any(value is not None for value in shown[0][:-1]))
+    return Page([row[-1] for row in shown], Cursor(sort, asked_at, list(shown[-1])) if more else None, has_values)
+
+
+def raise_if_unknown(connection: Connection, within: ColumnElement[bool], sort: str) -> None:
+    """Raise ApiError (400) for a sort by a statistic, param or value that none of these sessions has."""
+    field = _field(sort.removeprefix("-"))
+    if field is None:
+        return
+    entries = Entries(connection, field)
+    rows = json_entries.subquery_of(connection, within, entries.extracted)
+    if connection.execute(select(rows.c.key).where(entries.exists(rows.c)).limit(1)).first() is not None:
+        return
+    if connection.execute(select(_columns.key).where(within).limit(1)).first() is not None:
+        what = {"params": "param", "values": "value"}.get(field.kind, "metric")
+        raise ApiError(400, "bad_request", f"'sort' names the {what} {field.name[:60]!r}, which no session has")
+
+
+def _field(name: str) -> Field | None:
+    """The statistic, param or value that a sort names."""
+    if match := STATISTIC.fullmatch(name):
+        return Field(match[1], match[2])
+    kind, _, entry = name.partition(".")
+    return Field(kind, entry) if kind in ("params", "values") and entry else None
 
 
 def _order(connection: Connection, within: ColumnElement[bool], name: str, asked_at: float) -> _Order:
@@ -93,21 +126,23 @@ def _order(connection: Connection, within: ColumnElement[bool], name: str, asked
         "points": _columns.points,
         "eta": _columns.eta,
         "group": _columns.group_name,
+        "commit": _columns.git_commit,
+        "branch": _columns.git_branch,
+        "host": _columns.host,
+        "user": _columns.user_name,
         "progress": columns.progress(),
         "elapsed": columns.elapsed(asked_at),
     }
     if name in plain:
         rows = select(_columns.key, plain[name].label("value")).where(within).subquery("sorted")
         return _Order(rows, [rows.c.value])
-    if match := json_entries.STATISTIC.fullmatch(name):
-        found = json_entries.statistic(connection, match[2], match[1])
-        rows = json_entries.extracted_rows(within, [found])
-        return _Order(rows, [found.number(rows.c)])
-    if name.startswith(("params.", "values.")):
-        column, _, path = name.partition(".")
-        found = json_entries.entry(connection, _columns[column], path)
-        rows = json_entries.extracted_rows(within, [found])
-        return _Order(rows, [found.number(rows.c), found.text(rows.c)])  # numbers in their order, then texts
+    if field := _field(name):
+        entries = Entries(connection, field)
+        rows = json_entries.subquery_of(connection, within, entries.extracted)
+        if field.kind in STATISTICS:
+            return _Order(rows, [entries.number(rows.c)])
+        # numbers in their order, then texts, then false and true, then lists
+        return _Order(rows, [read(rows.c) for read in (entries.number, entries.text, entries.literal, entries.list)])
     raise ApiError(
         400, "bad_request", f"'sort' cannot be {name[:60]!r}; it is a column or, for example, min(train_loss)"
     )

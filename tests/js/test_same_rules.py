@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from losswise_server.pages import filters
+from losswise_server.query.nodes import Term, leaves, quoted
+from losswise_server.query.parser import BadQuery, parse
 
 from losswise.notebook import html, svg
 from losswise.notebook.curves import Curve
@@ -76,3 +78,51 @@ def test_the_same_best_of_a_graph(kind: str, names: list[str]) -> None:
     best = re.search(r"best</span><span>([^<]+)</span>", html.card("loss", kind, curves, False))
     assert best
     assert best[1] == svg.number(in_javascript("data/session.js", expression, stats))
+
+
+def test_the_same_quotes() -> None:
+    names = [
+        "lr",
+        "a b",
+        'a"b',
+        "a\\b",
+        "and",
+        "NOT",
+        "a=b",
+        "a!",
+        "a~b",
+        "",
+        "é",
+        "params.x",
+        "a\u00a0b",
+        "a\tb",
+        "x)",
+    ]
+    assert in_javascript("data/query_text.js", "given.map(m.quoted)", names) == [quoted(name) for name in names]
+
+
+PIECES = (
+    *('lr', 'tag', '"a b"', 'min(', 'has(', 'params."x y"', 'values.b', ')', '(', 'and', 'or', 'not'),
+    *('=', '<=', '!=', '~', '0.1', '"x\\"y"', 'android', 'hello!', 'a!b', ' ', '  ', ' ', '==', '!~', 'and', 'nothing'),
+)  # fmt: skip
+
+
+def test_the_same_values_and_terms_of_a_query() -> None:
+    """The page's tokens are where the server's parser has found values."""
+    chance = random.Random(3)
+    expected: dict[str, list[list[int]]] = {}
+    while len(expected) < 400:
+        text = "".join(chance.choice(PIECES) for _ in range(chance.randrange(1, 12)))
+        try:
+            node = parse(text)
+        except BadQuery:
+            continue
+        if node is not None:
+            expected[text] = [[leaf.start, leaf.end] for leaf in leaves(node) if isinstance(leaf, Term)]
+    assert sum(bool(places) for places in expected.values()) > 50
+    expression = """given.map((text) => {
+        const tokens = m.tokensOf(text);
+        return tokens.filter((_, at) => tokens[at - 1]?.type === 'operator').map(({ start, end }) => [start, end]);
+    })"""
+    found = in_javascript("data/query_text.js", expression, list(expected))
+    assert dict(zip(expected, found, strict=True)) == expected

@@ -72,3 +72,34 @@ test('the best is marked among the rows, and beyond them while there are more', 
   assert.equal(best.bestIn(column), 0.125);
   list.loading = false;
 });
+
+test('a column that was chosen is there without any row that has it, also after a reload', () => {
+  columns.choose('last(ep_rew_mean)', true);
+  columns.choose('params.model.depth', true);
+  columns.choose('values.gone', true);
+  columns.choose('values.gone', false);
+  const chosen = ['last(ep_rew_mean)', 'params.model.depth'];
+  assert.deepEqual(
+    keys().filter((key) => [...chosen, 'values.gone'].includes(key)),
+    chosen,
+  );
+  assert.deepEqual(JSON.parse(localStorage.getItem('losswise.columns.7')), {
+    'last(ep_rew_mean)': true,
+    'params.model.depth': true,
+    'values.gone': false,
+  });
+  columns.start();
+  assert.ok(chosen.every((key) => columns.shownKeys().has(key)));
+  const column = columns.shownColumns().find(({ key }) => key === 'last(ep_rew_mean)');
+  assert.deepEqual([column.sort, column.kind, column.down], ['last(ep_rew_mean)', undefined, true]);
+});
+
+test('an entry is found at the top or in objects in objects', () => {
+  const entries = { 'a.b': 1, a: { b: 2, c: { d: [3] } }, n: null, constructor: 4 };
+  assert.deepEqual(
+    ['a.b', 'a.c.d', 'a.c.x', 'n', 'n.x', 'a.c.d.length', 'toString', 'constructor'].map((name) =>
+      columns.entryAt(entries, name),
+    ),
+    [1, [3], undefined, null, undefined, undefined, undefined, 4],
+  );
+});

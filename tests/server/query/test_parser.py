@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from losswise_server.query import parser
 from losswise_server.query.nodes import And, Field, Has, Node, Not, Or, Term, Word, quoted
-from losswise_server.query.parser import BadQuery, parse
+from losswise_server.query.parser import BadQuery, parse, parse_field
+from losswise_server.query.terms import terms_of
 
 
 def term(kind: str, name: str, operator: str, value: str, is_quoted: bool = False) -> Term:
@@ -128,3 +129,63 @@ def test_any_text_is_a_query_or_has_a_mistake_somewhere(text: str) -> None:
         return
     assert found[0]
     assert 0 <= found[1] < found[2] <= max(1, len(text))
+
+
+@pytest.mark.parametrize(
+    ("field", "short"),
+    [
+        (Field("params", "lr"), "lr"),
+        (Field("params", "a b"), '"a b"'),
+        (Field("params", "a\u00a0b"), '"a\u00a0b"'),
+        (Field("params", "tag"), "params.tag"),
+        (Field("params", "values.x"), "params.values.x"),
+        (Field("params", "params.a b"), '"params.a b"'),
+        (Field("values", "a b"), 'values."a b"'),
+        (Field("min", "loss"), "min(loss)"),
+        (Field("column", "tag"), "tag"),
+    ],
+)
+def test_the_shortest_text_of_a_field_means_the_field(field: Field, short: str) -> None:
+    assert field.short == short
+    assert parse_field(short) == field
+    assert without_places(parse(f"{short}=1")) == Term(field, "=", "1")
+
+
+@pytest.mark.parametrize("text", ["", "a b", "min(a", "has(a)", "a) or has(b", "lr=1", "and or", "x" * 5_000])
+def test_what_is_no_field(text: str) -> None:
+    with pytest.raises(BadQuery, match="is no field"):
+        parse_field(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("", []),
+        ("lr<=0.01", ["lr<=0.01"]),
+        (" lr <= 0.01  ", ["lr <= 0.01"]),
+        ("resnet lr=1 and not has(seed)", ["resnet", "lr=1", "not has(seed)"]),
+        ('min("a b")>2 AND "two words"', ['min("a b")>2', '"two words"']),
+        ("🚀 tag=🚀", ["🚀", "tag=🚀"]),
+        ("not (a)", ["not (a)"]),
+        ("and and b", ["and", "b"]),
+    ],
+)
+def test_the_terms_of_a_plain_list_and_their_places(text: str, parts: list[str]) -> None:
+    terms = terms_of(text, parse(text))
+    assert terms is not None
+    assert [text[term["start"] : term["end"]] for term in terms] == parts
+
+
+@pytest.mark.parametrize("text", ["a or b", "(a) b", "not not a", "not (a b)", "(a)", "a and (b or c)", "(a b) c"])
+def test_other_queries_are_no_plain_list(text: str) -> None:
+    assert terms_of(text, parse(text)) is None
+
+
+def test_what_a_term_says() -> None:
+    text = 'word not lr<="1" has(params.tag)'
+    named = {"kind", "negated", "field", "operator", "value", "quoted"}
+    assert [{name: term[name] for name in named} for term in terms_of(text, parse(text)) or []] == [
+        {"kind": "word", "negated": False, "field": None, "operator": None, "value": "word", "quoted": False},
+        {"kind": "term", "negated": True, "field": "lr", "operator": "<=", "value": "1", "quoted": True},
+        {"kind": "has", "negated": False, "field": "params.tag", "operator": None, "value": None, "quoted": False},
+    ]

@@ -35,6 +35,7 @@ PARAMS: list[dict[str, Any]] = [
     {},
 ]  # fmt: skip
 NOTES = ["", "adam", 'diverged at n1\nsee "above"', "RESNET high"]
+COMMITS = ["ab12cd3" + 33 * "0", "ab12cd4" + 33 * "f", "feedbee"]
 METRICS: list[dict[str, list[Any]]] = [
     {"val_loss": [0.5, 0.25]}, {"val_loss": [0.3, "NaN"]}, {"val_loss": ["Infinity"]}, {"a b": [1.0, 3.0]}, {},
 ]  # fmt: skip
@@ -68,6 +69,8 @@ def _write(number: int) -> None:
             tags=["baseline", f"n{number % 5}"] if number % 2 else [],
             params=params,
             max_iter=100 if number % 3 else None,
+            git={"commit": COMMITS[number % 3], "branch": "topic/a b"} if number % 4 else None,
+            env={"host": f"node-{number % 3}", "user": "ada"} if number % 5 else {"host": 7},
         ),
         records.values_record({"best": number, "path": f"a/{number}"}),
     )
@@ -163,7 +166,9 @@ def _term(session: dict[str, Any], term: Term, sign: str) -> bool:
             return any(re.search(term.value, tag) if sign == "~" else tag == term.value for tag in value)
         if term.field.name == "starred":
             return value is (term.value == "true")
-        if term.field.name in ("tag", "id", "status", "reason", "group", "note"):
+        if term.field.name == "commit" and sign == "=" and re.fullmatch("[0-9a-fA-F]{7,}", term.value):
+            return (value or "").startswith(term.value.lower())
+        if term.field.name in ("tag", "id", "status", "reason", "group", "commit", "branch", "host", "user", "note"):
             return (
                 bool(re.search(term.value, value or "")) and value is not None
                 if sign == "~"
@@ -199,7 +204,8 @@ def _search_text(session: dict[str, Any]) -> str:
 # queries
 
 NUMBERS = st.sampled_from(["0.1", "1e-1", "0.25", "100", "-5", "0", "3", "1e30", "+.5", "5e-1"])
-TEXTS = st.sampled_from(["adam", "Adam", "sgd 2", "a=b", "true", "false", "high", "x", "folds", "baseline", "n1", "é"])
+TEXTS = st.sampled_from(["adam", "Adam", "sgd 2", "a=b", "true", "false", "high", "x", "folds", "baseline", "n1", "é",
+                         "ada", "node-1", "topic/a b"])  # fmt: skip
 PATTERNS = st.sampled_from(["ad.m", "^[aA]", "m$", "res|sgd", "^$", "n[12]", "t.?u", "(a|b)+=", "ResNet-.*1", r"\d+"])
 ENTRIES = st.sampled_from(
     [
@@ -224,16 +230,15 @@ LEAVES: st.SearchStrategy[Node] = st.one_of(
         Has,
         st.one_of(
             ENTRIES,
-            column("group", "tags", "max_iter", "ended_at", "tag", "note", "starred").filter(
-                lambda f: f.name != "ended_at"
-            ),
+            column("group", "tags", "max_iter", "tag", "commit", "branch", "host", "user", "note", "starred"),
         ),
     ),
     st.builds(Term, ENTRIES, SIGNS, NUMBERS),
     st.builds(Term, ENTRIES, EQUAL, TEXTS, st.booleans()),
     st.builds(Term, ENTRIES, LIKE, PATTERNS, st.just(True)),
-    st.builds(Term, column("tag", "group", "tags", "note"), EQUAL, TEXTS, st.booleans()),
-    st.builds(Term, column("tag", "group", "tags", "note"), LIKE, PATTERNS, st.just(True)),
+    st.builds(Term, column("tag", "group", "tags", "branch", "host", "user", "note"), EQUAL, TEXTS, st.booleans()),
+    st.builds(Term, column("tag", "group", "tags", "branch", "commit", "note"), LIKE, PATTERNS, st.just(True)),
+    st.builds(Term, column("commit"), EQUAL, st.sampled_from(["ab12cd3", "AB12CD4", "ab12cd", "feedbee", COMMITS[0]])),
     st.builds(Term, column("starred"), EQUAL, st.sampled_from(["true", "false"])),
     st.builds(Term, column("status"), EQUAL, st.sampled_from(["active", "failed", "complete"])),
     st.builds(Term, column("iter", "max_iter", "points"), SIGNS, NUMBERS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import time
 from collections.abc import Callable
@@ -33,15 +34,42 @@ NAMES = (
     "x" * 400,
 )
 NUMBERS: tuple[Any, ...] = (0, 0.0, 1, 1.5, 1.5, -2, -2.5e-7, 1e300, -1e300, 7, 0.1, 1 / 3)
-OTHERS: tuple[Any, ...] = ("NaN", "Infinity", "adam", "sgd", "adamw", "", "7", True, False, None, [1], {"a": 1})
-PLAIN = ("id", "tag", "status", "created_at", "max_iter", "last_x", "points", "group", "progress")
+OTHERS: tuple[Any, ...] = (
+    "NaN",
+    "Infinity",
+    "adam",
+    "sgd",
+    "adamw",
+    "",
+    "7",
+    True,
+    False,
+    None,
+    [1],
+    [1, "a"],
+    {"a": 1},
+)
+PLAIN = (
+    "id",
+    "tag",
+    "status",
+    "created_at",
+    "max_iter",
+    "last_x",
+    "points",
+    "group",
+    "progress",
+    "commit",
+    "branch",
+    "host",
+)
 Read = Callable[[Any], Any]
 
 
 @pytest.fixture(scope="module")
 def sessions(server: Server) -> list[Any]:
     """Sessions with ties, missing values, texts among numbers; in the order in which they were made."""
-    chance = random.Random(20)
+    chance = random.Random(24)
     made = [make(server, chance, number) for number in range(COUNT)]
     table = Session.__table__
     with adding(server) as (_, connection):  # active sessions do not become stale meanwhile
@@ -61,7 +89,12 @@ def make(server: Server, chance: random.Random, number: int) -> str:
         group=chance.choice([None, "odd", "even"]),
         created_at=1_700_000_000.0 + number // 3,
         max_iter=chance.choice([None, 100, 1_000]),
-        params=some((*NUMBERS, *OTHERS)),
+        params={
+            **some((*NUMBERS, *OTHERS)),
+            "model": {"depth": chance.choice(OTHERS), "head": {"dim": chance.choice(NUMBERS)}} if number % 5 else None,
+        },
+        git={"commit": chance.choice(["aa11", "bb22"]), "branch": "main"} if number % 3 else None,
+        env={"host": chance.choice(["a", "b", "c"]), "user": "ada"} if number % 7 else None,
     )
     ys = {name: [value, chance.choice([*NUMBERS, "NaN", "-Infinity"])] for name, value in some(NUMBERS).items()}
     ys |= {name: ["NaN", "NaN"] for name in NAMES[:3] if chance.random() < 0.1}
@@ -82,8 +115,15 @@ def statistic(name: str, field: str) -> Read:
 
 def anything(group: str, name: str) -> Read:
     def read(session: Any) -> list[Any]:
-        value = session[group].get(name)
-        return [finite(value), value if isinstance(value, str) else None]
+        value = session[group]
+        for part in name.split("/"):
+            value = value.get(part) if isinstance(value, dict) else None
+        return [
+            finite(value),
+            value if isinstance(value, str) else None,
+            str(value).lower() if isinstance(value, bool) else None,
+            json.dumps(value, separators=(",", ":")) if isinstance(value, list) else None,
+        ]
 
     return read
 
@@ -97,6 +137,7 @@ SORTS: dict[str, Read] = {
     **{f"{field}({name})": statistic(name, field) for name in NAMES for field in ("min", "last")},
     **{f"{field}(train_loss)": statistic("train_loss", field) for field in ("max", "count")},
     **{f"{group}.{name}": anything(group, name) for group in ("params", "values") for name in NAMES},
+    **{f"params.{name}": anything("params", name.replace(".", "/")) for name in ("model.depth", "model.head.dim")},
 }
 
 
@@ -179,3 +220,25 @@ def test_a_long_response_is_compressed_if_the_client_accepts_it(server: Server, 
         session["stats"] for session in plain.json()["sessions"]
     ]
     assert "Content-Encoding" not in get("gzip;q=0").headers
+
+
+@pytest.mark.parametrize(
+    ("sort", "what"),
+    [
+        ("params.nope", "param 'nope'"),
+        ("-values.nope", "value 'nope'"),
+        ("params.model.nope", "param 'model.nope'"),
+        ("min(nope)", "metric 'nope'"),
+    ],
+)
+def test_a_sort_by_what_no_session_has_is_an_error(server: Server, sessions: list[Any], sort: str, what: str) -> None:
+    answer = server.request("GET", "/api/v2/sessions", params={"project": "orders", "sort": sort})
+    assert answer.status_code == 400
+    assert answer.json()["error"] == f"'sort' names the {what}, which no session has"
+
+
+def test_a_sort_by_what_no_session_of_the_filter_has_is_none(server: Server, sessions: list[Any]) -> None:
+    assert walk(server, 5, sort="params.it's", q="nothing-like-it") == []
+    run = Writing(server, project="orders", tag="bare")
+    assert walk(server, 5, sort="params.it's", q="tag=bare") == [run.session]
+    server.request("DELETE", f"/api/v2/sessions/{run.session}")

@@ -98,6 +98,25 @@ def test_a_worker_of_the_version_before_edits_still_makes_sessions(url: str | No
         run.send(records.session_record(tag="goes on"))
 
 
+def test_sessions_from_before_the_origin_get_theirs(url: str | None, tmp_path: Path) -> None:
+    """The commit, branch and host that their metadata have, whatever else is in it."""
+    with application(tmp_path, url) as app:
+        runs = [DirectWriting() for _ in range(3)]
+        git = {"commit": "c" * 40, "branch": "topic", "diff": "d" * 100_000}
+        runs[0].send(records.session_record(git=git, env={"host": "h" * 600}))
+        runs[1].send(records.session_record(git={"commit": ""}, env={"host": 7}))
+        migrate(app, command.downgrade, "v5_0005")
+        with writing() as connection:
+            columns = {each["name"] for each in inspect(connection).get_columns("sessions")}
+            assert not {"git_commit", "git_branch", "host", "user_name"} & columns
+        migrate(app, command.upgrade, "v5_0006")
+        query = text("SELECT git_commit, git_branch, host, user_name FROM sessions ORDER BY key")
+        with reading() as connection:
+            first, *others = [tuple(row) for row in connection.execute(query)]
+        assert first == ("c" * 40, "topic", "h" * 500, None)
+        assert [[value or None for value in row] for row in others] == [[None] * 4] * 2
+
+
 def migrate(app: Flask, way: Any, revision: str) -> None:
     """Run Alembic's upgrade or downgrade."""
     config = app.extensions["migrate"].migrate.get_config()

@@ -1,6 +1,9 @@
 // The server's read API. Every function returns what the server answered, or throws.
+import { unitsBefore } from '../ui/characters.js';
 import { PAGE_HEADERS } from '../ui/upgrade.js';
 
+/** @import { FieldValue, ProjectField } from './fields.js' */
+/** @import { PlacedTerm } from './query_text.js' */
 /** @import { Session, Status } from './session.js' */
 
 /**
@@ -173,6 +176,43 @@ function queryOf(project, asked) {
   const query = new URLSearchParams({ project_id: project });
   for (const [name, value] of Object.entries(asked)) if (value) query.set(name, String(value));
   return query;
+}
+
+/**
+ * What the sessions of a project can be asked for.
+ *
+ * @param {string} project
+ * @returns {Promise<{fields: ProjectField[], more: boolean}>}
+ */
+export const listFields = (project) => get('/api/v2/sessions/fields', new URLSearchParams({ project_id: project }));
+
+/**
+ * The values of a field, the most frequent first.
+ *
+ * @param {string} project
+ * @param {{field: string, prefix: string, limit: number}} asked
+ * @returns {Promise<{values: FieldValue[], more: boolean}>}
+ */
+export const listValues = (project, { field, prefix, limit }) =>
+  get(
+    '/api/v2/sessions/field_values',
+    new URLSearchParams({ project_id: project, field, prefix, limit: String(limit) }),
+  );
+
+/**
+ * What a query says: its terms, or null if it is no plain list of terms.
+ *
+ * @param {string} q
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<PlacedTerm[] | null>}
+ */
+export async function parseQuery(q, signal) {
+  const { terms } = await get('/api/v2/sessions/parse', new URLSearchParams({ q }), signal);
+  const units = unitsBefore(q);
+  return (
+    terms?.map((/** @type {PlacedTerm} */ term) => ({ ...term, start: units(term.start), end: units(term.end) })) ??
+    null
+  );
 }
 
 /**

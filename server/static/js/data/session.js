@@ -51,6 +51,10 @@ import { clockTime, compact, shorten, whole } from '../ui/format.js';
  * @property {number} refused how many points and other things were not stored
  * @property {number} [project_id] in live events
  * @property {string | null} group
+ * @property {string | null} [commit] of git, as are
+ * @property {string | null} [branch]
+ * @property {string | null} [host]
+ * @property {string | null} [user]
  * @property {string[]} tags
  * @property {string} note in a list, its beginning
  * @property {number} note_version

@@ -7,7 +7,7 @@ import { byId, elementById, make } from '../ui/dom.js';
 import { runToastAction } from '../ui/toast.js';
 
 const HELP = [
-  ['/', 'search sessions'],
+  ['/', 'search sessions; ↓ shows what can be asked for'],
   ['j  k  ↓  ↑', 'next, previous session'],
   ['Enter', 'show only this session'],
   ['Space  x', 'add it to the graphs, or remove it'],

@@ -16,8 +16,10 @@ import { byId } from '../ui/dom.js';
 import { reloadFor } from '../ui/upgrade.js';
 import * as keyboard from './keyboard.js';
 import * as newest from './newest.js';
+import * as search from './search.js';
 import * as splitter from './splitter.js';
 import * as toolbar from './toolbar.js';
+import * as unlisted from './unlisted.js';
 
 /** @import { Entry, Window } from '../data/series_store.js' */
 
@@ -33,7 +35,9 @@ async function start() {
   table.start();
   tableFoot.start();
   chartGrid.start();
+  search.start();
   toolbar.start();
+  unlisted.start();
   keyboard.start();
   splitter.start();
   newest.start();

@@ -1,4 +1,4 @@
-// The two toolbars: search, status filters, new sessions; horizontal axis, smoothing, log axis, zoom.
+// The two toolbars: status filters, new sessions; graph filter, horizontal axis, smoothing, log axis, zoom.
 import { MODES } from '../charts/x_axis.js';
 import { detailsOf, shortTag } from '../data/session.js';
 import { list, reloadAll } from '../data/session_list.js';
@@ -31,8 +31,8 @@ const LIVE_LABELS = {
 };
 
 export function start() {
-  startSearch();
   startStatuses();
+  startGraphFilter();
   startAxis();
   startSmoothing();
   startZoom();
@@ -46,65 +46,19 @@ export function start() {
   });
 }
 
-/** @param {() => void} act */
-function debounced(act) {
-  let timer = 0;
-  return () => {
-    clearTimeout(timer);
-    timer = setTimeout(act, TYPING_DELAY_MS);
-  };
-}
-
 const chip = (text = '') => make('button', { type: 'button', className: 'chip' }, text);
 
-function startSearch() {
-  const field = elementById('search', HTMLInputElement);
-  field.value = state.q;
-  const search = () => {
-    const q = field.value.trim();
-    if (q !== state.q) setQuery({ q });
-  };
-  field.addEventListener('input', debounced(search));
-  on('query', () => {
-    if (document.activeElement !== field) field.value = state.q;
-  });
-  on('list', () => showMistake(field));
+function startGraphFilter() {
   const filter = elementById('graph-filter', HTMLInputElement);
-  filter.addEventListener(
-    'input',
-    debounced(() => setView({ graphFilter: filter.value.trim() })),
-  );
+  let timer = 0;
+  filter.addEventListener('input', () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => setView({ graphFilter: filter.value.trim() }), TYPING_DELAY_MS);
+  });
   filter.value = state.graphFilter;
   on('view', () => {
     if (document.activeElement !== filter) filter.value = state.graphFilter;
   });
-}
-
-/**
- * Say below the search field what is wrong with the query, if anything is.
- *
- * @param {HTMLInputElement} field
- */
-function showMistake(field) {
-  const box = byId('mistake');
-  const { mistake } = list;
-  field.ariaInvalid = String(mistake !== null);
-  box.hidden = !mistake;
-  const key = JSON.stringify(mistake);
-  if (box.dataset.key === key) return;
-  box.dataset.key = key;
-  if (!mistake) return box.replaceChildren();
-  const { q, message, start, end } = mistake;
-  const characters = [...q]; // the server counts characters, not UTF-16 units
-  const part = (/** @type {number} */ from, /** @type {number} */ to) => characters.slice(from, to).join('');
-  const code = make(
-    'code',
-    {},
-    part(0, start),
-    make('mark', {}, part(start, end) || ' '),
-    part(end, characters.length),
-  );
-  box.replaceChildren(code, make('span', {}, message));
 }
 
 function startStatuses() {

@@ -3,7 +3,7 @@ import { list } from '../data/list_state.js';
 import { requestBest } from '../data/list_summary.js';
 import { sessions } from '../data/store.js';
 
-/** @import { Column } from './columns.js' */
+/** @import { Column } from './fixed_columns.js' */
 
 /** @type {Map<string, number>} by column */
 let best = new Map();

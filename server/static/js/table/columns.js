@@ -1,120 +1,25 @@
-// The table's columns: what each shows, how the server sorts by it, which of them the user has chosen.
+// The table's columns: the fixed ones, and those of params, values and statistics. Columns that the user has chosen are
+// there whether a loaded row has something in them or not.
 import { list } from '../data/session_list.js';
-import { emit, now, page, sessions } from '../data/store.js';
-import { find, make } from '../ui/dom.js';
-import { anything, duration, exactTime, number, relativeTime, whole } from '../ui/format.js';
+import { emit, page, sessions } from '../data/store.js';
+import { anything, number } from '../ui/format.js';
 import { readPref, writePref } from '../ui/prefs.js';
-import { pickCell, progressCell, statusCell, tagCell, tagsCell, textCell } from './cells.js';
+import { textCell } from './cells.js';
+import { FIXED } from './fixed_columns.js';
 
-/** @import { Graph, Session, Value } from '../data/session.js' */
-/** @import { Cell } from './cells.js' */
+/** @import { Graph, Session } from '../data/session.js' */
+/** @import { Column } from './fixed_columns.js' */
 
-/**
- * @typedef {object} Column
- * @property {string} key
- * @property {string} label
- * @property {number} width pixels
- * @property {Cell} cell
- * @property {string} [sort] the server's name for its order
- * @property {boolean} [down] whether it is first sorted in descending order
- * @property {boolean} [right] whether it is aligned right
- * @property {boolean} [dim]
- * @property {boolean} [ticks] whether it changes as time passes
- * @property {boolean} [fixed] whether it is always shown
- * @property {boolean} [off] whether it is not shown by default
- * @property {(session: Session) => boolean} [needed] it is shown by default once this is true of a session
- * @property {'statistics' | 'params' | 'values'} [group]
- * @property {'min' | 'max'} [kind] of a statistic: which value is the best
- * @property {(session: Session) => Value | undefined} [value] of a statistic
- */
+/** @typedef {'statistics' | 'params' | 'values'} Group */
 
 const MAX_STATISTICS = 6; // that are shown by default
 const MIN_WIDTH = 88;
 const MAX_WIDTH = 280;
-
-/** @param {Session} session */
-const endOf = (session) => session.ended_at ?? session.heard_at ?? session.updated_at;
-
-/** @param {Session} session */
-const elapsedOf = (session) => (session.status === 'active' ? now() : endOf(session)) - session.created_at;
-
-/** @type {Column[]} */
-const FIXED = [
-  { key: 'pick', label: '', width: 38, cell: pickCell, fixed: true },
-  { key: 'tag', label: 'Tag', sort: 'tag', width: 216, cell: tagCell, fixed: true },
-  { key: 'status', label: 'Status', sort: 'status', width: 250, cell: statusCell, fixed: true },
-  { key: 'progress', label: 'Progress', sort: 'progress', down: true, width: 124, cell: progressCell },
-  {
-    key: 'iter',
-    label: 'Iter',
-    sort: 'last_x',
-    down: true,
-    right: true,
-    width: 88,
-    ...textCell(
-      (s) => whole(s.last_x),
-      (s) => (s.last_x == null ? '' : whole(s.last_x) + (s.max_iter ? ` of ${whole(s.max_iter)}` : '')),
-    ),
-  },
-  {
-    key: 'elapsed',
-    label: 'Elapsed',
-    sort: 'elapsed',
-    down: true,
-    right: true,
-    width: 98,
-    ticks: true,
-    ...textCell((s) => duration(elapsedOf(s))),
-  },
-  {
-    key: 'done',
-    label: 'Done at',
-    sort: 'eta',
-    width: 134,
-    dim: true,
-    ticks: true,
-    ...textCell(doneAt, (s) => exactTime(s.status === 'active' ? s.eta : endOf(s))),
-  },
-  {
-    key: 'created',
-    label: 'Started',
-    sort: 'created_at',
-    down: true,
-    width: 124,
-    dim: true,
-    ticks: true,
-    off: true,
-    ...textCell(
-      (s) => relativeTime(s.created_at, now()),
-      (s) => exactTime(s.created_at),
-    ),
-  },
-  { key: 'id', label: 'Id', width: 180, dim: true, off: true, ...textCell((s) => s.id) },
-  { key: 'group', label: 'Group', sort: 'group', width: 120, off: true, ...textCell((s) => s.group || '–') },
-  { key: 'tags', label: 'Tags', width: 170, needed: (s) => s.tags?.length > 0, cell: tagsCell },
-  {
-    key: 'note',
-    label: 'Note',
-    width: 220,
-    off: true,
-    dim: true,
-    ...textCell(
-      (s) => s.note || '–',
-      (s) => s.note,
-    ),
-  },
-];
-
-/** @param {Session} session */
-function doneAt(session) {
-  const { status, eta } = session;
-  if (status === 'active' && eta !== null && eta < now()) return 'any moment';
-  return relativeTime(status === 'active' ? eta : endOf(session), now());
-}
+const STATISTIC = /^(min|max|last|count)\((.+)\)$/s;
 
 /** @type {Record<string, boolean>} whether columns are shown, by key */
 let choice = {};
-/** @type {{statistics: Column[], params: Column[], values: Column[]}} */
+/** @type {Record<Group, Column[]>} */
 const found = { statistics: [], params: [], values: [] };
 /** @type {Set<Column>} fixed ones that a session has something for */
 const needed = new Set();
@@ -125,6 +30,20 @@ const prefName = () => `columns.${page.project}`;
 
 export function start() {
   choice = readPref(prefName(), choice);
+  for (const [key, isChosen] of Object.entries(choice)) if (isChosen) addByKey(key);
+}
+
+/**
+ * Add the column of a statistic, a param or a value.
+ *
+ * @param {string} key such as 'last(loss)', 'params.lr' or 'values.best'
+ */
+function addByKey(key) {
+  const [, field, metric] = STATISTIC.exec(key) ?? [];
+  if (metric) return add('statistics', statistic(metric, field, true));
+  const dot = key.indexOf('.');
+  const group = key.slice(0, dot);
+  if (group === 'params' || group === 'values') add(group, fieldColumn(group, key.slice(dot + 1)));
 }
 
 /**
@@ -140,12 +59,12 @@ function statisticName(session, graph, name) {
 }
 
 /**
- * Search new and changed sessions for columns.
+ * Search new and changed sessions for columns that are shown by default.
  *
  * @returns {boolean} whether there are new columns
  */
 export function discover() {
-  const before = all().length + needed.size;
+  const before = shownColumns().length;
   for (const id of list.ids) {
     const session = sessions.get(id);
     if (!session || searched.has(session)) continue;
@@ -153,26 +72,23 @@ export function discover() {
     for (const column of FIXED) if (column.needed?.(session)) needed.add(column);
     for (const graph of session.graphs ?? [])
       for (const name of graph.kind ? graph.names : [])
-        add('statistics', statistic(graph, statisticName(session, graph, name), isFraction(graph, name)));
-    for (const [name, value] of Object.entries(session.params ?? {}))
-      if (isPlain(value)) add('params', fieldColumn('params', name));
+        add('statistics', statistic(statisticName(session, graph, name), graph.kind ?? '', isFraction(graph, name)));
     for (const name of Object.keys(session.values ?? {})) add('values', fieldColumn('values', name));
   }
-  return all().length + needed.size !== before;
+  return shownColumns().length !== before;
 }
 
 /**
  * Add a column after those that are known, so that none moves.
  *
- * @param {keyof typeof found} group
+ * @param {Group} group
  * @param {Column} column
  */
 function add(group, column) {
-  if (!found[group].some(({ key }) => key === column.key)) found[group].push(column);
+  const at = found[group].findIndex(({ key }) => key === column.key);
+  if (at < 0) found[group].push(column);
+  else if (found[group][at].off && !column.off) found[group][at] = column; // it was only there because it was chosen
 }
-
-/** @param {unknown} value */
-const isPlain = (value) => value === null || typeof value !== 'object' || Array.isArray(value);
 
 /**
  * Room for a label in bold and the arrow of the sorted column.
@@ -190,33 +106,33 @@ const widthFor = (label) => Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, 40 + 7.1 * l
 const isFraction = ({ names }, name) => name === 'x' && names.length > 1;
 
 /**
- * @param {Graph} graph
- * @param {string} name
+ * @param {string} metric
+ * @param {string} field 'min', 'max', 'last' or 'count'
  * @param {boolean} off
  * @returns {Column}
  */
-function statistic(graph, name, off) {
-  const kind = graph.kind ?? 'min';
-  const key = `${kind}(${name})`;
+function statistic(metric, field, off) {
+  const key = `${field}(${metric})`;
   /** @param {Session} session */
-  const value = (session) => session.stats?.[name]?.[kind];
+  const value = (session) => session.stats?.[metric]?.[/** @type {'min' | 'max' | 'last' | 'count'} */ (field)];
+  const kind = field === 'min' || field === 'max' ? field : undefined;
   return {
     key,
     label: key,
     sort: key,
-    down: kind === 'max',
+    down: field !== 'min',
     right: true,
     width: widthFor(key),
     kind,
     off,
     group: 'statistics',
-    value,
+    value: kind && value,
     ...textCell((session) => number(value(session))),
   };
 }
 
 /**
- * A column of a param or a value.
+ * A column of a param or a value. A name with dots may also be one in objects in objects.
  *
  * @param {'params' | 'values'} group
  * @param {string} name
@@ -232,52 +148,53 @@ function fieldColumn(group, name) {
     off: group === 'params',
     group,
     ...textCell((session) => {
-      const value = session[group]?.[name];
+      const value = entryAt(session[group] ?? {}, name);
       return typeof value === 'number' && group === 'values' ? number(value) : anything(value);
     }),
   };
 }
 
+/**
+ * What a session has under a name, at the top or in objects in objects.
+ *
+ * @param {Record<string, unknown>} entries
+ * @param {string} name
+ */
+export function entryAt(entries, name) {
+  if (Object.hasOwn(entries, name)) return entries[name];
+  /** @type {any} */
+  let value = entries;
+  for (const part of name.split('.')) value = isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined;
+  return value;
+}
+
+/** @param {unknown} value */
+const isObject = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
+
 const all = () => [...FIXED, ...found.statistics, ...found.params, ...found.values];
 
-/** @param {Column} column */
-function isShown(column) {
-  if (column.fixed) return true;
-  if (column.key in choice) return choice[column.key];
-  if (column.off || (column.needed && !needed.has(column))) return false;
-  if (column.group === 'statistics') return found.statistics.indexOf(column) < MAX_STATISTICS;
-  return true;
+export function shownColumns() {
+  const usual = new Set(found.statistics.filter(({ off }) => !off).slice(0, MAX_STATISTICS));
+  return all().filter((column) => {
+    if (column.fixed) return true;
+    if (column.key in choice) return choice[column.key];
+    if (column.needed && !needed.has(column)) return false;
+    return column.group === 'statistics' ? usual.has(column) : !column.off;
+  });
 }
 
-export const shownColumns = () => all().filter(isShown);
+/** The keys of the columns that are shown. */
+export const shownKeys = () => new Set(shownColumns().map(({ key }) => key));
 
 /**
- * Fill the Columns menu.
+ * Show a column, or hide it. Kept for the next visit.
  *
- * @param {HTMLElement} menu
+ * @param {string} key
+ * @param {boolean} isChosen
  */
-export function fillMenu(menu) {
-  /** @type {[title: string, columns: Column[]][]} */
-  const groups = [
-    ['Columns', FIXED.filter((column) => !column.fixed)],
-    ['Statistics', found.statistics],
-    ['Params', found.params],
-    ['Values', found.values],
-  ];
-  find(menu, '.menu-list').replaceChildren(
-    ...groups
-      .filter(([, columns]) => columns.length)
-      .flatMap(([title, columns]) => [make('h3', { textContent: title }), ...columns.map(picker)]),
-  );
-}
-
-/** @param {Column} column */
-function picker(column) {
-  const box = make('input', { type: 'checkbox', checked: isShown(column) });
-  box.addEventListener('change', () => {
-    choice = { ...choice, [column.key]: box.checked };
-    writePref(prefName(), choice);
-    emit('columns');
-  });
-  return make('label', { className: 'pick', title: column.label }, box, make('span', {}, column.label));
+export function choose(key, isChosen) {
+  if (isChosen) addByKey(key);
+  choice = { ...choice, [key]: isChosen };
+  writePref(prefName(), choice);
+  emit('columns');
 }

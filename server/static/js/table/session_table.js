@@ -5,11 +5,11 @@ import { childrenOf, elementById, find, make, setText } from '../ui/dom.js';
 import { bestIn, findBest } from './best_values.js';
 import { cutTag } from './cells.js';
 import { clicked, rowAt } from './choosing.js';
-import { discover, fillMenu, shownColumns } from './columns.js';
+import { discover, shownColumns } from './columns.js';
 import { showEmptyTable } from './empty_table.js';
 
 /** @import { Session } from '../data/session.js' */
-/** @import { Column } from './columns.js' */
+/** @import { Column } from './fixed_columns.js' */
 
 const ROW_HEIGHT = 30;
 const SPARE_ROWS = 12; // above and below those in sight
@@ -66,7 +66,9 @@ export function start() {
   });
   scroller.addEventListener('scroll', draw, { passive: true });
   new ResizeObserver(draw).observe(scroller);
-  menu.addEventListener('toggle', () => menu.open && fillMenu(menu));
+  menu.addEventListener('toggle', async () => {
+    if (menu.open) (await import('./columns_menu.js')).fill(menu);
+  });
   addEventListener('losswise:theme', draw);
   on('columns', () => {
     layOutColumns();
@@ -125,7 +127,6 @@ function layOutColumns() {
   head.replaceChildren(...columns.map(header));
   for (const space of [above, below]) space.cells[0].colSpan = columns.length;
   setText(find(menu, '.count'), String(columns.length - 1));
-  if (menu.open) fillMenu(menu);
   measure();
   tagObserver.disconnect();
   tagObserver.observe(head.cells[columns.findIndex(({ key }) => key === 'tag')]);

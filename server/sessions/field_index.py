@@ -1,0 +1,174 @@
+"""What the sessions of a project have: an index in memory, kept up to date by the versions of the sessions.
+
+A look at the JSON of 10,000 sessions takes about a second. So each process remembers, for each session, its version and
+what it has. A request then reads the versions, and the JSON of sessions that have changed since. Sessions of a project
+mostly have the same fields, so these sets are stored once.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, select
+
+from ..db.models import Session
+from ..query.nodes import COLUMNS, STATISTICS
+from . import progress
+
+MAX_PROJECTS = 32
+"""Whose index a process keeps."""
+MAX_NAMES = 20_000
+"""Different names of a project that are indexed, so that a script that invents names does not fill the memory."""
+CHUNK = 500
+NOT_FINITE = ("NaN", "Infinity", "-Infinity")
+
+_ALL_STATISTICS = " ".join(STATISTICS)
+_columns = Session.__table__.c
+_READ = [
+    _columns[name]
+    for name in (
+        *("key", "version", "tag", "status", "reason", "group_name", "tags", "ended_at", "last_x", "max_iter"),
+        *("git_commit", "git_branch", "host", "user_name", "params", "values", "stats"),
+    )
+]
+
+
+IndexedField = tuple[str, str, str]
+"""Something that a session has: group, name, kind.
+
+The group is "columns", "params", "values" or "statistics". The name is that of the param, the value or the metric, or
+those of several columns with spaces between them. The kind is "number", "text", "boolean" or "list", or the statistics
+of a metric that exist, with spaces between them.
+"""
+Signature = tuple[int, ...]
+"""What a session has, as numbers of fields."""
+
+
+class FieldIndex:
+    """The index of one project."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sessions: dict[int, tuple[int, Signature]] = {}
+        self._signatures: Counter[Signature] = Counter()
+        self._numbers: dict[IndexedField, int] = {}
+        self._fields: list[IndexedField] = []
+
+    def count(self, connection: Connection, project: int) -> Counter[IndexedField]:
+        """How many sessions of the project have which field."""
+        with self._lock:
+            self._refresh(connection, project)
+            counts: Counter[int] = Counter()
+            for signature, sessions in self._signatures.items():
+                for number in signature:
+                    counts[number] += sessions
+            return Counter({self._fields[number]: sessions for number, sessions in counts.items()})
+
+    def _refresh(self, connection: Connection, project: int) -> None:
+        query = select(_columns.key, _columns.version).where(_columns.project_id == project)
+        versions: dict[int, int] = dict(connection.execute(query).tuples().all())
+        for key in [key for key in self._sessions if key not in versions]:
+            self._forget(key)
+        known = self._sessions
+        changed = [key for key, version in versions.items() if key not in known or known[key][0] != version]
+        for start in range(0, len(changed), CHUNK):
+            for row in connection.execute(select(*_READ).where(_columns.key.in_(changed[start : start + CHUNK]))):
+                self._forget(row.key)
+                signature = tuple(sorted(self._numbered(fields_of(row))))
+                self._signatures[signature] += 1
+                self._sessions[row.key] = (row.version, signature)
+
+    def _forget(self, key: int) -> None:
+        _, signature = self._sessions.pop(key, (0, None))
+        if signature is not None:
+            self._signatures[signature] -= 1
+            if not self._signatures[signature]:
+                del self._signatures[signature]
+
+    def _numbered(self, fields: Iterable[IndexedField]) -> Iterator[int]:
+        for field in fields:
+            number = self._numbers.get(field)
+            if number is None and len(self._fields) < MAX_NAMES:
+                number = self._numbers[field] = len(self._fields)
+                self._fields.append(field)
+            if number is not None:
+                yield number
+
+
+_indexes: weakref.WeakKeyDictionary[Engine, OrderedDict[int, FieldIndex]] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def index_of(connection: Connection, project: int) -> FieldIndex:
+    """This process' index of a project."""
+    with _lock:
+        indexes = _indexes.setdefault(connection.engine, OrderedDict())
+        index = indexes.setdefault(project, FieldIndex())
+        indexes.move_to_end(project)
+        if len(indexes) > MAX_PROJECTS:
+            indexes.popitem(last=False)
+        return index
+
+
+def fields_of(row: Row[Any]) -> Iterator[IndexedField]:
+    """What a session has."""
+    yield "columns", " ".join(_given_columns(row)), ""
+    for group, entries in (("params", row.params), ("values", row.values)):
+        kinds: dict[str, str] = {}
+        for name, kind in _entries(entries if isinstance(entries, dict) else {}):
+            kinds[name] = kind if kinds.get(name, kind) == kind else "mixed"
+        yield from ((group, name, kind) for name, kind in kinds.items())
+    for metric, statistics in (row.stats or {}).items():
+        given = _ALL_STATISTICS
+        if None in statistics.values() or len(statistics) < len(STATISTICS):
+            given = " ".join(name for name in STATISTICS if statistics.get(name) is not None)
+        yield "statistics", metric, given
+
+
+def _given_columns(row: Row[Any]) -> Iterator[str]:
+    missing = {
+        "tag": not row.tag,
+        "reason": not row.reason,
+        "group": not row.group_name,
+        "tags": not row.tags,
+        "ended": row.ended_at is None,
+        "progress": progress.progress(row.status, row.last_x, row.max_iter) is None,
+        "iter": row.last_x is None,
+        "max_iter": row.max_iter is None,
+        "commit": not row.git_commit,
+        "branch": not row.git_branch,
+        "host": not row.host,
+        "user": not row.user_name,
+    }
+    return (name for name in COLUMNS if not missing.get(name))
+
+
+def _entries(entries: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names and kinds of params or values, those in objects with their path. What a query cannot name is left out."""
+    # the objects around the next entry, each with the beginning of its names: a loop, however deep the nesting is
+    open_: list[tuple[str, Iterator[tuple[str, Any]]]] = [("", iter(entries.items()))]
+    while open_:
+        prefix, items = open_[-1]
+        name, value = next(items, (None, None))
+        if name is None:
+            open_.pop()
+            continue
+        is_path = prefix or (isinstance(value, dict) and value)
+        if is_path and (not name or set(name) & set('."\\') or not name.isprintable()):
+            continue  # a path with such a name means something else, or SQLite cannot look for it
+        if isinstance(value, dict):
+            open_.append((f"{prefix}{name}.", iter(value.items())))
+        elif value is not None and name:
+            yield prefix + name, _kind(value)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, (int, float)) or value in NOT_FINITE:
+        return "number"
+    return "text" if isinstance(value, str) else "list"

@@ -1,0 +1,83 @@
+// Above the charts: how many of the sessions that they show are not in the table, because the query leaves them out, and
+// a button that shows those that match instead.
+import { listSessions } from '../data/api.js';
+import { list } from '../data/session_list.js';
+import { on, page, select, state } from '../data/store.js';
+import { byId, make } from '../ui/dom.js';
+import { whole } from '../ui/format.js';
+
+const MAX_SHOWN = 20; // sessions that the button shows: their curves can still be told apart
+const MAX_ASKED = 40; // ids in one query
+
+/** @type {AbortController | null} */
+let request = null;
+let shownKey = '';
+
+export function start() {
+  on('list', check);
+  on('selection', check);
+}
+
+/** Count the sessions that are shown and do not match. Rows that are not loaded are asked for. */
+async function check() {
+  request?.abort();
+  const isFiltered = Boolean(state.q || state.status);
+  const others = isFiltered && list.loaded && !list.error ? state.selected.filter((id) => !list.ids.includes(id)) : [];
+  if (!others.length) return show(0);
+  if (!list.next) return show(others.length);
+  request = new AbortController();
+  try {
+    show(others.length - (await countMatching(others, request.signal)));
+  } catch {
+    // the next change of the list checks again
+  }
+}
+
+/**
+ * How many of these sessions match.
+ *
+ * @param {string[]} ids
+ * @param {AbortSignal} signal
+ */
+async function countMatching(ids, signal) {
+  const q = list.mistake?.q === state.q ? '' : state.q;
+  const { status } = state;
+  const utc_offset = -60 * new Date().getTimezoneOffset();
+  let count = 0;
+  for (let start = 0; start < ids.length; start += MAX_ASKED) {
+    const these = ids
+      .slice(start, start + MAX_ASKED)
+      .map((id) => `id=${id}`)
+      .join(' or ');
+    const asked = { q: q ? `(${q}) and (${these})` : these, status, utc_offset, limit: MAX_ASKED, counts: '0' };
+    count += (await listSessions(page.project, asked, signal)).sessions.length;
+  }
+  return count;
+}
+
+/** @param {number} count sessions whose charts are shown, and which do not match */
+function show(count) {
+  const box = byId('unlisted');
+  box.hidden = count === 0;
+  const key = JSON.stringify([count, state.selected.length, list.total, list.ids.length]);
+  if (!count || key === shownKey) return;
+  shownKey = key;
+  const total = state.selected.length;
+  const verb = count === 1 ? 'does not match' : 'do not match';
+  const what =
+    total === 1
+      ? 'The session shown here does not match'
+      : count === total
+        ? 'None of the sessions shown here matches'
+        : `${whole(count)} of the ${whole(total)} sessions shown here ${verb}`;
+  const most = Math.min(MAX_SHOWN, list.ids.length);
+  const label =
+    list.total <= MAX_SHOWN
+      ? list.total === 1
+        ? 'Show the one that matches'
+        : `Show the ${whole(list.total)} that match`
+      : `Show the first ${whole(most)} that match`;
+  const button = make('button', { type: 'button', className: 'button' }, label);
+  button.addEventListener('click', () => select(list.ids.slice(0, MAX_SHOWN)));
+  box.replaceChildren(make('span', {}, `${what} the ${state.q ? 'query' : 'filter'}.`), ...(most ? [button] : []));
+}
