@@ -13,7 +13,7 @@ export function start() {
 
 /** Show the first rows. Those of a filter or another order only if the page begins with it. */
 function fill() {
-  const isOtherView = state.q || state.status || state.sort !== '-created_at';
+  const isOtherView = state.q || state.status || state.place || state.sort !== '-created_at';
   if (!state.automatic || !list.loaded || (isOtherView && !isFirst)) return;
   isFirst = false;
   const room = Math.max(0, SHOWN - state.selected.length);
@@ -28,7 +28,7 @@ function fill() {
  * @param {string[]} ids
  */
 function follow(ids) {
-  if (!state.automatic || !list.loaded || state.q || state.status) return;
+  if (!state.automatic || !list.loaded || state.q || state.status || state.place) return;
   const started = ids.filter(isStart).reverse();
   const shown = [...new Set([...started, ...state.selected])];
   if (started.length) select(shown.slice(0, SHOWN), { automatic: true });

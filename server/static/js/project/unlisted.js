@@ -21,7 +21,7 @@ export function start() {
 /** Count the sessions that are shown and do not match. Rows that are not loaded are asked for. */
 async function check() {
   request?.abort();
-  const isFiltered = Boolean(state.q || state.status);
+  const isFiltered = Boolean(state.q || state.status || state.place);
   const others = isFiltered && list.loaded && !list.error ? state.selected.filter((id) => !list.ids.includes(id)) : [];
   if (!others.length) return show(0);
   if (!list.next) return show(others.length);
@@ -49,7 +49,14 @@ async function countMatching(ids, signal) {
       .slice(start, start + MAX_ASKED)
       .map((id) => `id=${id}`)
       .join(' or ');
-    const asked = { q: q ? `(${q}) and (${these})` : these, status, utc_offset, limit: MAX_ASKED, counts: '0' };
+    const asked = {
+      in: state.place,
+      q: q ? `(${q}) and (${these})` : these,
+      status,
+      utc_offset,
+      limit: MAX_ASKED,
+      counts: '0',
+    };
     count += (await listSessions(page.project, asked, signal)).sessions.length;
   }
   return count;

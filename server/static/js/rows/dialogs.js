@@ -14,8 +14,8 @@ import { TagsField } from './tags_field.js';
 /** @import { Session } from '../data/session.js' */
 /** @import { Chosen, Edit } from '../data/edits.js' */
 
-const MAX_NAME_LENGTH = 10_000;
-const MAX_NOTE_LENGTH = 20_000;
+const MAX_NAME_LENGTH = 500; // of the server, as the next
+const MAX_NOTE_LENGTH = 10_000;
 
 /**
  * Send an edit from within a dialog.

@@ -18,7 +18,7 @@ export class TagsField {
     /** @type {Map<string, 'all' | 'some'>} as they will be */
     this.after = new Map(this.before);
     this.chips = make('div', { className: 'tag-chips', role: 'list' });
-    this.input = make('input', { type: 'text', className: 'field', placeholder: 'Add a tag', maxLength: 200 });
+    this.input = make('input', { type: 'text', className: 'field', placeholder: 'Add a tag', maxLength: 500 });
     this.input.ariaLabel = 'Add a tag';
     this.input.addEventListener('keydown', (event) => this.pressed(event));
     const hint = 'Enter or a comma adds a tag.';

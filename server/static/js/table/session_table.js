@@ -1,12 +1,13 @@
 // The session table. Only the rows in sight are in the page, so that 10,000 sessions scroll like ten.
 import { list, loadMore, reload } from '../data/session_list.js';
-import { isChosen, on, sessions, setQuery, state } from '../data/store.js';
+import { isChosen, on, sessions } from '../data/store.js';
 import { childrenOf, elementById, find, make, setText } from '../ui/dom.js';
 import { bestIn, findBest } from './best_values.js';
 import { cutTag } from './cells.js';
 import { clicked, rowAt } from './choosing.js';
 import { discover, shownColumns } from './columns.js';
 import { showEmptyTable } from './empty_table.js';
+import { header, markSort } from './header.js';
 
 /** @import { Session } from '../data/session.js' */
 /** @import { Column } from './fixed_columns.js' */
@@ -135,46 +136,6 @@ function layOutColumns() {
 function measure() {
   const at = columns.findIndex((column) => column.key === 'tag');
   tagWidth = (head.cells[at]?.offsetWidth ?? 0) - 20 - (innerWidth <= NARROW ? 0 : 42);
-}
-
-/** @param {Column} column */
-function header(column) {
-  const { sort, label } = column;
-  const th = make('th', { scope: 'col', title: label });
-  th.classList.toggle('n', Boolean(column.right));
-  const text = make('span', {}, label);
-  if (column.key === 'pick') text.append(make('span', { className: 'unseen' }, 'Shown in the graphs'));
-  if (!sort) {
-    th.append(text);
-    return th;
-  }
-  const button = make('button', { type: 'button' }, text);
-  button.addEventListener('click', () => setQuery({ sort: nextSort(sort, Boolean(column.down)) }));
-  th.append(button);
-  markSort(th, sort);
-  return th;
-}
-
-/**
- * The order after a click on a header: one direction, the other, the default.
- *
- * @param {string} sort
- * @param {boolean} isDownFirst
- */
-function nextSort(sort, isDownFirst) {
-  const [first, second] = isDownFirst ? [`-${sort}`, sort] : [sort, `-${sort}`];
-  if (state.sort === first) return second;
-  return state.sort === second ? '-created_at' : first;
-}
-
-/**
- * @param {HTMLTableCellElement} th
- * @param {string} sort
- */
-function markSort(th, sort) {
-  if (state.sort === sort) th.ariaSort = 'ascending';
-  else if (state.sort === `-${sort}`) th.ariaSort = 'descending';
-  else th.removeAttribute('aria-sort');
 }
 
 function drawRows() {
