@@ -56,8 +56,8 @@ def edited_tag_states(row: Row, add: Iterable[str], remove: Iterable[str]) -> di
     for tag in remove:
         if tag in own:
             states[tag] = REMOVED
-        else:
-            states.pop(tag, None)
+        elif states.get(tag) == ADDED:
+            del states[tag]
     return states
 
 
