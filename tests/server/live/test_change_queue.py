@@ -70,3 +70,10 @@ def test_a_session_that_moves_has_a_change_in_each_project_in_order() -> None:
     for one in (left, came, replace(came, before=2, version=3, deleted=True), replace(left, version=3, deleted=False)):
         queue.add(one)
     assert [(one.project, one.deleted) for one in queue.take(now=101.5)] == [(1, False), (9, True)]
+
+
+def test_the_newest_change_says_whether_a_session_is_gone() -> None:
+    queue = ChangeQueue(interval_s=1.0)
+    queue.add(replace(change(1, version=3), deleted=True))
+    queue.add(change(1, version=2))  # arrives late
+    assert [(one.before, one.version, one.deleted) for one in queue.take(now=100.0)] == [(1, 3, True)]

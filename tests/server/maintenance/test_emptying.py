@@ -8,12 +8,17 @@ import pytest
 from flask import Flask
 from losswise_server.db.engine import BIN_LOCK, is_sqlite, reading, writing
 from losswise_server.db.models import EDIT_KEPT_S, DeletedSession, Edit, PendingPurge, Session
+from losswise_server.db.session_tables import SESSION_TABLES
 from losswise_server.extensions import db
 from losswise_server.maintenance import emptying
 from losswise_server.maintenance.emptying import MAX_BIN_AGE_S
 from sqlalchemy import insert, select, text, update
 
 from tests.support.application import DirectWriting
+from tests.support.batches import Writing
+from tests.support.database.rows import database, has_rows, key_of
+from tests.support.editing import edit
+from tests.support.server import Server, eventually
 
 NOW = time.time()
 
@@ -64,3 +69,21 @@ def test_edits_are_forgotten_after_a_day(app: Flask) -> None:
     emptying.forget_edits(NOW)
     with reading() as connection:
         assert connection.execute(select(Edit.id)).scalars().all() == ["new"]
+
+
+@pytest.mark.full_on_postgresql
+def test_a_server_empties_the_bin_by_itself(own_server: Server) -> None:
+    run, other = Writing(own_server), Writing(own_server)
+    run.points(run.graph(), [0, 1], a=[1.0, 2.0])
+    edit(own_server, run.session, other.session, deleted=True)
+    key = key_of(own_server, run.session)
+    assert own_server.stop() == 0
+    with database(own_server) as connection:
+        where = update(Session.__table__).where(Session.__table__.c.key == key)
+        connection.execute(where.values(deleted_at=time.time() - MAX_BIN_AGE_S - 1))
+    own_server.start()
+    eventually(lambda: own_server.request("GET", f"/api/v2/sessions/{run.session}").status_code == 404)
+    eventually(lambda: not any(has_rows(own_server, table.name, key) for table in SESSION_TABLES))
+    assert other.row()["deleted_at"] is not None
+    answer = own_server.post_batch(run.session, [], writer=run.writer, seq=run.seq)
+    assert (answer.status_code, answer.json()["code"]) == (410, "deleted_session")
