@@ -23,7 +23,6 @@ Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresq
 Ordered = JSON(none_as_null=True)
 Big = BigInteger()
 Id = String(20)
-EDIT_KEPT_S = 24 * 3_600  # a row of `edits`
 
 
 class User(UserMixin, db.Model):  # type: ignore[name-defined]
@@ -386,16 +385,3 @@ class PendingPurge(db.Model):  # type: ignore[name-defined]
     __tablename__ = "pending_purges"
 
     session_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-
-
-class Edit(db.Model):  # type: ignore[name-defined]
-    """What it takes to take back an edit of sessions, for a day, by its user, or by the keys of its organization."""
-
-    __tablename__ = "edits"
-    __table_args__ = (Index("ix_edits_created", "created_at"),)
-
-    id: Mapped[str] = mapped_column(Id, primary_key=True)  # the token that takes it back
-    user_id: Mapped[int | None]
-    organization_id: Mapped[int | None]
-    created_at: Mapped[float] = mapped_column(Float(53))
-    changes: Mapped[dict] = mapped_column(Ordered)  # edits.record.Changes

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select
 from losswise.protocol.records import is_id
 
 from ..accounts.permissions import Access
-from ..db.models import EDIT_KEPT_S, Edit
+from ..db.edit_models import EDIT_KEPT_S, Edit
 from ..exceptions import ApiError
 from .fields import NAME, NOTE
 

@@ -6,8 +6,9 @@ import time
 
 from sqlalchemy import delete, select
 
+from ..db.edit_models import EDIT_KEPT_S, Edit
 from ..db.engine import BIN_LOCK, reading, writing
-from ..db.models import EDIT_KEPT_S, Edit, Session
+from ..db.models import Session
 from . import deletion
 from .periodic import PeriodicTask
 

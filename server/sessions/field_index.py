@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, Row, select
 from ..db.models import Session
 from ..query.nodes import COLUMNS, STATISTICS
 from . import progress
+from .places import CURRENT, is_in
 
 MAX_PROJECTS = 32
 """Whose index a process keeps."""
@@ -32,7 +33,7 @@ _READ = [
     _columns[name]
     for name in (
         *("key", "version", "tag", "status", "reason", "group_name", "tags", "ended_at", "last_x", "max_iter"),
-        *("git_commit", "git_branch", "host", "user_name", "params", "values", "stats"),
+        *("git_commit", "git_branch", "host", "user_name", "note", "starred", "params", "values", "stats"),
     )
 ]
 
@@ -69,7 +70,7 @@ class FieldIndex:
             return Counter({self._fields[number]: sessions for number, sessions in counts.items()})
 
     def _refresh(self, connection: Connection, project: int) -> None:
-        query = select(_columns.key, _columns.version).where(_columns.project_id == project)
+        query = select(_columns.key, _columns.version).where(_columns.project_id == project, is_in(CURRENT))
         versions: dict[int, int] = dict(connection.execute(query).tuples().all())
         for key in [key for key in self._sessions if key not in versions]:
             self._forget(key)
@@ -143,6 +144,8 @@ def _given_columns(row: Row[Any]) -> Iterator[str]:
         "branch": not row.git_branch,
         "host": not row.host,
         "user": not row.user_name,
+        "note": not row.note,
+        "starred": not row.starred,
     }
     return (name for name in COLUMNS if not missing.get(name))
 

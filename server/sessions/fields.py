@@ -16,6 +16,7 @@ from ..query import columns
 from ..query.entries import Entries
 from ..query.nodes import COLUMNS, STATISTICS, Field
 from .field_index import index_of
+from .places import CURRENT, is_in
 
 MAX_FIELDS = 5_000
 MAX_VALUE_CHARS = 200
@@ -27,9 +28,10 @@ COLUMN_KINDS = {
     **dict.fromkeys(columns.TIMES, "time"),
     "tags": "list",
     "elapsed": "duration",
+    "starred": "boolean",
 }
 """The other columns are numbers."""
-UNLISTED = (*columns.TIMES, "elapsed", "progress")
+UNLISTED = (*columns.TIMES, "elapsed", "progress", "note")
 """Columns whose values are as good as all different."""
 
 _columns = Session.__table__.c
@@ -92,7 +94,7 @@ def _sort(field: Field) -> str | None:
     if field.kind != "column":
         return f"{field.kind}.{field.name}"
     renamed = {"created": "created_at", "updated": "updated_at", "iter": "last_x"}
-    unsorted = ("reason", "tags", "ended", "dropped", "refused")
+    unsorted = ("reason", "tags", "ended", "dropped", "refused", "note")
     return None if field.name in unsorted else renamed.get(field.name, field.name)
 
 
@@ -107,7 +109,7 @@ def list_values(
     Returns:
         {"values": [{"value", "count"}], "more": whether there are others}. Empty for times, durations and lists.
     """
-    within = _columns.project_id.in_(projects)
+    within = and_(_columns.project_id.in_(projects), is_in(CURRENT))
     if field.kind == "column":
         found = _values_of_column(connection, within, field.name)
     else:

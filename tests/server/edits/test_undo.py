@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from losswise_server.db.models import EDIT_KEPT_S
+from losswise_server.db.edit_models import EDIT_KEPT_S
 
 from losswise.protocol import records
 from tests.support.batches import Writing

@@ -6,8 +6,9 @@ import time
 
 import pytest
 from flask import Flask
+from losswise_server.db.edit_models import EDIT_KEPT_S, Edit
 from losswise_server.db.engine import BIN_LOCK, is_sqlite, reading, writing
-from losswise_server.db.models import EDIT_KEPT_S, DeletedSession, Edit, PendingPurge, Session
+from losswise_server.db.models import DeletedSession, PendingPurge, Session
 from losswise_server.db.session_tables import SESSION_TABLES
 from losswise_server.extensions import db
 from losswise_server.maintenance import emptying
