@@ -72,6 +72,42 @@ def test_three_servers_start_at_once_and_one_dies(make: Callable[..., list[Serve
     assert browser.get(left[1].url + "/api/v2/me", timeout=30).status_code == 200
 
 
+def test_a_reader_of_changes_misses_no_session_of_any_worker(make: Callable[..., list[Server]]) -> None:
+    """Scripts make short sessions by way of several servers, whose transactions commit in any order."""
+    servers = make(2, "--workers", "2")
+    start_together(servers)
+    cursor = servers[0].get("/api/v2/sessions")["cursor"]
+    heard: dict[str, int] = {}
+    ends_at = time.monotonic() + 4
+
+    def write(number: int) -> None:
+        count = 0
+        while time.monotonic() < ends_at:
+            count += 1
+            run = Writing(servers[(number + count) % 2], tag=f"{number}.{count}")
+            run.points(run.graph(), [0], loss=[1.0])
+            run.end()
+
+    def ask(server: Server) -> None:
+        nonlocal cursor
+        answer = server.get("/api/v2/sessions/changes", since=cursor)
+        cursor = answer["cursor"]
+        heard.update((session["id"], session["version"]) for session in answer["sessions"])
+
+    with ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write, number) for number in range(4)]
+        asked = 0
+        while not all(writer.done() for writer in writers):
+            ask(servers[asked % 2])
+            asked += 1
+        for writer in writers:
+            writer.result()
+    ask(servers[0])
+    held = servers[1].get("/api/v2/sessions", limit=1_000)["sessions"]
+    assert heard == {session["id"]: session["version"] for session in held}
+    assert len(held) > 20
+
+
 def test_migrations_wait_for_a_running_migration(postgres: Postgres, tmp_path: Path) -> None:
     """The lock of a process that dies while it migrates is free again."""
     url = postgres.new_database()

@@ -98,6 +98,17 @@ test('in another order what is new is announced, and what may be on a later page
   assert.deepEqual([...list.unplaced], ['new', 'overtakes']);
 });
 
+test('what was announced and comes with a later page is announced no more', async () => {
+  store.state.sort = 'tag';
+  await load([session('a')], { next: 'more' });
+  live.receive(fresh('z', 2000));
+  assert.deepEqual([...list.unplaced], ['z']);
+  const more = rows.loadMore();
+  (await nextRequest()).answer(page([fresh('z', 2000)]));
+  await more;
+  assert.deepEqual([list.ids, [...list.unplaced]], [['a', 'z'], []]);
+});
+
 test('the first session of an empty table needs no place', async () => {
   store.state.sort = 'tag';
   await load([]);

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from losswise.protocol import records
 from tests.support.batches import Writing
@@ -18,6 +19,7 @@ from tests.support.database.rows import database, key_of, multiply_points
 from tests.support.server import Server
 
 IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 300
+FAR = 10**12
 SHA256 = hashlib.sha256(IMAGE).hexdigest()
 ODD = "tab\tline\nreturn\rback\\slash \\N \\. 'quote' \"double\" é 🎉 \u2028 {}"
 
@@ -92,6 +94,9 @@ def plain(value: Any) -> Any:
 @pytest.mark.full_on_postgresql
 def test_everything_is_copied_and_writers_continue(own_server: Server, postgres: Postgres) -> None:
     run, gone = fill(own_server)
+    with database(own_server) as connection:  # it has counted further than the transactions of the new one
+        connection.execute(text("UPDATE sessions SET change = :far WHERE id = :id"), {"far": FAR, "id": run.session})
+    cursor = own_server.get("/api/v2/sessions")["cursor"]
     browser = own_server.signed_in()
     before = everything(own_server)
     greatest = key_of(own_server, run.session) + 3  # that of the deleted one
@@ -126,6 +131,9 @@ def test_everything_is_copied_and_writers_continue(own_server: Server, postgres:
     assert own_server.session(run.session)["points"] == before[run.session]["points"] + 1
     answer = own_server.post_batch(gone.session, [], writer=gone.writer, seq=gone.seq)
     assert answer.json()["code"] == "deleted_session"
+    # numbers of changes go on, and cursors of the old database are outdated
+    assert own_server.session(run.session)["change"] > FAR
+    assert own_server.get("/api/v2/sessions/changes", since=cursor)["reset"]
     # keys of deleted sessions are not given again
     assert key_of(own_server, Writing(own_server, project="third").session) > greatest
 

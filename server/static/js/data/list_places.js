@@ -33,6 +33,7 @@ export function place(session, isNews) {
  */
 export function placeAwaited() {
   const shown = new Set(list.ids);
+  for (const id of shown) list.unplaced.delete(id);
   for (const id of [...list.awaited]) {
     const session = sessions.get(id);
     if (shown.has(id) || !session) list.awaited.delete(id);
