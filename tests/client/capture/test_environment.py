@@ -71,6 +71,15 @@ def test_ci_variables_are_taken_by_exact_names(monkeypatch: pytest.MonkeyPatch) 
     assert {"host", "python", "platform"} <= env.keys()
 
 
+def test_the_user_is_recorded_if_there_is_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ada")
+    assert environment.collect_environment(command_line=False)["user"] == "ada"
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)  # as in a container that is started with a number
+    assert "user" not in environment.collect_environment(command_line=False)
+
+
 def test_the_command_line_goes_without_what_sounds_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["train.py", "--rate", "0.1", "--api-key", "s1", "--db-password=s2", "--epochs=3", f"to=lw_{'0f' * 20}"]
     monkeypatch.setattr(sys, "argv", words)

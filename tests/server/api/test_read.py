@@ -130,9 +130,6 @@ def test_a_query_that_cannot_be_understood(server: Server, project: str) -> None
         ("lr<high", "< compares numbers", "high"),
         ('tag~"a("', "not a regular expression", '"a("'),
         ("created>soon", "created compares with a time", "soon"),
-        ("starred=maybe", "starred is true or false", "maybe"),
-        ("starred>0", "starred is true or false", "0"),
-        ("note>5", "note is a text", "5"),
     ):
         answer = server.request("GET", "/api/v2/sessions", params={"project": project, "q": q})
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_query"), q
@@ -145,7 +142,7 @@ def test_counts_are_optional(server: Server, project: str) -> None:
     assert page["total"] == 25
     assert sum(page["counts"].values()) == 25
     bare = server.get("/api/v2/sessions", project=project, limit=3, counts=0)
-    assert bare.keys() == {"sessions", "next", "cursor"}
+    assert bare.keys() == {"sessions", "next"}
     assert bare["sessions"] == page["sessions"]
 
 
@@ -201,8 +198,10 @@ def test_forged_cursors_and_numbers_are_400(server: Server) -> None:
         ),
     ):
         assert server.request("GET", "/api/v2" + path, params=params).status_code in (200, 400), params
-    for params, status in (({"q": "nul\0inside"}, 200), ({"sort": "min(a\0b)"}, 400), ({"sort": "params.\0"}, 400)):
-        assert server.request("GET", "/api/v2/sessions", params=params).status_code == status
+    assert server.request("GET", "/api/v2/sessions", params={"q": "nul\0inside"}).status_code == 200
+    for sort in ("min(a\0b)", "params.\0"):
+        answer = server.request("GET", "/api/v2/sessions", params={"sort": sort})
+        assert (answer.status_code, "which no session has" in answer.text) == (400, True)
     assert server.signed_in().get(f"{server.url}/projects/{10**20}", timeout=30).status_code in (400, 404)
 
 

@@ -25,7 +25,7 @@ def deep(levels: int, name: str = "") -> str:
 
 
 def check_everything_is_shown(server: Server, run: Writing) -> None:
-    """The details page, the list, the session itself, series, live events, another batch, search and sorting."""
+    """The details page, the list, the session, fields, series, live events, another batch, search and sorting."""
     browser = server.signed_in()
     details = browser.get(f"{server.url}/s/{run.session}/details", timeout=30)
     assert details.status_code == 200, details.text[:500]
@@ -34,10 +34,13 @@ def check_everything_is_shown(server: Server, run: Writing) -> None:
     assert browser.get(f"{server.url}/projects/{project}", timeout=30).status_code == 200
     stream = Stream(server, project_id=project, session=[run.session])
     stream.wait("hello")
-    server.session(run.session)
-    for asked in ({}, {"q": run.session[:4]}, {"sort": "params.deep"}, {"sort": "-values.deep"}, {"sort": "progress"}):
+    given = server.session(run.session)
+    deep_ones = [{"sort": f"-{group}.deep"} for group in ("params", "values") if "deep" in given[group]]
+    for asked in ({}, {"q": run.session[:4]}, {"sort": "progress"}, *deep_ones):
         listed = server.get("/api/v2/sessions", limit=1_000, **asked)["sessions"]
         assert asked.get("q") or any(row["id"] == run.session for row in listed)
+    server.get("/api/v2/sessions/fields", project_id=project)
+    server.get("/api/v2/sessions/field_values", project_id=project, field="deep")
     for graph in run.row()["graphs"]:
         server.get("/api/v2/series", graph=graph["id"], width=100)
         server.points(graph["id"])
