@@ -130,6 +130,9 @@ def test_a_query_that_cannot_be_understood(server: Server, project: str) -> None
         ("lr<high", "< compares numbers", "high"),
         ('tag~"a("', "not a regular expression", '"a("'),
         ("created>soon", "created compares with a time", "soon"),
+        ("starred=maybe", "starred is true or false", "maybe"),
+        ("starred>0", "starred is true or false", "0"),
+        ("note>5", "note is a text", "5"),
     ):
         answer = server.request("GET", "/api/v2/sessions", params={"project": project, "q": q})
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_query"), q
@@ -142,7 +145,7 @@ def test_counts_are_optional(server: Server, project: str) -> None:
     assert page["total"] == 25
     assert sum(page["counts"].values()) == 25
     bare = server.get("/api/v2/sessions", project=project, limit=3, counts=0)
-    assert bare.keys() == {"sessions", "next"}
+    assert bare.keys() == {"sessions", "next", "cursor"}
     assert bare["sessions"] == page["sessions"]
 
 
