@@ -9,6 +9,7 @@ from flask_login import current_user, login_required
 from sqlalchemy import case, func, select
 
 from ..accounts.permissions import access_of_user
+from ..accounts.preferences import read_preferences
 from ..accounts.projects import readable_projects
 from ..db.models import Session
 from ..extensions import db
@@ -65,9 +66,11 @@ def index() -> Any:
 @login_required
 def show(project_id: int) -> Any:
     project = find_project(project_id)
+    preferences = read_preferences(db.session.connection(), current_user.id, project.id)
     return render_template(
         "project.html",
         project=describe(project),
+        preferences=preferences,
         base_url=request.host_url.rstrip("/"),
         active_tab="sessions",
     )

@@ -83,7 +83,7 @@ test('a column that was chosen is there without any row that has it, also after 
     keys().filter((key) => [...chosen, 'values.gone'].includes(key)),
     chosen,
   );
-  assert.deepEqual(JSON.parse(localStorage.getItem('losswise.columns.7')), {
+  assert.deepEqual(JSON.parse(localStorage.getItem('losswise.columns.7.layout')).shown, {
     'last(ep_rew_mean)': true,
     'params.model.depth': true,
     'values.gone': false,

@@ -111,8 +111,19 @@ function get(path, query, signal) {
  * @param {unknown} body JSON
  * @returns {Promise<any>}
  */
-export const post = (path, body) =>
-  send(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+export const post = (path, body) => send(path, { method: 'POST', ...asJson(body) });
+
+/**
+ * Replace something on the server.
+ *
+ * @param {string} path
+ * @param {unknown} body JSON
+ * @returns {Promise<any>}
+ */
+export const put = (path, body) => send(path, { method: 'PUT', ...asJson(body) });
+
+/** @param {unknown} body */
+const asJson = (body) => ({ headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 
 /**
  * @param {string} address

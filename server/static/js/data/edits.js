@@ -31,7 +31,7 @@ import { emit, page, state } from './store.js';
  * @property {number} changed
  * @property {{reason: string, sessions: number}[]} skipped
  * @property {string | null} [undo] a token
- * @property {Session[]} [sessions] as they are now, unless they are many
+ * @property {Session[] | null} sessions as they are now; null if they are many
  */
 
 /** @param {Chosen} chosen */
@@ -80,8 +80,8 @@ export async function purge(chosen) {
 }
 
 /** @param {Result} result */
-function takeIn({ sessions = [] }) {
-  for (const session of sessions) receive({ ...session, new: false });
+function takeIn({ sessions }) {
+  for (const session of sessions ?? []) receive({ ...session, new: false });
   emit('edited');
 }
 

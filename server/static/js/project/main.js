@@ -4,6 +4,7 @@ import { stepWindow } from '../charts/x_axis.js';
 import { getSession, isMissing } from '../data/api.js';
 import { catchUp as catchUpList, receive, receiveDeleted, refetch, update } from '../data/list_changes.js';
 import { LiveUpdates } from '../data/live_updates.js';
+import * as preferences from '../data/preferences.js';
 import * as series from '../data/series_store.js';
 import { tagOf } from '../data/session.js';
 import { list, reload, retryNow } from '../data/session_list.js';
@@ -31,6 +32,7 @@ async function start() {
   pageTitle = document.title;
   store.start();
   series.start(zoomWindow);
+  preferences.start();
   columns.start();
   table.start();
   tableFoot.start();

@@ -47,7 +47,7 @@ export function textCell(text, title) {
 
 /** @type {Cell} */
 export function pickCell(td, session) {
-  if (td.className !== 'pick') td.className = 'pick';
+  td.classList.add('pick');
   const box = /** @type {HTMLInputElement} */ (
     contentOf(td, () => make('input', { type: 'checkbox', className: 'swatch', tabIndex: -1 }))
   );

@@ -1,14 +1,18 @@
 // The table's columns: the fixed ones, and those of params, values and statistics. Columns that the user has chosen are
 // there whether a loaded row has something in them or not.
+
+import { preference, savePreference } from '../data/preferences.js';
 import { list } from '../data/session_list.js';
 import { emit, page, sessions } from '../data/store.js';
 import { anything, number } from '../ui/format.js';
-import { readPref, writePref } from '../ui/prefs.js';
+import { readPref } from '../ui/prefs.js';
 import { textCell } from './cells.js';
 import { FIXED } from './fixed_columns.js';
+import { arranged, EMPTY } from './layout.js';
 
 /** @import { Graph, Session } from '../data/session.js' */
 /** @import { Column } from './fixed_columns.js' */
+/** @import { Layout } from './layout.js' */
 
 /** @typedef {'statistics' | 'params' | 'values'} Group */
 
@@ -17,8 +21,8 @@ const MIN_WIDTH = 88;
 const MAX_WIDTH = 280;
 const STATISTIC = /^(min|max|last|count)\((.+)\)$/s;
 
-/** @type {Record<string, boolean>} whether columns are shown, by key */
-let choice = {};
+/** @type {Layout} */
+let layout = EMPTY;
 /** @type {Record<Group, Column[]>} */
 const found = { statistics: [], params: [], values: [] };
 /** @type {Set<Column>} fixed ones that a session has something for */
@@ -26,11 +30,24 @@ const needed = new Set();
 /** @type {WeakSet<Session>} */
 const searched = new WeakSet();
 
-const prefName = () => `columns.${page.project}`;
-
 export function start() {
-  choice = readPref(prefName(), choice);
-  for (const [key, isChosen] of Object.entries(choice)) if (isChosen) addByKey(key);
+  // before the server kept it, a browser had what is shown
+  const shown = readPref(`columns.${page.project}`, EMPTY.shown);
+  layout = { ...EMPTY, ...preference('columns', { shown }) };
+  for (const [key, isChosen] of Object.entries(layout.shown)) if (isChosen) addByKey(key);
+}
+
+export const currentLayout = () => layout;
+
+/**
+ * Lay the table out in another way. Kept for the next visit, in any browser.
+ *
+ * @param {Layout} changed
+ */
+export function setLayout(changed) {
+  layout = changed;
+  savePreference('columns', layout);
+  emit('columns');
 }
 
 /**
@@ -175,12 +192,13 @@ const all = () => [...FIXED, ...found.statistics, ...found.params, ...found.valu
 
 export function shownColumns() {
   const usual = new Set(found.statistics.filter(({ off }) => !off).slice(0, MAX_STATISTICS));
-  return all().filter((column) => {
+  const shown = all().filter((column) => {
     if (column.fixed) return true;
-    if (column.key in choice) return choice[column.key];
+    if (column.key in layout.shown) return layout.shown[column.key];
     if (column.needed && !needed.has(column)) return false;
     return column.group === 'statistics' ? usual.has(column) : !column.off;
   });
+  return arranged(shown, layout);
 }
 
 /** The keys of the columns that are shown. */
@@ -194,7 +212,5 @@ export const shownKeys = () => new Set(shownColumns().map(({ key }) => key));
  */
 export function choose(key, isChosen) {
   if (isChosen) addByKey(key);
-  choice = { ...choice, [key]: isChosen };
-  writePref(prefName(), choice);
-  emit('columns');
+  setLayout({ ...layout, shown: { ...layout.shown, [key]: isChosen } });
 }

@@ -18,6 +18,7 @@ import { pickCell, progressCell, statusCell, tagCell, tagsCell, textCell } from 
  * @property {boolean} [dim]
  * @property {boolean} [ticks] whether it changes as time passes
  * @property {boolean} [fixed] whether it is always shown
+ * @property {boolean} [isPinned] whether it stays at the left while the table is scrolled
  * @property {boolean} [off] whether it is not shown by default
  * @property {(session: Session) => boolean} [needed] it is shown by default once this is true of a session
  * @property {'statistics' | 'params' | 'values'} [group]

@@ -1,25 +1,115 @@
-// The cells of the table's head: a column's label, and the button that sorts by it.
+// The cells of the table's head. A click sorts, dragging moves the column, its right edge changes the width; the menu of
+// a head, and keys, do all of that too.
 import { setQuery, state } from '../data/store.js';
 import { make } from '../ui/dom.js';
+import { openMenu } from '../ui/popup_menu.js';
+import { choose, currentLayout, setLayout, shownColumns } from './columns.js';
+import { startMoving, startResizing } from './header_drag.js';
+import { EMPTY, isMovable, moved, pinned, resized } from './layout.js';
 
 /** @import { Column } from './fixed_columns.js' */
+/** @import { MenuItem } from '../ui/popup_menu.js' */
+
+const WIDTH_STEP = 20; // pixels of a key
 
 /** @param {Column} column */
 export function header(column) {
-  const { sort, label } = column;
+  const { key, sort, label } = column;
   const th = make('th', { scope: 'col', title: label });
+  th.dataset.key = key;
   th.classList.toggle('n', Boolean(column.right));
   const text = make('span', {}, label);
-  if (column.key === 'pick') text.append(make('span', { className: 'unseen' }, 'Shown in the graphs'));
-  if (!sort) {
-    th.append(text);
-    return th;
-  }
-  const button = make('button', { type: 'button' }, text);
-  button.addEventListener('click', () => setQuery({ sort: nextSort(sort, Boolean(column.down)) }));
+  if (key === 'pick') text.append(make('span', { className: 'unseen' }, 'Shown in the graphs'));
+  const button = sort || isMovable(key) ? make('button', { type: 'button' }, text) : text;
   th.append(button);
-  markSort(th, sort);
+  if (key === 'pick') return th;
+  if (sort) {
+    button.addEventListener('click', () => setQuery({ sort: nextSort(sort, Boolean(column.down)) }));
+    markSort(th, sort);
+  }
+  th.append(edgeOf(column));
+  th.addEventListener('contextmenu', (event) => {
+    event.preventDefault();
+    openMenu(itemsFor(column), { x: event.clientX, y: event.clientY }, `Column ${label}`);
+  });
+  th.addEventListener('keydown', (event) => pressed(event, column, th));
+  if (isMovable(key)) th.addEventListener('pointerdown', (event) => startMoving(event, th, move));
   return th;
+}
+
+/** @param {Column} column */
+function edgeOf({ key }) {
+  const edge = make('span', { className: 'edge', ariaHidden: 'true' });
+  edge.addEventListener('pointerdown', (event) =>
+    startResizing(event, edge, (width) => setLayout(resized(currentLayout(), key, width))),
+  );
+  edge.addEventListener('dblclick', () => setLayout(resized(currentLayout(), key, null)));
+  return edge;
+}
+
+const shownKeys = () => shownColumns().map(({ key }) => key);
+
+/**
+ * @param {string} key
+ * @param {string | null} before the column that it is put before, or null for the end
+ */
+const move = (key, before) => setLayout(moved(currentLayout(), shownKeys(), key, before));
+
+/**
+ * Move a column by a number of places.
+ *
+ * @param {string} key
+ * @param {number} by
+ */
+function moveBy(key, by) {
+  const keys = shownKeys().filter(isMovable);
+  const to = keys.indexOf(key) + (by > 0 ? by + 1 : by);
+  if (to >= 0 && to <= keys.length) move(key, keys[to] ?? null);
+}
+
+/** @param {Column} column */
+function itemsFor({ key, sort, width, label }) {
+  const layout = currentLayout();
+  const isPinned = layout.pinned.includes(key);
+  /** @type {MenuItem[]} */
+  const items = [];
+  if (sort)
+    items.push(
+      { label: 'Sort ascending', act: () => setQuery({ sort }) },
+      { label: 'Sort descending', act: () => setQuery({ sort: `-${sort}` }) },
+    );
+  if (isMovable(key))
+    items.push(
+      { label: 'Move left', key: 'Alt ←', separated: true, act: () => moveBy(key, -1) },
+      { label: 'Move right', key: 'Alt →', act: () => moveBy(key, 1) },
+      {
+        label: isPinned ? 'Unpin' : 'Pin to the left',
+        act: () => setLayout(pinned(currentLayout(), key, !isPinned)),
+      },
+      { label: `Hide ${label}`, act: () => choose(key, false) },
+    );
+  items.push(
+    { label: 'Wider', key: 'Shift →', separated: true, act: () => setLayout(resized(layout, key, width + WIDTH_STEP)) },
+    { label: 'Narrower', key: 'Shift ←', act: () => setLayout(resized(layout, key, width - WIDTH_STEP)) },
+    { label: 'Reset all columns', separated: true, act: () => setLayout(EMPTY) },
+  );
+  return items;
+}
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {Column} column
+ * @param {HTMLElement} th
+ */
+function pressed(event, { key, width }, th) {
+  const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!by || !(event.altKey || event.shiftKey)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const row = th.parentElement;
+  if (event.altKey && isMovable(key)) moveBy(key, by);
+  if (event.shiftKey) setLayout(resized(currentLayout(), key, width + by * WIDTH_STEP));
+  /** @type {HTMLElement | null | undefined} */ (row?.querySelector(`[data-key="${CSS.escape(key)}"] button`))?.focus();
 }
 
 /**

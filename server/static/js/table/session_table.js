@@ -5,7 +5,7 @@ import { childrenOf, elementById, find, make, setText } from '../ui/dom.js';
 import { bestIn, findBest } from './best_values.js';
 import { cutTag } from './cells.js';
 import { clicked, rowAt } from './choosing.js';
-import { discover, shownColumns } from './columns.js';
+import { currentLayout, discover, shownColumns } from './columns.js';
 import { showEmptyTable } from './empty_table.js';
 import { header, markSort } from './header.js';
 
@@ -36,6 +36,8 @@ let below;
 const rows = new Map();
 /** @type {Column[]} */
 let columns = [];
+/** @type {(number | null)[]} left edges of pinned columns */
+let lefts = [];
 let tagWidth = 0;
 /** @type {string | null} the session that keys act on */
 let focused = null;
@@ -119,18 +121,42 @@ function layOutColumns() {
   find(table, 'colgroup').replaceChildren(
     ...columns.map(({ key, width }) => {
       const col = make('col');
-      if (key !== 'tag') col.style.width = `${width}px`;
+      if (key !== 'tag' || hasTagWidth()) col.style.width = `${width}px`;
       return col;
     }),
   );
   const width = columns.reduce((sum, column) => sum + column.width, 0);
   table.style.minWidth = `${innerWidth <= NARROW ? width - 90 : width}px`;
+  table.style.width = hasTagWidth() ? `${width}px` : '';
+  lefts = leftEdges();
   head.replaceChildren(...columns.map(header));
+  pin(head);
   for (const space of [above, below]) space.cells[0].colSpan = columns.length;
   setText(find(menu, '.count'), String(columns.length - 1));
   measure();
   tagObserver.disconnect();
   tagObserver.observe(head.cells[columns.findIndex(({ key }) => key === 'tag')]);
+}
+
+/** Whether the person has given the tag's column a width; otherwise it takes what the others leave. */
+const hasTagWidth = () => 'tag' in currentLayout().widths;
+
+/** Where each pinned column begins, in pixels from the left; on a narrow window only the first two are pinned. */
+function leftEdges() {
+  let left = 0;
+  return columns.map(({ isPinned, width }, at) => {
+    if (!isPinned || (innerWidth <= NARROW && at > 1)) return null;
+    left += width;
+    return left - width;
+  });
+}
+
+/** @param {HTMLTableRowElement} row */
+function pin(row) {
+  lefts.forEach((left, at) => {
+    row.cells[at].classList.toggle('pinned', left !== null);
+    row.cells[at].style.left = left === null ? '' : `${left}px`;
+  });
 }
 
 function measure() {
@@ -200,6 +226,7 @@ function createRow(id) {
   row.dataset.session = id;
   for (const { right, dim } of columns)
     row.append(make('td', { className: [right && 'n', dim && 'dim'].filter(Boolean).join(' ') }));
+  pin(row);
   rows.set(id, row);
   return row;
 }

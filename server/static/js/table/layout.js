@@ -1,0 +1,92 @@
+// How a person has laid out the table: which columns, in which order, how wide, which stay at the left.
+
+/** @import { Column } from './fixed_columns.js' */
+
+/**
+ * Columns are named by their keys.
+ *
+ * @typedef {object} Layout
+ * @property {Record<string, boolean>} shown where that is not as it is by default
+ * @property {string[]} order those that have been moved, and all that were left of them
+ * @property {Record<string, number>} widths in pixels
+ * @property {string[]} pinned those that stay while the table is scrolled, besides the first two
+ */
+
+/** @type {Layout} */
+export const EMPTY = { shown: {}, order: [], widths: {}, pinned: [] };
+
+export const MIN_WIDTH = 48;
+export const MAX_WIDTH = 1000;
+const FIRST = ['pick', 'tag'];
+
+/**
+ * The columns in the person's order: the first two, those that are pinned, then the others. One that is not in the order,
+ * since it is new, follows the one that precedes it by default.
+ *
+ * @param {Column[]} columns those that are shown, in their default order
+ * @param {Layout} layout
+ * @returns {Column[]}
+ */
+export function arranged(columns, { order, widths, pinned }) {
+  const byKey = new Map(columns.map((column) => [column.key, column]));
+  const sorted = order.flatMap((key) => byKey.get(key) ?? []);
+  columns.forEach((column, at) => {
+    if (sorted.includes(column)) return;
+    const before = columns.slice(0, at).findLast((other) => sorted.includes(other));
+    sorted.splice(before ? sorted.indexOf(before) + 1 : 0, 0, column);
+  });
+  const rank = (/** @type {Column} */ { key }) =>
+    FIRST.includes(key) ? FIRST.indexOf(key) : pinned.includes(key) ? 2 : 3;
+  return sorted
+    .sort((/** @type {Column} */ a, /** @type {Column} */ b) => rank(a) - rank(b))
+    .map((column) => ({
+      ...column,
+      width: widths[column.key] ?? column.width,
+      isPinned: rank(column) < 3,
+    }));
+}
+
+/**
+ * Move a column before another one, or to the end.
+ *
+ * @param {Layout} layout
+ * @param {string[]} keys those that are shown, in their order
+ * @param {string} key
+ * @param {string | null} before
+ * @returns {Layout}
+ */
+export function moved(layout, keys, key, before) {
+  const order = keys.filter((other) => other !== key);
+  order.splice(before === null ? order.length : order.indexOf(before), 0, key);
+  const target = before === null ? order.at(-2) : before;
+  // between pinned ones it is pinned, between others it is not
+  const isPinned = target !== undefined && layout.pinned.includes(target);
+  const pinned = layout.pinned.filter((other) => other !== key);
+  return { ...layout, order, pinned: isPinned ? [...pinned, key] : pinned };
+}
+
+/**
+ * @param {Layout} layout
+ * @param {string} key
+ * @param {number | null} width null for the default
+ * @returns {Layout}
+ */
+export function resized(layout, key, width) {
+  const { [key]: _old, ...widths } = layout.widths;
+  if (width !== null) widths[key] = Math.round(Math.min(MAX_WIDTH, Math.max(MIN_WIDTH, width)));
+  return { ...layout, widths };
+}
+
+/**
+ * @param {Layout} layout
+ * @param {string} key
+ * @param {boolean} isPinned
+ * @returns {Layout}
+ */
+export const pinned = (layout, key, isPinned) => ({
+  ...layout,
+  pinned: isPinned ? [...layout.pinned, key] : layout.pinned.filter((other) => other !== key),
+});
+
+/** Whether a column can be moved, pinned and hidden. */
+export const isMovable = (/** @type {string} */ key) => !FIRST.includes(key);
