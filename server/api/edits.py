@@ -25,7 +25,6 @@ bp = Blueprint("edits", __name__, url_prefix="/api/v2")
 MAX_RETURNED = 100
 
 
-
 @bp.post("/sessions/edits")
 def post_edits() -> Response:
     access = require_access()

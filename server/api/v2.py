@@ -109,7 +109,8 @@ def me() -> Any:
 
 @bp.get("/projects")
 def projects() -> Any:
-    found = readable_projects(require_access())
+    access = require_access()
+    found = readable_projects(access)
     query = (
         select(Session.project_id, func.count())
         .where(Session.project_id.in_([project.id for project in found]), is_in(CURRENT))
@@ -123,6 +124,7 @@ def projects() -> Any:
                 "name": project.name,
                 "organization": project.organization.name,
                 "sessions": counts.get(project.id, 0),
+                "may_write": access.may_write(project),
             }
             for project in found
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, cast, column, func, select, update
@@ -23,24 +23,33 @@ def is_among(connection: Connection, named: ColumnElement[Any], values: Sequence
     return named == func.any(cast(list(values), ARRAY(named.type)))
 
 
-def update_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+def update_rows(
+    connection: Connection, table: Table, rows: Sequence[dict[str, Any]], same: Mapping[str, ColumnElement[Any]]
+) -> None:
     """Update rows, each with values of its own.
 
     Args:
         rows: the columns to set, by name, and `key`. The columns may differ from row to row.
+        same: expressions for columns that are set in all rows.
     """
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         groups[tuple(sorted(row.keys() - {"key"}))].append(row)
     for names, group in groups.items():
         for start in range(0, len(group), CHUNK_ROWS):
-            _update(connection, table, names, group[start : start + CHUNK_ROWS])
+            _update(connection, table, names, group[start : start + CHUNK_ROWS], same)
 
 
-def _update(connection: Connection, table: Table, names: Sequence[str], rows: list[dict[str, Any]]) -> None:
+def _update(
+    connection: Connection,
+    table: Table,
+    names: Sequence[str],
+    rows: list[dict[str, Any]],
+    same: Mapping[str, ColumnElement[Any]],
+) -> None:
     if is_sqlite(connection):
         new = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in names}
-        statement = update(table).where(table.c.key == bindparam("row_key")).values(new)
+        statement = update(table).where(table.c.key == bindparam("row_key")).values({**new, **same})
         parameters = [{"row_key": row["key"], **{f"new_{name}": row[name] for name in names}} for row in rows]
         connection.execute(statement, parameters)
         return
@@ -48,4 +57,4 @@ def _update(connection: Connection, table: Table, names: Sequence[str], rows: li
     # one statement: a round trip for each row would take seconds
     given = func.jsonb_to_recordset(cast(rows, JSONB)).table_valued(*columns).render_derived("given", with_types=True)
     statement = update(table).where(table.c.key == given.c.key)
-    connection.execute(statement.values({name: given.c[name] for name in names}))
+    connection.execute(statement.values({**{name: given.c[name] for name in names}, **same}))

@@ -55,7 +55,7 @@ class Changes:
 
 
 def take(connection: Connection, token: str, access: Access, now: float) -> Changes:
-    """Read what an edit has changed and delete its row, so that it is taken back once.
+    """Read what an edit has changed. Its row is locked, and deleted once it is taken back (`discard`).
 
     Raises:
         ApiError: with 404, if there is none that this user, or a key of this organization, may take back.
@@ -67,7 +67,10 @@ def take(connection: Connection, token: str, access: Access, now: float) -> Chan
     row = connection.execute(query.with_for_update()).first() if is_id(token) else None
     if row is None:
         raise ApiError(404, "unknown_edit", "there is nothing to undo: it was undone already, or is over a day old")
-    connection.execute(delete(_table).where(_table.c.id == token))
     changes = Changes(row.changes["after"])
     changes.sessions = {key: (before, tags) for key, before, tags in row.changes["sessions"]}
     return changes
+
+
+def discard(connection: Connection, token: str) -> None:
+    connection.execute(delete(_table).where(_table.c.id == token))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from ..db.many_rows import update_rows
 from ..db.models import Session
 from ..live.changes import Change
-from ..sessions.change_numbers import note_change, note_removals
+from ..sessions.change_numbers import next_change, note_removals
 from ..sessions.search import search_text
 from .fields import SEARCHED, Row
 
@@ -30,9 +30,8 @@ def save(connection: Connection, edited: list[EditedRow]) -> list[Change]:
         if SEARCHED & columns.keys():
             new["search"] = search_text({**row, **columns})
         rows.append(new)
-    update_rows(connection, Session.__table__, rows)
     if rows:
-        note_change(connection, [row["key"] for row in rows])
+        update_rows(connection, Session.__table__, rows, {"change": next_change(connection)})
     left = [(row["project_id"], row["id"]) for row, columns in edited if "project_id" in columns]
     note_removals(connection, left)
     return [change for one in edited for change in _changes(*one)]

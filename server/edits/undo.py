@@ -39,6 +39,8 @@ def undo(token: str, access: Access, projects: Projects, now: float) -> Outcome:
                 skipped.add(reason)
             if new:
                 edited.append(EditedRow(row, new))
+        if edited:
+            record.discard(connection, token)
         announced = live_changes.announced(save(connection, edited))
         for change in announced:
             live_changes.notify(connection, change)

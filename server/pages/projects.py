@@ -71,6 +71,7 @@ def show(project_id: int) -> Any:
         "project.html",
         project=describe(project),
         preferences=preferences,
+        may_write=access_of_user(current_user).may_write(project),
         base_url=request.host_url.rstrip("/"),
         active_tab="sessions",
     )

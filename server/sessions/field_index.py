@@ -18,7 +18,6 @@ from sqlalchemy import Connection, Engine, Row, select
 from ..db.models import Session
 from ..query.nodes import COLUMNS, STATISTICS
 from . import progress
-from .places import CURRENT, is_in
 
 MAX_PROJECTS = 32
 """Whose index a process keeps."""
@@ -70,7 +69,7 @@ class FieldIndex:
             return Counter({self._fields[number]: sessions for number, sessions in counts.items()})
 
     def _refresh(self, connection: Connection, project: int) -> None:
-        query = select(_columns.key, _columns.version).where(_columns.project_id == project, is_in(CURRENT))
+        query = select(_columns.key, _columns.version).where(_columns.project_id == project)
         versions: dict[int, int] = dict(connection.execute(query).tuples().all())
         for key in [key for key in self._sessions if key not in versions]:
             self._forget(key)

@@ -16,7 +16,6 @@ from ..query import columns
 from ..query.entries import Entries
 from ..query.nodes import COLUMNS, STATISTICS, Field
 from .field_index import index_of
-from .places import CURRENT, is_in
 
 MAX_FIELDS = 5_000
 MAX_VALUE_CHARS = 200
@@ -109,7 +108,7 @@ def list_values(
     Returns:
         {"values": [{"value", "count"}], "more": whether there are others}. Empty for times, durations and lists.
     """
-    within = and_(_columns.project_id.in_(projects), is_in(CURRENT))
+    within = _columns.project_id.in_(projects)
     if field.kind == "column":
         found = _values_of_column(connection, within, field.name)
     else:

@@ -20,7 +20,7 @@ import { showEmpty } from '../ui/empty_state.js';
  * @param {ChartCounts} counts
  */
 export function showEmptyCharts(counts) {
-  const isNew = list.loaded && !list.ids.length && !counts.selected && !state.q && !state.status;
+  const isNew = list.loaded && !list.ids.length && !counts.selected && !state.q && !state.status && !state.place;
   document.body.classList.toggle('newcomer', isNew);
   showEmpty(byId('charts-empty'), messageFor(counts));
 }

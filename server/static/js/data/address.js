@@ -18,6 +18,7 @@
 
 const NEWEST_FIRST = '-created_at';
 const NO_SELECTION = 'none';
+const MAX_SELECTED = 200; // that an address names: the server takes 8,000 characters
 /** @type {readonly string[]} */
 const X_MODES = ['step', 'elapsed', 'time', 'percent'];
 const PLACES = ['archive', 'bin'];
@@ -78,7 +79,7 @@ export function writeAddress(shown) {
   set('status', shown.status);
   set('in', shown.place);
   set('sort', shown.sort !== NEWEST_FIRST && shown.sort);
-  if (!shown.automatic) for (const id of shown.selected) address.append('s', id);
+  if (!shown.automatic) for (const id of shown.selected.slice(0, MAX_SELECTED)) address.append('s', id);
   if (!shown.automatic && !shown.selected.length) address.append('s', NO_SELECTION);
   // with `x`, whoever opens it sees all of it as here, and not as they draw charts themselves
   set('x', shown.xMode);

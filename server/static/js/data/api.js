@@ -233,7 +233,7 @@ export async function parseQuery(q, signal) {
  */
 export const getSession = (id, signal) => get(`/api/v2/sessions/${encodeURIComponent(id)}`, null, signal);
 
-/** @returns {Promise<{id: number, name: string}[]>} the projects that one may read */
+/** @returns {Promise<{id: number, name: string, organization: string, may_write: boolean}[]>} that one may read */
 export const getProjects = async () => (await get('/api/v2/projects', null)).projects;
 
 /**

@@ -1,7 +1,7 @@
 // Changes that people make to sessions: renaming, tags, notes, stars, the archive, the bin. Each can be undone.
 import { ApiError, post } from './api.js';
-import { receive } from './list_changes.js';
-import { emit, page, state } from './store.js';
+import { receiveEdited } from './list_changes.js';
+import { emit, page } from './store.js';
 
 /** @import { Session } from './session.js' */
 
@@ -21,10 +21,12 @@ import { emit, page, state } from './store.js';
  */
 
 /**
- * Which sessions to change: some, or all that match the table's query.
+ * Which sessions to change: some, or all that match a query, as it was when they were chosen.
  *
- * @typedef {{ids: string[]} | {matching: true, except: string[]}} Chosen
+ * @typedef {{ids: string[]} | {matching: Filter, except: string[]}} Chosen
  */
+
+/** @typedef {{q: string, status: string, in: string, utc_offset: number}} Filter */
 
 /**
  * @typedef {object} Result
@@ -37,9 +39,8 @@ import { emit, page, state } from './store.js';
 /** @param {Chosen} chosen */
 function selection(chosen) {
   if ('ids' in chosen) return { sessions: chosen.ids };
-  const { q, status, place } = state;
-  const query = { q, status, in: place || 'current', utc_offset: -60 * new Date().getTimezoneOffset() };
-  return { matching: { project_id: Number(page.project), ...query, except: chosen.except } };
+  const { matching, except } = chosen;
+  return { matching: { project_id: Number(page.project), ...matching, in: matching.in || 'current', except } };
 }
 
 /**
@@ -81,7 +82,7 @@ export async function purge(chosen) {
 
 /** @param {Result} result */
 function takeIn({ sessions }) {
-  for (const session of sessions ?? []) receive({ ...session, new: false });
+  receiveEdited(sessions ?? []);
   emit('edited');
 }
 

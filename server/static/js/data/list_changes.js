@@ -7,7 +7,7 @@ import { fetchSummarySoon } from './list_summary.js';
 import { isHere } from './places.js';
 import { Retry } from './retry.js';
 import { reload, reloadAll } from './session_list.js';
-import { emit, on, page, sessions, state, unselect } from './store.js';
+import { emit, on, page, select, sessions, state } from './store.js';
 
 /** @import { Changes, SessionEvent } from './api.js' */
 /** @import { Session } from './session.js' */
@@ -37,7 +37,7 @@ export function update(session) {
   const before = sessions.get(session.id);
   const result = store(session);
   if (result !== 'newer') return result === 'same';
-  if (before?.status !== session.status) fetchSummarySoon();
+  if (before?.status !== session.status || (before && isHere(before) !== isHere(session))) fetchSummarySoon();
   emit('session', session);
   return true;
 }
@@ -51,7 +51,7 @@ export function receive(session) {
   const before = sessions.get(session.id);
   if (!update(session)) return;
   heard.add(session.id);
-  if (!isHere(session)) return leave(session.id);
+  if (!isHere(session)) return leave(hasLeft(session, before) ? [session.id] : []);
   // only the server knows what matches a query; and rows that are being loaded may be of a moment before
   const mustAsk = !list.loaded || list.loading || list.isStale || queryText() !== '';
   if (mustAsk) askSoon();
@@ -78,8 +78,9 @@ const hasBegunToMatch = (before) => (before ? !hasStatus(before) : !['', 'active
  */
 function judge(session, matches, isNews) {
   const { id } = session;
-  if (list.ids.includes(id)) return mark(id, matches);
-  return matches ? place(session, isNews) : forgetPlace(id);
+  const isChanged = list.ids.includes(id) ? mark(id, matches) : matches ? place(session, isNews) : forgetPlace(id);
+  if (isChanged) fetchSummarySoon();
+  return isChanged;
 }
 
 /**
@@ -104,13 +105,42 @@ export function receiveDeleted({ id }) {
 }
 
 /**
- * A session is elsewhere now: in the archive, in the bin, in another project, or back from there.
+ * Whether a session that is elsewhere was here before. One that was not may be selected nevertheless.
  *
- * @param {string} id
+ * @param {Session} session
+ * @param {Session | undefined} before
  */
-function leave(id) {
-  if (state.selected.includes(id)) unselect(id, { automatic: state.automatic });
-  if (!dropRow(id)) return;
+const hasLeft = (session, before) => list.ids.includes(session.id) || (before !== undefined && isHere(before));
+
+/**
+ * Take in sessions that have been edited here, all at once.
+ *
+ * @param {Session[]} edited
+ */
+export function receiveEdited(edited) {
+  /** @type {string[]} */
+  const left = [];
+  for (const session of edited) {
+    const before = sessions.get(session.id);
+    if (isHere(session)) receive({ ...session, new: false });
+    else if (update(session) && hasLeft(session, before)) left.push(session.id);
+  }
+  leave(left);
+}
+
+/**
+ * Sessions are elsewhere now: in the archive, in the bin, in another project, or back from there.
+ *
+ * @param {string[]} ids
+ */
+function leave(ids) {
+  if (!ids.length) return;
+  const gone = new Set(ids);
+  const selected = state.selected.filter((id) => !gone.has(id));
+  let isChanged = false;
+  for (const id of ids) isChanged = dropRow(id) || isChanged;
+  if (selected.length < state.selected.length) select(selected, { automatic: state.automatic, byItself: true });
+  if (!isChanged) return;
   fetchSummarySoon();
   emit('list');
 }
@@ -232,6 +262,7 @@ async function takeGone(ids, view) {
   // without a query, the page has judged by itself what the stream has brought meanwhile
   const gone = ids.filter((id) => queryText() !== '' || !heard.has(id));
   for (const id of gone) isChanged = forgetPlace(id) || isChanged;
+  if (gone.length) fetchSummarySoon();
   const shown = gone.filter((id) => rows.has(id) || state.selected.includes(id));
   const left = await stillThere(shown);
   for (const id of shown) {
@@ -270,9 +301,10 @@ async function stillThere(ids) {
  */
 export async function refetch(id) {
   try {
+    const before = sessions.get(id);
     const session = await getSession(id);
     update(session);
-    if (!isHere(session)) leave(id);
+    if (!isHere(session) && hasLeft(session, before)) leave([id]);
   } catch (error) {
     if (!isMissing(error)) throw error;
     remove(id);

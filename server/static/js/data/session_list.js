@@ -18,6 +18,10 @@ export { list } from './list_state.js';
 /** @type {AbortController | null} */
 let request = null;
 let countedKey = '';
+let rowsKey = ''; // of the rows, see `orderKey`
+
+/** What the rows depend on besides the query's text. */
+const orderKey = () => JSON.stringify([state.status, state.place, state.sort]);
 const retry = new Retry();
 
 /** @param {unknown} error */
@@ -27,7 +31,10 @@ const messageOf = (error) => (error instanceof Error ? error.message : String(er
 export const reload = () => load(PAGE_SIZE);
 
 /** Load as many rows again as there are, and those that wait for their place. */
-export const reloadAll = () => load(Math.max(PAGE_SIZE, list.ids.length + list.unplaced.size));
+export function reloadAll() {
+  countedKey = ''; // their number may have changed
+  return load(Math.max(PAGE_SIZE, list.ids.length + list.unplaced.size));
+}
 
 /** Try at once what has failed and waits to be tried again. */
 export const retryNow = () => retry.now();
@@ -47,7 +54,8 @@ async function load(count) {
   try {
     const { q } = state;
     const mistake = await firstRows(q, count, request.signal).catch((error) => mistakeIn(error, q));
-    if (mistake && !list.loaded) await firstRows(list.understood, count, request.signal);
+    // the rows stay, unless they are those of another place, status or order
+    if (mistake && rowsKey !== orderKey()) await firstRows(list.understood, count, request.signal);
     list.mistake = mistake ?? null;
     list.error = null;
     list.rejected = false;
@@ -91,6 +99,7 @@ async function firstRows(q, count, signal) {
     next = more.next;
   }
   countedKey = key;
+  rowsKey = orderKey();
   list.understood = q;
   list.isStale = false;
   list.ids = [...new Set(pages.flatMap((each) => each.sessions.map(({ id }) => id)))];

@@ -29,6 +29,7 @@ import { hiddenKeys, hiddenLine, readAddress, writeAddress } from './address.js'
  * @property {string[]} series the points of graphs have changed, by id
  * @property {LiveStatus} live
  * @property {undefined} edited sessions have been edited here
+ * @property {undefined} address the user has gone back or forward
  * @property {string} message text for screen readers
  */
 
@@ -41,8 +42,10 @@ import { hiddenKeys, hiddenLine, readAddress, writeAddress } from './address.js'
  */
 
 /**
+ * Which rows the table has, and in which order.
+ *
  * @typedef {object} Query
- * @property {string} q words to search for
+ * @property {string} q words and terms
  * @property {string} status
  * @property {string} sort
  * @property {'' | 'archive' | 'bin'} place which sessions: '' for those that are neither archived nor in the bin
@@ -70,7 +73,7 @@ export const on = (name, listener, options) =>
 export const emit = (name, detail) => bus.dispatchEvent(new CustomEvent(name, { detail }));
 
 /** What the server wrote into the page: the project's id and addresses. */
-export const page = { project: '', baseUrl: '', quickstartUrl: '' };
+export const page = { project: '', baseUrl: '', quickstartUrl: '', mayWrite: true };
 export const palette = new Palette();
 
 /**
@@ -110,30 +113,31 @@ export const state = {
 
 /** Read the state from the page, its address and the preferences. */
 export function start() {
-  const { project = '', baseUrl = '', quickstart = '' } = document.getElementById('content')?.dataset ?? {};
-  Object.assign(page, { project, baseUrl, quickstartUrl: quickstart });
-  read();
+  const { project = '', baseUrl = '', quickstart = '', mayWrite } = document.getElementById('content')?.dataset ?? {};
+  Object.assign(page, { project, baseUrl, quickstartUrl: quickstart, mayWrite: mayWrite !== 'false' });
+  Object.assign(state, readAddress(location.search, readPref('view', {})));
+  showInAddress(AUTOMATIC); // also how this person draws charts: the way back leads to that
   palette.load(project);
   if (state.selected.length) palette.assign(state.selected);
   addEventListener('popstate', wentBack);
 }
 
-const read = () => Object.assign(state, readAddress(location.search, readPref('view', {})));
-
 /** Show what the address says now: the user has gone back or forward. */
 function wentBack() {
   const before = { ...state };
-  read();
-  state.allMatching = false;
+  Object.assign(state, readAddress(location.search, {}), { allMatching: false });
+  if (state.automatic && before.automatic) state.selected = before.selected; // the address does not hold those
+  lastKind = '';
   const has = (/** @type {(keyof typeof state)[]} */ ...names) =>
     names.some((name) => JSON.stringify(before[name]) !== JSON.stringify(state[name]));
   if (has('q', 'status', 'sort', 'place')) emit('query');
-  if (has('selected', 'automatic')) {
+  if (has('selected', 'automatic', 'allMatching')) {
     palette.assign(state.selected);
     emit('selection');
   }
   if (has('xMode', 'smooth', 'logY', 'graphFilter', 'hidden', 'wide')) emit('view', state);
   if (has('zoom')) emit('zoom');
+  emit('address');
 }
 
 /** The server's time, in unix seconds. */
@@ -144,32 +148,39 @@ export const selectedSessions = () =>
   state.selected.map((id) => sessions.get(id)).filter((session) => session !== undefined);
 
 /**
+ * @typedef {object} SelectOptions
+ * @property {boolean} [automatic] whether these are the newest, which others will follow
+ * @property {boolean} [byItself] whether nobody has asked for it
+ * @property {string} [notice] why there are fewer, if the user did not choose
+ */
+
+/**
  * Show the graphs of these sessions.
  *
  * @param {string[]} ids
- * @param {{automatic?: boolean, notice?: string}} [options] `notice` says why there are fewer, if the user did not choose
+ * @param {SelectOptions} [options]
  */
-export function select(ids, { automatic = false, notice = '' } = {}) {
+export function select(ids, { automatic = false, byItself = automatic, notice = '' } = {}) {
   const wasAutomatic = state.automatic;
   state.automatic = automatic;
   const wasAll = state.allMatching;
-  state.allMatching = false;
+  if (!byItself) state.allMatching = false;
   const unique = [...new Set(ids)];
   if (unique.join() === state.selected.join()) {
-    if (wasAutomatic !== automatic) showInAddress(automatic ? AUTOMATIC : 'selection');
-    if (wasAll) emit('selection');
+    if (wasAutomatic !== automatic) showInAddress(byItself ? AUTOMATIC : 'selection');
+    if (wasAll !== state.allMatching || wasAutomatic !== automatic) emit('selection');
     return;
   }
   state.selected = unique;
   state.notice = notice;
   palette.assign(unique);
-  showInAddress(automatic ? AUTOMATIC : 'selection');
+  showInAddress(byItself ? AUTOMATIC : 'selection');
   emit('selection');
 }
 
 /**
  * @param {string} id
- * @param {{automatic?: boolean, notice?: string}} [options]
+ * @param {SelectOptions} [options]
  */
 export const unselect = (id, options) =>
   select(
@@ -187,7 +198,7 @@ export function toggle(id) {
 
 /** Choose every session that matches the query, also those that are not loaded. */
 export function chooseAllMatching() {
-  Object.assign(state, { allMatching: true, excepted: [], automatic: false });
+  Object.assign(state, { allMatching: true, excepted: [] });
   emit('selection');
 }
 

@@ -4,7 +4,7 @@ import { chooseAllMatching, select, setQuery, state, toggle, zoomTo } from '../d
 import { chooseRange } from '../table/choosing.js';
 import { focusedRow, moveFocus, openRowMenu } from '../table/session_table.js';
 import { byId, elementById, make } from '../ui/dom.js';
-import { runToastAction } from '../ui/toast.js';
+import { undoLast } from '../ui/toast.js';
 
 const HELP = [
   ['/', 'search sessions; ↓ shows what can be asked for'],
@@ -42,11 +42,14 @@ const ACTIONS = {
   s: () => act('star'),
   e: () => act(state.place === 'bin' ? 'restore' : 'archive'),
   Delete: () => act(state.place === 'bin' ? 'purge' : 'delete'),
-  z: runToastAction,
+  z: undoLast,
   t: () => dispatchEvent(new Event('losswise:toggle-theme')),
   '?': showHelp,
   Escape: () => zoomTo(null),
 };
+
+/** Keys that may be held. */
+const REPEATED = new Set(['j', 'k', 'ArrowDown', 'ArrowUp']);
 
 /** @type {Record<string, () => void>} */
 const WITH_SHIFT = {
@@ -71,7 +74,7 @@ function pressed(event) {
   if (event.ctrlKey || event.metaKey) return pressedWithControl(event, target);
   if (key === 'Escape' && target === searchField()) return leaveSearch();
   const action = event.shiftKey ? (WITH_SHIFT[key] ?? ACTIONS[key]) : ACTIONS[key];
-  if (!action || needsKey(target, key)) return;
+  if (!action || needsKey(target, key) || (event.repeat && !REPEATED.has(key))) return;
   event.preventDefault();
   action();
 }
@@ -103,7 +106,8 @@ function leaveSearch() {
  * @param {string} key
  */
 function needsKey(target, key) {
-  if (target.closest('input[type="search"], input[type="text"], textarea, select, [contenteditable]')) return true;
+  const isTyped = target.closest('input, textarea, select, [contenteditable]') !== null;
+  if (isTyped && !target.matches('input[type="checkbox"], input[type="range"]')) return true;
   const isUsedByControls = ['ArrowDown', 'ArrowUp', 'Enter', ' '].includes(key);
   return isUsedByControls && target.closest('button, summary, a, input, pre, [role="separator"]') !== null;
 }

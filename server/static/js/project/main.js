@@ -66,9 +66,9 @@ async function start() {
   });
   on('deleted', (id) => {
     if (!state.selected.includes(id)) return;
-    const notice = list.lastDeleted ? `${tagOf(list.lastDeleted)} was deleted` : '';
+    const notice = list.lastDeleted ? `${tagOf(list.lastDeleted)} is no longer in this project` : '';
     if (notice) emit('message', notice);
-    unselect(id, { automatic: state.automatic, notice });
+    unselect(id, { automatic: state.automatic, byItself: true, notice });
   });
   on('list', chartGrid.arrange);
   on('message', (text) => {
@@ -94,7 +94,8 @@ async function fetchSelected() {
         try {
           update(await getSession(id));
         } catch (error) {
-          if (isMissing(error)) unselect(id, { notice: 'The selected session does not exist, or has been deleted' });
+          if (isMissing(error))
+            unselect(id, { byItself: true, notice: 'The selected session does not exist, or has been deleted' });
         }
       }),
   );
@@ -120,11 +121,10 @@ function zoomWindow({ session, full }) {
   return longest && state.zoom ? stepWindow(longest, sessions.get(session), state.xMode, state.zoom) : null;
 }
 
-/** Whether a reload would lose what the address does not hold: a zoom, a filter of graphs, an open menu, typed text. */
+/** Whether a reload would lose what the address does not hold: typed text, something that is open, what can be undone. */
 const isBusy = () =>
-  state.zoom !== null ||
-  state.graphFilter !== '' ||
-  document.querySelector('input[type=search]:focus, dialog[open], details[open]') !== null;
+  state.allMatching ||
+  document.querySelector('input[type=search]:focus, dialog[open], details[open], .popup-menu, .toast-action') !== null;
 
 function showTitle() {
   const session = state.selected.length === 1 ? sessions.get(state.selected[0]) : undefined;

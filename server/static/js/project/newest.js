@@ -7,14 +7,26 @@ const SHOWN = 5;
 let isFirst = true;
 
 export function start() {
+  place = state.place;
   on('list', fill);
+  on('selection', () => state.selected.length || fill());
+  on('query', startAnew);
   on('started', follow);
+}
+
+let place = '';
+
+/** In another place, begin with the newest sessions there. */
+function startAnew() {
+  if (place === state.place) return;
+  place = state.place;
+  if (state.automatic) select([], { automatic: true });
 }
 
 /** Show the first rows. Those of a filter or another order only if the page begins with it. */
 function fill() {
   const isOtherView = state.q || state.status || state.place || state.sort !== '-created_at';
-  if (!state.automatic || !list.loaded || (isOtherView && !isFirst)) return;
+  if (!state.automatic || !list.loaded || (isOtherView && !isFirst && state.selected.length)) return;
   isFirst = false;
   const room = Math.max(0, SHOWN - state.selected.length);
   const fresh = list.ids.filter((id) => !state.selected.includes(id)).slice(0, room);

@@ -31,6 +31,9 @@ export function start() {
     if (document.activeElement !== field) field.value = state.q;
     if (state.q && !hasFilters) withFilters((filters) => filters.show());
   });
+  on('address', () => {
+    field.value = state.q;
+  });
   on('list', showMistake);
   if (document.activeElement === field) helpWriting(false);
   if (state.q) withFilters((filters) => filters.show());

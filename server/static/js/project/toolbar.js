@@ -175,7 +175,7 @@ function startChosen() {
   });
   const draw = () => {
     const count = state.allMatching ? list.total - state.excepted.length : state.selected.length;
-    button.hidden = state.automatic || count === 0;
+    button.hidden = (state.automatic && !state.allMatching) || count === 0;
     button.textContent = `${whole(count)} selected ▾`;
   };
   on('selection', draw);

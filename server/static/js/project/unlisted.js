@@ -1,21 +1,27 @@
 // Above the charts: how many of the sessions that they show are not in the table, because the query leaves them out, and
 // a button that shows those that match instead.
 import { listSessions } from '../data/api.js';
-import { list } from '../data/session_list.js';
+import { list, queryText } from '../data/list_state.js';
 import { on, page, select, state } from '../data/store.js';
 import { byId, make } from '../ui/dom.js';
 import { whole } from '../ui/format.js';
 
 const MAX_SHOWN = 20; // sessions that the button shows: their curves can still be told apart
-const MAX_ASKED = 40; // ids in one query
+const MAX_ASKED = 18; // ids in one query, beside its own terms
+const DELAY_MS = 500;
 
 /** @type {AbortController | null} */
 let request = null;
 let shownKey = '';
 
 export function start() {
-  on('list', check);
-  on('selection', check);
+  let timer = 0;
+  const checkSoon = () => {
+    clearTimeout(timer);
+    timer = setTimeout(check, DELAY_MS);
+  };
+  on('list', checkSoon);
+  on('selection', checkSoon);
 }
 
 /** Count the sessions that are shown and do not match. Rows that are not loaded are asked for. */
@@ -29,7 +35,7 @@ async function check() {
   try {
     show(others.length - (await countMatching(others, request.signal)));
   } catch {
-    // the next change of the list checks again
+    show(0); // the next change of the list checks again
   }
 }
 
@@ -40,7 +46,7 @@ async function check() {
  * @param {AbortSignal} signal
  */
 async function countMatching(ids, signal) {
-  const q = list.mistake?.q === state.q ? '' : state.q;
+  const q = queryText();
   const { status } = state;
   const utc_offset = -60 * new Date().getTimezoneOffset();
   let count = 0;

@@ -1,7 +1,8 @@
 // What can be done to sessions: the same list for the row's menu, the bar of the chosen sessions and the keys.
+
+import { currentFilter, list } from '../data/list_state.js';
 import { detailsOf, tagOf } from '../data/session.js';
-import { list } from '../data/session_list.js';
-import { sessions, state } from '../data/store.js';
+import { page, sessions, state } from '../data/store.js';
 import { showToast } from '../ui/toast.js';
 import { apply, sessionsText } from './apply.js';
 import { deleteForGood, editNote, editTags, moveToProject, rename, showAlike } from './dialogs.js';
@@ -16,6 +17,7 @@ import { deleteForGood, editNote, editTags, moveToProject, rename, showAlike } f
  * @property {string} label
  * @property {string} [key]
  * @property {boolean} [single] whether it is for one session only
+ * @property {boolean} [reads] whether it changes nothing, so that everybody may do it
  * @property {boolean} [danger]
  * @property {boolean} [separated] whether a line is above it in a menu
  * @property {(chosen: Chosen, session: Session | undefined) => void} act
@@ -38,14 +40,20 @@ export function chosenWith(id) {
  * @returns {Chosen}
  */
 export const chosen = () =>
-  state.allMatching ? { matching: true, except: state.excepted } : { ids: state.automatic ? [] : state.selected };
+  state.allMatching
+    ? { matching: currentFilter(), except: state.excepted }
+    : { ids: state.automatic ? [] : state.selected };
 
 /** @param {Chosen} chosen */
 export const countOf = (chosen) => ('ids' in chosen ? chosen.ids.length : list.total - chosen.except.length);
 
 /** @param {Chosen} chosen */
-const known = (chosen) =>
-  ('ids' in chosen ? chosen.ids : list.ids).map((id) => sessions.get(id)).filter((session) => session !== undefined);
+const known = (chosen) => {
+  const isLeftOut = (/** @type {string} */ id) =>
+    'except' in chosen && (chosen.except.includes(id) || list.unmatched.has(id));
+  const ids = 'ids' in chosen ? chosen.ids : list.ids.filter((id) => !isLeftOut(id));
+  return ids.map((id) => sessions.get(id)).filter((session) => session !== undefined);
+};
 
 /**
  * The actions for these sessions, in the order of a menu.
@@ -57,15 +65,15 @@ export function actionsFor(chosen) {
   const among = known(chosen);
   const areStarred = among.length > 0 && among.every(({ starred }) => starred);
   const isSingle = countOf(chosen) === 1;
-  return [...OPEN, ...EDIT, star(areStarred), ...COPY, ...MOVE, ...placeActions()].filter(
-    ({ single }) => isSingle || !single,
-  );
+  const all = [...OPEN, ...EDIT, star(areStarred), ...COPY, ...MOVE, ...placeActions()];
+  return all.filter(({ single, reads }) => (isSingle || !single) && (page.mayWrite || reads));
 }
 
 /** @type {Action[]} */
 const OPEN = [
   {
     id: 'open',
+    reads: true,
     label: 'Open',
     key: 'd',
     single: true,
@@ -103,20 +111,35 @@ const star = (areStarred) => ({
 
 /** @type {Action[]} */
 const COPY = [
-  { id: 'copy-id', label: 'Copy id', single: true, separated: true, act: (_, session) => copy('Id', session?.id) },
+  {
+    id: 'copy-id',
+    reads: true,
+    label: 'Copy id',
+    single: true,
+    separated: true,
+    act: (_, session) => copy('Id', session?.id),
+  },
   {
     id: 'copy-link',
+    reads: true,
     label: 'Copy link',
     single: true,
     act: (_, session) => session && copy('Link', new URL(`/s/${session.id}`, location.href).href),
   },
   {
     id: 'copy-params',
+    reads: true,
     label: 'Copy params as JSON',
     single: true,
     act: (_, session) => copy('Params', JSON.stringify(session?.params ?? {}, null, 2)),
   },
-  { id: 'alike', label: 'Sessions like this …', single: true, act: (_, session) => session && showAlike(session) },
+  {
+    id: 'alike',
+    reads: true,
+    label: 'Sessions like this …',
+    single: true,
+    act: (_, session) => session && showAlike(session),
+  },
 ];
 
 /** @type {Action[]} */

@@ -3,7 +3,7 @@
 /** @typedef {string | number | boolean | null} Scalar */
 
 const MAX_TERMS = 30;
-const MAX_LENGTH = 200; // of a text that is asked for: a query has 4,000 characters at most
+const MAX_LENGTH = 3_500; // of the query: the server takes 4,000 characters
 const WORD = /^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$/;
 
 /**
@@ -26,13 +26,22 @@ export function scalarParams(params, prefix = '') {
 /**
  * @param {[path: string, value: Scalar][]} params
  * @param {string} differing the param that may differ; '' if none may
+ * @returns {{q: string, left: number}} the query, and for how many params it has no room
  */
-export const alikeQuery = (params, differing) =>
-  params
-    .filter(([path, value]) => path !== differing && String(value).length <= MAX_LENGTH)
-    .slice(0, MAX_TERMS)
-    .map(([path, value]) => `${quotedPath(path)}=${typeof value === 'string' ? quoted(value) : value}`)
-    .join(' and ');
+export function alikeQuery(params, differing) {
+  const terms = params
+    .filter(([path]) => path !== differing)
+    .map(([path, value]) => `${quotedPath(path)}=${typeof value === 'string' ? quoted(value) : value}`);
+  let q = '';
+  let count = 0;
+  for (const term of terms) {
+    const longer = q ? `${q} and ${term}` : term;
+    if (count === MAX_TERMS || longer.length > MAX_LENGTH) continue;
+    q = longer;
+    count += 1;
+  }
+  return { q, left: terms.length - count };
+}
 
 /** @param {string} path */
 const quotedPath = (path) => (WORD.test(path) ? `params.${path}` : `params.${quoted(path)}`);

@@ -2,7 +2,7 @@
 import { edit, undo } from '../data/edits.js';
 import { messageOf } from '../ui/dialogs.js';
 import { whole } from '../ui/format.js';
-import { showToast } from '../ui/toast.js';
+import { showToast, UNDO } from '../ui/toast.js';
 
 /** @import { Chosen, Edit, Result } from '../data/edits.js' */
 
@@ -27,14 +27,15 @@ export async function apply(chosen, change, done) {
  * @param {(count: number) => string} done
  */
 export function report({ changed, skipped, undo: token }, done) {
+  if (!changed && !skipped.length) return;
   const text = [changed || !skipped.length ? done(changed) : '', ...skipped.map(skippedText)]
     .filter(Boolean)
     .join('. ');
-  showToast(text, token ? { label: 'Undo', act: () => takeBack(token) } : undefined);
+  showToast(text, token ? { label: UNDO, act: () => takeBack(token) } : undefined);
 }
 
 /** @param {{reason: string, sessions: number}} skipped */
-const skippedText = ({ reason, sessions }) => `${sessionsText(sessions)} left as before: ${reason}`;
+export const skippedText = ({ reason, sessions }) => `${sessionsText(sessions)} left as before: ${reason}`;
 
 /** @param {string} token */
 async function takeBack(token) {

@@ -8,7 +8,7 @@ import { make } from '../ui/dom.js';
 import { anything } from '../ui/format.js';
 import { showToast } from '../ui/toast.js';
 import { alikeQuery, scalarParams } from './alike.js';
-import { report, sessionsText } from './apply.js';
+import { report, sessionsText, skippedText } from './apply.js';
 import { TagsField } from './tags_field.js';
 
 /** @import { Session } from '../data/session.js' */
@@ -105,7 +105,11 @@ export async function editNote(row) {
 export async function moveToProject(chosen, count) {
   let projects;
   try {
-    projects = (await getProjects()).filter(({ id }) => String(id) !== page.project);
+    const all = await getProjects();
+    const here = all.find(({ id }) => String(id) === page.project);
+    projects = all.filter(({ id, organization, may_write }) => {
+      return may_write && organization === here?.organization && String(id) !== page.project;
+    });
   } catch (error) {
     return showToast(messageOf(error));
   }
@@ -139,9 +143,12 @@ export async function showAlike(session) {
     ...params.map(([path, value]) => make('option', { value: path }, `${path} (here ${anything(value)})`)),
   );
   field.ariaLabel = 'The param that may differ';
-  const text = 'All other params are as in this session.';
+  const text = 'All other numbers, texts, true and false are as in this session.';
   const question = { title: `Sessions like ${tagOf(session)}`, text, action: 'Show', content: [field], focus: field };
-  if (await ask(question)) setQuery({ q: alikeQuery(params, field.value), status: '' });
+  if (!(await ask(question))) return;
+  const { q, left } = alikeQuery(params, field.value);
+  setQuery({ q, status: '' });
+  if (left) showToast(`The query has no room for ${left === 1 ? 'one of the params' : `${left} of the params`}`);
 }
 
 /**
@@ -154,8 +161,8 @@ export async function deleteForGood(chosen, count) {
     { title: `Delete ${sessionsText(count)} for good?`, text, action: 'Delete for good', danger: true },
     async () => {
       try {
-        const { deleted } = await purge(chosen);
-        showToast(`${sessionsText(deleted)} deleted for good`);
+        const { deleted, skipped } = await purge(chosen);
+        showToast([`${sessionsText(deleted)} deleted for good`, ...skipped.map(skippedText)].join('. '));
         return null;
       } catch (error) {
         return messageOf(error);

@@ -17,7 +17,7 @@ function currentMessage() {
     return {
       id: 'rejected',
       title: list.error,
-      button: ['Show all sessions', () => setQuery({ q: '', status: '', sort: '-created_at' })],
+      button: ['Show all sessions', () => setQuery({ q: '', status: '', sort: '-created_at', place: '' })],
     };
   if (list.error)
     return {
@@ -28,11 +28,21 @@ function currentMessage() {
   if (state.q || state.status) {
     const what = [state.q && `“${state.q}”`, state.status && `status ${state.status}`].filter(Boolean).join(', ');
     return {
-      id: `none ${what}`,
-      title: `No session matches ${what}`,
+      id: `none ${what} ${state.place}`,
+      title: `No session${state.place ? ` in the ${state.place}` : ''} matches ${what}`,
       button: ['Show all sessions', () => setQuery({ q: '', status: '' })],
     };
   }
+  if (state.place)
+    return {
+      id: state.place,
+      title: state.place === 'bin' ? 'The bin is empty' : 'The archive is empty',
+      text:
+        state.place === 'bin'
+          ? 'Deleted sessions stay here for 30 days, and can be restored.'
+          : 'Archive sessions to keep them out of the table and of searches.',
+      button: ['Show the current sessions', () => setQuery({ place: '' })],
+    };
   return {
     id: 'new',
     title: 'Waiting for the first session',

@@ -41,6 +41,7 @@ let lefts = [];
 let tagWidth = 0;
 /** @type {string | null} the session that keys act on */
 let focused = null;
+let focusedAt = 0; // its place among the rows
 /** Follows the width of the tag's column, which takes what the others leave. */
 const tagObserver = new ResizeObserver(() => {
   measure();
@@ -178,11 +179,22 @@ function drawRows() {
   table.ariaRowCount = String(list.total + 1);
   above.cells[0].style.height = `${first * ROW_HEIGHT}px`;
   below.cells[0].style.height = `${(ids.length - last) * ROW_HEIGHT}px`;
+  keepFocus();
+  const hadFocus = body.contains(document.activeElement);
   const wanted = ids.slice(first, last);
   const kept = new Set(wanted);
   for (const [id, row] of rows) if (!kept.has(id) && !row.contains(document.activeElement)) rows.delete(id);
   arrange([above, ...wanted.map((id, at) => updateRow(id, first + at)), below]);
+  if (hadFocus && document.activeElement === document.body) rows.get(focused ?? '')?.focus({ preventScroll: true });
   if (list.next && last > ids.length - 2 * SPARE_ROWS) loadMore();
+}
+
+/** If the session that keys act on has left, the one that has taken its place follows. */
+function keepFocus() {
+  if (focused === null) return;
+  const at = list.ids.indexOf(focused);
+  if (at >= 0) focusedAt = at;
+  else focused = list.ids[Math.min(focusedAt, list.ids.length - 1)] ?? null;
 }
 
 /**

@@ -2,6 +2,10 @@
 import { make } from './dom.js';
 
 const SHOWN_MS = 10_000;
+export const UNDO = 'Undo';
+
+/** @type {HTMLElement | null} is there before its first text, so that screen readers read that */
+let region = null;
 
 /** @type {HTMLElement | null} */
 let shown = null;
@@ -12,12 +16,12 @@ let timer = 0;
  * it.
  *
  * @param {string} text
- * @param {{label: string, act: () => void, isProblem?: boolean}} [action]
+ * @param {{label: string, act: () => void}} [action]
  */
 export function showToast(text, action) {
   hide();
   const close = make('button', { type: 'button', className: 'toast-close', ariaLabel: 'Close', onclick: hide }, '×');
-  const toast = make('div', { className: 'toast', role: 'status' }, make('span', {}, text));
+  const toast = make('div', { className: 'toast' }, make('span', {}, text));
   if (action) {
     const run = () => {
       hide();
@@ -26,7 +30,12 @@ export function showToast(text, action) {
     toast.append(make('button', { type: 'button', className: 'toast-action', onclick: run }, action.label));
   }
   toast.append(close);
-  document.body.append(toast);
+  if (!region) {
+    region = make('div', { role: 'status' });
+    document.body.append(region);
+  }
+  const place = region;
+  requestAnimationFrame(() => shown === toast && place.append(toast));
   shown = toast;
   const wait = () => {
     clearTimeout(timer);
@@ -35,8 +44,11 @@ export function showToast(text, action) {
   wait();
 }
 
-/** Run the action of the toast that is shown, if it has one. */
-export const runToastAction = () => /** @type {HTMLElement | null} */ (shown?.querySelector('.toast-action'))?.click();
+/** Undo what the toast that is shown is about, if it can be undone. */
+export function undoLast() {
+  const button = /** @type {HTMLElement | null | undefined} */ (shown?.querySelector('.toast-action'));
+  if (button?.textContent === UNDO) button.click();
+}
 
 function hide() {
   clearTimeout(timer);
