@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
@@ -13,6 +14,9 @@ from losswise import __version__
 from ..accounts.permissions import access_of_user
 from ..db.engine import reading
 from ..db.models import Project, Session
+from ..edits.editing import edit_sessions
+from ..edits.schema import Edit
+from ..edits.selection import Selected, projects_of
 from ..extensions import db
 from ..maintenance import deletion
 from ..sessions.details import with_details
@@ -66,12 +70,19 @@ def details(session_id: str) -> Any:
 @bp.post("/s/<session_id>/delete")
 @login_required
 def delete(session_id: str) -> Any:
-    project, _key = _find(session_id)
-    if not access_of_user(current_user).may_write(project):
+    """Move the session to the bin; from the bin, delete it for good."""
+    project, key = _find(session_id)
+    access = access_of_user(current_user)
+    if not access.may_write(project):
         abort(403, "You may view this session, but not delete it.")
-    address = url_for("projects.show", project_id=project.id)
+    is_in_bin = db.session.scalar(select(Session.deleted_at).where(Session.key == key)) is not None
+    address = url_for("projects.show", project_id=project.id) + ("?in=bin" if is_in_bin else "")
+    projects = projects_of(access)
     db.session.rollback()
-    deletion.delete_session(session_id)
+    if is_in_bin:
+        deletion.delete_session(session_id)
+    else:
+        edit_sessions(Selected([key], only=session_id), Edit(deleted=True), access, projects, time.time())
     return redirect(address, 303)
 
 

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Project
 from tests.browser.looking import expect_shown, row, tags
 from tests.browser.test_table import make
+from tests.server.pages.test_session_page import person
 from tests.support.batches import Writing
 from tests.support.server import ADMIN_EMAIL, ADMIN_PASSWORD, Server, eventually
 
@@ -141,22 +142,30 @@ def test_deleting_for_good_asks(page: Page, server: Server, project: Project) ->
 @pytest.mark.full_on_postgresql
 def test_all_that_match_are_chosen_loaded_or_not(page: Page, server: Server, project: Project) -> None:
     for n in range(130):
-        make(server, project, f"run-{n:03d}", age=n, params={"odd": n % 2})
-    page.goto(f"{project.address}?q=odd%3D1")
+        make(server, project, f"run-{n:03d}", age=n, params={"kept": int(n % 10 > 0)})
+    page.goto(f"{project.address}?q=kept%3D1")
     expect(row(page, "run-001")).to_be_visible()
     row(page, "run-001").locator(".tag").click()
     page.keyboard.press("Control+a")
-    expect(page.locator("#chosen")).to_have_text("65 selected ▾")
+    expect(page.locator("#chosen")).to_have_text("117 selected ▾")
     row(page, "run-003").locator(".swatch").click()
-    expect(page.locator("#chosen")).to_have_text("64 selected ▾")
+    expect(page.locator("#chosen")).to_have_text("116 selected ▾")
     page.locator("#chosen").click()
     choose(page, "Star")
-    expect(page.locator(".toast")).to_contain_text("64 sessions starred")
-    starred = server.get("/api/v2/sessions", project=project.name, q="starred=true", limit=1)["total"]
-    assert starred == 64
+    expect(page.locator(".toast")).to_contain_text("116 sessions starred")
+
+    def starred() -> int:
+        return int(server.get("/api/v2/sessions", project=project.name, q="starred=true", limit=1)["total"])
+
+    assert starred() == 116
+    expect(page.locator(".star:visible").first).to_be_visible()
     page.get_by_role("button", name="Undo").click()
-    expect(page.locator(".toast")).to_contain_text("Undone for 64 sessions")
-    assert server.get("/api/v2/sessions", project=project.name, q="starred=true", limit=1)["total"] == 0
+    expect(page.locator(".toast")).to_contain_text("Undone for 116 sessions")
+    assert starred() == 0
+    page.locator("#chosen").click()
+    choose(page, "Archive")
+    expect(page.locator("tr[data-session]")).to_have_count(1)
+    expect(page.locator("#statuses").get_by_role("button", name="All 1", exact=True)).to_be_visible()
 
 
 def test_an_edit_is_in_the_other_browser_and_no_note_is_lost(
@@ -253,7 +262,8 @@ def test_signed_out_meanwhile_one_signs_in_again_in_place(page: Page, server: Se
     page.keyboard.press("n")
     page.get_by_role("textbox", name="Note").fill("typed before")
     page.context.clear_cookies()
-    page.get_by_role("button", name="Save").click()
+    # whether or not the page has asked for something meanwhile, and its dialog lies over this one
+    page.locator("dialog.question form").first.evaluate("form => form.requestSubmit()")
     dialog = page.get_by_role("dialog", name="You have been signed out")
     dialog.get_by_role("textbox", name="E-mail").fill(ADMIN_EMAIL)
     dialog.get_by_role("textbox", name="Password").fill("wrong")
@@ -263,3 +273,79 @@ def test_signed_out_meanwhile_one_signs_in_again_in_place(page: Page, server: Se
     dialog.get_by_role("button", name="Sign in").click()
     expect(page.locator("dialog.question")).to_have_count(0)
     assert held(server, run, "note") == ["typed before"]
+
+
+def heads(page: Page) -> list[str]:
+    return page.locator("#sessions th").evaluate_all("all => all.map((th) => th.dataset.key)")
+
+
+def test_columns_are_moved_pinned_resized_and_kept_for_another_browser(
+    sign_in: Callable[..., Page], server: Server, project: Project
+) -> None:
+    for n in range(3):
+        make(server, project, f"run-{n}", age=n)
+    page = sign_in()
+    page.goto(project.address)
+    expect(row(page, "run-2")).to_be_visible()
+    head = page.locator("th[data-key=elapsed]")
+    box, target = head.bounding_box(), page.locator("th[data-key=progress]").bounding_box()
+    assert box is not None
+    assert target is not None
+    page.mouse.move(box["x"] + 40, box["y"] + 15)
+    page.mouse.down()
+    page.mouse.move(target["x"] + 30, box["y"] + 15, steps=6)
+    with page.expect_response(re.compile("/preferences/columns")) as saved:
+        page.mouse.up()
+    assert saved.value.ok
+    assert heads(page)[:5] == ["pick", "tag", "status", "elapsed", "progress"]
+    assert "sort=" not in page.url, "dragging does not sort"
+    edge = page.locator("th[data-key=elapsed] .edge").bounding_box()
+    assert edge is not None
+    page.mouse.move(edge["x"] + 4, edge["y"] + 15)
+    page.mouse.down()
+    page.mouse.move(edge["x"] + 64, edge["y"] + 15, steps=4)
+    page.mouse.up()
+    page.locator("th[data-key=iter] button").focus()
+    page.keyboard.press("Alt+ArrowLeft")
+    assert heads(page)[3:6] == ["elapsed", "iter", "progress"]
+    page.locator("th[data-key=progress]").click(button="right")
+    choose(page, "Pin to the left")
+    assert heads(page)[:3] == ["pick", "tag", "progress"]
+    with page.expect_response(re.compile("/preferences/columns")):
+        page.locator("th[data-key=done]").click(button="right")
+        choose(page, "Hide Done at")
+    other = sign_in()
+    other.goto(project.address)
+    expect(row(other, "run-2")).to_be_visible()
+    assert heads(other) == heads(page)
+    assert "done" not in heads(other)
+    assert other.locator("th[data-key=elapsed]").evaluate("th => th.offsetWidth") == 158
+    assert "pinned" in (other.locator("th[data-key=progress]").get_attribute("class") or "")
+
+
+def test_a_viewer_is_offered_what_changes_nothing(
+    new_page: Callable[..., Page], server: Server, project: Project
+) -> None:
+    make(server, project, "seen")
+    page = new_page()
+    cookies = person(server, "viewer").cookies
+    page.context.add_cookies([{"name": name, "value": value, "url": server.url} for name, value in cookies.items()])
+    page.goto(project.address)
+    row(page, "seen").locator(".tag").click(button="right")
+    expect(page.get_by_role("menuitem").first).to_be_visible()
+    labels = page.get_by_role("menuitem").all_inner_texts()
+    assert [label.split("\n")[0] for label in labels] == [
+        "Open", "Copy id", "Copy link", "Copy params as JSON", "Sessions like this …"
+    ]  # fmt: skip
+    page.keyboard.press("Escape")
+    page.keyboard.press("Delete")
+    expect(row(page, "seen")).to_be_visible()
+
+
+def test_an_empty_archive_and_bin_say_so(page: Page, server: Server, project: Project) -> None:
+    make(server, project, "only")
+    for place, words in (("archive", "The archive is empty"), ("bin", "The bin is empty")):
+        page.goto(f"{project.address}?in={place}")
+        expect(page.get_by_role("heading", name=words)).to_be_visible()
+        page.get_by_role("button", name="Show the current sessions").click()
+        expect(row(page, "only")).to_be_visible()

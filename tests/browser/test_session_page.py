@@ -141,6 +141,12 @@ def test_deleting_asks_first(page: Page, server: Server, project: Project, full:
     page.get_by_text("Delete this session").click()
     page.get_by_role("button", name="Delete it").click()
     page.wait_for_url("**/projects/*")
+    assert server.session(full.session)["deleted_at"] is not None
+    page.goto(f"{server.url}/s/{full.session}/details")
+    expect(page.get_by_text("In the bin since")).to_be_visible()
+    page.get_by_text("Delete this session").click()
+    page.get_by_role("button", name="Delete it").click()
+    page.wait_for_url("**/projects/*in=bin*")
     assert server.request("GET", f"/api/v2/sessions/{full.session}").status_code in (404, 410)
 
 
