@@ -169,7 +169,11 @@ test('catching up brings every row up to date, adds and removes', async () => {
   await load([at('c', 3000), at('b', 2000), at('a', 1000)]);
   const catching = live.catchUp();
   (await nextChanges('c1')).answer(
-    changes([at('a', 1000, { version: 2, status: 'failed' }), at('d', 2500)], { new: ['d'], gone: ['b', 'unknown'] }),
+    changes([at('a', 1000, { version: 2, status: 'failed' }), at('d', 2500)], {
+      new: ['d'],
+      gone: ['b', 'unknown'],
+      removed: ['b'],
+    }),
   );
   await catching;
   assert.deepEqual(list.ids, ['c', 'd', 'a']);
@@ -186,6 +190,9 @@ test('catching up in a filter looks up what is gone: it may be there', async () 
   assert.equal(lookedUp.query.get('q'), 'id=c or id=b');
   assert.equal(lookedUp.query.get('status'), null);
   lookedUp.answer(page([at('b', 2000, { status: 'complete', version: 2 })]));
+  const other = await nextRequest();
+  assert.equal(other.path, '/api/v2/sessions/c');
+  other.answer({ error: 'gone' }, 404);
   await catching;
   assert.deepEqual([list.ids, deleted, [...list.unmatched]], [['b'], ['c'], ['b']]);
   assert.equal(store.sessions.get('b').status, 'complete');
@@ -253,8 +260,7 @@ test('what the stream brings while changes are asked for is later than their ans
   request.answer(changes([at('x', 2000, { status: 'failed', version: 2 })], { gone: ['y', 'z'] }));
   await catching;
   assert.deepEqual([[...list.ids].sort(), [...list.unmatched]], [['x', 'y', 'z'], []]);
-  (await nextChanges('c2')).answer(changes([], { cursor: 'c3', gone: ['x'] }));
-  (await nextRequest()).answer(page([]));
+  (await nextChanges('c2')).answer(changes([], { cursor: 'c3', gone: ['x'], removed: ['x'] }));
   await settle();
   assert.deepEqual(list.ids, ['z', 'y']);
 });
@@ -264,8 +270,13 @@ test('a failure is told to who polls, and the cursor stays', async () => {
   const catching = live.catchUp();
   (await nextChanges('c1')).answer({ error: 'busy' }, 503);
   await assert.rejects(catching, { status: 503 });
+  store.state.status = 'active';
   const again = live.catchUp();
+  (await nextChanges('c1')).answer(changes([], { gone: ['a'] }));
+  (await nextRequest()).fail(); // what has become of it
+  await assert.rejects(again, { status: 0 });
+  const third = live.catchUp();
   (await nextChanges('c1')).answer(changes([]));
-  await again;
+  await third;
   assert.equal(list.cursor, 'c2');
 });

@@ -2,7 +2,7 @@
 // changes. What is new is decided by the order in which changes arrived at the server, never by a client's clock.
 import { getChanges, getSession, isMissing, listSessions } from './api.js';
 import { forgetPlace, place } from './list_places.js';
-import { currentFilter, hasStatus, list, queryText, store, viewKey } from './list_state.js';
+import { currentFilter, fitsFilter, list, queryText, store, viewKey } from './list_state.js';
 import { fetchSummarySoon } from './list_summary.js';
 import { Retry } from './retry.js';
 import { reload, reloadAll } from './session_list.js';
@@ -53,7 +53,7 @@ export function receive(session) {
   // only the server knows what matches a query; and rows that are being loaded may be of a moment before
   const mustAsk = !list.loaded || list.loading || list.isStale || queryText() !== '';
   if (mustAsk) askSoon();
-  else judge(session, hasStatus(session), session.new || hasBegunToMatch(before)) && emit('list');
+  else judge(session, fitsFilter(session), session.new || hasBegunToMatch(before)) && emit('list');
   if (session.new && !before) emit('started', [session.id]);
 }
 
@@ -63,7 +63,7 @@ export function receive(session) {
  *
  * @param {Session | undefined} before
  */
-const hasBegunToMatch = (before) => (before ? !hasStatus(before) : !['', 'active'].includes(state.status));
+const hasBegunToMatch = (before) => (before ? !fitsFilter(before) : !['', 'active'].includes(state.status));
 
 /**
  * Show whether a session matches the query: in its row, else in its place or among those that are announced. Rows that no
@@ -162,9 +162,9 @@ async function ask() {
   // other rows have been loaded or are being loaded: of a moment before these changes, perhaps
   if (view !== viewKey() || since !== list.cursor || list.loading) return askSoon();
   if (answer.reset) return startAgain();
-  list.cursor = answer.cursor;
   takeMatching(answer);
-  await takeGone(answer.gone ?? [], view);
+  await takeGone(answer, view);
+  if (since === list.cursor) list.cursor = answer.cursor; // last: if a request fails, all this is asked for again
 }
 
 /** Load all rows again: too much has changed. */
@@ -201,36 +201,38 @@ function takeMatching({ sessions: matching = [], new: ids = [] }) {
 /**
  * Sessions no longer match, or no longer exist: the former are marked, the latter removed.
  *
- * @param {string[]} ids
+ * @param {Changes} changes
  * @param {string} view
  */
-async function takeGone(ids, view) {
+async function takeGone({ gone: ids = [], removed = [] }, view) {
   const rows = new Set(list.ids);
   let isChanged = false;
   // without a query, the page has judged by itself what the stream has brought meanwhile
   const gone = ids.filter((id) => queryText() !== '' || !heard.has(id));
   for (const id of gone) isChanged = forgetPlace(id) || isChanged;
   const shown = gone.filter((id) => rows.has(id) || state.selected.includes(id));
-  const left = await stillThere(shown);
+  const left = await stillThere(shown.filter((id) => !removed.includes(id)));
   for (const id of shown) {
+    if (removed.includes(id)) {
+      remove(id);
+      continue;
+    }
     const session = left.get(id);
-    if (!session) remove(id);
-    else if (update(session) && view === viewKey() && list.ids.includes(id)) isChanged = mark(id, false) || isChanged;
+    const isLatest = session ? update(session) : await refetch(id);
+    if (isLatest && view === viewKey() && list.ids.includes(id)) isChanged = mark(id, false) || isChanged;
   }
   if (isChanged) emit('list');
 }
 
 /**
- * Those of the sessions that are in the project. Without a filter, none that is gone is.
+ * Those of the sessions that the list has, whatever the filter.
  *
  * @param {string[]} ids
  * @returns {Promise<Map<string, Session>>}
  */
 async function stillThere(ids) {
-  const { q, status } = currentFilter();
   /** @type {Map<string, Session>} */
   const found = new Map();
-  if (!q && !status) return found;
   for (let at = 0; at < ids.length; at += MAX_IDS) {
     const terms = ids.slice(at, at + MAX_IDS).map((id) => `id=${id}`);
     const asked = { q: terms.join(' or '), limit: MAX_IDS, counts: '0' };
@@ -241,15 +243,17 @@ async function stillThere(ids) {
 }
 
 /**
- * Bring a session up to date that is not among the rows.
+ * Bring one session up to date, or remove it if it does not exist any more.
  *
  * @param {string} id
+ * @returns {Promise<boolean>} whether it exists, and no newer state of it was known
  */
 export async function refetch(id) {
   try {
-    update(await getSession(id));
+    return update(await getSession(id));
   } catch (error) {
     if (!isMissing(error)) throw error;
     remove(id);
+    return false;
   }
 }

@@ -64,11 +64,11 @@ export const viewKey = () => JSON.stringify([state.q, state.status, state.sort])
 export const isNewestFirst = () => state.sort === '-created_at';
 
 /**
- * Whether a session has the status that the table is filtered by.
+ * Whether a session belongs into the table, if there is no query: only the server knows what matches one.
  *
  * @param {Session} session
  */
-export const hasStatus = (session) => !state.status || session.status === state.status;
+export const fitsFilter = (session) => !state.status || session.status === state.status;
 
 /**
  * Take in a session, unless a newer state of it is known. One that has not changed stays the same object, so that
