@@ -40,9 +40,9 @@ def read_changes(
 
     Returns:
         {"cursor"} without `since`; {"cursor", "reset": True} if the list is to be read again, because too much has
-        changed or the cursor is outdated; else {"cursor", "sessions", "new", "gone"}: the changed sessions that match,
-        in the order of their numbers; the ids of those that were created since; the ids of changed sessions that do not
-        match now, or have been deleted or have left the project.
+        changed or the cursor is outdated; else {"cursor", "sessions", "new", "gone", "removed"}: the changed sessions
+        that match, in the order of their numbers; the ids of those that were created since; the ids of changed sessions
+        that do not match now, or have been deleted or have left the project; of these, the latter.
 
     Raises:
         ApiError: as in listing.list_sessions.
@@ -65,12 +65,13 @@ def read_changes(
     matching = set(connection.execute(select(_columns.key).where(within)).scalars())
     new = {id_ for key, id_ in changed if key > since.newest_key}
     sessions = read_rows(connection, [key for key in keys if key in matching])
-    unmatched = [id_ for key, id_ in changed if key not in matching]
+    left = _left(connection, projects, removed)
     return {
         **result,
         "sessions": sessions,
         "new": [session["id"] for session in sessions if session["id"] in new],
-        "gone": [*unmatched, *_left(connection, projects, removed)],
+        "gone": [*(id_ for key, id_ in changed if key not in matching), *left],
+        "removed": left,
     }
 
 

@@ -107,10 +107,13 @@ def followed(page: Page) -> Any:
 
 
 def scroll_to_end(page: Page, wanted: int) -> None:
-    """Scroll down until so many rows are loaded."""
+    """Scroll down until so many rows are loaded, and to the last of them."""
     for _ in range(100):
-        page.locator("#table-scroll").evaluate("box => { box.scrollTop = box.scrollHeight }")
-        if len(followed(page)["ids"]) >= wanted:
+        is_loaded = len(followed(page)["ids"]) >= wanted
+        page.locator("#table-scroll").evaluate(
+            "async (box) => { await new Promise(requestAnimationFrame); box.scrollTop = box.scrollHeight }"
+        )
+        if is_loaded:
             return
         page.wait_for_timeout(50)
     raise AssertionError(f"{len(followed(page)['ids'])} of {wanted} rows are loaded")
@@ -201,7 +204,8 @@ def test_after_a_break_every_loaded_row_is_as_the_server_holds_it(
     held = listed(server, project)
     eventually(lambda: followed(page)["ids"] == [session["id"] for session in held], timeout=5)
     assert followed(page)["rows"] == {session["id"]: session["status"] for session in held}
-    expect(row(page, "older")).to_be_visible()  # the last row, of 130
+    scroll_to_end(page, len(held))
+    expect(row(page, "older")).to_be_visible()  # the last one
     expect(row(page, "run-000").locator(".status")).to_contain_text("complete")
 
 

@@ -123,4 +123,11 @@ export const page = (sessions, fields = {}) => ({
 });
 
 /** What has changed in the list of sessions. */
-export const changes = (sessions, fields = {}) => ({ cursor: 'c2', sessions, new: [], gone: [], ...fields });
+export const changes = (sessions, fields = {}) => ({
+  cursor: 'c2',
+  sessions,
+  new: [],
+  gone: [],
+  removed: [],
+  ...fields,
+});

@@ -169,7 +169,11 @@ test('catching up brings every row up to date, adds and removes', async () => {
   await load([at('c', 3000), at('b', 2000), at('a', 1000)]);
   const catching = live.catchUp();
   (await nextChanges('c1')).answer(
-    changes([at('a', 1000, { version: 2, status: 'failed' }), at('d', 2500)], { new: ['d'], gone: ['b', 'unknown'] }),
+    changes([at('a', 1000, { version: 2, status: 'failed' }), at('d', 2500)], {
+      new: ['d'],
+      gone: ['b', 'unknown'],
+      removed: ['b'],
+    }),
   );
   await catching;
   assert.deepEqual(list.ids, ['c', 'd', 'a']);
@@ -186,9 +190,27 @@ test('catching up in a filter looks up what is gone: it may be there', async () 
   assert.equal(lookedUp.query.get('q'), 'id=c or id=b');
   assert.equal(lookedUp.query.get('status'), null);
   lookedUp.answer(page([at('b', 2000, { status: 'complete', version: 2 })]));
+  for (const [place, found] of [
+    ['archive', []],
+    ['bin', [at('c', 3000, { deleted_at: 4000, version: 2 })]],
+  ]) {
+    const other = await nextRequest();
+    assert.deepEqual([other.query.get('in'), other.query.get('q')], [place, 'id=c']);
+    other.answer(page(found));
+  }
   await catching;
-  assert.deepEqual([list.ids, deleted, [...list.unmatched]], [['b'], ['c'], ['b']]);
+  assert.deepEqual([list.ids, deleted, [...list.unmatched]], [['b'], [], ['b']]);
   assert.equal(store.sessions.get('b').status, 'complete');
+});
+
+test('catching up removes what is nowhere in the project', async () => {
+  store.state.status = 'active';
+  await load([at('c', 3000)]);
+  const catching = live.catchUp();
+  (await nextChanges('c1')).answer(changes([], { gone: ['c'] }));
+  for (const _place of ['', 'archive', 'bin']) (await nextRequest()).answer(page([]));
+  await catching;
+  assert.deepEqual([list.ids, deleted], [[], ['c']]);
 });
 
 test('after too many changes all rows are loaded again', async () => {
@@ -253,8 +275,7 @@ test('what the stream brings while changes are asked for is later than their ans
   request.answer(changes([at('x', 2000, { status: 'failed', version: 2 })], { gone: ['y', 'z'] }));
   await catching;
   assert.deepEqual([[...list.ids].sort(), [...list.unmatched]], [['x', 'y', 'z'], []]);
-  (await nextChanges('c2')).answer(changes([], { cursor: 'c3', gone: ['x'] }));
-  (await nextRequest()).answer(page([]));
+  (await nextChanges('c2')).answer(changes([], { cursor: 'c3', gone: ['x'], removed: ['x'] }));
   await settle();
   assert.deepEqual(list.ids, ['z', 'y']);
 });
@@ -264,8 +285,13 @@ test('a failure is told to who polls, and the cursor stays', async () => {
   const catching = live.catchUp();
   (await nextChanges('c1')).answer({ error: 'busy' }, 503);
   await assert.rejects(catching, { status: 503 });
+  store.state.status = 'active';
   const again = live.catchUp();
+  (await nextChanges('c1')).answer(changes([], { gone: ['a'] }));
+  (await nextRequest()).fail(); // what has become of it
+  await assert.rejects(again, { status: 0 });
+  const third = live.catchUp();
   (await nextChanges('c1')).answer(changes([]));
-  await again;
+  await third;
   assert.equal(list.cursor, 'c2');
 });

@@ -33,6 +33,7 @@ def test_the_list_says_where_its_changes_begin(server: Server, project: str) -> 
         "sessions": [],
         "new": [],
         "gone": [],
+        "removed": [],
     }
     second = Writing(server, project=project, tag="second")
     first.points(first.graph(), [0], loss=[1.0])
@@ -59,10 +60,12 @@ def test_sessions_begin_to_match_and_cease_to(server: Server, project: str) -> N
     answer = changes(server, project, since, **asked)
     assert ids(answer["sessions"]) == [runs["two"].session, runs["late"].session]
     assert sorted(answer["gone"]) == sorted([runs["one"].session, runs["other"].session])
+    assert answer["removed"] == []
     assert answer["new"] == []
     assert server.request("DELETE", f"/api/v2/sessions/{runs['two'].session}").ok
     answer = changes(server, project, answer["cursor"], **asked)
     assert (answer["sessions"], answer["gone"]) == ([], [runs["two"].session])
+    assert answer["removed"] == answer["gone"]
 
 
 def test_an_earlier_run_and_one_of_another_clock_are_new(server: Server, project: str) -> None:

@@ -156,7 +156,7 @@ def test_a_reader_misses_nothing_while_commits_come_in_any_order(app: None, seed
     assert asked > 20
     assert len(reader.heard) > 50
     assert len(set(reader.heard)) == len(reader.heard)
-    assert reader.ask() == {"cursor": reader.cursor, "sessions": [], "new": [], "gone": []}
+    assert reader.ask() == {"cursor": reader.cursor, "sessions": [], "new": [], "gone": [], "removed": []}
 
 
 @on_postgresql

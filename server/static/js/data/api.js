@@ -27,6 +27,7 @@ import { PAGE_HEADERS } from '../ui/upgrade.js';
  * @property {Session[]} [sessions] those that match, in the order of their changes
  * @property {string[]} [new] ids of those that were created
  * @property {string[]} [gone] ids of those that do not match, have been deleted, or have left the project
+ * @property {string[]} [removed] the latter
  */
 
 /** @typedef {Session & {new?: boolean}} SessionEvent a session in the stream; `new` if it has just been created */

@@ -2,12 +2,13 @@
 // changes. What is new is decided by the order in which changes arrived at the server, never by a client's clock.
 import { getChanges, getSession, isMissing, listSessions } from './api.js';
 import { forgetPlace, place } from './list_places.js';
-import { currentFilter, hasStatus, list, queryText, store, viewKey } from './list_state.js';
+import { hasLeft, leave, remove } from './list_removal.js';
+import { currentFilter, fitsFilter, list, queryText, store, viewKey } from './list_state.js';
 import { fetchSummarySoon } from './list_summary.js';
-import { isHere } from './places.js';
+import { isHere, PLACES } from './places.js';
 import { Retry } from './retry.js';
 import { reload, reloadAll } from './session_list.js';
-import { emit, on, page, select, sessions, state } from './store.js';
+import { emit, on, page, sessions, state } from './store.js';
 
 /** @import { Changes, SessionEvent } from './api.js' */
 /** @import { Session } from './session.js' */
@@ -55,7 +56,7 @@ export function receive(session) {
   // only the server knows what matches a query; and rows that are being loaded may be of a moment before
   const mustAsk = !list.loaded || list.loading || list.isStale || queryText() !== '';
   if (mustAsk) askSoon();
-  else judge(session, hasStatus(session), session.new || hasBegunToMatch(before)) && emit('list');
+  else judge(session, fitsFilter(session), session.new || hasBegunToMatch(before)) && emit('list');
   if (session.new && !before) emit('started', [session.id]);
 }
 
@@ -65,7 +66,7 @@ export function receive(session) {
  *
  * @param {Session | undefined} before
  */
-const hasBegunToMatch = (before) => (before ? !hasStatus(before) : !['', 'active'].includes(state.status));
+const hasBegunToMatch = (before) => (before ? !fitsFilter(before) : !['', 'active'].includes(state.status));
 
 /**
  * Show whether a session matches the query: in its row, else in its place or among those that are announced. Rows that no
@@ -105,14 +106,6 @@ export function receiveDeleted({ id }) {
 }
 
 /**
- * Whether a session that is elsewhere was here before. One that was not may be selected nevertheless.
- *
- * @param {Session} session
- * @param {Session | undefined} before
- */
-const hasLeft = (session, before) => list.ids.includes(session.id) || (before !== undefined && isHere(before));
-
-/**
  * Take in sessions that have been edited here, all at once.
  *
  * @param {Session[]} edited
@@ -126,47 +119,6 @@ export function receiveEdited(edited) {
     else if (update(session) && hasLeft(session, before)) left.push(session.id);
   }
   leave(left);
-}
-
-/**
- * Sessions are elsewhere now: in the archive, in the bin, in another project, or back from there.
- *
- * @param {string[]} ids
- */
-function leave(ids) {
-  if (!ids.length) return;
-  const gone = new Set(ids);
-  const selected = state.selected.filter((id) => !gone.has(id));
-  let isChanged = false;
-  for (const id of ids) isChanged = dropRow(id) || isChanged;
-  if (selected.length < state.selected.length) select(selected, { automatic: state.automatic, byItself: true });
-  if (!isChanged) return;
-  fetchSummarySoon();
-  emit('list');
-}
-
-/**
- * @param {string} id
- * @returns {boolean} whether the table shows something else now
- */
-function dropRow(id) {
-  const wasAnnounced = forgetPlace(id);
-  list.unmatched.delete(id);
-  const at = list.ids.indexOf(id);
-  if (at < 0) return wasAnnounced;
-  list.ids.splice(at, 1);
-  list.total -= 1;
-  return true;
-}
-
-/** @param {string} id */
-export function remove(id) {
-  list.lastDeleted = sessions.get(id) ?? null;
-  sessions.delete(id);
-  dropRow(id);
-  fetchSummarySoon();
-  emit('deleted', id);
-  emit('list');
 }
 
 /** Ask for changes, once in a while. */
@@ -214,9 +166,9 @@ async function ask() {
   // other rows have been loaded or are being loaded: of a moment before these changes, perhaps
   if (view !== viewKey() || since !== list.cursor || list.loading) return askSoon();
   if (answer.reset) return startAgain();
-  list.cursor = answer.cursor;
   takeMatching(answer);
-  await takeGone(answer.gone ?? [], view);
+  await takeGone(answer, view);
+  if (since === list.cursor) list.cursor = answer.cursor; // last: if a request fails, all this is asked for again
 }
 
 /** Load all rows again: too much has changed. */
@@ -253,10 +205,10 @@ function takeMatching({ sessions: matching = [], new: ids = [] }) {
 /**
  * Sessions no longer match, or no longer exist: the former are marked, the latter removed.
  *
- * @param {string[]} ids
+ * @param {Changes} changes
  * @param {string} view
  */
-async function takeGone(ids, view) {
+async function takeGone({ gone: ids = [], removed = [] }, view) {
   const rows = new Set(list.ids);
   let isChanged = false;
   // without a query, the page has judged by itself what the stream has brought meanwhile
@@ -264,49 +216,62 @@ async function takeGone(ids, view) {
   for (const id of gone) isChanged = forgetPlace(id) || isChanged;
   if (gone.length) fetchSummarySoon();
   const shown = gone.filter((id) => rows.has(id) || state.selected.includes(id));
-  const left = await stillThere(shown);
+  const found = await stillThere(shown.filter((id) => !removed.includes(id)));
+  /** @type {string[]} */
+  const left = [];
   for (const id of shown) {
-    const session = left.get(id);
-    if (!session && state.selected.includes(id)) await refetch(id);
-    else if (!session) remove(id);
-    else if (update(session) && view === viewKey() && list.ids.includes(id)) isChanged = mark(id, false) || isChanged;
+    const session = found.get(id);
+    if (!session) {
+      remove(id);
+      continue;
+    }
+    const before = sessions.get(id);
+    const isLatest = update(session);
+    if (!isHere(session)) {
+      if (hasLeft(session, before)) left.push(id);
+    } else if (isLatest && view === viewKey() && rows.has(id)) isChanged = mark(id, false) || isChanged;
   }
   if (isChanged) emit('list');
+  leave(left);
 }
 
 /**
- * Those of the sessions that are in the project. Without a filter, none that is gone is.
+ * Those of the sessions that are in the project, wherever they are there.
  *
  * @param {string[]} ids
  * @returns {Promise<Map<string, Session>>}
  */
 async function stillThere(ids) {
-  const { q, status } = currentFilter();
   /** @type {Map<string, Session>} */
   const found = new Map();
-  if (!q && !status) return found;
-  for (let at = 0; at < ids.length; at += MAX_IDS) {
-    const terms = ids.slice(at, at + MAX_IDS).map((id) => `id=${id}`);
-    const asked = { q: terms.join(' or '), in: state.place, limit: MAX_IDS, counts: '0' };
-    const answer = await listSessions(page.project, asked);
-    for (const session of answer.sessions) found.set(session.id, session);
+  for (const place of [state.place, ...PLACES.filter((other) => other !== state.place)]) {
+    const sought = ids.filter((id) => !found.has(id));
+    for (let at = 0; at < sought.length; at += MAX_IDS) {
+      const terms = sought.slice(at, at + MAX_IDS).map((id) => `id=${id}`);
+      const asked = { q: terms.join(' or '), in: place, limit: MAX_IDS, counts: '0' };
+      const answer = await listSessions(page.project, asked);
+      for (const session of answer.sessions) found.set(session.id, session);
+    }
   }
   return found;
 }
 
 /**
- * Bring a session up to date that is not among the rows.
+ * Bring one session up to date, or remove it if it does not exist any more.
  *
  * @param {string} id
+ * @returns {Promise<boolean>} whether it exists, and no newer state of it was known
  */
 export async function refetch(id) {
   try {
     const before = sessions.get(id);
     const session = await getSession(id);
-    update(session);
+    const isLatest = update(session);
     if (!isHere(session) && hasLeft(session, before)) leave([id]);
+    return isLatest;
   } catch (error) {
     if (!isMissing(error)) throw error;
     remove(id);
+    return false;
   }
 }

@@ -66,11 +66,11 @@ export const viewKey = () => JSON.stringify([state.q, state.status, state.sort, 
 export const isNewestFirst = () => state.sort === '-created_at';
 
 /**
- * Whether a session is where the table looks, and has the status that it is filtered by.
+ * Whether a session belongs into the table, if there is no query: only the server knows what matches one.
  *
  * @param {Session} session
  */
-export const hasStatus = (session) => isHere(session) && (!state.status || session.status === state.status);
+export const fitsFilter = (session) => isHere(session) && (!state.status || session.status === state.status);
 
 /**
  * Take in a session, unless a newer state of it is known. One that has not changed stays the same object, so that

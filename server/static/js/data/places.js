@@ -3,6 +3,9 @@ import { page, state } from './store.js';
 
 /** @import { Session } from './session.js' */
 
+/** As the address names them; '' is the table. */
+export const PLACES = ['', 'archive', 'bin'];
+
 /** @param {Session} session */
 const placeOf = ({ archived_at, deleted_at }) => (deleted_at != null ? 'bin' : archived_at != null ? 'archive' : '');
 
