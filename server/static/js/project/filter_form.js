@@ -63,7 +63,10 @@ function labelled(label, input) {
  */
 export async function open(anchor, given) {
   dialog ??= build();
-  if (dialog.open) close();
+  if (dialog.open) {
+    close();
+    if (anchor === opener) return; // the second click closes it
+  }
   opener = anchor;
   options = given;
   fill(given.term);
