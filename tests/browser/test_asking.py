@@ -198,6 +198,7 @@ def test_a_filter_is_built_with_the_keyboard_alone(page: Page, runs: Project) ->
     expect(page.locator("#search")).to_have_value("optimizer.name=adam")
     expect(page.locator(".tag")).to_have_count(3)
     page.keyboard.press("Enter")
+    expect(form.get_by_label("Column", exact=True).first).to_be_focused()
     page.keyboard.type("learning rate")
     page.keyboard.press("Escape")  # the list
     page.keyboard.press("Tab")
@@ -206,8 +207,9 @@ def test_a_filter_is_built_with_the_keyboard_alone(page: Page, runs: Project) ->
     page.keyboard.press("Enter")
     expect(page.locator("#search")).to_have_value('optimizer.name=adam and "learning rate"=1')
     expect(terms(page)).to_have_count(2)
+    expect(page.locator("#filter")).to_be_focused()
     page.keyboard.press("Enter")
-    page.keyboard.press("Escape")
+    expect(form.get_by_label("Column", exact=True).first).to_be_focused()
     page.keyboard.press("Escape")
     expect(form).to_be_hidden()
 
