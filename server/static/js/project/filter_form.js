@@ -188,7 +188,8 @@ function showValue() {
   valueLabel.hidden = [HAS, HAS_NOT].includes(condition.value);
 }
 
-function columnOptions() {
+async function columnOptions() {
+  fields = await projectFields().catch(() => fields);
   const typed = field.value.trim();
   const isChosen = known()?.field === typed || typed === ANY_TEXT;
   const found = rankedFields(isChosen ? '' : typed, fields).slice(0, 60);
