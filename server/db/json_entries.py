@@ -154,7 +154,8 @@ def _entry_sqlite(column: Any, name: str, field: str | None, label: str) -> Entr
             for found in (value, kind)
         )
 
-    return _sqlite_entry_of(value, kind, label)
+    # of what the server itself writes, the value tells its kind
+    return _sqlite_entry_of(value, kind if field is None else None, label)
 
 
 def _valid(column: Any) -> Expression:
@@ -162,15 +163,18 @@ def _valid(column: Any) -> Expression:
     return case((func.json_valid(column) == 1, column), else_="{}")
 
 
-def _sqlite_entry_of(value: Expression, kind: Expression, label: str) -> Entry:
+def _sqlite_entry_of(value: Expression, kind: Expression | None, label: str) -> Entry:
+    def kind_of(columns: Any) -> Expression:
+        return func.typeof(columns[label]) if kind is None else columns[f"{label}_kind"]
+
     def kind_in(columns: Any, *kinds: str) -> Expression:
-        return columns[f"{label}_kind"].in_(kinds)
+        return kind_of(columns).in_(kinds)
 
     return Entry(
-        [value.label(label), kind.label(f"{label}_kind")],
+        [value.label(label)] if kind is None else [value.label(label), kind.label(f"{label}_kind")],
         number=lambda columns: case((kind_in(columns, "real", "integer"), type_coerce(columns[label], Float(53)))),
         text=lambda columns: case((kind_in(columns, "text"), type_coerce(columns[label], Text()))),
-        literal=lambda columns: case((kind_in(columns, "true", "false"), columns[f"{label}_kind"])),
+        literal=lambda columns: case((kind_in(columns, "true", "false"), kind_of(columns))),
         list=lambda columns: case((kind_in(columns, "array"), type_coerce(columns[label], Text()))),
-        exists=lambda columns: func.coalesce(columns[f"{label}_kind"] != "null", false()),
+        exists=lambda columns: func.coalesce(kind_of(columns) != "null", false()),
     )

@@ -14,6 +14,7 @@ import re2
 
 MAX_PATTERN_CHARS = 500
 MAX_REPEATS = 255  # PostgreSQL's limit
+_LITERAL = re.compile(r"[\w /:,=@#%&;'-]*")
 _OTHER_SYNTAX = re.compile(r"\(\?(?!:)|\\[^dDwWsS\W_]|\[\[[.=]|\*\*\*")
 
 
@@ -31,6 +32,11 @@ def problem_of(pattern: str) -> str | None:
         reason = error.args[0] if error.args else ""
         return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
     return None
+
+
+def is_literal(pattern: str) -> bool:
+    """Whether a pattern matches itself only, so that no engine is needed to search for it."""
+    return _LITERAL.fullmatch(pattern) is not None
 
 
 def matches(text: Any, pattern: str) -> bool | None:

@@ -22,7 +22,7 @@ from ..db import json_entries
 from ..db.engine import is_sqlite
 from ..db.many_rows import is_among
 from ..db.models import Session
-from ..db.patterns import problem_of
+from ..db.patterns import is_literal, problem_of
 from ..db.sqlite_functions import MAX_NUMBER_CHARS, NUMBER
 from . import columns, values
 from .entries import Entries
@@ -201,6 +201,8 @@ class _Comparison:
 
     def _matches(self, text: Any) -> Any:
         if is_sqlite(self._context.connection):
+            if is_literal(self._term.value):
+                return func.instr(text, self._term.value) > 0
             found = func.losswise_matches(text, self._term.value, type_=Boolean())
             return case((text.isnot(None), found))  # a call costs more than a look
         return text.bool_op("~")(literal(self._term.value))

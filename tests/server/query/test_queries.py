@@ -206,7 +206,9 @@ def _search_text(session: dict[str, Any]) -> str:
 NUMBERS = st.sampled_from(["0.1", "1e-1", "0.25", "100", "-5", "0", "3", "1e30", "+.5", "5e-1"])
 TEXTS = st.sampled_from(["adam", "Adam", "sgd 2", "a=b", "true", "false", "high", "x", "folds", "baseline", "n1", "é",
                          "ada", "node-1", "topic/a b"])  # fmt: skip
-PATTERNS = st.sampled_from(["ad.m", "^[aA]", "m$", "res|sgd", "^$", "n[12]", "t.?u", "(a|b)+=", "ResNet-.*1", r"\d+"])
+PATTERNS = st.sampled_from(
+    ["ad.m", "^[aA]", "m$", "res|sgd", "^$", "n[12]", "t.?u", "(a|b)+=", "ResNet-.*1", r"\d+", "dam", "Net-1"]
+)
 ENTRIES = st.sampled_from(
     [
         Field("params", name)

@@ -63,7 +63,10 @@ function labelled(label, input) {
  */
 export async function open(anchor, given) {
   dialog ??= build();
-  if (dialog.open) close();
+  if (dialog.open) {
+    close();
+    if (anchor === opener) return; // the second click closes it
+  }
   opener = anchor;
   options = given;
   fill(given.term);
@@ -185,7 +188,8 @@ function showValue() {
   valueLabel.hidden = [HAS, HAS_NOT].includes(condition.value);
 }
 
-function columnOptions() {
+async function columnOptions() {
+  fields = await projectFields().catch(() => fields);
   const typed = field.value.trim();
   const isChosen = known()?.field === typed || typed === ANY_TEXT;
   const found = rankedFields(isChosen ? '' : typed, fields).slice(0, 60);

@@ -1,6 +1,6 @@
 // The terms of the query as chips below the toolbar, each of which can be edited or removed. A query that is no plain
 // list of terms is one chip. What the terms are, the server says.
-import { parseQuery } from '../data/api.js';
+import { isAbort, parseQuery } from '../data/api.js';
 import { termText, withMore, withTerm } from '../data/query_text.js';
 import { list } from '../data/session_list.js';
 import { on, setQuery, state } from '../data/store.js';
@@ -28,12 +28,16 @@ export async function show() {
   if (q === shown.q) return;
   request?.abort();
   request = new AbortController();
+  const field = byId('search');
   /** @type {PlacedTerm[] | null} */
   let terms = [];
   try {
     if (q) terms = await parseQuery(q, request.signal);
-  } catch {
-    terms = null; // it has a mistake, which the search field tells
+  } catch (error) {
+    if (isAbort(error)) return;
+    // it has a mistake, which the search field tells; chips do not come and go while someone writes
+    if (document.activeElement === field) return field.addEventListener('blur', show, { once: true });
+    terms = null;
   }
   if (q !== state.q) return;
   shown = { q, terms };
@@ -53,8 +57,21 @@ function draw() {
   const chips = terms ? terms.map(chip) : q ? [customChip(q)] : [];
   if (chips.length)
     chips.push(make('button', { type: 'button', className: 'quiet-button', onclick: () => setText('') }, 'Clear'));
+  const focused = [...box.children].findIndex((child) => child.contains(document.activeElement));
   box.replaceChildren(...chips);
   markMistake();
+  if (focused >= 0) focusNear(focused);
+}
+
+/**
+ * Keep the focus near a chip that is gone, for people who use the keyboard.
+ *
+ * @param {number} at
+ */
+function focusNear(at) {
+  const buttons = [...byId('filters').querySelectorAll('.remove')];
+  const next = buttons[Math.min(at, buttons.length - 1)] ?? byId('filter');
+  if (next instanceof HTMLElement) next.focus();
 }
 
 /**
@@ -78,29 +95,8 @@ function chip(term, at) {
   edit.addEventListener('click', () => openForm(edit, at));
   const remove = make('button', { type: 'button', className: 'remove', title: 'Remove' }, '×');
   remove.ariaLabel = `Remove ${words}`;
-  remove.addEventListener('click', () => {
-    setText(withTerm(shown.q, shown.terms ?? [], at, ''));
-    focusAfterRemoval(at);
-  });
+  remove.addEventListener('click', () => setText(withTerm(shown.q, shown.terms ?? [], at, '')));
   return make('span', { className: 'term' }, edit, remove);
-}
-
-/**
- * Keep the focus near a chip that goes, for people who use the keyboard.
- *
- * @param {number} at
- */
-function focusAfterRemoval(at) {
-  on(
-    'list',
-    () => {
-      if (document.activeElement !== document.body) return;
-      const buttons = byId('filters').querySelectorAll('.term .remove');
-      const next = buttons[Math.min(at, buttons.length - 1)] ?? byId('filter');
-      if (next instanceof HTMLElement) next.focus();
-    },
-    { once: true },
-  );
 }
 
 /** @param {string} q */

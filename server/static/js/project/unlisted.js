@@ -9,9 +9,11 @@ import { whole } from '../ui/format.js';
 const MAX_SHOWN = 20; // sessions that the button shows: their curves can still be told apart
 const MAX_ASKED = 18; // ids in one query, beside its own terms
 const DELAY_MS = 500;
+const ASK_INTERVAL_MS = 5000; // at least, for the same question: rows change all the time
 
 /** @type {AbortController | null} */
 let request = null;
+let asked = { key: '', at: 0 };
 let shownKey = '';
 
 export function start() {
@@ -26,11 +28,15 @@ export function start() {
 
 /** Count the sessions that are shown and do not match. Rows that are not loaded are asked for. */
 async function check() {
-  request?.abort();
   const isFiltered = Boolean(state.q || state.status || state.place);
   const others = isFiltered && list.loaded && !list.error ? state.selected.filter((id) => !list.ids.includes(id)) : [];
+  const key = JSON.stringify([state.q, state.status, state.place, others]);
+  if (list.next && others.length && key === asked.key && Date.now() - asked.at < ASK_INTERVAL_MS) return;
+  request?.abort();
+  asked = { key: '', at: 0 };
   if (!others.length) return show(0);
   if (!list.next) return show(others.length);
+  asked = { key, at: Date.now() };
   request = new AbortController();
   try {
     show(others.length - (await countMatching(others, request.signal)));
