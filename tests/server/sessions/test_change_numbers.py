@@ -272,14 +272,16 @@ def test_many_running_transactions_are_left_out_of_the_cursor(app: None, monkeyp
     monkeypatch.setattr(change_numbers, "MAX_RUNNING", 0)
     run = DirectWriting()
     key, reader = key_of(run), Reader(project_of(run))
-    done = threading.Event()
+    begun, done = threading.Event(), threading.Event()
 
     def write() -> None:
         with writing() as connection:
             rename(connection, key, "late")
+            begun.set()
             done.wait(10)
 
     thread, errors = in_thread(write)
+    assert begun.wait(10)
     other = DirectWriting()
     for _ in range(2):  # it comes again until the older transaction has ended
         assert other.session in [session["id"] for session in reader.ask()["sessions"]]
