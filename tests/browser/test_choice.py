@@ -26,7 +26,7 @@ def test_the_page_says_that_the_session_was_deleted(page: Page, server: Server, 
     assert watched.session in page.url
     assert server.request("DELETE", f"/api/v2/sessions/{watched.session}").ok
     words = page.locator("#charts-empty h2")
-    expect(words).to_have_text("watched was deleted")
+    expect(words).to_have_text("watched is no longer in this project")
     assert watched.session not in page.url
     row(page, "kept").locator(".tag").click()
     expect(card(page, "loss")).to_be_visible()

@@ -195,7 +195,7 @@ def test_a_page_of_another_version_reloads_itself_once_and_keeps_its_view(
         route.fulfill(response=answer, body=text.replace(own, "v-000000000000", 1))
 
     page.route("**/projects/*", serve)
-    address = f"{project.address}?q=upgraded&s={runs[0].session}&s={runs[1].session}"
+    address = f"{project.address}?q=upgraded&s={runs[0].session}&s={runs[1].session}&x=step"
     page.goto(address)
     for _ in range(150):
         if len(served) == 2:

@@ -15,6 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 from losswise_server import create_app
 from losswise_server.config import load_settings
+from losswise_server.db import change_models, edit_models, preference_models  # noqa: F401  (their tables count)
 from losswise_server.db.engine import engine_options
 from losswise_server.db.session_tables import DISTRIBUTED
 from losswise_server.extensions import db
