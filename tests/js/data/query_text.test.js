@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  completed,
   contextAt,
   fieldText,
   quoted,
@@ -170,4 +171,12 @@ test('terms are written, replaced, removed and added', () => {
   assert.equal(withMore(' ', [], 'lr=1'), 'lr=1');
   assert.equal(withMore('a b', terms, 'lr=1'), 'a b and lr=1');
   assert.equal(withMore('a or b', null, 'lr=1'), '(a or b) and lr=1');
+});
+
+test('a completion takes its place, and doubles nothing that is there', () => {
+  assert.deepEqual(completed('a=s x', { text: 'sgd ', from: 2, to: 3 }), { value: 'a=sgd x', cursor: 6 });
+  assert.deepEqual(completed('has(l)', { text: 'lr) ', from: 4, to: 5 }), { value: 'has(lr) ', cursor: 8 });
+  assert.deepEqual(completed('min(v)>1', { text: 'val)', from: 4, to: 5 }), { value: 'min(val)>1', cursor: 8 });
+  assert.deepEqual(completed('(lr=0)', { text: '0.1 ', from: 4, to: 5 }), { value: '(lr=0.1 )', cursor: 8 });
+  assert.deepEqual(completed('', { text: 'lr', from: 0, to: 0 }), { value: 'lr', cursor: 2 });
 });

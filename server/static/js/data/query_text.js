@@ -236,6 +236,20 @@ export function fieldText(text) {
 }
 
 /**
+ * A query in which a completion has taken its place, and the cursor behind it. What stands there already is not doubled.
+ *
+ * @param {string} q
+ * @param {{text: string, from: number, to: number}} completion
+ */
+export function completed(q, { text, from, to }) {
+  const rest = q.slice(to);
+  const [closing = ''] = /\)? ?$/.exec(text) ?? [];
+  let known = 0;
+  while (known < closing.length && rest[known] === closing[known]) known += 1;
+  return { value: q.slice(0, from) + text + rest.slice(known), cursor: from + text.length };
+}
+
+/**
  * @param {Term} term
  * @returns {string}
  */

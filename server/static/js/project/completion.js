@@ -1,6 +1,6 @@
 // Completion in the search field: what can stand at the cursor, as a list below it.
 import { projectFields, valuesOf } from '../data/fields.js';
-import { contextAt } from '../data/query_text.js';
+import { completed, contextAt } from '../data/query_text.js';
 import { suggestionsFor } from '../data/suggestions.js';
 import { Combobox } from '../ui/combobox.js';
 
@@ -51,11 +51,9 @@ async function suggestionsAtCursor(field) {
  * @param {HTMLInputElement} field
  * @param {Suggestion} suggestion
  */
-function insert(field, { text, from, to }) {
-  const rest = field.value.slice(to);
-  const added = text.endsWith(' ') && rest.startsWith(' ') ? text.trimEnd() : text;
-  field.value = field.value.slice(0, from) + added + rest;
-  const cursor = from + text.length; // behind the space, whoever wrote it
+function insert(field, suggestion) {
+  const { value, cursor } = completed(field.value, suggestion);
+  field.value = value;
   field.setSelectionRange(cursor, cursor);
   field.focus();
   field.dispatchEvent(new InputEvent('input', { bubbles: true }));

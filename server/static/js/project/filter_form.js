@@ -17,7 +17,7 @@ import { make } from '../ui/dom.js';
  */
 
 const ANY_TEXT = 'any text';
-const ANY_TEXT_WORDS = 'in tag, group, tags, params and note';
+const ANY_TEXT_WORDS = 'tag, group, tags, params, note';
 const HAS = 'exists';
 const HAS_NOT = 'is missing';
 const MARGIN = 12; // pixels to the window's edges
