@@ -241,6 +241,7 @@ def test_behind_a_proxy_that_holds_the_stream_back_the_page_polls(
     run.wait_drawn(page)
 
 
+@pytest.mark.full
 def test_where_the_server_is_full_the_page_polls_says_so_and_comes_back(
     page: Page, server: Server, project: Project
 ) -> None:

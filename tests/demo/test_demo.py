@@ -134,9 +134,8 @@ def test_to_its_end_and_again(demo: Callable[..., Demo]) -> None:
     assert second.ends_by(signal.SIGTERM) == 130
 
 
-@pytest.mark.parametrize(
-    "way", ["Ctrl-C", *(pytest.param(way, marks=pytest.mark.full) for way in ("Ctrl-C that comes twice", "SIGTERM"))]
-)
+@pytest.mark.full
+@pytest.mark.parametrize("way", ["Ctrl-C", "Ctrl-C that comes twice", "SIGTERM"])
 def test_interrupted_runs_are_cancelled(demo: Callable[..., Demo], clean_home: Path, way: str) -> None:
     interrupted = demo("--port", "0", "--seconds", "45")
     eventually(lambda: len(runs := interrupted.sessions()) >= 2 and runs[1]["last_x"] > 3, 40)
@@ -164,6 +163,7 @@ def test_ctrl_c_counts_where_a_shell_had_it_ignored(demo: Callable[..., Demo]) -
     assert started.ends_by(signal.SIGINT) == 130
 
 
+@pytest.mark.full
 def test_a_port_taken_by_ones_own_server(
     demo: Callable[..., Demo], new_server: Callable[..., Server], clean_home: Path
 ) -> None:
@@ -179,7 +179,8 @@ def test_a_port_taken_by_ones_own_server(
     assert taken.get("/api/v2/sessions")["sessions"] == []
 
 
-@pytest.mark.parametrize("framework", ["keras", pytest.param("lightning", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("framework", ["keras", "lightning"])
 def test_frameworks(demo: Callable[..., Demo], framework: str) -> None:
     fitting = demo("--port", "0", "--seconds", "120", "--framework", framework)
     run = eventually(lambda: (runs := fitting.sessions()) and runs[0]["last_x"] and runs[0], 120)

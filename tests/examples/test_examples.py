@@ -51,6 +51,7 @@ def test_quickstart(server: Server, clean_home: Path) -> None:
     assert session["values"]["note"] == "as good as it gets"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_pytorch_loop(server: Server, clean_home: Path) -> None:
     session = run_example("pytorch_loop.py", server, clean_home, "--epochs", "2")

@@ -142,6 +142,7 @@ def test_a_server_that_answers_after_a_while_gets_everything(
     assert sent.startswith(f"losswise: session {session.id} is sent: {recorder.url}/s/{session.id} (")
 
 
+@pytest.mark.full
 def test_a_terminal_is_told_of_a_silent_server_and_ctrl_c_ends_at_once(
     recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -74,6 +74,7 @@ def test_sigterm_leaves_so_many_seconds_in_all(
     assert [record["status"] for record in ended] == ["cancelled"] * 5
 
 
+@pytest.mark.full
 def test_a_slow_server_gets_all_the_time_it_needs(recorder: FakeServer, script: Start, environ: dict[str, str]) -> None:
     def slowly(batch: dict[str, object]) -> tuple[int, dict[str, object], dict[str, str]] | None:
         records = batch["records"]

@@ -144,7 +144,7 @@ FULL = pytest.mark.full
 @pytest.mark.parametrize(
     ("exits", "caught", "then", "expected"),
     [
-        pytest.param("sys.exit(0)", "()", "pass", ("complete", None, None), id="well"),
+        pytest.param("sys.exit(0)", "()", "pass", ("complete", None, None), id="well", marks=FULL),
         pytest.param("exit()", "()", "pass", ("complete", None, None), id="typed", marks=FULL),
         pytest.param("sys.exit(3)", "()", "pass", ("failed", "error", "SystemExit"), id="badly", marks=FULL),
         pytest.param("sys.exit(3)", "SystemExit", "pass", ("failed", "error", "SystemExit"), id="caught", marks=FULL),

@@ -77,19 +77,24 @@ def test_the_numbers_of_a_csv_log(watched: Server, tmp_path: Path) -> None:
         metrics={"digit": ["accuracy"], "parity": [keras.metrics.AUC(name="my_score")]},
     )
     callback = LosswiseKerasCallback(graphs={"parity_my_score": ("quality", "max")})
-    model.fit(
-        IMAGES,
-        {"digit": LABELS, "parity": (LABELS % 2)[:, None]},
-        validation_split=0.2,
-        epochs=3,
-        batch_size=BATCH,
-        verbose=0,
-        callbacks=[
-            keras.callbacks.LearningRateScheduler(lambda epoch: 0.01 / (epoch + 1)),
-            keras.callbacks.CSVLogger(tmp_path / "log.csv"),
-            callback,
-        ],
-    )
+    try:
+        model.fit(
+            IMAGES,
+            {"digit": LABELS, "parity": (LABELS % 2)[:, None]},
+            validation_split=0.2,
+            epochs=3,
+            batch_size=BATCH,
+            verbose=0,
+            callbacks=[
+                keras.callbacks.LearningRateScheduler(lambda epoch: 0.01 / (epoch + 1)),
+                keras.callbacks.CSVLogger(tmp_path / "log.csv"),
+                callback,
+            ],
+        )
+    except NotImplementedError:
+        if tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 10):
+            raise
+        pytest.skip("this Keras does not fit this model on this PyTorch")
     with (tmp_path / "log.csv").open() as file:
         rows = list(csv.DictReader(file))
     session = watched.session(callback.session.id)

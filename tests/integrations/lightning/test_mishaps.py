@@ -113,7 +113,12 @@ PARTS = {
 OF_A_NEW_SESSION = ("session_choice.new_id", "session_choice._SessionWithId")
 
 
-@pytest.mark.parametrize("name", [f"{module}.{part}" for module, parts in PARTS.items() for part in parts.split()])
+NAMES = [f"{module}.{part}" for module, parts in PARTS.items() for part in parts.split()]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.full] if at % 3 else []) for at, name in enumerate(NAMES)]
+)
 def test_an_error_of_our_own(
     watched: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:

@@ -30,6 +30,7 @@ def loss_x(server: Server, id_: str | None, name: str) -> list[int]:
 @pytest.mark.parametrize("first", ["from losswise.integrations import LosswiseLogger", "pass"])
 @pytest.mark.parametrize("package", ["lightning.pytorch", "pytorch_lightning"])
 def test_each_package_of_lightning(watched: Server, tmp_path: Path, package: str, first: str) -> None:
+    pytest.importorskip(package.partition(".")[0])
     tag = f"{package} {first[:4]}"
     body = f"""
         from {package}.loggers import Logger
@@ -43,7 +44,9 @@ def test_each_package_of_lightning(watched: Server, tmp_path: Path, package: str
     assert loss_x(watched, id_, "train_loss") == list(range(16))
 
 
+@pytest.mark.full
 def test_both_packages_in_one_process(watched: Server, tmp_path: Path) -> None:
+    pytest.importorskip("lightning")
     body = """
         import lightning.pytorch
         import lightning.fabric.loggers
@@ -69,6 +72,7 @@ def test_both_packages_in_one_process(watched: Server, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("package", ["lightning.fabric", pytest.param("lightning_fabric", marks=pytest.mark.full)])
 def test_fabric(watched: Server, tmp_path: Path, package: str) -> None:
+    pytest.importorskip(package.partition(".")[0])
     tag = f"fabric of {package}"
     body = f"""
         import {package} as fabric_of
@@ -122,6 +126,7 @@ def test_the_tuner_leaves_nothing_behind(watched: Server, what: str) -> None:
     assert loss_x(watched, logger.version, "train_loss_step") == list(range(steps))
 
 
+@pytest.mark.skipif(pl.__version__.startswith("2.5.0"), reason="a search makes Lightning 2.5.0 end the fit at once")
 def test_a_search_inside_fit(watched: Server) -> None:
     logger = LosswiseLogger("searches first")
     finder = LearningRateFinder(num_training_steps=20, attr_name="learning_rate")

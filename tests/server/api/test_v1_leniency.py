@@ -88,7 +88,6 @@ def test_a_graph_is_made_whatever_its_texts_are(server: Server) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.full_on_postgresql
 def test_a_graph_too_many_has_an_id_and_is_told(server: Server) -> None:
     session = new_session(server)
     for number in range(limits.MAX_GRAPHS):
@@ -164,7 +163,7 @@ def test_a_bad_point_in_a_call_of_its_own_is_told(server: Server, number: int) -
     )
 
 
-@pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_a_session_whose_names_are_used_up_takes_points_of_those(
     own_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +197,7 @@ def test_what_fits_of_a_point_is_stored(server: Server) -> None:
     assert (stored["a"]["y"], stored["b"]["y"], stored["n0"]["y"]) == ([1.0], [2.0], [0.0])
 
 
-@pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_a_list_of_many_points_is_stored_in_parts(server: Server) -> None:
     """Of two graphs, one of which has hundreds of names in turn."""
     session = new_session(server)

@@ -156,6 +156,7 @@ def any_batches(examples: int) -> Callable[[Any], Any]:
     return decorate
 
 
+@pytest.mark.full_on_postgresql
 @any_batches(40)
 def test_any_batches(app: None, batches: list[Records]) -> None:
     check_any_batches(batches)

@@ -191,6 +191,7 @@ def any_history(examples: int) -> Callable[[Any], Any]:
     return decorate
 
 
+@pytest.mark.full_on_postgresql
 @any_history(60)
 def test_any_history(app: None, history: History, in_parts: bool) -> None:
     check(history, in_parts)

@@ -55,6 +55,7 @@ def all_gone(server: Server, key: int) -> bool:
     )
 
 
+@pytest.mark.full_on_postgresql
 @pytest.mark.parametrize("rows", [400_000, pytest.param(10_000_000, marks=pytest.mark.full)])
 def test_a_large_session_is_gone_at_once(own_server: Server, rows: int) -> None:
     other = Writing(own_server)
@@ -97,6 +98,7 @@ def test_sqlite_reuses_the_space_of_deleted_rows(new_server: Any) -> None:
     assert pages() <= before * 1.05
 
 
+@pytest.mark.full_on_postgresql
 def test_purging_continues_after_the_server_was_killed(own_server: Server) -> None:
     run, key = fat_session(own_server, 300_000)
     delete(own_server, run.session)

@@ -168,7 +168,7 @@ def walk(server: Server, limit: int, **asked: Any) -> list[str]:
     return [session["id"] for page in pages(server, limit, **asked) for session in page["sessions"]]
 
 
-@pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_every_order_matches_python(server: Server, sessions: list[Any]) -> None:
     chance = random.Random(21)
     for (sort, read), descending in itertools.product(SORTS.items(), (False, True)):

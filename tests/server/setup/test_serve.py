@@ -108,6 +108,7 @@ def test_a_stored_login_of_another_address_is_left_alone(new_server: Callable[..
     assert f"scripts send to https://losswise.example.com; run `losswise login {server.url}` to change" in server.output
 
 
+@pytest.mark.full
 def test_the_greeting_warns_if_scripts_send_to_another_port(new_server: Callable[..., Server]) -> None:
     server = new_server(configured=False).start()
     assert "scripts send to" not in server.output
