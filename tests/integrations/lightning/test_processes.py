@@ -39,7 +39,8 @@ def run_without_abort(server: Server, folder: Path, body: str, tag: str, strateg
 FULL = pytest.mark.full
 
 
-@pytest.mark.parametrize("strategy", ["ddp", *(pytest.param(way, marks=FULL) for way in ("ddp_spawn", "ddp_fork"))])
+@pytest.mark.full
+@pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn", "ddp_fork"])
 def test_two_processes_give_one_session(watched: Server, tmp_path: Path, strategy: str) -> None:
     tag = run_without_abort(watched, tmp_path, TWO, "two by", strategy)
     [id_] = ids_of(watched, tag)

@@ -39,7 +39,7 @@ def session(run: DirectWriting) -> dict[str, Any]:
             points.append((title, arrival.tolist(), columns.x.tolist(), columns.t.tolist(), y))
     for graph in shown["graphs"]:
         del graph["id"]
-    left_out = {"id", "created_at", "updated_at", "heard_at", "ended_at", "version", "eta"}
+    left_out = {"id", "created_at", "updated_at", "heard_at", "ended_at", "version", "change", "eta"}
     # the status depends on how records are cut into batches: sessions/test_next_status.py
     left_out |= {"status", "reason", "progress", "failure", "error"}
     return {**{name: value for name, value in shown.items() if name not in left_out}, "points of graphs": points}

@@ -240,6 +240,7 @@ def test_a_newer_database(new_server: Callable[..., Server]) -> None:
     assert "newer" in refused(run(server, "--port", "0", "--data-dir", str(server.data_dir)))
 
 
+@pytest.mark.full
 def test_wrong_arguments(new_server: Callable[..., Server]) -> None:
     server = new_server()
     sentence = refused(run(server, "--port", "0", "--workers", "2", "--data-dir", str(server.data_dir)))
