@@ -134,9 +134,8 @@ def test_to_its_end_and_again(demo: Callable[..., Demo]) -> None:
     assert second.ends_by(signal.SIGTERM) == 130
 
 
-@pytest.mark.parametrize(
-    "way", ["Ctrl-C", *(pytest.param(way, marks=pytest.mark.full) for way in ("Ctrl-C that comes twice", "SIGTERM"))]
-)
+@pytest.mark.full
+@pytest.mark.parametrize("way", ["Ctrl-C", "Ctrl-C that comes twice", "SIGTERM"])
 def test_interrupted_runs_are_cancelled(demo: Callable[..., Demo], clean_home: Path, way: str) -> None:
     interrupted = demo("--port", "0", "--seconds", "45")
     eventually(lambda: len(runs := interrupted.sessions()) >= 2 and runs[1]["last_x"] > 3, 40)
@@ -154,7 +153,6 @@ def test_interrupted_runs_are_cancelled(demo: Callable[..., Demo], clean_home: P
         assert (run["status"], run["reason"]) == ("cancelled", "interrupted")
 
 
-@pytest.mark.full
 def test_ctrl_c_counts_where_a_shell_had_it_ignored(demo: Callable[..., Demo]) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

@@ -36,9 +36,6 @@ def run_without_abort(server: Server, folder: Path, body: str, tag: str, strateg
     raise AssertionError(f"torch aborted in each of {attempt + 1} runs")
 
 
-FULL = pytest.mark.full
-
-
 @pytest.mark.full
 @pytest.mark.parametrize("strategy", ["ddp", "ddp_spawn", "ddp_fork"])
 def test_two_processes_give_one_session(watched: Server, tmp_path: Path, strategy: str) -> None:
