@@ -158,7 +158,8 @@ class Backfill:
         if is_alive(paths, header) or not paths.sending.acquire():
             return
         try:
-            if is_alive(paths, header):
+            # looked for again, since its own script may have sent and deleted it after it was opened here
+            if is_alive(paths, header) or not reader.path.exists():
                 return
             with contextlib.closing(Client(address, key)) as client:
                 uploader = Uploader(reader, client, replay=True, is_muted=True, timing=self._timing)

@@ -99,6 +99,23 @@ def test_journals_of_another_host_and_of_running_scripts_are_left_alone(
     assert len(list(journals.glob("*.journal"))) == 2
 
 
+def test_a_journal_that_is_sent_and_deleted_meanwhile_is_not_sent_again(
+    recorder: FakeServer, journals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(monkeypatch, recorder.url, "left")
+    acquire = FileLock.acquire
+
+    def late(lock: FileLock) -> bool:
+        for path in journals.glob("*.journal"):
+            path.unlink()
+        return acquire(lock)
+
+    monkeypatch.setattr(FileLock, "acquire", late)
+    Backfill(Target(recorder.url, "k"), threading.Event()).send_all(journals)
+    assert recorder.batches == []
+    assert list(journals.iterdir()) == []
+
+
 def test_a_killed_runs_journal_is_sent_by_the_next(
     recorder: FakeServer, journals: Path, script: Callable[..., Script]
 ) -> None:
