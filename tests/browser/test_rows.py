@@ -183,7 +183,7 @@ def test_an_edit_is_in_the_other_browser_and_no_note_is_lost(
         expect(page.get_by_role("textbox", name="Note")).to_have_value("")
     first.get_by_role("textbox", name="Note").fill("of the first")
     first.get_by_role("button", name="Save").click()
-    expect(row(second, "shared").locator(".has-note")).to_be_visible(timeout=1_000)
+    expect(row(second, "shared").locator(".has-note")).to_be_visible()
     second.get_by_role("textbox", name="Note").fill("of the second")
     second.get_by_role("button", name="Save").click()
     expect(second.get_by_role("alert")).to_contain_text("Somebody else has changed this note")
@@ -197,7 +197,7 @@ def test_an_edit_is_in_the_other_browser_and_no_note_is_lost(
     first.keyboard.press("r")
     first.get_by_role("textbox", name="Name").fill("renamed")
     first.keyboard.press("Enter")
-    expect(row(second, "renamed")).to_be_visible(timeout=1_000)
+    expect(row(second, "renamed")).to_be_visible()
 
 
 def test_sessions_like_this(page: Page, server: Server, project: Project) -> None:
