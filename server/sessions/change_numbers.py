@@ -41,7 +41,6 @@ from sqlalchemy.sql.elements import ColumnElement
 from ..db.change_models import ChangeNumbers, Removal
 from ..db.engine import insert_or_update, is_sqlite
 from ..db.keyset import Int64
-from ..db.many_rows import is_among
 from ..db.models import Session
 
 MAX_RUNNING = 200  # a longer list does not fit into an address
@@ -83,12 +82,6 @@ def next_change(connection: Connection) -> ColumnElement[int]:
         connection.execute(_count)
         return _last
     return _of_transaction
-
-
-def note_change(connection: Connection, session_keys: Sequence[int]) -> None:
-    """Within the transaction that changes these sessions: tell the readers of their projects."""
-    statement = update(_sessions).where(is_among(connection, _sessions.c.key, session_keys))
-    connection.execute(statement.values(change=next_change(connection)))
 
 
 def note_removals(connection: Connection, removed: Sequence[tuple[int, str]]) -> None:

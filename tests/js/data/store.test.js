@@ -70,6 +70,16 @@ test('how charts are drawn is kept, another axis ends the zoom', () => {
   assert.deepEqual([state.smooth, state.xMode], [0, 'step'], 'the address says how');
 });
 
+test('what is done to the graphs of a link changes nothing about how this person draws', () => {
+  store.setView({ xMode: 'elapsed', smooth: 0.5 });
+  location.search = '?x=time&log=1';
+  store.start();
+  store.toggleLine('loss', 'n:val');
+  location.search = '';
+  store.start();
+  assert.deepEqual([state.xMode, state.smooth, state.logY], ['elapsed', 0.5, false]);
+});
+
 test('a choice is a step back, typing is one', () => {
   for (const q of ['r', 're', 'res']) store.setQuery({ q });
   assert.equal(history.pushed, 1);

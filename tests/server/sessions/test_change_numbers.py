@@ -17,7 +17,7 @@ from losswise_server.db.keyset import read_cursor
 from losswise_server.db.models import Session
 from losswise_server.maintenance import deletion, removals, silence
 from losswise_server.sessions import change_numbers, changed_sessions
-from losswise_server.sessions.change_numbers import Cursor, note_change, note_removals, settle
+from losswise_server.sessions.change_numbers import Cursor, next_change, note_removals, settle
 from losswise_server.sessions.changed_sessions import read_changes
 from sqlalchemy import Connection, cast, func, select, text, update
 from sqlalchemy.types import Text
@@ -80,8 +80,7 @@ def key_of(run: DirectWriting) -> int:
 
 
 def rename(connection: Connection, key: int, tag: str) -> None:
-    connection.execute(update(table).where(table.c.key == key).values(tag=tag))
-    note_change(connection, [key])
+    connection.execute(update(table).where(table.c.key == key).values(tag=tag, change=next_change(connection)))
 
 
 def in_thread(act: Callable[[], None]) -> tuple[threading.Thread, list[BaseException]]:
@@ -237,8 +236,8 @@ def test_a_session_that_is_moved_away_and_back(app: None) -> None:
 
     def move(source: int, target: int) -> None:
         with writing() as connection:
-            connection.execute(update(table).where(table.c.key == key).values(project_id=target))
-            note_change(connection, [key])
+            columns = {"project_id": target, "change": next_change(connection)}
+            connection.execute(update(table).where(table.c.key == key).values(columns))
             note_removals(connection, [(source, run.session)])
 
     move(here, there)

@@ -77,6 +77,9 @@ export const isAbort = (error) => error instanceof DOMException && error.name ==
  */
 export const statusOf = (error) => (error instanceof ApiError ? error.status : 0);
 
+/** @param {unknown} error */
+export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
+
 /**
  * Whether the server says that there is no such thing, or no longer.
  *

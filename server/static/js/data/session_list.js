@@ -1,5 +1,5 @@
 // Loads the table's rows: pages of sessions in the server's order. What fails is tried again.
-import { ApiError, isAbort, isPassing, listSessions } from './api.js';
+import { ApiError, isAbort, isPassing, listSessions, messageOf } from './api.js';
 import { placeAwaited } from './list_places.js';
 import { currentQuery, list, store } from './list_state.js';
 import { dropOldBest } from './list_summary.js';
@@ -23,9 +23,6 @@ let rowsKey = ''; // of the rows, see `orderKey`
 /** What the rows depend on besides the query's text. */
 const orderKey = () => JSON.stringify([state.status, state.place, state.sort]);
 const retry = new Retry();
-
-/** @param {unknown} error */
-const messageOf = (error) => (error instanceof Error ? error.message : String(error));
 
 /** Load the first page of the current query. If that has a mistake, the rows stay those of the last one without. */
 export const reload = () => load(PAGE_SIZE);

@@ -1,7 +1,7 @@
 // The page's state in one place, and the events that tell of its changes. The address holds what a reload must keep.
 import { Palette } from '../ui/palette.js';
 import { readPref, writePref } from '../ui/prefs.js';
-import { hiddenKeys, hiddenLine, readAddress, writeAddress } from './address.js';
+import { DEFAULTS, hiddenKeys, hiddenLine, readAddress, writeAddress } from './address.js';
 
 /** @import { Cards } from './address.js' */
 /** @import { Session } from './session.js' */
@@ -231,8 +231,11 @@ export function setView(changes) {
     state.zoom = null;
     emit('zoom');
   }
-  const { xMode, smooth, logY } = state;
-  writePref('view', { xMode, smooth, logY });
+  // hiding a line in the graphs of somebody else's link makes its axes nobody's own
+  if (Object.keys(DEFAULTS).some((name) => name in changes)) {
+    const { xMode, smooth, logY } = state;
+    writePref('view', { xMode, smooth, logY });
+  }
   showInAddress(Object.keys(changes).join());
   emit('view', changes);
 }

@@ -1,7 +1,7 @@
 // Above the charts: how many of the sessions that they show are not in the table, because the query leaves them out, and
 // a button that shows those that match instead.
 import { listSessions } from '../data/api.js';
-import { list, queryText } from '../data/list_state.js';
+import { currentFilter, list } from '../data/list_state.js';
 import { on, page, select, state } from '../data/store.js';
 import { byId, make } from '../ui/dom.js';
 import { whole } from '../ui/format.js';
@@ -52,23 +52,14 @@ async function check() {
  * @param {AbortSignal} signal
  */
 async function countMatching(ids, signal) {
-  const q = queryText();
-  const { status } = state;
-  const utc_offset = -60 * new Date().getTimezoneOffset();
+  const { q, ...filter } = currentFilter();
   let count = 0;
   for (let start = 0; start < ids.length; start += MAX_ASKED) {
     const these = ids
       .slice(start, start + MAX_ASKED)
       .map((id) => `id=${id}`)
       .join(' or ');
-    const asked = {
-      in: state.place,
-      q: q ? `(${q}) and (${these})` : these,
-      status,
-      utc_offset,
-      limit: MAX_ASKED,
-      counts: '0',
-    };
+    const asked = { ...filter, q: q ? `(${q}) and (${these})` : these, limit: MAX_ASKED, counts: '0' };
     count += (await listSessions(page.project, asked, signal)).sessions.length;
   }
   return count;

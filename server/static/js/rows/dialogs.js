@@ -1,9 +1,9 @@
 // The dialogs of the actions on sessions: name, tags, note, project, sessions alike, deleting for good.
-import { getProjects, getSession } from '../data/api.js';
+import { getProjects, getSession, messageOf } from '../data/api.js';
 import { edit, isNoteConflict, purge } from '../data/edits.js';
 import { tagOf } from '../data/session.js';
 import { page, setQuery } from '../data/store.js';
-import { ask, messageOf } from '../ui/dialogs.js';
+import { ask } from '../ui/dialogs.js';
 import { make } from '../ui/dom.js';
 import { anything } from '../ui/format.js';
 import { showToast } from '../ui/toast.js';

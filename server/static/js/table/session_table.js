@@ -1,13 +1,14 @@
 // The session table. Only the rows in sight are in the page, so that 10,000 sessions scroll like ten.
 import { list, loadMore, reload } from '../data/session_list.js';
 import { isChosen, on, sessions } from '../data/store.js';
-import { childrenOf, elementById, find, make, setText } from '../ui/dom.js';
+import { arrange, elementById, find, make, setText } from '../ui/dom.js';
 import { bestIn, findBest } from './best_values.js';
 import { cutTag } from './cells.js';
 import { clicked, rowAt } from './choosing.js';
 import { currentLayout, discover, shownColumns } from './columns.js';
 import { showEmptyTable } from './empty_table.js';
 import { header, markSort } from './header.js';
+import { leftEdges, pin } from './pinned_columns.js';
 
 /** @import { Session } from '../data/session.js' */
 /** @import { Column } from './fixed_columns.js' */
@@ -129,9 +130,9 @@ function layOutColumns() {
   const width = columns.reduce((sum, column) => sum + column.width, 0);
   table.style.minWidth = `${innerWidth <= NARROW ? width - 90 : width}px`;
   table.style.width = hasTagWidth() ? `${width}px` : '';
-  lefts = leftEdges();
+  lefts = leftEdges(columns, innerWidth <= NARROW);
   head.replaceChildren(...columns.map(header));
-  pin(head);
+  pin(head, lefts);
   for (const space of [above, below]) space.cells[0].colSpan = columns.length;
   setText(find(menu, '.count'), String(columns.length - 1));
   measure();
@@ -141,24 +142,6 @@ function layOutColumns() {
 
 /** Whether the person has given the tag's column a width; otherwise it takes what the others leave. */
 const hasTagWidth = () => 'tag' in currentLayout().widths;
-
-/** Where each pinned column begins, in pixels from the left; on a narrow window only the first two are pinned. */
-function leftEdges() {
-  let left = 0;
-  return columns.map(({ isPinned, width }, at) => {
-    if (!isPinned || (innerWidth <= NARROW && at > 1)) return null;
-    left += width;
-    return left - width;
-  });
-}
-
-/** @param {HTMLTableRowElement} row */
-function pin(row) {
-  lefts.forEach((left, at) => {
-    row.cells[at].classList.toggle('pinned', left !== null);
-    row.cells[at].style.left = left === null ? '' : `${left}px`;
-  });
-}
 
 function measure() {
   const at = columns.findIndex((column) => column.key === 'tag');
@@ -184,7 +167,7 @@ function drawRows() {
   const wanted = ids.slice(first, last);
   const kept = new Set(wanted);
   for (const [id, row] of rows) if (!kept.has(id) && !row.contains(document.activeElement)) rows.delete(id);
-  arrange([above, ...wanted.map((id, at) => updateRow(id, first + at)), below]);
+  arrange(body, [above, ...wanted.map((id, at) => updateRow(id, first + at)), below]);
   if (hadFocus && document.activeElement === document.body) rows.get(focused ?? '')?.focus({ preventScroll: true });
   if (list.next && last > ids.length - 2 * SPARE_ROWS) loadMore();
 }
@@ -195,19 +178,6 @@ function keepFocus() {
   const at = list.ids.indexOf(focused);
   if (at >= 0) focusedAt = at;
   else focused = list.ids[Math.min(focusedAt, list.ids.length - 1)] ?? null;
-}
-
-/**
- * Put rows in order. Only those that are elsewhere are moved, so that focus and hover stay.
- *
- * @param {HTMLTableRowElement[]} wanted
- */
-function arrange(wanted) {
-  const kept = new Set(/** @type {Element[]} */ (wanted));
-  for (const row of childrenOf(body)) if (!kept.has(row)) row.remove();
-  wanted.forEach((row, at) => {
-    if (body.children[at] !== row) body.insertBefore(row, body.children[at] ?? null);
-  });
 }
 
 function drawPlaceholder() {
@@ -238,7 +208,7 @@ function createRow(id) {
   row.dataset.session = id;
   for (const { right, dim } of columns)
     row.append(make('td', { className: [right && 'n', dim && 'dim'].filter(Boolean).join(' ') }));
-  pin(row);
+  pin(row, lefts);
   rows.set(id, row);
   return row;
 }

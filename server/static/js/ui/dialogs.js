@@ -60,6 +60,3 @@ export function ask({ title, text, action, danger, content = [], focus, done }, 
 }
 
 let count = 0; // of dialogs so far, for their titles' ids
-
-/** @param {unknown} error */
-export const messageOf = (error) => (error instanceof Error ? error.message : String(error));

@@ -85,3 +85,17 @@ export function setTitle(element, title) {
  * @param {string} name
  */
 export const cssValue = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/**
+ * Put children in order. Only those that are elsewhere are moved, so that focus and hover stay.
+ *
+ * @param {HTMLElement} parent
+ * @param {HTMLElement[]} wanted
+ */
+export function arrange(parent, wanted) {
+  const kept = new Set(/** @type {Element[]} */ (wanted));
+  for (const child of childrenOf(parent)) if (!kept.has(child)) child.remove();
+  wanted.forEach((child, at) => {
+    if (parent.children[at] !== child) parent.insertBefore(child, parent.children[at] ?? null);
+  });
+}
