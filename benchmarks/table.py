@@ -51,6 +51,16 @@ FILTERS: dict[str, Asked] = {
 }
 VALUES_OF = ("optimizer.name", "lr", "min(val_loss)", "tags", "status")
 """Fields whose values are asked for, as completion does."""
+GROUPED: dict[str, dict[str, Any]] = {
+    "lr": {"by": "lr"},
+    "optimizer.name, with 6 statistics": {"by": "optimizer.name"},
+    "lr, with 6 statistics and 2 params": {"by": "lr", "show": ["optimizer.name", "params.seed"]},
+    "seed, by a mean": {"by": "params.seed", "sort": "min(val_loss)"},
+    "tags": {"by": "tags"},
+    "status": {"by": "status"},
+    "lr, of a query": {"by": "lr", "q": "optimizer.name=adam"},
+}
+GROUP_STATISTICS = [f"{which}({name})" for name in ("train_loss", "val_loss", "val_accuracy") for which in ("min", "max")]
 PAGED = ("-created_at", "min(val_loss)")
 PAGES = (50, 200)
 
@@ -127,10 +137,10 @@ def _answers(server: Any, name: str, repeats: int, count: int) -> list[Row]:
 
 
 def _completions(http: Any, server: Any, name: str, repeats: int) -> list[Row]:
-    """What completion, filters and the Columns menu ask for."""
+    """What completion, filters, the Columns menu and groups ask for."""
     from benchmarks.support.many_sessions import PROJECT
 
-    def get(path: str, **asked: str) -> float:
+    def get(path: str, **asked: Any) -> float:
         started = time.perf_counter()
         address = f"{server.url}/api/v2/sessions/{path}"
         http.get(address, params={"project": PROJECT, **asked}, timeout=60).raise_for_status()
@@ -141,6 +151,11 @@ def _completions(http: Any, server: Any, name: str, repeats: int) -> list[Row]:
     for field in VALUES_OF:
         taken = [get("field_values", field=field, limit="100") for _ in range(repeats)]
         rows.append(_bar_row(f"{name}, the values of {field}", taken, BAR))
+    for what, asked in GROUPED.items():
+        statistics = GROUP_STATISTICS if "statistics" in what else GROUP_STATISTICS[2:3]
+        get("groups", stat=statistics, **asked)
+        taken = [get("groups", stat=statistics, **asked) for _ in range(repeats)]
+        rows.append(_bar_row(f"{name}, groups by {what}", taken, BAR))
     return rows
 
 

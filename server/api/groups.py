@@ -25,7 +25,7 @@ def list_groups() -> Response:
     asked = grouping.Asked(
         by=_field(request.args.get("by", "")),
         statistics=[storable_text(name) for name in request.args.getlist("stat")],
-        shown=[_field(name) for name in dict.fromkeys(request.args.getlist("show"))],
+        shown={name: _field(name) for name in request.args.getlist("show")},
         sort=storable_text(request.args.get("sort") or "value"),
         limit=whole_number("limit", grouping.LIMIT, 1, grouping.MAX_LIMIT),
         offset=whole_number("offset", 0, 0, grouping.MAX_OFFSET),

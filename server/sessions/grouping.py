@@ -5,7 +5,8 @@ The database does all of it, in one query: it opens each session's JSON once, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -61,7 +62,7 @@ class Asked(NamedTuple):
     Attributes:
         by: the field whose values make the groups.
         statistics: names such as "min(val_loss)".
-        shown: fields whose value is given where all sessions of a group have the same.
+        shown: fields, by a name, whose value is given where all sessions of a group have the same.
         sort: "value", "sessions", "updated" or a statistic, of which the means are compared; "-" before it for
             descending. Groups without one come last.
         limit, offset: how many groups, after how many others.
@@ -69,7 +70,7 @@ class Asked(NamedTuple):
 
     by: Field
     statistics: Sequence[str] = ()
-    shown: Sequence[Field] = ()
+    shown: Mapping[str, Field] = MappingProxyType({})
     sort: str = "value"
     limit: int = LIMIT
     offset: int = 0
@@ -145,8 +146,6 @@ class _Reader:
         self._entries = None if field.kind == "column" else Entries(connection, field, label)
         if self._entries is not None:
             self.extracted = self._entries.extracted
-        elif field.name == "tags":
-            self.extracted = []  # joined
         else:
             self.extracted = [columns.by_name(field.name, 0.0).label(label)]
 
@@ -185,7 +184,7 @@ def _rows(
     """A row for each session and group: `status`, `updated`, `number`, `text`, `is_long`, `kind`, and numbered
     `statistic_` and `shown_` columns."""
     by = _Reader(connection, asked.by, "by", clock)
-    shown = [_Reader(connection, field, f"show_{index}", clock) for index, field in enumerate(asked.shown)]
+    shown = [_Reader(connection, field, f"show_{index}", clock) for index, field in enumerate(asked.shown.values())]
     parts = [STATISTIC.fullmatch(name) for name in statistics]
     entries = [
         json_entries.statistic(connection, part[2], part[1], f"stat_{index}")
@@ -202,9 +201,9 @@ def _rows(
     rows: Any = json_entries.subquery_of(connection, within, extracted)
     source: Any = rows.c
     if asked.by == Field("column", "tags"):
-        tags = _tags(connection, within)
-        rows = rows.outerjoin(tags, tags.c.key == rows.c.key)
-        source = {**dict(source.items()), "by": tags.c.tag}
+        tags = columns.each_tag(connection, rows.c.by, or_null=True)
+        rows = rows.join(tags, true())
+        source = {**dict(source.items()), "by": tags.c.value}
     number, word, kind = by.read(source)
     read = [source["status"], source["updated"], number.label("number"), word.label("word"), kind.label("kind")]
     for index, reader in enumerate(shown):
@@ -221,13 +220,6 @@ def _rows(
         func.substr(word, 1, MAX_CHARS).label("text"),
         case((func.length(word) > MAX_CHARS, 1), else_=0).label("is_long"),
     ).subquery("valued")
-
-
-def _tags(connection: Connection, within: Expression) -> Subquery:
-    """The different tags of each session: `key`, `tag`."""
-    each = columns.each_tag(connection).c.value
-    joined = Session.__table__.join(each.table, true())
-    return select(_columns.key, each.label("tag")).select_from(joined).where(within).distinct().subquery("tagged")
 
 
 def _groups(rows: Subquery, asked: Asked, statistics: Sequence[str]) -> Any:
@@ -288,9 +280,7 @@ def _json(row: RowMapping, asked: Asked) -> dict[str, Any]:
         "counts": {status: int(row[f"status_{status}"]) for status in STATUSES},
         "updated_at": row["updated"],
         "stats": {name: _measures(row, index, name) for index, name in enumerate(dict.fromkeys(asked.statistics))},
-        "same": {
-            field.short: value for index, field in enumerate(asked.shown) if (value := _same(row, index)) is not None
-        },
+        "same": {name: value for index, name in enumerate(asked.shown) if (value := _same(row, index)) is not None},
     }
 
 

@@ -88,7 +88,7 @@ def _projects() -> list[int]:
 def groups(by: str, q: str = "", clock: float = 0.0, **asked: Any) -> list[dict[str, Any]]:
     """All groups."""
     projects = _projects()
-    asked = {"limit": 1_000, **asked, "shown": [parse_field(field) for field in asked.get("shown", ())]}
+    asked = {"limit": 1_000, **asked, "shown": {field: parse_field(field) for field in asked.get("shown", ())}}
     with reading() as connection:
         found = grouping.list_groups(connection, projects, Asked(parse_field(by), **asked), q=q, clock=clock)
     return list(found["groups"])
@@ -236,7 +236,7 @@ def test_the_api_gives_groups(server: Server) -> None:
     assert (found["by"], found["total"], found["next"]) == ("lr", 2, None)
     low, high = found["groups"]
     assert (low["label"], low["sessions"], low["counts"]["active"]) == ("0.01", 1, 1)
-    assert low["same"] == {"lr": 0.01}
+    assert low["same"] == {"params.lr": 0.01}
     assert high["stats"]["min(val_loss)"] == {
         "n": 2, "mean": 0.125, "sd": pytest.approx(0.25 / math.sqrt(2)), "min": 0.0, "max": 0.25, "best": 0.0
     }  # fmt: skip

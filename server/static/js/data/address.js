@@ -1,12 +1,43 @@
 // The page's address: it holds what makes the picture, so that a copied link shows another person the same.
 
+import { labelOf } from './group_query.js';
+
 /** @import { Query, Range, ViewOptions, XMode } from './store.js' */
 
 /**
  * What the address holds.
  *
- * @typedef {Query & ViewOptions & {selected: string[], automatic: boolean, zoom: Range | null} & Cards} Shown
+ * @typedef {Query & ViewOptions & {selected: string[], automatic: boolean, zoom: Range | null} & Cards & Grouping} Shown
  */
+
+/**
+ * A group of sessions.
+ *
+ * @typedef {object} Group
+ * @property {string} q the query for its sessions, without that of the search field
+ * @property {string} label
+ */
+
+/**
+ * A group whose sessions are all chosen for an action.
+ *
+ * @typedef {object} Within
+ * @property {string} q
+ * @property {number} count
+ * @property {(id: string) => boolean} has whether a session that is loaded is in it
+ */
+
+/**
+ * How the table is grouped.
+ *
+ * @typedef {object} Grouping
+ * @property {string[]} by the field of each level
+ * @property {GroupOrder} order
+ * @property {string[]} open the queries of the groups that are folded open
+ * @property {Group[]} groups those that the charts show
+ */
+
+/** @typedef {'' | '-sessions' | '-updated'} GroupOrder '' for the order of their values */
 
 /**
  * How people have changed the cards of graphs.
@@ -21,6 +52,10 @@ const NO_SELECTION = 'none';
 const MAX_SELECTED = 200; // that an address names: the server takes 8,000 characters
 /** @type {readonly string[]} */
 const X_MODES = ['step', 'elapsed', 'time', 'percent'];
+const MAX_LEVELS = 5;
+const MAX_OPEN = 30; // that an address names
+const MAX_GROUPS = 20;
+const GROUP_ORDERS = ['-sessions', '-updated'];
 const PLACES = ['archive', 'bin'];
 
 /** What is shown where the address says nothing. */
@@ -41,6 +76,7 @@ export function readAddress(search, kept) {
   const query = new URLSearchParams(search);
   const x = query.get('x') ?? '';
   const place = query.get('in') ?? '';
+  const order = query.get('order') ?? '';
   const view = query.has('x')
     ? {
         xMode: /** @type {XMode} */ (X_MODES.includes(x) ? x : DEFAULTS.xMode),
@@ -60,6 +96,10 @@ export function readAddress(search, kept) {
     zoom: range(query.get('zoom')),
     hidden: query.getAll('hide'),
     wide: query.getAll('wide'),
+    by: [...new Set(query.getAll('by'))].slice(0, MAX_LEVELS),
+    order: /** @type {GroupOrder} */ (GROUP_ORDERS.includes(order) ? order : ''),
+    open: query.getAll('open').slice(0, MAX_OPEN),
+    groups: [...new Set(query.getAll('g'))].slice(0, MAX_GROUPS).map((q) => ({ q, label: labelOf(q) })),
   };
 }
 
@@ -81,6 +121,10 @@ export function writeAddress(shown) {
   set('sort', shown.sort !== NEWEST_FIRST && shown.sort);
   if (!shown.automatic) for (const id of shown.selected.slice(0, MAX_SELECTED)) address.append('s', id);
   if (!shown.automatic && !shown.selected.length) address.append('s', NO_SELECTION);
+  for (const field of shown.by) address.append('by', field);
+  set('order', shown.by.length > 0 && shown.order);
+  if (shown.by.length) for (const q of shown.open.slice(0, MAX_OPEN)) address.append('open', q);
+  for (const { q } of shown.groups.slice(0, MAX_GROUPS)) address.append('g', q);
   // with `x`, whoever opens it sees all of it as here, and not as they draw charts themselves
   set('x', shown.xMode);
   set('smooth', shown.smooth > 0 && String(shown.smooth));

@@ -4,6 +4,7 @@ import { PAGE_HEADERS } from '../ui/upgrade.js';
 
 /** @import { FieldValue, ProjectField } from './fields.js' */
 /** @import { PlacedTerm } from './query_text.js' */
+/** @import { GroupPage } from './group_tree.js' */
 /** @import { Session, Status } from './session.js' */
 
 /**
@@ -191,6 +192,22 @@ function queryOf(project, asked) {
   const query = new URLSearchParams({ project_id: project });
   for (const [name, value] of Object.entries(asked)) if (value) query.set(name, String(value));
   return query;
+}
+
+/**
+ * The groups of a project's sessions.
+ *
+ * @param {string} project
+ * @param {{by: string, stat: string[], show: string[], q?: string, status?: string, in?: string, sort?: string,
+ *   limit?: number, offset?: number, utc_offset?: number}} asked
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<GroupPage>}
+ */
+export function listGroups(project, { stat, show, ...asked }, signal) {
+  const query = queryOf(project, asked);
+  for (const name of stat) query.append('stat', name);
+  for (const name of show) query.append('show', name);
+  return get('/api/v2/sessions/groups', query, signal);
 }
 
 /**

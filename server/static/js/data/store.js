@@ -4,7 +4,7 @@ import { readPref, writePref } from '../ui/prefs.js';
 import { DEFAULTS, hiddenKeys, hiddenLine, readAddress, writeAddress } from './address.js';
 import { emit, on } from './events.js';
 
-/** @import { Cards } from './address.js' */
+/** @import { Cards, Grouping, Within } from './address.js' */
 /** @import { Session } from './session.js' */
 
 /** @typedef {'step' | 'elapsed' | 'time' | 'percent'} XMode the quantity on the horizontal axis */
@@ -45,7 +45,7 @@ export const palette = new Palette();
 export const sessions = new Map();
 
 /** @type {Query & ViewOptions & {selected: string[], automatic: boolean, allMatching: boolean, excepted: string[],
- *   zoom: Range | null, notice: string, skew: number} & Cards} */
+ *   within: Within | null, zoom: Range | null, notice: string, skew: number} & Cards & Grouping} */
 export const state = {
   q: '',
   status: '',
@@ -59,6 +59,8 @@ export const state = {
    * `selected` only. */
   allMatching: false,
   excepted: [],
+  /** Of `allMatching`: only those of this group. */
+  within: null,
   zoom: null,
   xMode: 'step',
   smooth: 0,
@@ -66,6 +68,10 @@ export const state = {
   graphFilter: '',
   hidden: [],
   wide: [],
+  by: [],
+  order: '',
+  open: [],
+  groups: [],
   /** Why a session that was selected is not there, until the next selection. */
   notice: '',
   /** The server's clock minus ours, in seconds. */
@@ -79,7 +85,7 @@ export function start() {
   Object.assign(state, readAddress(location.search, readPref('view', {})));
   showInAddress(AUTOMATIC); // also how this person draws charts: the way back leads to that
   palette.load(project);
-  if (state.selected.length) palette.assign(state.selected);
+  if (state.selected.length || state.groups.length) assignColors();
   addEventListener('popstate', wentBack);
 }
 
@@ -93,13 +99,21 @@ function wentBack() {
     names.some((name) => JSON.stringify(before[name]) !== JSON.stringify(state[name]));
   if (has('q', 'status', 'sort', 'place')) emit('query');
   if (has('selected', 'automatic', 'allMatching')) {
-    palette.assign(state.selected);
+    assignColors();
     emit('selection');
+  }
+  if (has('by', 'order', 'open')) emit('grouping');
+  if (has('groups')) {
+    assignColors();
+    emit('groups');
   }
   if (has('xMode', 'smooth', 'logY', 'graphFilter', 'hidden', 'wide')) emit('view', state);
   if (has('zoom')) emit('zoom');
   emit('address');
 }
+
+/** Give colours to what the charts show: sessions, and groups by 'g:' and their query. */
+export const assignColors = () => palette.assign([...state.selected, ...state.groups.map(({ q }) => `g:${q}`)]);
 
 /** The server's time, in unix seconds. */
 export const now = () => Date.now() / 1000 + state.skew;
@@ -134,7 +148,7 @@ export function select(ids, { automatic = false, byItself = automatic, notice = 
   }
   state.selected = unique;
   state.notice = notice;
-  palette.assign(unique);
+  assignColors();
   showInAddress(byItself ? AUTOMATIC : 'selection');
   emit('selection');
 }
@@ -152,14 +166,19 @@ export const unselect = (id, options) =>
 /** @param {string} id */
 export function toggle(id) {
   if (!state.allMatching) return state.selected.includes(id) ? unselect(id) : select([...state.selected, id]);
+  if (state.within && !state.within.has(id)) return;
   const isExcepted = state.excepted.includes(id);
   state.excepted = isExcepted ? state.excepted.filter((other) => other !== id) : [...state.excepted, id];
   emit('selection');
 }
 
-/** Choose every session that matches the query, also those that are not loaded. */
-export function chooseAllMatching() {
-  Object.assign(state, { allMatching: true, excepted: [] });
+/**
+ * Choose every session that matches the query, also those that are not loaded.
+ *
+ * @param {Within | null} [within] a group of them
+ */
+export function chooseAllMatching(within = null) {
+  Object.assign(state, { allMatching: true, excepted: [], within });
   emit('selection');
 }
 
@@ -168,7 +187,10 @@ export function chooseAllMatching() {
  *
  * @param {string} id
  */
-export const isChosen = (id) => (state.allMatching ? !state.excepted.includes(id) : state.selected.includes(id));
+export function isChosen(id) {
+  if (!state.allMatching) return state.selected.includes(id);
+  return !state.excepted.includes(id) && (state.within === null || state.within.has(id));
+}
 
 /**
  * Search, filter or sort the table.
@@ -248,7 +270,7 @@ let lastAt = 0;
  *
  * @param {string} kind
  */
-function showInAddress(kind) {
+export function showInAddress(kind) {
   const search = writeAddress(state);
   if (search === location.search) return;
   const at = Date.now();

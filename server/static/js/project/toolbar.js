@@ -174,7 +174,7 @@ function startChosen() {
     menu.open({ x: left, y: bottom + 4 });
   });
   const draw = () => {
-    const count = state.allMatching ? list.total - state.excepted.length : state.selected.length;
+    const count = state.allMatching ? (state.within?.count ?? list.total) - state.excepted.length : state.selected.length;
     button.hidden = (state.automatic && !state.allMatching) || count === 0;
     button.textContent = `${whole(count)} selected ▾`;
   };
