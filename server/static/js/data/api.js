@@ -4,7 +4,7 @@ import { PAGE_HEADERS } from '../ui/upgrade.js';
 
 /** @import { FieldValue, ProjectField } from './fields.js' */
 /** @import { PlacedTerm } from './query_text.js' */
-/** @import { GroupPage } from './group_tree.js' */
+/** @import { GroupPage } from './group_types.js' */
 /** @import { Session, Status } from './session.js' */
 
 /**

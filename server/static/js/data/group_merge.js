@@ -21,5 +21,8 @@ export function merged(shown, fresh, keyOf) {
     else after.set(before, [...(after.get(before) ?? []), item]);
   }
   const kept = shown.map(keyOf).filter((key) => byKey.has(key));
-  return [...(after.get(null) ?? []), ...kept.flatMap((key) => [/** @type {T} */ (byKey.get(key)), ...(after.get(key) ?? [])])];
+  return [
+    ...(after.get(null) ?? []),
+    ...kept.flatMap((key) => [/** @type {T} */ (byKey.get(key)), ...(after.get(key) ?? [])]),
+  ];
 }

@@ -26,7 +26,8 @@ export function labelOf(q) {
     if (type === 'and') label += ' · ';
     else if (type === 'not') label += 'no ';
     else if (type === 'operator') label += ` ${text === '~' ? '=' : text} `;
-    else if (before === 'operator') label += tokens[at - 1] && q.startsWith('~', tokens[at - 1].start) ? beginning(text) : unquoted(text);
+    else if (before === 'operator')
+      label += tokens[at - 1] && q.startsWith('~', tokens[at - 1].start) ? beginning(text) : unquoted(text);
     else if (call === 'has' || type === 'path') return;
     else label += unquoted(text);
   });

@@ -7,63 +7,12 @@ import { isOpen } from './grouping.js';
 import { update } from './list_changes.js';
 import { currentFilter, currentQuery } from './list_state.js';
 import { Retry } from './retry.js';
-import { emit, on, page, state } from './store.js';
+import { on, page, state } from './store.js';
 import { setRows } from './table_rows.js';
 
-/** @import { Session, Status } from './session.js' */
+/** @import { Branch } from './group_types.js' */
+/** @import { Session } from './session.js' */
 /** @import { Row } from './table_rows.js' */
-
-/**
- * A group of sessions that have a value in common.
- *
- * @typedef {object} SessionGroup
- * @property {string | number | boolean | object | null} value
- * @property {'number' | 'text' | 'boolean' | 'json' | 'day' | 'missing'} kind
- * @property {string} label
- * @property {string} q the query for its sessions
- * @property {number} sessions
- * @property {Record<Status, number>} counts
- * @property {number} updated_at the latest change of one of them
- * @property {Record<string, Measures>} stats by the names of statistics that were asked for
- * @property {Record<string, unknown>} same what all of them have, of the fields that were asked for
- */
-
-/** @typedef {{n: number} & Record<'mean' | 'sd' | 'min' | 'max' | 'best', number | null>} Measures */
-
-/**
- * @typedef {object} GroupPage
- * @property {SessionGroup[]} groups
- * @property {number} total
- * @property {number | null} next the offset of the next page
- */
-
-/**
- * A group in the table.
- *
- * @typedef {object} Node
- * @property {string} q the query of all groups around it, and its own
- * @property {string} label
- * @property {string} field
- * @property {SessionGroup} group
- * @property {number} place among its siblings, from 0
- * @property {number} siblings how many there are, itself included
- * @property {Branch | null} branch what is in it; null before it has been folded open
- */
-
-/**
- * The groups of a level within a group, or the sessions of the last one.
- *
- * @typedef {object} Branch
- * @property {string} q
- * @property {number} depth how many groups are around it
- * @property {Node[]} nodes
- * @property {string[]} ids
- * @property {number} total how many there are, as far as it is known
- * @property {string | number | null} next what the next page is asked for with
- * @property {boolean} isLoaded
- * @property {boolean} isStale whether it is to be loaded again
- * @property {number} asked the number of its latest request
- */
 
 const PAGE_SIZE = 100;
 const MAX_PAGE_SIZE = 1000; // of the server
@@ -110,7 +59,9 @@ export const rootOf = () => ({ root, error });
  * @param {string[]} shownFields such as 'params.lr'
  */
 export function setColumns(shownStatistics, shownFields) {
-  const isNew = [...shownStatistics, ...shownFields].some((name) => !statistics.includes(name) && !fields.includes(name));
+  const isNew = [...shownStatistics, ...shownFields].some(
+    (name) => !statistics.includes(name) && !fields.includes(name),
+  );
   [statistics, fields] = [shownStatistics, shownFields];
   if (isNew && root.isLoaded) refresh(true);
 }
@@ -270,7 +221,13 @@ function append(items, more) {
 async function read({ q, depth }, limit, next) {
   const field = state.by[depth];
   if (field === undefined) {
-    const asked = { ...currentQuery(), q: joined(currentFilter().q, q), limit, counts: '0', cursor: String(next ?? '') };
+    const asked = {
+      ...currentQuery(),
+      q: joined(currentFilter().q, q),
+      limit,
+      counts: '0',
+      cursor: String(next ?? ''),
+    };
     const answer = await listSessions(page.project, asked);
     take(answer.sessions);
     return { nodes: [], ids: answer.sessions.map(({ id }) => id), total: 0, next: answer.next };
@@ -290,7 +247,9 @@ function sortOfGroups() {
   const { sort, order } = state;
   if (/^-?(min|max|last|count)\(/.test(sort)) return sort;
   if (order) return order;
-  return sort === '-tag' || state.by.some((field) => sort === `-params.${field}` || sort === `-${field}`) ? '-value' : 'value';
+  return sort === '-tag' || state.by.some((field) => sort === `-params.${field}` || sort === `-${field}`)
+    ? '-value'
+    : 'value';
 }
 
 /** @param {Session[]} sessions */
@@ -327,4 +286,5 @@ function rowsOf(branch) {
  * @param {Branch | null} branch
  * @returns {Set<string>}
  */
-export const idsIn = (branch) => new Set(branch ? [...branch.ids, ...branch.nodes.flatMap((node) => [...idsIn(node.branch)])] : []);
+export const idsIn = (branch) =>
+  new Set(branch ? [...branch.ids, ...branch.nodes.flatMap((node) => [...idsIn(node.branch)])] : []);

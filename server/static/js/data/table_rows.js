@@ -2,7 +2,7 @@
 import { list } from './list_state.js';
 import { emit } from './store.js';
 
-/** @import { Branch, Node } from './group_tree.js' */
+/** @import { Branch, Node } from './group_types.js' */
 
 /**
  * @typedef {object} Row

@@ -213,7 +213,7 @@ export const menuTitle = (session) => (session ? `Actions for ${tagOf(session)}`
  * @param {string} what
  * @param {string | undefined} text
  */
-async function copy(what, text = '') {
+export async function copy(what, text = '') {
   try {
     await navigator.clipboard.writeText(text);
     showToast(`${what} copied`);
