@@ -1,11 +1,12 @@
 // The groups of the table, level by level: loaded from the server when they are folded open, and brought up to date while
 // sessions run, arrive, change or go.
-import { isAbort, isPassing, listGroups, listSessions, messageOf } from './api.js';
+import { showToast } from '../ui/toast.js';
+import { isPassing, listGroups, listSessions, messageOf } from './api.js';
 import { merged } from './group_merge.js';
 import { joined, labelOf } from './group_query.js';
-import { isOpen } from './grouping.js';
+import { groupBy, isOpen } from './grouping.js';
 import { update } from './list_changes.js';
-import { currentFilter, currentQuery } from './list_state.js';
+import { currentFilter, currentQuery, list } from './list_state.js';
 import { Retry } from './retry.js';
 import { on, page, state } from './store.js';
 import { setRows } from './table_rows.js';
@@ -29,7 +30,6 @@ let key = '';
 let timer = 0;
 let took = 0;
 let isTaking = false;
-let error = '';
 const retry = new Retry();
 
 /**
@@ -38,7 +38,18 @@ const retry = new Retry();
  * @returns {Branch}
  */
 function newBranch(q, depth) {
-  return { q, depth, nodes: [], ids: [], total: 0, next: null, isLoaded: false, isStale: false, asked: 0 };
+  return {
+    q,
+    depth,
+    nodes: [],
+    ids: [],
+    total: 0,
+    next: null,
+    isLoaded: false,
+    isStale: false,
+    asked: 0,
+    wanted: PAGE_SIZE,
+  };
 }
 
 export function start() {
@@ -49,8 +60,8 @@ export function start() {
   document.addEventListener('visibilitychange', () => document.hidden || refreshSoon());
 }
 
-/** The groups of the first level, and why they could not be brought up to date, if so. */
-export const rootOf = () => ({ root, error });
+/** The groups of the first level. */
+export const rootOf = () => root;
 
 /**
  * Say which columns are shown.
@@ -102,17 +113,23 @@ export async function refresh(isLive) {
   if (!isLive) markStale(root);
   const started = performance.now();
   try {
-    await load(root, Math.max(PAGE_SIZE, root.nodes.length), isLive);
+    await load(root, isLive);
     await loadOpen(root, isLive);
-    error = '';
     retry.reset();
   } catch (failure) {
-    if (isAbort(failure)) return;
-    error = messageOf(failure);
     if (isPassing(failure)) retry.later(() => refresh(isLive));
-    show();
+    else if (list.loading)
+      return; // the search field's query may have a mistake; once that is known, the list tells
+    else if (list.mistake) refreshSoon(true);
+    else giveUp(failure);
   }
   took = performance.now() - started;
+}
+
+/** @param {unknown} failure */
+function giveUp(failure) {
+  showToast(`The table cannot be grouped: ${messageOf(failure)}`);
+  groupBy([]);
 }
 
 /** Show what has been folded, and load what has been opened. */
@@ -133,9 +150,7 @@ async function loadOpen(branch, isLive) {
     if (!isOpen(node.q)) continue;
     node.branch ??= newBranch(node.q, branch.depth + 1);
     const inner = node.branch;
-    if (!inner.isLoaded || inner.isStale) {
-      await load(inner, Math.max(PAGE_SIZE, inner.nodes.length + inner.ids.length), isLive);
-    }
+    if (!inner.isLoaded || inner.isStale) await load(inner, isLive);
     await loadOpen(inner, isLive);
   }
 }
@@ -144,16 +159,16 @@ async function loadOpen(branch, isLive) {
  * Load the first items of a branch.
  *
  * @param {Branch} branch
- * @param {number} count
  * @param {boolean} isLive
  */
-async function load(branch, count, isLive) {
+async function load(branch, isLive) {
   branch.asked += 1;
   const { asked } = branch;
-  const limit = Math.min(count, MAX_PAGE_SIZE);
+  const { wanted } = branch;
+  const limit = Math.min(wanted, MAX_PAGE_SIZE);
   const isAllowed = () => asked === branch.asked && key === state.by.join('\n');
   const answer = await read(branch, limit, null);
-  while (answer.next !== null && answer.nodes.length + answer.ids.length < count && isAllowed())
+  while (answer.next !== null && answer.nodes.length + answer.ids.length < wanted && isAllowed())
     append(answer, await read(branch, limit, answer.next));
   if (!isAllowed()) return;
   const known = new Map(branch.nodes.map((node) => [node.q, node]));
@@ -182,6 +197,7 @@ export async function loadMore(branch) {
   branch.asked += 1;
   const { asked, next } = branch;
   branch.next = null; // it is not asked for twice
+  branch.wanted = branch.nodes.length + branch.ids.length + PAGE_SIZE; // also if they are loaded again meanwhile
   try {
     const answer = await read(branch, PAGE_SIZE, next);
     if (asked !== branch.asked) return;

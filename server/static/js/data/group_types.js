@@ -52,6 +52,7 @@
  * @property {boolean} isLoaded
  * @property {boolean} isStale whether it is to be loaded again
  * @property {number} asked the number of its latest request
+ * @property {number} wanted how many of its items are to be loaded
  */
 
 export {};

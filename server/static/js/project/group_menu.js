@@ -82,7 +82,8 @@ function entry(one) {
     make('span', { className: 'name' }, one.field),
     make('span', { className: 'detail' }, describe(one)),
   );
-  button.addEventListener('click', () => {
+  button.addEventListener('click', (event) => {
+    event.stopPropagation(); // the button leaves the menu, which a click elsewhere closes
     search.value = '';
     groupBy([...state.by, one.field]);
     search.focus();
@@ -132,7 +133,7 @@ function action(text, label, isPossible, act) {
   const button = make('button', { type: 'button', className: 'quiet-button', ariaLabel: label, title: label }, text);
   button.disabled = !isPossible;
   button.addEventListener('click', (event) => {
-    event.stopPropagation(); // the button leaves the menu, which a click elsewhere closes
+    event.stopPropagation();
     act();
     /** @type {HTMLElement | null} */ (levels.querySelector(`[aria-label="${CSS.escape(label)}"]:enabled`))?.focus();
   });

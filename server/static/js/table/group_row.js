@@ -118,8 +118,8 @@ function nameCell(td, { q, field, label, group }) {
   if (toggle.ariaLabel !== `${action} ${label}`) toggle.ariaLabel = `${action} ${label}`;
   const isMissing = group.kind === 'missing';
   const [before, value] = childrenOf(name);
-  setText(before, isMissing ? 'no ' : `${field} = `);
-  setText(value, isMissing ? field : group.label || '""');
+  setText(before, isMissing ? 'no' : field);
+  setText(value, isMissing ? ` ${field}` : ` = ${group.label || '""'}`);
   setTitle(name, `${field} = ${isMissing ? 'none' : (group.label ?? '')}`);
   name.classList.toggle('missing', isMissing);
   setText(count, whole(group.sessions));
@@ -200,7 +200,7 @@ function statisticCell(td, measures, sessions) {
 export function updateOtherRow({ key, kind, depth }, left) {
   let row = view.rows.get(key);
   if (!row) {
-    row = make('tr', { className: `other ${kind}` }, make('td', { colSpan: view.columns.length }));
+    row = make('tr', { className: 'other' }, make('td', { colSpan: view.columns.length }));
     row.dataset.row = key;
     view.rows.set(key, row);
   }

@@ -24,11 +24,11 @@ export function setColumns(columns) {
 }
 
 /** Whether the first groups are still being loaded. */
-export const isWaiting = () => state.by.length > 0 && (!isGrouped() || !rootOf().root.isLoaded);
+export const isWaiting = () => state.by.length > 0 && (!isGrouped() || !rootOf().isLoaded);
 
 /** Load the next groups of the first level, if there are others. */
 export function loadMoreGroups() {
-  loadMore(rootOf().root);
+  loadMore(rootOf());
 }
 
 /** @param {Row} row */
