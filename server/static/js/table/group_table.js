@@ -2,7 +2,8 @@
 import { selectGroup, toggleGroup } from '../data/group_choice.js';
 import { loadMore, refresh, rootOf, setColumns as setAsked, start as startTree } from '../data/group_tree.js';
 import { fold, isOpen } from '../data/grouping.js';
-import { emit, state } from '../data/store.js';
+import { list } from '../data/list_state.js';
+import { emit, on, state } from '../data/store.js';
 import { indexOfRow, isGrouped, rowAt, rowCount } from '../data/table_rows.js';
 import { askedBy, updateGroupRow, updateOtherRow } from './group_row.js';
 import { focusedRow, view } from './view.js';
@@ -14,7 +15,9 @@ import { focusedRow, view } from './view.js';
 export function start() {
   startTree();
   setColumns(view.columns);
-  refresh(false);
+  if (list.loaded) refresh(false);
+  // with its first rows the table finds its columns, which the groups are asked for
+  else on('list', () => requestAnimationFrame(() => requestAnimationFrame(() => refresh(false))), { once: true });
 }
 
 /** @param {Column[]} columns */

@@ -69,6 +69,11 @@ function moveBy(key, by) {
   if (to >= 0 && to <= keys.length) move(key, keys[to] ?? null);
 }
 
+/** Names that mean columns in queries, also where a param has them. */
+const COLUMNS =
+  'tag id status reason group tags created updated ended elapsed progress iter max_iter points dropped refused commit branch host user note starred'.split(
+    ' ',
+  );
 const GROUPABLE = ['tag', 'status', 'group', 'tags', 'commit', 'branch', 'host', 'user'];
 
 /**
@@ -78,7 +83,9 @@ const GROUPABLE = ['tag', 'status', 'group', 'tags', 'commit', 'branch', 'host',
  * @param {Column['group']} group
  */
 function groupFieldOf(key, group) {
-  if (group === 'params' || group === 'values') return fieldText(key.startsWith('params.') ? key.slice(7) : key);
+  const name = fieldText(key.slice(key.indexOf('.') + 1));
+  if (group === 'params') return COLUMNS.includes(name) || /^(params|values)\./.test(name) ? `params.${name}` : name;
+  if (group === 'values') return `values.${name}`;
   return GROUPABLE.includes(key) ? key : '';
 }
 

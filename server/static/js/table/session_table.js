@@ -104,7 +104,6 @@ async function loadGroups() {
   if (groups) return;
   groups = loaded;
   groups.start();
-  groups.setColumns(view.columns);
 }
 
 /** The rows of the groups are others: the topmost one in sight stays where it is. */
