@@ -117,9 +117,10 @@ function nameCell(td, { q, field, label, group }) {
   const action = isOpen(q) ? 'Close' : 'Open';
   if (toggle.ariaLabel !== `${action} ${label}`) toggle.ariaLabel = `${action} ${label}`;
   const isMissing = group.kind === 'missing';
-  const [before, value] = childrenOf(name);
+  const [before, sign, value] = childrenOf(name);
   setText(before, isMissing ? 'no' : field);
-  setText(value, isMissing ? ` ${field}` : ` = ${group.label || '""'}`);
+  setText(sign, isMissing ? ' ' : ' = ');
+  setText(value, isMissing ? field : group.label || '""');
   setTitle(name, `${field} = ${isMissing ? 'none' : (group.label ?? '')}`);
   name.classList.toggle('missing', isMissing);
   setText(count, whole(group.sessions));
@@ -135,7 +136,13 @@ const nameBox = () =>
     'div',
     { className: 'tag-cell group-cell' },
     make('button', { type: 'button', className: 'fold', tabIndex: -1 }),
-    make('span', { className: 'tag' }, make('span', { className: 'field' }), make('b')),
+    make(
+      'span',
+      { className: 'tag' },
+      make('span', { className: 'field' }),
+      make('span', { className: 'sign' }),
+      make('b'),
+    ),
     make('span', { className: 'group-count' }),
     make('i', { className: 'dot running' }),
     make(

@@ -6,13 +6,14 @@ import { make } from '../ui/dom.js';
 import { bestIn } from './best_values.js';
 import { cutTag } from './cells.js';
 import { pin } from './pinned_columns.js';
-import { view } from './view.js';
+import { NARROW, view } from './view.js';
 
 /** @import { Session } from '../data/session.js' */
 /** @import { Row } from '../data/table_rows.js' */
 /** @import { Column } from './fixed_columns.js' */
 
-export const INDENT = 18; // pixels of a level, as in the style sheet
+const INDENT = 18; // pixels of a level, as in the style sheet; in a narrow window,
+const NARROW_INDENT = 10;
 
 /**
  * @param {Row} row
@@ -66,7 +67,7 @@ export function setDepth(row, depth) {
  */
 function updateCell(td, column, session, depth) {
   column.cell(td, session);
-  if (column.key === 'tag') cutTag(td, view.tagWidth - depth * INDENT);
+  if (column.key === 'tag') cutTag(td, view.tagWidth - depth * (innerWidth <= NARROW ? NARROW_INDENT : INDENT));
   if (column.value) {
     const value = column.value(session);
     td.classList.toggle('best', typeof value === 'number' && value === bestIn(column) && list.total > 1);
