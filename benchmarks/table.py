@@ -52,15 +52,19 @@ FILTERS: dict[str, Asked] = {
 VALUES_OF = ("optimizer.name", "lr", "min(val_loss)", "tags", "status")
 """Fields whose values are asked for, as completion does."""
 GROUPED: dict[str, dict[str, Any]] = {
-    "lr": {"by": "lr"},
-    "optimizer.name, with 6 statistics": {"by": "optimizer.name"},
-    "lr, with 6 statistics and 2 params": {"by": "lr", "show": ["optimizer.name", "params.seed"]},
-    "seed, by a mean": {"by": "params.seed", "sort": "min(val_loss)"},
+    "batch_size": {"by": "batch_size"},
+    "batch_size, with 6 statistics": {"by": "batch_size"},
+    "batch_size, with 6 statistics and 2 params": {"by": "batch_size", "show": ["optimizer.name", "params.seed"]},
+    "lr, of 10,000 values": {"by": "lr"},
+    "params.seed, by the mean of a statistic": {"by": "params.seed", "sort": "min(val_loss)"},
     "tags": {"by": "tags"},
     "status": {"by": "status"},
-    "lr, of a query": {"by": "lr", "q": "optimizer.name=adam"},
+    "batch_size, of a query": {"by": "batch_size", "q": "optimizer.name=adam"},
 }
-GROUP_STATISTICS = [f"{which}({name})" for name in ("train_loss", "val_loss", "val_accuracy") for which in ("min", "max")]
+"""By what and how sessions are grouped, with one statistic where the name says nothing else."""
+GROUP_STATISTICS = [
+    f"{which}({name})" for name in ("train_loss", "val_loss", "val_accuracy") for which in ("min", "max")
+]
 PAGED = ("-created_at", "min(val_loss)")
 PAGES = (50, 200)
 
@@ -152,7 +156,7 @@ def _completions(http: Any, server: Any, name: str, repeats: int) -> list[Row]:
         taken = [get("field_values", field=field, limit="100") for _ in range(repeats)]
         rows.append(_bar_row(f"{name}, the values of {field}", taken, BAR))
     for what, asked in GROUPED.items():
-        statistics = GROUP_STATISTICS if "statistics" in what else GROUP_STATISTICS[2:3]
+        statistics = GROUP_STATISTICS if "6 statistics" in what else GROUP_STATISTICS[2:3]
         get("groups", stat=statistics, **asked)
         taken = [get("groups", stat=statistics, **asked) for _ in range(repeats)]
         rows.append(_bar_row(f"{name}, groups by {what}", taken, BAR))

@@ -15,6 +15,8 @@ from tests.support.batches import Writing
 from tests.support.server import Server
 
 LRS = [0.1, 0.01, 0.001]
+FOLLOWED_MS = 30_000
+"""Within which the page must have followed a change: groups are asked for again every few seconds at most."""
 
 
 def make(server: Server, project: Project, number: int) -> Writing:
@@ -143,37 +145,37 @@ def test_rows_are_grouped_by_keys(page: Page, server: Server, project: Project) 
 def test_groups_follow_sessions_that_start_end_and_go(page: Page, server: Server, project: Project) -> None:
     runs = [make(server, project, number) for number in range(3)]
     page.goto(f"{project.address}?by=lr&open=lr%3D0.1")
-    expect(row(page, "run 0")).to_be_visible()
+    expect(row(page, "run 0")).to_be_visible(timeout=FOLLOWED_MS)
     expect(page.locator("#live")).to_have_text("live")
     low = group(page, "0.1")
-    expect(low.locator(".running")).to_be_visible()
+    expect(low.locator(".running")).to_be_visible(timeout=FOLLOWED_MS)
     newest = make(server, project, 3)
-    expect(low.locator(".group-count")).to_have_text("2")
-    expect(row(page, "run 3")).to_be_visible()
+    expect(low.locator(".group-count")).to_have_text("2", timeout=FOLLOWED_MS)
+    expect(row(page, "run 3")).to_be_visible(timeout=FOLLOWED_MS)
     other = Writing(server, project=project.name, tag="other")
-    expect(groups(page)).to_have_count(4)
-    expect(names(page).last).to_have_text("no lr")
+    expect(groups(page)).to_have_count(4, timeout=FOLLOWED_MS)
+    expect(names(page).last).to_have_text("no lr", timeout=FOLLOWED_MS)
     other.end("complete")
-    expect(groups(page).last.locator(".group-status")).to_have_text("1 complete")
-    expect(groups(page).last.locator(".running")).to_be_hidden()
+    expect(groups(page).last.locator(".group-status")).to_have_text("1 complete", timeout=FOLLOWED_MS)
+    expect(groups(page).last.locator(".running")).to_be_hidden(timeout=FOLLOWED_MS)
     assert server.request("DELETE", f"/api/v2/sessions/{newest.session}").ok
-    expect(row(page, "run 3")).to_have_count(0)
-    expect(low.locator(".group-count")).to_have_text("1")
+    expect(row(page, "run 3")).to_have_count(0, timeout=FOLLOWED_MS)
+    expect(low.locator(".group-count")).to_have_text("1", timeout=FOLLOWED_MS)
     runs[0].end("failed")
-    expect(low.locator(".group-status")).to_have_text("1 failed")
+    expect(low.locator(".group-status")).to_have_text("1 failed", timeout=FOLLOWED_MS)
 
 
 @pytest.mark.full_on_postgresql
 def test_a_break_is_made_up_for(page: Page, server: Server, project: Project) -> None:
     make(server, project, 0)
     page.goto(f"{project.address}?by=lr&open=lr%3D0.1")
-    expect(row(page, "run 0")).to_be_visible()
+    expect(row(page, "run 0")).to_be_visible(timeout=FOLLOWED_MS)
     page.context.set_offline(True)
     make(server, project, 3)
     make(server, project, 1)
     page.context.set_offline(False)
-    expect(names(page)).to_have_text(["lr = 0.01", "lr = 0.1"], timeout=30_000)
-    expect(row(page, "run 3")).to_be_visible(timeout=30_000)
+    expect(names(page)).to_have_text(["lr = 0.01", "lr = 0.1"], timeout=FOLLOWED_MS)
+    expect(row(page, "run 3")).to_be_visible(timeout=FOLLOWED_MS)
 
 
 @pytest.mark.full_on_postgresql

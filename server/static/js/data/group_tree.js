@@ -13,6 +13,7 @@ import { setRows } from './table_rows.js';
 /** @import { Row } from './table_rows.js' */
 
 const REFRESH_MS = 1500;
+const MAX_REFRESH_MS = 5000;
 const SHARE_OF_TIME = 4; // a refresh that takes long is made less often
 
 let root = newBranch('', 0);
@@ -71,7 +72,8 @@ export function setColumns(statistics, fields) {
 function refreshSoon(isForced = false) {
   if (!state.by.length || retry.isWaiting) return;
   if (isForced) markStale(root, true);
-  timer ||= setTimeout(() => refresh(true), Math.max(REFRESH_MS, SHARE_OF_TIME * took));
+  const pause = Math.min(MAX_REFRESH_MS, Math.max(REFRESH_MS, SHARE_OF_TIME * took));
+  timer ||= setTimeout(() => refresh(true), pause);
 }
 
 /**
