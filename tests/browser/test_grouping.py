@@ -165,7 +165,7 @@ def test_groups_follow_sessions_that_start_end_and_go(page: Page, server: Server
     expect(low.locator(".group-status")).to_have_text("1 failed", timeout=FOLLOWED_MS)
 
 
-@pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_a_break_is_made_up_for(page: Page, server: Server, project: Project) -> None:
     make(server, project, 0)
     page.goto(f"{project.address}?by=lr&open=lr%3D0.1")
@@ -213,7 +213,7 @@ def test_what_can_be_done_to_a_group(page: Page, server: Server, project: Projec
     assert asked(page, "by") == ["lr", "status"]
 
 
-@pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_the_same_session_is_in_the_group_of_each_tag(page: Page, server: Server, project: Project) -> None:
     Writing(server, project=project.name, tag="both", tags=["a", "b"])
     Writing(server, project=project.name, tag="neither")
@@ -249,9 +249,7 @@ def test_a_long_group_is_shown_in_parts(page: Page, server: Server, project: Pro
 
 
 @pytest.mark.full_on_postgresql
-def test_a_project_without_sessions_and_a_grouping_that_does_not_exist(
-    page: Page, server: Server, project: Project
-) -> None:
+def test_there_may_be_no_groups(page: Page, server: Server, project: Project) -> None:
     only = make(server, project, 0)
     page.goto(f"{project.address}?by=lr&q=nothing")
     expect(page.locator("#table-empty")).to_contain_text("No session matches")

@@ -13,6 +13,7 @@ const PAGE_SIZE = 100;
 const MAX_PAGE_SIZE = 1000; // of the server, as the next
 const MAX_STATISTICS = 30;
 const MAX_FIELDS = 50;
+const MAX_NAMES_LENGTH = 1800; // of statistics, and of fields: the server takes 8,000 characters in all
 
 /** The columns that are shown: statistics such as 'min(loss)', and fields such as 'params.lr'. */
 export const columns = {
@@ -144,14 +145,28 @@ async function read({ q, depth }, limit, next) {
     sort: order(),
     limit,
     offset,
-    stat: columns.statistics.slice(0, MAX_STATISTICS),
-    show: columns.fields.slice(0, MAX_FIELDS),
+    stat: bounded(columns.statistics, MAX_STATISTICS),
+    show: bounded(columns.fields, MAX_FIELDS),
   });
   const nodes = answer.groups.map((group) => {
     const whole = q ? `${q} and ${group.q}` : group.q;
     return { q: whole, label: labelOf(whole), field, group, place: 0, siblings: answer.total, branch: null };
   });
   return { nodes, ids: [], total: answer.total, next: answer.next };
+}
+
+/**
+ * The first of some names, as many as an address has room for.
+ *
+ * @param {string[]} names
+ * @param {number} most
+ */
+function bounded(names, most) {
+  let room = MAX_NAMES_LENGTH;
+  return names.slice(0, most).filter((name) => {
+    room -= encodeURIComponent(name).length + '&stat='.length;
+    return room >= 0;
+  });
 }
 
 /** The order of groups that suits the order of rows: by the mean of a statistic, else as the person has chosen. */

@@ -15,6 +15,8 @@ import { view } from './view.js';
 /** @import { Column } from './fixed_columns.js' */
 
 const SHORT_COMMIT = 8;
+/** @type {Status[]} what matters most first: there may not be room for all */
+const STATUSES = ['active', 'failed', 'cancelled', 'complete'];
 
 /** What the server calls the fields of fixed columns that a group's sessions may share. */
 const SHARED = ['group', 'commit', 'branch', 'host', 'user'];
@@ -157,7 +159,9 @@ const nameBox = () =>
  * @param {SessionGroup} group
  */
 function statusCell(td, { counts }) {
-  const given = /** @type {[Status, number][]} */ (Object.entries(counts)).filter(([, count]) => count > 0);
+  const given = STATUSES.map((status) => /** @type {const} */ ([status, counts[status]])).filter(
+    ([, count]) => count > 0,
+  );
   const text = given.map(([status, count]) => `${whole(count)} ${status}`).join(', ');
   if (td.dataset.counts === text) return;
   td.dataset.counts = text;
