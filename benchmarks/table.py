@@ -138,6 +138,7 @@ def _completions(http: Any, server: Any, name: str, repeats: int) -> list[Row]:
 
     rows = [Row(f"{name}, the fields, once after the server's start", "ms", [get("fields")])]
     rows.append(_bar_row(f"{name}, the fields", [get("fields") for _ in range(repeats)], BAR))
+    rows.append(_bar_row(f"{name}, the params that differ", [get("differing_params") for _ in range(repeats)], BAR))
     for field in VALUES_OF:
         taken = [get("field_values", field=field, limit="100") for _ in range(repeats)]
         rows.append(_bar_row(f"{name}, the values of {field}", taken, BAR))

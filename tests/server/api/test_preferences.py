@@ -12,7 +12,13 @@ from tests.server.pages.test_session_page import person
 from tests.support.batches import Writing
 from tests.support.server import Server
 
-COLUMNS = {"shown": {"params.lr": True}, "order": ["tag", "params.lr"], "widths": {"tag": 300}, "pinned": ["params.lr"]}
+COLUMNS = {
+    "shown": {"params.lr": True},
+    "order": ["tag", "params.lr"],
+    "widths": {"tag": 300},
+    "pinned": ["params.lr"],
+    "differing": True,
+}
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 import { unitsBefore } from '../ui/characters.js';
 import { PAGE_HEADERS } from '../ui/upgrade.js';
 
+/** @import { Differing } from './differing.js' */
 /** @import { FieldValue, ProjectField } from './fields.js' */
 /** @import { PlacedTerm } from './query_text.js' */
 /** @import { Session, Status } from './session.js' */
@@ -213,6 +214,17 @@ export const listValues = (project, { field, prefix, limit }) =>
     '/api/v2/sessions/field_values',
     new URLSearchParams({ project_id: project, field, prefix, limit: String(limit) }),
   );
+
+/**
+ * The params that are not the same in all sessions that match.
+ *
+ * @param {string} project
+ * @param {Record<string, string | number>} filter
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Differing>}
+ */
+export const listDiffering = (project, filter, signal) =>
+  get('/api/v2/sessions/differing_params', queryOf(project, filter), signal);
 
 /**
  * What a query says: its terms, or null if it is no plain list of terms.
