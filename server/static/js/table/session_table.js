@@ -181,6 +181,7 @@ function keepFocus() {
 }
 
 function drawPlaceholder() {
+  if (body.querySelector('.first')) return; // the server's rows
   const cells = () => columns.map(() => make('td'));
   const placeholder = () => make('tr', { className: 'skeleton', ariaHidden: 'true' }, ...cells());
   body.replaceChildren(...Array.from({ length: PLACEHOLDER_ROWS }, placeholder));
