@@ -18,6 +18,7 @@ from losswise.protocol.records import storable_text
 from ..exceptions import ApiError
 from ..sessions.listing import list_sessions
 from ..sessions.places import CURRENT
+from ..sessions.row_values import Session, done_at, elapsed, entry_at, statistic
 from .filters import anything, duration
 
 ROWS = 40
@@ -26,8 +27,6 @@ MAX_BYTES = 256 * 1024
 MAX_STATISTICS = 6
 MAX_TEXT_CHARS = 300
 NOTHING = "\N{EN DASH}"
-
-Session = dict[str, Any]
 
 
 class Cell(NamedTuple):
@@ -132,14 +131,8 @@ def _arranged(columns: list[Column], order: list[str], pinned: list[str]) -> lis
 
 
 def _fixed(has_tags: bool, now: float) -> Iterator[Column]:
-    def ended(session: Session) -> float:
-        return float(session["ended_at"] or session["heard_at"] or session["updated_at"])
-
-    def elapsed(session: Session) -> Cell:
-        return Cell(duration((now if session["status"] == "active" else ended(session)) - session["created_at"]))
-
-    def done(session: Session) -> Cell:
-        return Cell(time=session["eta"] if session["status"] == "active" else ended(session))
+    def duration_of(session: Session) -> Cell:
+        return Cell(duration(elapsed(session, now)))
 
     def text(name: str) -> Callable[[Session], Cell]:
         return lambda session: Cell(str(session[name] or NOTHING)[:MAX_TEXT_CHARS])
@@ -149,8 +142,8 @@ def _fixed(has_tags: bool, now: float) -> Iterator[Column]:
     yield Column("status", "Status", 250, lambda session: Cell(session["status"]))
     yield Column("progress", "Progress", 124, lambda session: Cell(percent(session["progress"])))
     yield Column("iter", "Iter", 88, lambda session: Cell(measured(session["last_x"])), is_number=True)
-    yield Column("elapsed", "Elapsed", 98, elapsed)
-    yield Column("done", "Done at", 134, done)
+    yield Column("elapsed", "Elapsed", 98, duration_of)
+    yield Column("done", "Done at", 134, lambda session: Cell(time=done_at(session)))
     yield Column("created", "Started", 124, lambda session: Cell(time=session["created_at"]), is_shown=False)
     yield Column("id", "Id", 180, text("id"), is_shown=False)
     yield Column("group", "Group", 120, text("group"), is_shown=False)
@@ -175,10 +168,7 @@ def _statistics(sessions: list[Session]) -> Iterator[Column]:
 
 
 def _statistic(key: str) -> Column:
-    field, _, metric = key[:-1].partition("(")
-    return Column(
-        key, key, width_of(key), lambda session: Cell(measured(session["stats"].get(metric, {}).get(field))), True
-    )
+    return Column(key, key, width_of(key), lambda session: Cell(measured(statistic(session, key))), True)
 
 
 def _chosen(key: str) -> Column | None:
@@ -186,20 +176,9 @@ def _chosen(key: str) -> Column | None:
     group, dot, name = key.partition(".")
     if dot and group in ("params", "values"):
         write = measured if group == "values" else _short
-        return Column(
-            key, name, width_of(name), lambda session: Cell(write(_entry_at(session[group] or {}, name))), True
-        )
+        return Column(key, name, width_of(name), lambda session: Cell(write(entry_at(session[group], name))), True)
     is_statistic = key.endswith(")") and key.partition("(")[0] in ("min", "max", "last", "count")
     return _statistic(key) if is_statistic else None
-
-
-def _entry_at(entries: Any, name: str) -> Any:
-    """What a session has under a name, at the top or in objects in objects."""
-    if name in entries:
-        return entries[name]
-    for part in name.split("."):
-        entries = entries.get(part) if isinstance(entries, dict) else None
-    return entries
 
 
 def _short(value: Any) -> str:

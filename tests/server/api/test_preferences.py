@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.server.pages.test_session_page import person
 from tests.support.batches import Writing
+from tests.support.people import person
 from tests.support.server import Server
 
 COLUMNS = {

@@ -131,11 +131,34 @@ export const put = (path, body) => send(path, { method: 'PUT', ...asJson(body) }
 const asJson = (body) => ({ headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 
 /**
+ * Ask for a file.
+ *
+ * @param {string} path
+ * @param {unknown} body JSON
+ * @returns {Promise<Response>}
+ */
+export const postForFile = (path, body) => request(path, { method: 'POST', ...asJson(body) });
+
+/**
  * @param {string} address
  * @param {RequestInit} options
  * @returns {Promise<any>}
  */
 async function send(address, options) {
+  const response = await request(address, options);
+  const body = await response.json().catch(() => null);
+  if (body === null) throw new ApiError(`The server responded with status ${response.status}.`, response.status, {});
+  return body;
+}
+
+/**
+ * A response that is no error.
+ *
+ * @param {string} address
+ * @param {RequestInit} options
+ * @returns {Promise<Response>}
+ */
+async function request(address, options) {
   let response;
   try {
     response = await fetch(address, {
@@ -148,16 +171,11 @@ async function send(address, options) {
   }
   if (response.status === 401) {
     const { signInAgain } = await import('../ui/sign_in.js');
-    if (await signInAgain(options.method === 'POST')) return send(address, options);
+    if (await signInAgain(options.method === 'POST')) return request(address, options);
   }
-  const body = await response.json().catch(() => null);
-  if (!response.ok || body === null)
-    throw new ApiError(
-      body?.error ?? `The server responded with status ${response.status}.`,
-      response.status,
-      body ?? {},
-    );
-  return body;
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
+  throw new ApiError(body.error ?? `The server responded with status ${response.status}.`, response.status, body);
 }
 
 /**
