@@ -13,7 +13,7 @@ from ..query.parser import BadQuery, parse_field
 from ..sessions import grouping
 from ..sessions.listing import bad_query
 from ..sessions.places import CURRENT
-from .requests import MAX_CLOCK_OFFSET_S, json_response, require_access, selected_projects, whole_number
+from .requests import MAX_OFFSET_S, json_response, require_access, selected_projects, whole_number
 
 bp = Blueprint("groups", __name__, url_prefix="/api/v2/sessions")
 
@@ -39,7 +39,7 @@ def list_groups() -> Response:
             q=storable_text(request.args.get("q", "")),
             status=request.args.get("status"),
             place=request.args.get("in", CURRENT),
-            clock=whole_number("utc_offset", 0, -MAX_CLOCK_OFFSET_S, MAX_CLOCK_OFFSET_S),
+            clock=whole_number("utc_offset", 0, -MAX_OFFSET_S, MAX_OFFSET_S),
         )
     return json_response(page)
 

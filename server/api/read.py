@@ -25,14 +25,7 @@ from ..sessions.change_numbers import Cursor
 from ..sessions.changed_sessions import read_changes
 from ..sessions.details import with_details
 from ..sessions.places import CURRENT
-from .requests import (
-    MAX_CLOCK_OFFSET_S,
-    json_response,
-    require_access,
-    selected_projects,
-    session_key,
-    whole_number,
-)
+from .requests import MAX_OFFSET_S, json_response, require_access, selected_projects, session_key, whole_number
 
 bp = Blueprint("read", __name__, url_prefix="/api/v2")
 
@@ -59,7 +52,7 @@ def list_sessions() -> Response:
             sort=storable_text(request.args.get("sort", "")),
             with_counts=request.args.get("counts") != "0",
             best=[storable_text(name) for name in request.args.getlist("best")],
-            offset=whole_number("utc_offset", 0, -MAX_CLOCK_OFFSET_S, MAX_CLOCK_OFFSET_S),
+            offset=whole_number("utc_offset", 0, -MAX_OFFSET_S, MAX_OFFSET_S),
         )
     return json_response(page)
 
@@ -79,7 +72,7 @@ def list_changes() -> Response:
             q=storable_text(request.args.get("q", "")),
             status=request.args.get("status"),
             place=request.args.get("in", CURRENT),
-            offset=whole_number("utc_offset", 0, -MAX_CLOCK_OFFSET_S, MAX_CLOCK_OFFSET_S),
+            offset=whole_number("utc_offset", 0, -MAX_OFFSET_S, MAX_OFFSET_S),
         )
     return json_response(changes)
 

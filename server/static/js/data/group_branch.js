@@ -1,5 +1,6 @@
 // What is in a group: its groups of the next level, or its sessions, page by page.
-import { listGroups, listSessions } from './api.js';
+import { listSessions } from './api.js';
+import { listGroups } from './group_api.js';
 import { merged } from './group_merge.js';
 import { joined, labelOf } from './group_query.js';
 import { update } from './list_changes.js';

@@ -1,5 +1,6 @@
 // The session table. Only the rows in sight are in the page, so that 10,000 sessions scroll like ten.
 import { list, loadMore, reload } from '../data/session_list.js';
+import { setShownColumns } from '../data/shown_columns.js';
 import { on, state } from '../data/store.js';
 import { indexOfRow, isGrouped, rowAt, rowCount } from '../data/table_rows.js';
 import { arrange, elementById, find, make, setText } from '../ui/dom.js';
@@ -143,6 +144,7 @@ function drawChanged() {
 function layOutColumns() {
   const columns = shownColumns();
   view.columns = columns;
+  setShownColumns(columns.map(({ key }) => key));
   view.rows.clear();
   find(table, 'colgroup').replaceChildren(
     ...columns.map(({ key, width }) => {
@@ -215,6 +217,7 @@ function setHeights(before, after) {
 const elementOf = (key) => view.rows.get(key ?? '');
 
 function drawPlaceholder() {
+  if (body.querySelector('.first')) return; // the server's rows
   const cells = () => view.columns.map(() => make('td'));
   const placeholder = () => make('tr', { className: 'skeleton', ariaHidden: 'true' }, ...cells());
   body.replaceChildren(...Array.from({ length: PLACEHOLDER_ROWS }, placeholder));
