@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from .changes import Change
 
 MAX_DUE_TIMES = 10_000
@@ -35,7 +33,7 @@ class ChangeQueue:
         place = (change.session_key, change.project)
         known = self._pending.get(place)
         if known is None:
-            self._pending[place] = Change(**asdict(change))
+            self._pending[place] = change.copy()
         else:
             known.join(change)
 

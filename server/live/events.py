@@ -12,17 +12,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from ..db.engine import reading
-from ..points import store
-from ..points.store import GraphRef
+from ..points import recent
 from ..sessions.listing import read_session_row
 from .changes import Change
 from .subscribers import event
 
 MAX_GRAPH_POINTS = 200
 MAX_EVENT_POINTS = 2_000
-# New points are looked for among at most this many points of their graph: the index is on x and not on the sequence
-# number, so they may lie far apart, or share a step with a thousand others.
-MAX_SCANNED_POINTS = 4_000
 
 
 class Sent(NamedTuple):
@@ -87,65 +83,8 @@ def _points_body(change: Change, start: int, graphs: dict[str, Any] | None) -> b
 def _new_points(connection: Connection, change: Change, first_sequence: int) -> dict[str, Any]:
     """The change's points from `first_sequence` on, by graph id; None for a graph with too many."""
     assert change.graphs is not None
-    refs = store.graph_refs(connection, [(change.session_key, int(number)) for number in change.graphs])
-    graphs: dict[str, Any] = {}
-    left = MAX_EVENT_POINTS
-    for number, (graph, lowest, highest) in change.graphs.items():
-        ref = refs[change.session_key, int(number)]
-        most = min(left, MAX_GRAPH_POINTS)
-        rows = _arrived(ref, lowest, highest, first_sequence, change.next_sequence, most + 1)
-        graphs[graph] = None
-        if len(rows) <= most:
-            graphs[graph] = {"series": _series(rows)}
-            left -= len(rows)
-    return graphs
-
-
-# In a range of x with more than MAX_SCANNED_POINTS points every point matches, so that the query returns `limit` rows
-# at once instead of searching: too many, as for a graph with that many new points. The count runs at most once, and
-# only if the range holds older points.
-_NEW_OR_CROWDED = """
-    AND x BETWEEN :lowest AND :highest
-    AND (
-        sequence >= :first_sequence AND sequence < :next_sequence
-        OR (
-            SELECT count(*) FROM (
-                SELECT 1 FROM points WHERE session_key = :session_key AND graph = :graph
-                AND x BETWEEN :lowest AND :highest ORDER BY x LIMIT :max_scanned + 1
-            ) AS scanned
-        ) > :max_scanned
+    sequences = first_sequence, change.next_sequence
+    found = recent.read(
+        connection, change.session_key, change.graphs, sequences, MAX_GRAPH_POINTS, MAX_EVENT_POINTS
     )
-"""
-
-
-def _arrived(
-    ref: GraphRef, lowest: int, highest: int, first_sequence: int, next_sequence: int, limit: int
-) -> list[store.StoredPoint]:
-    """A graph's points with first_sequence <= sequence < next_sequence in a range of x, by x; at most `limit` of them.
-
-    If they are too expensive to find, the result has `limit` rows that mean nothing.
-    """
-    return list(
-        store.select(
-            ref,
-            where=_NEW_OR_CROWDED,
-            tail="LIMIT :limit",
-            lowest=lowest,
-            highest=highest,
-            first_sequence=first_sequence,
-            next_sequence=next_sequence,
-            max_scanned=MAX_SCANNED_POINTS,
-            limit=limit,
-        )
-    )
-
-
-def _series(rows: list[store.StoredPoint]) -> dict[str, dict[str, list[Any]]]:
-    """Columns x, y, t and n of each metric name."""
-    series: dict[str, dict[str, list[Any]]] = {}
-    for x, sequence, t, y in rows:
-        for name, value in y.items():
-            columns = series.setdefault(name, {"x": [], "y": [], "t": [], "n": []})
-            for column, part in zip(("x", "y", "t", "n"), (x, value, t, sequence), strict=True):
-                columns[column].append(part)
-    return series
+    return {graph: None if series is None else {"series": series} for graph, series in found}
