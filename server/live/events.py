@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from ..db.engine import reading
 from ..points import recent
+from ..sessions import row_changes
 from ..sessions.listing import read_session_row
 from .changes import Change
 from .subscribers import event
@@ -32,14 +33,27 @@ def session_event(change: Change) -> bytes:
     """The event for a changed session, or that it is deleted.
 
     For the pages of a project that it was moved away from it is deleted, too. Otherwise the event holds the session's
-    row as in the list, with `new` if these changes have created the session.
+    row as in the list, with `new` if these changes have created the session; or, if it is known what has changed of a
+    large session, that, and from which version it leads to which.
     """
+    read = None
     if not change.deleted:
         with reading() as connection:
-            row = read_session_row(connection, change.session)
-        if row is not None and row["project_id"] == change.project:
-            return event("session", {**row, "new": change.before == 0})
-    return event("deleted", {"id": change.session, "project_id": change.project})
+            read = _read_row(connection, change)
+    if read is None or read.body["project_id"] != change.project:
+        return event("deleted", {"id": change.session, "project_id": change.project})
+    if read.is_whole:
+        return event("session", {**read.body, "new": change.before == 0})
+    # Graphs that belong to a later change are left to that change.
+    return event("change", {**read.body, "from": change.before, "version": change.version})
+
+
+def _read_row(connection: Connection, change: Change) -> row_changes.Read | None:
+    if change.before > 0 and change.graphs is not None and not change.rewound:
+        parts = row_changes.Parts(change.graphs, change.described, change.fields)
+        return row_changes.read(connection, change.session, parts)
+    row = read_session_row(connection, change.session)
+    return None if row is None else row_changes.Read(row, True)
 
 
 def points_event(change: Change, sent: Sent | None) -> tuple[bytes | None, Sent]:
