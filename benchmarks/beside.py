@@ -63,7 +63,7 @@ def _rows(name: str, results: list[tuple[Result, Result]]) -> list[Row]:
         Row(f"{name}: post to response, 95th percentile", "ms", [_p95(two["applied"]) for _, two in results]),
         Row(f"{name}: a step of {GRAPHS} graphs, post to response, median", "ms", [two["big"] for _, two in results]),
     ]
-    for event in ("points", "session"):
+    for event in ("points", "change", "session"):
         sizes = [two["events"][event] for _, two in results]
         rows.append(Row(f"{name}: {GRAPHS} graphs, `{event}` events", "kB/s", [size / 1e3 for size in sizes]))
     return rows
@@ -162,7 +162,7 @@ def big(seconds: float = 0.0, url: str = "", key: str = "", graphs: int = 0) -> 
 
 def watch(url: str, key: str, path: str, seconds: float) -> Result:
     """Read a stream for so many seconds; returns how many bytes of each event came a second."""
-    sizes: Counter[str] = Counter(points=0, session=0)
+    sizes: Counter[str] = Counter(points=0, change=0, session=0)
     until = time.monotonic() + seconds
     for name, data in _events(url, key, path, until):
         sizes[name] += len(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import signal
 import socket
 import threading
@@ -40,6 +41,7 @@ def serve(settings: Settings, listener: socket.socket, *, workers: int, on_ready
 
 def _worker_app(settings: Settings, streams: int) -> Flask:
     """The application of one worker process, with its background threads started (after the fork)."""
+    sys.setswitchinterval(0.0005)
     app = create_app(settings, LIVE_STREAMS=streams)
     mark_stale_task.start(app)
     purge_task.start(app)

@@ -169,7 +169,8 @@ class GraphState:
         if not count:
             return
         number = writer.number if writer is not None else 0
-        self._new_points.add(graph, points, self.row["next_sequence"], number, self.row["marked"])
+        lowest, highest = points.ends
+        self._new_points.add(graph, points, lowest, self.row["next_sequence"], number, self.row["marked"])
         self.has_new_points = True
         self.row["next_sequence"] += count
         self.row["points"] += count
@@ -178,7 +179,7 @@ class GraphState:
             stat = statistics.add_column(of_graph.get(name), points.x, column)
             if stat["count"]:
                 of_graph[name] = stat
-        self._extend_range(graph["number"], int(points.x.min()), int(points.x.max()))
+        self._extend_range(graph["number"], lowest, highest)
         if self.row["steps"] is None and not self._is_replay:
             self._progress_samples += progress.progress_samples(points.t, points.x)
 
