@@ -98,7 +98,5 @@ def _new_points(connection: Connection, change: Change, first_sequence: int) -> 
     """The change's points from `first_sequence` on, by graph id; None for a graph with too many."""
     assert change.graphs is not None
     sequences = first_sequence, change.next_sequence
-    found = recent.read(
-        connection, change.session_key, change.graphs, sequences, MAX_GRAPH_POINTS, MAX_EVENT_POINTS
-    )
+    found = recent.read(connection, change.session_key, change.graphs, sequences, MAX_GRAPH_POINTS, MAX_EVENT_POINTS)
     return {graph: None if series is None else {"series": series} for graph, series in found}

@@ -1,4 +1,4 @@
-"""The points of a session that have arrived lately, of all graphs that have any, with two queries.
+"""The points of a session that have arrived lately, of all graphs that have any, with a few queries.
 
 The index of the points is on their x, so they are looked for between the lowest and the highest x of the new ones: the
 work grows with what lies there, and not with the length of the graphs or their number.
@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import BigInteger, Connection, bindparam, text
+from sqlalchemy import BigInteger, Connection, Row, Select, TextClause, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.sql.elements import Executable
 
 from ..db.engine import is_sqlite
+from ..db.many_rows import is_among
 from ..db.models import Graph
 from .columns import NUMBER, has_value, json_values
 
@@ -24,6 +24,8 @@ from .columns import NUMBER, has_value, json_values
 # share a step with a thousand others.
 MAX_SCANNED_POINTS = 4_000
 MAX_SCANNED_IN_ALL = 20_000
+
+_graph_columns = Graph.__table__.c
 
 Columns = dict[str, dict[str, list[Any]]]
 
@@ -40,17 +42,7 @@ class Found(NamedTuple):
     series: Columns | None
 
 
-class _Place(NamedTuple):
-    """A graph, and how many points have an x between those of the new ones: at most one more than are searched."""
-
-    number: int
-    id: str
-    names: list[str]
-    name_sets: list[list[int]]
-    scanned: int
-
-
-class _Row(NamedTuple):
+class _Point(NamedTuple):
     x: int
     sequence: int
     t: float
@@ -77,13 +69,14 @@ def read(
     """
     if not ranges:
         return []
-    places = _places(connection, session_key, ranges)
+    graphs = {row.number: row for row in connection.execute(_graphs(connection, session_key, ranges))}
+    scanned = _scanned(connection, session_key, ranges)
     searched: dict[int, tuple[int, int]] = {}
     left = MAX_SCANNED_IN_ALL
-    for place in places:
-        if place.scanned <= min(MAX_SCANNED_POINTS, left):
-            searched[place.number] = ranges[place.number]
-            left -= place.scanned
+    for number in graphs:
+        if scanned[number] <= min(MAX_SCANNED_POINTS, left):
+            searched[number] = ranges[number]
+            left -= scanned[number]
     points = _points(connection, session_key, searched, sequences) if searched else {}
     whole: set[int] = set()
     for number in searched:
@@ -94,28 +87,35 @@ def read(
     # unpacked together: NumPy takes as long for five hundred graphs as for one
     values = _values([row.y for number in searched if number in whole for row in points.get(number, ())])
     return [
-        Found(place.id, _series(place, points.get(place.number, []), values) if place.number in whole else None)
-        for place in places
+        Found(graph.id, _series(graph, points.get(number, []), values) if number in whole else None)
+        for number, graph in graphs.items()
     ]
 
 
-def _places(connection: Connection, session_key: int, ranges: Mapping[int, tuple[int, int]]) -> list[_Place]:
-    statement = _PLACES[is_sqlite(connection)]
-    bound = {"session_key": session_key, "max_scanned": MAX_SCANNED_POINTS + 1}
-    rows = connection.execute(statement, {**bound, **_bound_ranges(connection, ranges)}).all()
-    return [_Place(*row) for row in rows]
+def _graphs(connection: Connection, session_key: int, numbers: Iterable[int]) -> Select[Any]:
+    of_session = _graph_columns.session_key == session_key
+    among = is_among(connection, _graph_columns.number, list(numbers))
+    columns = [_graph_columns[name] for name in ("number", "id", "names", "name_sets")]
+    return select(*columns).where(of_session, among).order_by(_graph_columns.number)
+
+
+def _scanned(connection: Connection, session_key: int, ranges: Mapping[int, tuple[int, int]]) -> dict[int, int]:
+    """How many points of each graph are in its range; of many, one more than are searched."""
+    statement = _COUNTS[is_sqlite(connection)]
+    bound = {"session_key": session_key, "max_scanned": MAX_SCANNED_POINTS + 1, **_bound_ranges(connection, ranges)}
+    return dict(connection.execute(statement, bound).all())  # type: ignore[arg-type]
 
 
 def _points(
     connection: Connection, session_key: int, ranges: Mapping[int, tuple[int, int]], sequences: tuple[int, int]
-) -> dict[int, list[_Row]]:
+) -> dict[int, list[_Point]]:
     """The rows of new points by the number of their graph, by x and in order of arrival where x is equal."""
     first, next_ = sequences
     statement = _POINTS[is_sqlite(connection)]
     bound = {"session_key": session_key, "first": first, "next": next_, **_bound_ranges(connection, ranges)}
-    points: dict[int, list[_Row]] = defaultdict(list)
+    points: dict[int, list[_Point]] = defaultdict(list)
     for number, *row in connection.execute(statement, bound).all():
-        points[number].append(_Row(*row))
+        points[number].append(_Point(*row))
     for rows in points.values():
         rows.sort(key=lambda row: (row.x, row.sequence))
     return points
@@ -129,14 +129,14 @@ def _values(packed: list[bytes]) -> Iterator[float | str | None]:
     return (next(known) if is_there else None for is_there in present.tolist())
 
 
-def _series(place: _Place, rows: list[_Row], values: Iterator[float | str | None]) -> Columns:
+def _series(graph: Row[Any], rows: list[_Point], values: Iterator[float | str | None]) -> Columns:
     """The columns of a graph. Takes the values of the rows from `values`."""
     series: Columns = {}
     for row in rows:
-        for number in place.name_sets[row.name_set]:
+        for number in graph.name_sets[row.name_set]:
             value = next(values)
             if value is not None:
-                columns = series.setdefault(place.names[number], {"x": [], "y": [], "t": [], "n": []})
+                columns = series.setdefault(graph.names[number], {"x": [], "y": [], "t": [], "n": []})
                 columns["x"].append(row.x)
                 columns["y"].append(value)
                 columns["t"].append(row.t)
@@ -164,25 +164,19 @@ _WITHIN = """
 """
 
 
-def _statements(sql: str, **types: Any) -> dict[bool, Executable]:
-    """The statement for SQLite (True) and PostgreSQL (False), with the types of columns that need one."""
+def _statements(sql: str) -> dict[bool, TextClause]:
+    """The statement for SQLite (True) and PostgreSQL (False)."""
     arrays = [bindparam(name, type_=ARRAY(BigInteger)) for name in ("numbers", "lowest", "highest")]
-    on_postgresql = text(_POSTGRESQL_RANGES + sql).bindparams(*arrays)
-    return {True: text(_SQLITE_RANGES + sql).columns(**types), False: on_postgresql.columns(**types)}
+    return {True: text(_SQLITE_RANGES + sql), False: text(_POSTGRESQL_RANGES + sql).bindparams(*arrays)}
 
 
-# CROSS JOIN makes SQLite read the ranges first.
-_PLACES = _statements(
+_COUNTS = _statements(
     f"""
-    SELECT graphs.number, graphs.id, graphs.names, graphs.name_sets,
-        (SELECT count(*) FROM (SELECT 1 FROM points WHERE {_WITHIN} LIMIT :max_scanned) AS scanned) AS scanned
-    FROM place CROSS JOIN graphs
-    WHERE graphs.session_key = :session_key AND graphs.number = place.number
-    ORDER BY graphs.number
-    """,
-    **{column.name: column.type for column in Graph.__table__.c if column.name in ("number", "id", "names", "name_sets")},
-    scanned=BigInteger,
+    SELECT place.number, (SELECT count(*) FROM (SELECT 1 FROM points WHERE {_WITHIN} LIMIT :max_scanned) AS scanned)
+    FROM place
+    """
 )
+# CROSS JOIN makes SQLite read the ranges first.
 _POINTS = _statements(
     f"""
     SELECT points.graph, points.x, points.sequence, points.t, points.name_set, points.y

@@ -83,7 +83,7 @@ def _as_json(value: Any) -> Any:
 
 
 def as_list(stat: Stat) -> list[Any]:
-    """The statistic without the names of its fields, in the order of FIELDS; without "nan" and "nan_x" if none is NaN."""
+    """The statistic as a list, in the order of FIELDS; without "nan" and "nan_x" if all values are finite."""
     values = [stat[field] for field in FIELDS]
     return values if stat["nan"] else values[:-2]
 

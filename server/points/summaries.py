@@ -12,8 +12,8 @@ what its width costs, however long the graph is:
 
 Points up to `sealed_through` are in the buckets. Those after it are few and are read as points, so a chart is complete
 at any time. Once 256 are unsealed they are sealed together, which is cheaper than writing 16 levels for each batch. Of
-many graphs that are logged together, each batch seals some. A late point, with an x in the sealed range, is joined into its buckets at once. If points lie so far apart that sealing
-them would take long, later batches seal the rest.
+many graphs that are logged together, each batch seals some. A late point, with an x in the sealed range, is joined into
+its buckets at once. If points lie so far apart that sealing them would take long, later batches seal the rest.
 
 The finest level is the one whose buckets have some points each, so the size of the summaries depends on the number of
 points and not on the spacing of their x.
