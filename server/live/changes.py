@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -71,15 +72,15 @@ class Change:
         if not isinstance(told, dict) or not told.keys() >= set(REQUIRED_FIELDS):
             raise ValueError(f"not a session's change: {payload[:100]}")
         try:
-            graphs = {
+            parts: dict[str, Any] = {
                 "graphs": unpack(told["ranges"]),
                 "described": frozenset(numbers_of(told["described"])),
                 "fields": frozenset(told["fields"]),
             }
         except (KeyError, TypeError, ValueError):
-            graphs = {"graphs": None}
+            parts = {"graphs": None}
         names = {field.name for field in fields(cls)} - {"graphs", "described", "fields"}
-        change = cls(**{name: value for name, value in told.items() if name in names}, **graphs)
+        change = cls(**{name: value for name, value in told.items() if name in names}, **parts)
         if not told.keys() >= names:
             change.graphs = None
         return change

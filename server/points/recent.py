@@ -103,7 +103,7 @@ def _scanned(connection: Connection, session_key: int, ranges: Mapping[int, tupl
     """How many points of each graph are in its range; of many, one more than are searched."""
     statement = _COUNTS[is_sqlite(connection)]
     bound = {"session_key": session_key, "max_scanned": MAX_SCANNED_POINTS + 1, **_bound_ranges(connection, ranges)}
-    return dict(connection.execute(statement, bound).all())  # type: ignore[arg-type]
+    return dict(connection.execute(statement, bound).all())
 
 
 def _points(

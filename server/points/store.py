@@ -73,7 +73,8 @@ def insert(connection: Connection, session_key: int, batches: Iterable[StoredBat
     parts = ((batch, part) for batch in batches for part in _parts(batch))
     cursor = connection.connection.cursor()
     if is_sqlite(connection):
-        cursor.executemany(INSERT, chain.from_iterable(sqlite_rows(session_key, *one) for one in parts))
+        all_rows: Any = chain.from_iterable(sqlite_rows(session_key, batch, part) for batch, part in parts)
+        cursor.executemany(INSERT, all_rows)
     else:
         rows: list[bytes] = []
         size = 0

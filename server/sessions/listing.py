@@ -171,8 +171,8 @@ def failures(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, str]
     if not keys:
         return {}
     table = SessionMetadata.__table__
-    rows = connection.execute(select(table.c.session_key, table.c.error).where(table.c.session_key.in_(keys)))
-    return {key: _cut(_failure(shallow(error)), MAX_FAILURE_CHARS) for key, error in rows if error}
+    found = connection.execute(select(table.c.session_key, table.c.error).where(table.c.session_key.in_(keys)))
+    return {key: _cut(_failure(shallow(error)), MAX_FAILURE_CHARS) for key, error in found if error}
 
 
 def _cut(text: str, most: int) -> str:
