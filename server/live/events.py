@@ -44,7 +44,7 @@ def session_event(change: Change) -> bytes:
         return event("deleted", {"id": change.session, "project_id": change.project})
     if read.is_whole:
         return event("session", {**read.body, "new": change.before == 0})
-    # Graphs that belong to a later change are left to that change.
+    # The row may be of a later version, but other graphs that have changed by then come with their own change.
     return event("change", {**read.body, "from": change.before, "version": change.version})
 
 

@@ -14,8 +14,8 @@ from ..db.models import Session
 from ..points.statistics import as_list
 from . import listing
 
-# A session with at most this many graphs, and this much of JSON in its params and values, is small: it is read whole.
-FEW_GRAPHS = 12
+# A session with at most this many statistics, and this much of JSON in its params and values, is small: it is read whole.
+FEW_STATISTICS = 20
 FEW_BYTES = 2_000
 LABELS = ("title", "kind", "xlabel", "ylabel")
 
@@ -51,7 +51,8 @@ def read(connection: Connection, session_id: str, parts: Parts) -> Read | None:
     if row is None:
         return None
     fields = {"params": shallow(row.params), "values": shallow(row.values)}
-    if len(row.graph_stats) <= FEW_GRAPHS and len(msgspec.json.encode(fields)) <= FEW_BYTES:
+    statistics = sum(len(stats) for stats in row.graph_stats.values())
+    if statistics <= FEW_STATISTICS and len(msgspec.json.encode(fields)) <= FEW_BYTES:
         whole = listing.read_rows(connection, [row.key])
         return Read(whole[0], True)
     body = listing.scalars(row, listing.failures(connection, [row]).get(row.key))

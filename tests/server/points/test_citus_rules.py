@@ -205,7 +205,7 @@ def use_everything(client: FlaskClient) -> None:
     assert events.session_event(change)
     assert events.session_event(replace(change, before=1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(row_changes, "FEW_GRAPHS", 0)
+        patch.setattr(row_changes, "FEW_STATISTICS", 0)
         assert events.session_event(replace(change, before=1))
     assert events.points_event(change, None)[0] is not None
     fields = {"tag": "a", "add_tags": ["b"], "note": "c", "starred": True, "archived": True, "deleted": True}
