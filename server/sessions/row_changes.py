@@ -14,7 +14,7 @@ from ..db.models import Session
 from ..points.statistics import as_list
 from . import listing
 
-# A session with at most this many statistics, and this much of JSON in its params and values, is small: it is read whole.
+# A session with at most this many statistics, and this much of JSON in its params and values, is read whole.
 FEW_STATISTICS = 20
 FEW_BYTES = 2_000
 LABELS = ("title", "kind", "xlabel", "ylabel")
