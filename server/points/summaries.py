@@ -38,9 +38,9 @@ from .store import GraphRef
 
 MAX_UNSEALED_POINTS = 256
 # Graphs that are logged together would all be sealed in one transaction, for which others wait: with a thousand graphs,
-# seconds. A transaction seals this many; the others wait for later ones, but not until they have many more points.
+# seconds. A transaction seals this many; the others wait for later ones, until they have so many times as many points.
 MAX_SEALED_GRAPHS = 10
-MAX_WAITING_POINTS = 4 * MAX_UNSEALED_POINTS
+WAITING_FACTOR = 4
 # a finer level is made when buckets of the finest one have more points than this on average
 MAX_BUCKET_POINTS = 64
 # the coarsest level has at most this many buckets on either side of x = 0
@@ -99,7 +99,7 @@ class SealingRoom:
 
     def is_due(self, unsealed: int) -> bool:
         """Whether to seal a graph with so many unsealed points."""
-        return unsealed >= MAX_UNSEALED_POINTS and (self.graphs > 0 or unsealed >= MAX_WAITING_POINTS)
+        return unsealed >= MAX_UNSEALED_POINTS and (self.graphs > 0 or unsealed >= WAITING_FACTOR * MAX_UNSEALED_POINTS)
 
 
 def late_pages(state: SummaryState, new: list[PointColumns], most: int) -> int:
