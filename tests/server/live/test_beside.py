@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import pytest
 from losswise_server import create_app
 from losswise_server.config import load_settings
 from losswise_server.live import events
@@ -27,7 +28,7 @@ from tests.support.server import Server, eventually
 
 LARGE, SMALL = 1, 2  # projects
 CHANGE = Change("0" * 20, 1, LARGE, 0, 1)
-GRAPHS = 300
+GRAPHS = 120
 
 
 class Reader:
@@ -146,13 +147,14 @@ def test_events_of_a_large_session_hold_what_is_new(server: Server) -> None:
     stream.close()
 
 
+@pytest.mark.full_on_postgresql
 def test_a_small_session_is_as_fast_beside_a_large_one(server: Server) -> None:
     """Generously: neither the machine nor the database is alone here."""
     run = Writing(server, project="small")
     graph = run.graph()
     stream = Stream(server, project_id=server.project_id("small"), session=[run.session])
     stream.wait("hello")
-    alone = [told_after(run, graph, stream, x) for x in range(20)]
+    alone = [told_after(run, graph, stream, x) for x in range(10)]
     large = LargeSession(server)
     watched = Stream(server, project_id=server.project_id("large"), session=[large.writing.session])
     done = threading.Event()
@@ -164,7 +166,7 @@ def test_a_small_session_is_as_fast_beside_a_large_one(server: Server) -> None:
     writing = threading.Thread(target=write)
     writing.start()
     watched.wait("points", lambda data: data["graphs"])
-    beside = [told_after(run, graph, stream, x) for x in range(20, 60)]
+    beside = [told_after(run, graph, stream, x) for x in range(10, 30)]
     done.set()
     writing.join()
     assert median(beside) < 10 * median(alone) + 0.5
