@@ -51,7 +51,8 @@ def read(connection: Connection, session_id: str, parts: Parts) -> Read | None:
     if row is None:
         return None
     fields = {"params": shallow(row.params), "values": shallow(row.values)}
-    statistics = sum(len(stats) for stats in row.graph_stats.values())
+    # a graph whose points were all deleted counts, too
+    statistics = sum(max(1, len(stats)) for stats in row.graph_stats.values())
     if statistics <= FEW_STATISTICS and len(msgspec.json.encode(fields)) <= FEW_BYTES:
         whole = listing.read_rows(connection, [row.key])
         return Read(whole[0], True)
