@@ -17,7 +17,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,8 +73,8 @@ def insert(connection: Connection, session_key: int, batches: Iterable[StoredBat
     parts = ((batch, part) for batch in batches for part in _parts(batch))
     cursor = connection.connection.cursor()
     if is_sqlite(connection):
-        for batch, part in parts:
-            cursor.executemany(INSERT, sqlite_rows(session_key, batch, part))
+        all_rows: Any = chain.from_iterable(sqlite_rows(session_key, batch, part) for batch, part in parts)
+        cursor.executemany(INSERT, all_rows)
     else:
         rows: list[bytes] = []
         size = 0

@@ -2,7 +2,14 @@
 import * as chartGrid from '../charts/chart_grid.js';
 import { stepWindow } from '../charts/x_axis.js';
 import { getSession, isMissing } from '../data/api.js';
-import { catchUp as catchUpList, receive, receiveDeleted, refetch, update } from '../data/list_changes.js';
+import {
+  catchUp as catchUpList,
+  receive,
+  receiveChange,
+  receiveDeleted,
+  refetch,
+  update,
+} from '../data/list_changes.js';
 import { LiveUpdates } from '../data/live_updates.js';
 import * as preferences from '../data/preferences.js';
 import * as series from '../data/series_store.js';
@@ -50,6 +57,7 @@ async function start() {
       catchUp().catch(() => {}); // the next hello or poll tries again
     },
     session: receive,
+    change: receiveChange,
     deleted: receiveDeleted,
     points: series.append,
     version: (version) => reloadFor(version.static, isBusy),
