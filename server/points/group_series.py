@@ -164,9 +164,9 @@ def _is_few_points(found: Found, bins: Bins) -> bool:
         if state.sealed_through is None or _level(state, bins.bits) is not None:
             continue
         cost = 1 + len(ref.names) / NAMES_PER_POINT
-        some = f"SELECT 1 FROM points WHERE {OF_GRAPH} AND x BETWEEN :x0 AND :x1 ORDER BY x LIMIT :most"
+        few = f"SELECT 1 FROM points WHERE {OF_GRAPH} AND x BETWEEN :x0 AND :x1 ORDER BY x LIMIT :most"
         bound = {**ref.key, "x0": x0, "x1": x1, "most": int(left / cost) + 1}
-        left -= cost * int(ref.connection.execute(text(f"SELECT count(*) FROM ({some}) AS some"), bound).scalar() or 0)
+        left -= cost * int(ref.connection.execute(text(f"SELECT count(*) FROM ({few}) AS few"), bound).scalar() or 0)
         if left < 0:
             return False
     return True
@@ -199,11 +199,10 @@ def _parts(graph: MemberGraph, bins: Bins) -> Iterator[tuple[str, np.ndarray]]:
         if not state.unsealed or sealed >= x1:
             return
         x0 = max(x0, sealed + 1)
-    _, points = store.read(ref, "AND x BETWEEN :x0 AND :x1", x0=x0, x1=x1)
-    for name, column in points.y.items():
-        there = has_value(column)
+    for name, x, column in store.read_values(ref, x0, x1):
+        there = has_value(np.ascontiguousarray(column))
         if there.any():
-            yield name, buckets.of_points(points.x[there], points.t[there], column[there])
+            yield name, buckets.of_points(x[there], np.zeros(there.sum()), column[there])
 
 
 class Spread:
