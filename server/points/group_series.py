@@ -94,7 +94,7 @@ def group_series(members: Sequence[Member], x0: int | None, x1: int | None, widt
     spreads: dict[str, Spread] = {}
     used = 0
     for member in members:
-        if time.monotonic() > deadline:
+        if used and time.monotonic() > deadline:
             break
         for name, made in _binned(member, bins):
             if name not in spreads:

@@ -123,7 +123,7 @@ function drawBand(ctx, { positions, line, color, facts }, [from, to], X, { Y, lo
     if (at === start) break;
     for (let back = at - 1; back >= start; back -= 1) path.lineTo(X(positions[back]), lowY(line.lo[back]));
     path.closePath();
-    ctx.globalAlpha = facts ? 0.2 : 0.16;
+    ctx.globalAlpha = facts ? 0.24 : 0.16;
     ctx.fill(path);
     if (facts) continue; // edges of several groups would hide their means
     ctx.globalAlpha = 0.34; // the edge keeps a spike of one point visible
