@@ -107,6 +107,9 @@ function wentBack() {
   emit('address');
 }
 
+/** Give colors to what the charts show: sessions, and groups by 'g:' and their query. */
+export const assignColors = () => palette.assign([...state.selected, ...state.groups.map(({ q }) => `g:${q}`)]);
+
 /** The server's time, in unix seconds. */
 export const now = () => Date.now() / 1000 + state.skew;
 
@@ -168,21 +171,6 @@ export function chooseAllMatching() {
   Object.assign(state, { allMatching: true, excepted: [] });
   emit('selection');
 }
-
-/**
- * Show these groups in the graphs, beside the selected sessions; see group_choice.js.
- *
- * @param {Group[]} groups
- */
-export function setGroups(groups) {
-  state.groups = groups;
-  assignColors();
-  showInAddress('groups');
-  emit('groups');
-}
-
-/** Give colors to all that the graphs show. */
-const assignColors = () => palette.assign([...state.selected, ...state.groups.map(({ q }) => `g:${q}`)]);
 
 /**
  * Whether a session is chosen, or one of the newest that are shown until the user chooses.
@@ -269,7 +257,7 @@ let lastAt = 0;
  *
  * @param {string} kind
  */
-function showInAddress(kind) {
+export function showInAddress(kind) {
   const search = writeAddress(state);
   if (search === location.search) return;
   const at = Date.now();
