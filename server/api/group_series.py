@@ -76,7 +76,7 @@ def _graphs(connection: Connection, members: Members, title: str) -> list[Member
     refs = store.graph_refs(connection, [(key, number) for key, found in numbers.items() for number in found])
     return [
         [
-            MemberGraph(refs[row.key, number], SummaryState.load(row.summary_states.get(str(number))))
+            MemberGraph(refs[row.key, number], SummaryState.load(row.summary_states.get(str(number))), row.points)
             for number in numbers.get(row.key, [])
         ]
         for row in members.rows

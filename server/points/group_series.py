@@ -38,10 +38,16 @@ MAX_SECONDS = 5.0  # after which no further session is read
 
 
 class MemberGraph(NamedTuple):
-    """A graph of a session of the group, and which of its points are summarized."""
+    """A graph of a session of the group.
+
+    Attributes:
+        state: which of its points are summarized.
+        most: how many points it has at most: as many as its session.
+    """
 
     ref: GraphRef
     state: SummaryState
+    most: int
 
 
 Member = Sequence[MemberGraph]
@@ -157,13 +163,13 @@ def _is_few_buckets(found: Found, bits: int) -> bool:
 
 def _is_few_points(found: Found, bins: Bins) -> bool:
     """Whether the points that are not read as buckets are at most MAX_POINTS. Those that never are do not count."""
+    raw = [graph for graph, _ in found if graph.state.levels and _level(graph.state, bins.bits) is None]
+    costs = [1 + len(graph.ref.names) / NAMES_PER_POINT for graph in raw]
+    if sum(cost * graph.most for graph, cost in zip(raw, costs, strict=True)) <= MAX_POINTS:
+        return True
     left = float(MAX_POINTS)
     x0, x1 = bins.steps
-    for graph, _ in found:
-        ref, state = graph.ref, graph.state
-        if state.sealed_through is None or _level(state, bins.bits) is not None:
-            continue
-        cost = 1 + len(ref.names) / NAMES_PER_POINT
+    for (ref, _, _), cost in zip(raw, costs, strict=True):
         few = f"SELECT 1 FROM points WHERE {OF_GRAPH} AND x BETWEEN :x0 AND :x1 ORDER BY x LIMIT :most"
         bound = {**ref.key, "x0": x0, "x1": x1, "most": int(left / cost) + 1}
         left -= cost * int(ref.connection.execute(text(f"SELECT count(*) FROM ({few}) AS few"), bound).scalar() or 0)
@@ -188,7 +194,7 @@ def _binned(member: Member, bins: Bins) -> Iterator[tuple[str, np.ndarray]]:
 
 def _parts(graph: MemberGraph, bins: Bins) -> Iterator[tuple[str, np.ndarray]]:
     """Buckets that lie in one bin each and together hold every point of a graph in the bins."""
-    ref, state = graph
+    ref, state, _ = graph
     x0, x1 = bins.steps
     level = _level(state, bins.bits)
     sealed = state.sealed_through

@@ -24,7 +24,8 @@ class Members(NamedTuple):
 
     Attributes:
         total: how many there are.
-        rows: the newest MAX_MEMBERS of them: key, id, status, version, max_iter, last_x, summary_states.
+        rows: the newest MAX_MEMBERS of them: key, id, status, version, max_iter, last_x, points,
+            summary_states.
     """
 
     total: int
@@ -57,7 +58,7 @@ def _count(connection: Connection, within: ColumnElement[bool]) -> int:
     return int(connection.execute(select(func.count()).select_from(Session.__table__).where(within)).scalar_one())
 
 
-_READ = ("key", "id", "status", "version", "max_iter", "last_x", "summary_states")
+_READ = ("key", "id", "status", "version", "max_iter", "last_x", "points", "summary_states")
 
 
 def _newest(connection: Connection, within: ColumnElement[bool]) -> Sequence[Any]:

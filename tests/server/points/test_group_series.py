@@ -93,7 +93,7 @@ def check_group(group: list[list[Batch | Rewind]], windows: list[tuple[int, int]
             for run in runs:
                 row = connection.execute(select(Session.__table__).where(Session.id == run.session)).one()
                 state = SummaryState.load(row.summary_states.get("1"))
-                members.append([MemberGraph(store.graph_ref(connection, row.key, 1), state)])
+                members.append([MemberGraph(store.graph_ref(connection, row.key, 1), state, row.points)])
             known = sorted({point.x for model in models for point in model.points}) or [0]
             starts = [(known[at % len(known)], length) for at, length in windows]
             for most in (group_series.MAX_POINTS, 0):
@@ -256,7 +256,7 @@ def test_a_large_group_is_cut(app: None, monkeypatch: pytest.MonkeyPatch) -> Non
         total, rows = group_members.find_members(connection, [access.default_project], **asked)
         assert (total, [row.key for row in rows]) == (5, members_of(runs)[:1:-1])
         members = [
-            [MemberGraph(store.graph_ref(connection, row.key, 1), SummaryState.load(row.summary_states["1"]))]
+            [MemberGraph(store.graph_ref(connection, row.key, 1), SummaryState.load(row.summary_states["1"]), 1_000)]
             for row in rows
         ]
         whole = group_series.group_series(members, None, None, 1_000)

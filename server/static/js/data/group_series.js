@@ -30,7 +30,8 @@ const WIDTH_STEP = 50; // pixels: cards of nearly the same width ask the same
  * @property {boolean} zoomStale whether `zoom` is
  * @property {boolean} fetching
  * @property {string} error why the server does not give it; it is not asked again until sessions change
- * @property {number} nextAt when it may be fetched again, in milliseconds
+ * @property {number} retryAt when it may be fetched again after a failure, in milliseconds
+ * @property {number} nextAt when what is here may be
  * @property {number} timer
  */
 
@@ -107,6 +108,7 @@ const newEntry = (q, title) => ({
   zoomStale: true,
   fetching: false,
   error: '',
+  retryAt: 0,
   nextAt: 0,
   timer: 0,
 });
@@ -152,8 +154,9 @@ function fetchSoon(entry) {
   const { wanted, fetching, error, full, zoom } = entry;
   const window = nextWindow(entry);
   if (!wanted || fetching || error || window === undefined) return;
-  const left = entry.nextAt - performance.now();
-  if (full && (zoom || !window) && left > 0) {
+  const isHere = full && (zoom || !window);
+  const left = (isHere ? entry.nextAt : entry.retryAt) - performance.now();
+  if (left > 0) {
     const act = () => {
       entry.timer = 0;
       fetchSoon(entry);
@@ -186,7 +189,6 @@ async function fetchEntry(entry, window) {
   requests += 1;
   entry.fetching = true;
   entry[window ? 'zoomStale' : 'stale'] = false;
-  let pause = REFRESH_MS;
   try {
     const { series, ...facts } = await getGroupSeries(
       page.project,
@@ -198,16 +200,16 @@ async function fetchEntry(entry, window) {
     else if (!signal.aborted) entry.zoom = layer;
   } catch (error) {
     entry[window ? 'zoomStale' : 'stale'] = true;
-    pause = isAbort(error) ? 0 : RETRY_MS;
+    if (!isAbort(error)) entry.retryAt = performance.now() + RETRY_MS;
     if (!isAbort(error) && !isPassing(error)) entry.error = messageOf(error);
   }
   requests -= 1;
   entry.fetching = false;
-  entry.nextAt = performance.now() + Math.max(pause, REFRESH_SHARE * (performance.now() - began));
+  const now = performance.now();
+  entry.nextAt = Math.max(entry.retryAt, now + REFRESH_MS, now + REFRESH_SHARE * (now - began));
   if (entries.get(keyOf(q, title)) === entry) emit('groupseries', { q, title });
   fetchQueued();
-  if (pause === RETRY_MS) setTimeout(() => fetchSoon(entry), RETRY_MS);
-  else fetchSoon(entry);
+  fetchSoon(entry);
 }
 
 function zoomed() {
