@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -111,13 +112,29 @@ def test_known_histories(app: None, name: str) -> None:
     check_group([HISTORIES[one] for one in (name, *others)], [(0, 40), (50, 300), (100, 4_000)])
 
 
-@settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    group=st.lists(histories(), min_size=1, max_size=4),
-    windows=st.lists(st.tuples(st.integers(-30, 130), st.integers(1, 4_000)), max_size=2),
-)
+def any_group(examples: int) -> Callable[[Any], Any]:
+    """A property of so many groups of sessions, each with some windows."""
+    windows = st.lists(st.tuples(st.integers(-30, 130), st.integers(1, 4_000)), max_size=2)
+    group = st.lists(histories(), min_size=1, max_size=4)
+    checks = [HealthCheck.too_slow]
+
+    def decorate(test: Any) -> Any:
+        return settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=checks)(
+            given(group=group, windows=windows)(test)
+        )
+
+    return decorate
+
+
+@any_group(6)
 @pytest.mark.full_on_postgresql
 def test_any_group(app: None, group: list[list[Batch | Rewind]], windows: list[tuple[int, int]]) -> None:
+    check_group(group, windows)
+
+
+@pytest.mark.full
+@any_group(150)
+def test_many_groups(app: None, group: list[list[Batch | Rewind]], windows: list[tuple[int, int]]) -> None:
     check_group(group, windows)
 
 

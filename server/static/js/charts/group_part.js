@@ -7,7 +7,7 @@ import { smooth } from './smoothing.js';
 
 /** @import { GroupColumns, GroupGraph } from '../data/group_api.js' */
 /** @import { GroupLayer } from '../data/group_series.js' */
-/** @import { Group } from '../data/store.js' */
+/** @import { Group } from '../data/address.js' */
 /** @import { Dash } from '../ui/palette.js' */
 /** @import { DrawnLine } from './canvas.js' */
 /** @import { LegendGroup } from './legend.js' */

@@ -1,11 +1,19 @@
 // The page's address: it holds what makes the picture, so that a copied link shows another person the same.
 
-/** @import { BandKind, Group, Query, Range, ViewOptions, XMode } from './store.js' */
+/** @import { BandKind, Query, Range, ViewOptions, XMode } from './store.js' */
 
 /**
  * What the address holds.
  *
  * @typedef {Query & ViewOptions & {selected: string[], automatic: boolean, groups: Group[], zoom: Range | null} & Cards} Shown
+ */
+
+/**
+ * A group of sessions.
+ *
+ * @typedef {object} Group
+ * @property {string} q the query for its sessions, without that of the search field
+ * @property {string} label
  */
 
 /**

@@ -1,7 +1,7 @@
 // Which groups of sessions the charts show, each as a mean with a band.
 import { assignColors, emit, showInAddress, state } from './store.js';
 
-/** @import { Group } from './store.js' */
+/** @import { Group } from './address.js' */
 
 /**
  * Put a group into the charts, or take it out.

@@ -4,7 +4,7 @@ import { readPref, writePref } from '../ui/prefs.js';
 import { DEFAULTS, hiddenKeys, hiddenLine, readAddress, writeAddress } from './address.js';
 import { emit, on } from './events.js';
 
-/** @import { Cards } from './address.js' */
+/** @import { Cards, Group } from './address.js' */
 /** @import { Session } from './session.js' */
 
 /** @typedef {'step' | 'elapsed' | 'time' | 'percent'} XMode the quantity on the horizontal axis */
@@ -12,7 +12,6 @@ import { emit, on } from './events.js';
 /** @typedef {{min: number, max: number}} Range in units of the horizontal axis */
 /** @typedef {'sd' | 'se' | 'minmax' | 'none'} BandKind what the band around a group's mean shows: standard deviation,
  * standard error, from minimum to maximum */
-/** @typedef {{q: string, label: string}} Group sessions that a query selects, and what the charts call them */
 
 /**
  * @typedef {object} ViewOptions
