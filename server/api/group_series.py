@@ -18,7 +18,7 @@ from ..points.summaries import SummaryState
 from ..sessions.group_members import Members, find_members, numbers_of, titles_of
 from ..sessions.places import CURRENT
 from .finished import finished_tag, is_known, tagged
-from .requests import MAX_CLOCK_OFFSET_S, json_response, require_access, selected_projects, whole_number
+from .requests import MAX_OFFSET_S, json_response, require_access, selected_projects, whole_number
 
 bp = Blueprint("group_series", __name__, url_prefix="/api/v2/series/groups")
 
@@ -65,7 +65,7 @@ def _find(connection: Connection, projects: list[int], title: str | None = None)
         projects,
         q=storable_text(request.args.get("q", "")),
         place=request.args.get("in", CURRENT),
-        offset=whole_number("utc_offset", 0, -MAX_CLOCK_OFFSET_S, MAX_CLOCK_OFFSET_S),
+        offset=whole_number("utc_offset", 0, -MAX_OFFSET_S, MAX_OFFSET_S),
         title=title,
     )
 

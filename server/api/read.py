@@ -23,7 +23,7 @@ from ..sessions.changed_sessions import read_changes
 from ..sessions.details import with_details
 from ..sessions.places import CURRENT
 from .finished import finished_tag, is_known, tagged
-from .requests import MAX_CLOCK_OFFSET_S, json_response, require_access, selected_projects, session_key, whole_number
+from .requests import MAX_OFFSET_S, json_response, require_access, selected_projects, session_key, whole_number
 
 bp = Blueprint("read", __name__, url_prefix="/api/v2")
 
@@ -50,7 +50,7 @@ def list_sessions() -> Response:
             sort=storable_text(request.args.get("sort", "")),
             with_counts=request.args.get("counts") != "0",
             best=[storable_text(name) for name in request.args.getlist("best")],
-            offset=whole_number("utc_offset", 0, -MAX_CLOCK_OFFSET_S, MAX_CLOCK_OFFSET_S),
+            offset=whole_number("utc_offset", 0, -MAX_OFFSET_S, MAX_OFFSET_S),
         )
     return json_response(page)
 
@@ -70,7 +70,7 @@ def list_changes() -> Response:
             q=storable_text(request.args.get("q", "")),
             status=request.args.get("status"),
             place=request.args.get("in", CURRENT),
-            offset=whole_number("utc_offset", 0, -MAX_CLOCK_OFFSET_S, MAX_CLOCK_OFFSET_S),
+            offset=whole_number("utc_offset", 0, -MAX_OFFSET_S, MAX_OFFSET_S),
         )
     return json_response(changes)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime, timezone
 from typing import Any
 
 from flask import Flask
@@ -37,6 +38,7 @@ for _rule in ("th_open", "td_open"):
 def init_app(app: Flask) -> None:
     app.add_template_filter(number)
     app.add_template_filter(duration)
+    app.add_template_filter(utc_time)
     app.add_template_filter(anything)
     app.add_template_filter(markdown)
 
@@ -72,6 +74,18 @@ def duration(seconds: float | None) -> str:
     if left < DAY_S:
         return f"{left // HOUR_S}h {left % HOUR_S // MINUTE_S}m"
     return f"{left // DAY_S}d {left % DAY_S // HOUR_S}h"
+
+
+def utc_time(seconds: float, style: str = "%Y-%m-%d %H:%M UTC") -> str:
+    """A time in UTC, for whoever reads a page without scripts: these show it in the reader's time zone.
+
+    >>> utc_time(0)
+    '1970-01-01 00:00 UTC'
+    """
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).strftime(style)
+    except (ValueError, OverflowError, OSError):
+        return _NOTHING  # a clock may say anything
 
 
 def anything(value: Any) -> str:

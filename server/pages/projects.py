@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -11,10 +12,12 @@ from sqlalchemy import case, func, select
 from ..accounts.permissions import access_of_user
 from ..accounts.preferences import read_preferences
 from ..accounts.projects import readable_projects
+from ..db.engine import reading
 from ..db.models import Session
 from ..extensions import db
 from ..sessions.places import CURRENT, is_in
 from .context import describe, find_project
+from .first_rows import first_rows
 
 bp = Blueprint("projects", __name__)
 
@@ -66,12 +69,17 @@ def index() -> Any:
 @login_required
 def show(project_id: int) -> Any:
     project = find_project(project_id)
-    preferences = read_preferences(db.session.connection(), current_user.id, project.id)
+    described, may_write = describe(project), access_of_user(current_user).may_write(project)
+    preferences = read_preferences(db.session.connection(), current_user.id, project_id)
+    db.session.rollback()
+    with reading() as connection:
+        first = first_rows(connection, project_id, request.args, preferences.get("columns", {}), time.time())
     return render_template(
         "project.html",
-        project=describe(project),
+        project=described,
         preferences=preferences,
-        may_write=access_of_user(current_user).may_write(project),
+        first=first,
+        may_write=may_write,
         base_url=request.host_url.rstrip("/"),
         active_tab="sessions",
     )

@@ -1,6 +1,7 @@
 // The table's columns: the fixed ones, and those of params, values and statistics. Columns that the user has chosen are
 // there whether a loaded row has something in them or not.
 
+import { differing, follow } from '../data/differing.js';
 import { preference, savePreference } from '../data/preferences.js';
 import { list } from '../data/session_list.js';
 import { emit, page, sessions } from '../data/store.js';
@@ -35,6 +36,7 @@ export function start() {
   const shown = readPref(`columns.${page.project}`, EMPTY.shown);
   layout = { ...EMPTY, ...preference('columns', { shown }) };
   for (const [key, isChosen] of Object.entries(layout.shown)) if (isChosen) addByKey(key);
+  if (layout.differing) follow(true);
 }
 
 export const currentLayout = () => layout;
@@ -191,14 +193,34 @@ const isObject = (value) => value !== null && typeof value === 'object' && !Arra
 const all = () => [...FIXED, ...found.statistics, ...found.params, ...found.values];
 
 export function shownColumns() {
+  const differ = layout.differing ? differingKeys() : null;
   const usual = new Set(found.statistics.filter(({ off }) => !off).slice(0, MAX_STATISTICS));
   const shown = all().filter((column) => {
     if (column.fixed) return true;
+    if (differ && column.group === 'params') return differ.has(column.key);
     if (column.key in layout.shown) return layout.shown[column.key];
     if (column.needed && !needed.has(column)) return false;
     return column.group === 'statistics' ? usual.has(column) : !column.off;
   });
   return arranged(shown, layout);
+}
+
+/** The columns of the params that differ between the sessions, by key. */
+function differingKeys() {
+  const keys = (differing()?.params ?? []).map((name) => `params.${name}`);
+  keys.forEach(addByKey);
+  return new Set(keys);
+}
+
+/**
+ * Show the params that differ between the sessions of the table and no others, or those that are chosen. Kept for the next
+ * visit.
+ *
+ * @param {boolean} isWanted
+ */
+export function showDiffering(isWanted) {
+  setLayout({ ...layout, differing: isWanted });
+  follow(isWanted);
 }
 
 /** The keys of the columns that are shown. */

@@ -10,10 +10,11 @@
  * @property {string[]} order those that have been moved, and all that were left of them
  * @property {Record<string, number>} widths in pixels
  * @property {string[]} pinned those that stay while the table is scrolled, besides the first two
+ * @property {boolean} differing whether of all params those are shown that differ between the sessions, and no other
  */
 
 /** @type {Layout} */
-export const EMPTY = { shown: {}, order: [], widths: {}, pinned: [] };
+export const EMPTY = { shown: {}, order: [], widths: {}, pinned: [], differing: false };
 
 export const MIN_WIDTH = 48;
 export const MAX_WIDTH = 1000;
