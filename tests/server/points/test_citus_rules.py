@@ -196,6 +196,8 @@ def use_everything(client: FlaskClient) -> None:
     call(client, "GET", f"/api/v2/graphs/{graph}/points?limit=100")
     for question in ("", "&x0=100&x1=9000", "&x0=5&x1=50", "&width=10"):
         call(client, "GET", f"/api/v2/series?graph={graph}&graph={old_graph}{question}")
+        call(client, "GET", f"/api/v2/series/groups?title=loss{question}")
+    call(client, "GET", "/api/v2/series/groups/graphs")
     assert client.get(f"/api/v2/sessions/{session}/blobs/{sha256}").data == IMAGE
     for page in ("/projects", f"/s/{session}/details"):
         assert client.get(page).status_code == 200

@@ -1,11 +1,19 @@
 // The page's address: it holds what makes the picture, so that a copied link shows another person the same.
 
-/** @import { Query, Range, ViewOptions, XMode } from './store.js' */
+/** @import { BandKind, Query, Range, ViewOptions, XMode } from './store.js' */
 
 /**
  * What the address holds.
  *
- * @typedef {Query & ViewOptions & {selected: string[], automatic: boolean, zoom: Range | null} & Cards} Shown
+ * @typedef {Query & ViewOptions & {selected: string[], automatic: boolean, groups: Group[], zoom: Range | null} & Cards} Shown
+ */
+
+/**
+ * A group of sessions.
+ *
+ * @typedef {object} Group
+ * @property {string} q the query for its sessions, without that of the search field
+ * @property {string} label
  */
 
 /**
@@ -22,12 +30,16 @@ const MAX_SELECTED = 200; // that an address names: the server takes 8,000 chara
 /** @type {readonly string[]} */
 const X_MODES = ['step', 'elapsed', 'time', 'percent'];
 const PLACES = ['archive', 'bin'];
+/** @type {readonly string[]} */
+const BANDS = ['sd', 'se', 'minmax', 'none'];
+const MAX_GROUPS = 30;
 
 /** What is shown where the address says nothing. */
 export const DEFAULTS = {
   xMode: /** @type {XMode} */ ('step'),
   smooth: 0,
   logY: false,
+  band: /** @type {BandKind} */ ('sd'),
 };
 
 /**
@@ -46,6 +58,7 @@ export function readAddress(search, kept) {
         xMode: /** @type {XMode} */ (X_MODES.includes(x) ? x : DEFAULTS.xMode),
         smooth: weight(query.get('smooth')),
         logY: query.has('log'),
+        band: bandKind(query.get('band') ?? ''),
       }
     : { ...DEFAULTS, ...kept };
   return {
@@ -55,6 +68,7 @@ export function readAddress(search, kept) {
     place: /** @type {Shown['place']} */ (PLACES.includes(place) ? place : ''),
     selected: query.getAll('s').filter((id) => id !== NO_SELECTION),
     automatic: !query.has('s'),
+    groups: [...new Set(query.getAll('g').filter(Boolean))].slice(0, MAX_GROUPS).map(groupOf),
     ...view,
     graphFilter: query.get('graphs') ?? '',
     zoom: range(query.get('zoom')),
@@ -81,10 +95,12 @@ export function writeAddress(shown) {
   set('sort', shown.sort !== NEWEST_FIRST && shown.sort);
   if (!shown.automatic) for (const id of shown.selected.slice(0, MAX_SELECTED)) address.append('s', id);
   if (!shown.automatic && !shown.selected.length) address.append('s', NO_SELECTION);
+  for (const { q } of shown.groups) address.append('g', q);
   // with `x`, whoever opens it sees all of it as here, and not as they draw charts themselves
   set('x', shown.xMode);
   set('smooth', shown.smooth > 0 && String(shown.smooth));
   set('log', shown.logY && '1');
+  set('band', shown.groups.length > 0 && shown.band !== DEFAULTS.band && shown.band);
   set('graphs', shown.graphFilter);
   set('zoom', shown.zoom !== null && `${shown.zoom.min}..${shown.zoom.max}`);
   for (const line of shown.hidden) address.append('hide', line);
@@ -98,7 +114,7 @@ export function writeAddress(shown) {
  * How the address names a legend's entry that is switched off in a card.
  *
  * @param {string} title of the card
- * @param {string} key 's:ID' of a session, or 'n:NAME' of a metric
+ * @param {string} key 's:ID' of a session, 'g:QUERY' of a group, or 'n:NAME' of a metric
  */
 export const hiddenLine = (title, key) => `${key.slice(0, 2)}${encodeURIComponent(key.slice(2))}:${title}`;
 
@@ -124,6 +140,17 @@ function decoded(text) {
     return text; // somebody has edited the address
   }
 }
+
+/**
+ * A group as the address names it: it is called what selects it.
+ *
+ * @param {string} q
+ * @returns {Group}
+ */
+const groupOf = (q) => ({ q, label: q.replace(/(^|[\s(])params\./g, '$1') });
+
+/** @param {string} text */
+const bandKind = (text) => /** @type {BandKind} */ (BANDS.includes(text) ? text : DEFAULTS.band);
 
 /** @param {string | null} text */
 function weight(text) {

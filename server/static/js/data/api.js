@@ -104,7 +104,7 @@ export const isPassing = (error) => {
  * @param {AbortSignal} [signal]
  * @returns {Promise<any>}
  */
-function get(path, query, signal) {
+export function get(path, query, signal) {
   const text = String(query ?? '');
   return send(text ? `${path}?${text}` : path, { signal });
 }
@@ -206,7 +206,7 @@ export const getChanges = (project, asked) => get('/api/v2/sessions/changes', qu
  * @param {string} project
  * @param {Record<string, string | number | undefined>} asked what is empty is left out
  */
-function queryOf(project, asked) {
+export function queryOf(project, asked) {
   const query = new URLSearchParams({ project_id: project });
   for (const [name, value] of Object.entries(asked)) if (value) query.set(name, String(value));
   return query;

@@ -8,6 +8,7 @@
  *
  * @typedef {object} Events
  * @property {undefined} selection the selected sessions have changed
+ * @property {undefined} groups the groups in the graphs have changed
  * @property {undefined} query search, status or sort has changed
  * @property {Partial<ViewOptions>} view how charts are drawn has changed
  * @property {undefined} zoom
@@ -20,6 +21,9 @@
  * @property {Session} session a session is new or has changed
  * @property {string} deleted a session is gone, by id
  * @property {string[]} series the points of graphs have changed, by id
+ * @property {string} members sessions of a group have changed, or which it has; by its query
+ * @property {string} groupgraphs it is known which graphs a group has, by its query
+ * @property {{q: string, title: string}} groupseries mean and spread of a group have changed, or could not be fetched
  * @property {LiveStatus} live
  * @property {undefined} edited sessions have been edited here
  * @property {undefined} address the user has gone back or forward

@@ -4,18 +4,21 @@ import { readPref, writePref } from '../ui/prefs.js';
 import { DEFAULTS, hiddenKeys, hiddenLine, readAddress, writeAddress } from './address.js';
 import { emit, on } from './events.js';
 
-/** @import { Cards } from './address.js' */
+/** @import { Cards, Group } from './address.js' */
 /** @import { Session } from './session.js' */
 
 /** @typedef {'step' | 'elapsed' | 'time' | 'percent'} XMode the quantity on the horizontal axis */
 /** @typedef {'connecting' | 'live' | 'unavailable' | 'reconnecting' | 'polling' | 'unreachable'} LiveStatus */
 /** @typedef {{min: number, max: number}} Range in units of the horizontal axis */
+/** @typedef {'sd' | 'se' | 'minmax' | 'none'} BandKind what the band around a group's mean shows: standard deviation,
+ * standard error, from minimum to maximum */
 
 /**
  * @typedef {object} ViewOptions
  * @property {XMode} xMode
  * @property {number} smooth weight of the moving average, 0 for none
  * @property {boolean} logY
+ * @property {BandKind} band
  * @property {string} graphFilter
  */
 
@@ -45,7 +48,7 @@ export const palette = new Palette();
 export const sessions = new Map();
 
 /** @type {Query & ViewOptions & {selected: string[], automatic: boolean, allMatching: boolean, excepted: string[],
- *   zoom: Range | null, notice: string, skew: number} & Cards} */
+ *   groups: Group[], zoom: Range | null, notice: string, skew: number} & Cards} */
 export const state = {
   q: '',
   status: '',
@@ -59,10 +62,13 @@ export const state = {
    * `selected` only. */
   allMatching: false,
   excepted: [],
+  /** The groups that the graphs show, beside the selected sessions. */
+  groups: [],
   zoom: null,
   xMode: 'step',
   smooth: 0,
   logY: false,
+  band: 'sd',
   graphFilter: '',
   hidden: [],
   wide: [],
@@ -79,7 +85,7 @@ export function start() {
   Object.assign(state, readAddress(location.search, readPref('view', {})));
   showInAddress(AUTOMATIC); // also how this person draws charts: the way back leads to that
   palette.load(project);
-  if (state.selected.length) palette.assign(state.selected);
+  if (state.selected.length || state.groups.length) assignColors();
   addEventListener('popstate', wentBack);
 }
 
@@ -92,14 +98,16 @@ function wentBack() {
   const has = (/** @type {(keyof typeof state)[]} */ ...names) =>
     names.some((name) => JSON.stringify(before[name]) !== JSON.stringify(state[name]));
   if (has('q', 'status', 'sort', 'place')) emit('query');
-  if (has('selected', 'automatic', 'allMatching')) {
-    palette.assign(state.selected);
-    emit('selection');
-  }
-  if (has('xMode', 'smooth', 'logY', 'graphFilter', 'hidden', 'wide')) emit('view', state);
+  if (has('selected', 'groups')) assignColors();
+  if (has('selected', 'automatic', 'allMatching')) emit('selection');
+  if (has('groups')) emit('groups');
+  if (has('xMode', 'smooth', 'logY', 'band', 'graphFilter', 'hidden', 'wide')) emit('view', state);
   if (has('zoom')) emit('zoom');
   emit('address');
 }
+
+/** Give colors to what the charts show: sessions, and groups by 'g:' and their query. */
+export const assignColors = () => palette.assign([...state.selected, ...state.groups.map(({ q }) => `g:${q}`)]);
 
 /** The server's time, in unix seconds. */
 export const now = () => Date.now() / 1000 + state.skew;
@@ -134,7 +142,7 @@ export function select(ids, { automatic = false, byItself = automatic, notice = 
   }
   state.selected = unique;
   state.notice = notice;
-  palette.assign(unique);
+  assignColors();
   showInAddress(byItself ? AUTOMATIC : 'selection');
   emit('selection');
 }
@@ -194,8 +202,8 @@ export function setView(changes) {
   }
   // hiding a line in the graphs of somebody else's link makes its axes nobody's own
   if (Object.keys(DEFAULTS).some((name) => name in changes)) {
-    const { xMode, smooth, logY } = state;
-    writePref('view', { xMode, smooth, logY });
+    const { xMode, smooth, logY, band } = state;
+    writePref('view', { xMode, smooth, logY, band });
   }
   showInAddress(Object.keys(changes).join());
   emit('view', changes);
@@ -248,7 +256,7 @@ let lastAt = 0;
  *
  * @param {string} kind
  */
-function showInAddress(kind) {
+export function showInAddress(kind) {
   const search = writeAddress(state);
   if (search === location.search) return;
   const at = Date.now();

@@ -34,6 +34,8 @@ import * as unlisted from './unlisted.js';
 const FOLLOW_DELAY_MS = 150;
 
 let pageTitle = '';
+/** @type {typeof import('./groups.js') | null} once a group of sessions is in the charts */
+let groups = null;
 
 async function start() {
   pageTitle = document.title;
@@ -50,6 +52,8 @@ async function start() {
   keyboard.start();
   splitter.start();
   newest.start();
+  on('groups', startGroups);
+  startGroups();
 
   const live = new LiveUpdates({
     hello: () => {
@@ -93,6 +97,12 @@ async function start() {
   if (!followTimer) live.open();
 }
 
+async function startGroups() {
+  if (!state.groups.length || groups) return;
+  groups = await import('./groups.js');
+  groups.start();
+}
+
 /** Fetch selected sessions that the table has not loaded. */
 async function fetchSelected() {
   await Promise.all(
@@ -116,6 +126,7 @@ async function catchUp() {
   const others = store.selectedSessions().filter(({ id, status }) => status === 'active' && !list.ids.includes(id));
   await Promise.all(others.map(({ id }) => refetch(id)));
   series.catchUp();
+  groups?.catchUp();
 }
 
 /**
