@@ -52,6 +52,20 @@ FILTERS: dict[str, Asked] = {
 }
 VALUES_OF = ("optimizer.name", "lr", "min(val_loss)", "tags", "status")
 """Fields whose values are asked for, as completion does."""
+GROUPED: dict[str, dict[str, Any]] = {
+    "batch_size": {"by": "batch_size"},
+    "batch_size, with 6 statistics": {"by": "batch_size"},
+    "batch_size, with 6 statistics and 2 params": {"by": "batch_size", "show": ["optimizer.name", "params.seed"]},
+    "lr, of 10,000 values": {"by": "lr"},
+    "params.seed, by the mean of a statistic": {"by": "params.seed", "sort": "min(val_loss)"},
+    "tags": {"by": "tags"},
+    "status": {"by": "status"},
+    "batch_size, of a query": {"by": "batch_size", "q": "optimizer.name=adam"},
+}
+"""By what and how sessions are grouped, with one statistic where the name says nothing else."""
+GROUP_STATISTICS = [
+    f"{which}({name})" for name in ("train_loss", "val_loss", "val_accuracy") for which in ("min", "max")
+]
 PAGED = ("-created_at", "min(val_loss)")
 PAGES = (50, 200)
 
@@ -128,10 +142,10 @@ def _answers(server: Any, name: str, repeats: int, count: int) -> list[Row]:
 
 
 def _completions(http: Any, server: Any, name: str, repeats: int) -> list[Row]:
-    """What completion, filters and the Columns menu ask for."""
+    """What completion, filters, the Columns menu and groups ask for."""
     from benchmarks.support.many_sessions import PROJECT
 
-    def get(path: str, **asked: str) -> float:
+    def get(path: str, **asked: Any) -> float:
         started = time.perf_counter()
         address = f"{server.url}/api/v2/sessions/{path}"
         http.get(address, params={"project": PROJECT, **asked}, timeout=60).raise_for_status()
@@ -143,6 +157,11 @@ def _completions(http: Any, server: Any, name: str, repeats: int) -> list[Row]:
     for field in VALUES_OF:
         taken = [get("field_values", field=field, limit="100") for _ in range(repeats)]
         rows.append(_bar_row(f"{name}, the values of {field}", taken, BAR))
+    for what, asked in GROUPED.items():
+        statistics = GROUP_STATISTICS if "6 statistics" in what else GROUP_STATISTICS[2:3]
+        get("groups", stat=statistics, **asked)
+        taken = [get("groups", stat=statistics, **asked) for _ in range(repeats)]
+        rows.append(_bar_row(f"{name}, groups by {what}", taken, BAR))
     return rows
 
 

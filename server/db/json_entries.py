@@ -48,6 +48,7 @@ class Entry(NamedTuple):
             another type. Numbers that are not finite are stored as texts.
         literal: the same for "true" and "false".
         list: the same for a list, as its JSON text.
+        json: the same for a list or an object.
         exists: whether there is an entry, and it is not null.
     """
 
@@ -56,6 +57,7 @@ class Entry(NamedTuple):
     text: Callable[[Any], Expression]
     literal: Callable[[Any], Expression]
     list: Callable[[Any], Expression]
+    json: Callable[[Any], Expression]
     exists: Callable[[Any], Expression]
 
 
@@ -131,6 +133,7 @@ def _postgresql_entry_of(value: Expression, type_of: Any, is_written_by_users: b
         text=lambda columns: case((type_of(columns[label]) == "string", as_text(columns))),
         literal=lambda columns: case((type_of(columns[label]) == "boolean", as_text(columns))),
         list=lambda columns: case((type_of(columns[label]) == "array", as_text(columns))),
+        json=lambda columns: case((type_of(columns[label]).in_(("array", "object")), as_text(columns))),
         exists=lambda columns: func.coalesce(type_of(columns[label]) != "null", false()),
     )
 
@@ -176,5 +179,6 @@ def _sqlite_entry_of(value: Expression, kind: Expression | None, label: str) -> 
         text=lambda columns: case((kind_in(columns, "text"), type_coerce(columns[label], Text()))),
         literal=lambda columns: case((kind_in(columns, "true", "false"), kind_of(columns))),
         list=lambda columns: case((kind_in(columns, "array"), type_coerce(columns[label], Text()))),
+        json=lambda columns: case((kind_in(columns, "array", "object"), type_coerce(columns[label], Text()))),
         exists=lambda columns: func.coalesce(kind_of(columns) != "null", false()),
     )

@@ -72,7 +72,7 @@ def first_rows(
     """The first rows of a project's table; None if there are none.
 
     Args:
-        address: the page's arguments: q, status, in, sort.
+        address: the page's arguments: q, status, in, sort, by.
         layout: the columns that the person has chosen, see api.preferences.
         now: unix seconds.
     """
@@ -93,7 +93,9 @@ def first_rows(
     columns = _columns(sessions, layout, now)
     # "<" would end the element that contains it
     body = msgspec.json.encode({"asked": asked, "page": page}).decode().replace("<", "\\u003c")
-    rows = [(session, [column.cell(session) for column in columns]) for session in sessions]
+    # scripts draw groups
+    shown = [] if "by" in address else sessions
+    rows = [(session, [column.cell(session) for column in columns]) for session in shown]
     return FirstRows(columns, rows, body if len(body) <= MAX_BYTES else None) if sessions else None
 
 

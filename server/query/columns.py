@@ -48,11 +48,19 @@ def elapsed(now: float) -> ColumnElement[Any]:
     return func.coalesce(_columns.ended_at, now) - _columns.created_at
 
 
-def each_tag(connection: Connection) -> Any:
-    """A table of a session's tags, with the column `value`. Databases may hold what is no list."""
-    tags = _columns.tags
+def each_tag(connection: Connection, tags: Any = _columns.tags, or_null: bool = False) -> Any:
+    """A table of a session's tags, with the column `value`. Databases may hold what is no list.
+
+    Args:
+        tags: the column, or that of a subquery.
+        or_null: one row with NULL, if there are no tags.
+    """
     if is_sqlite(connection):
         valid: Any = case((func.json_valid(tags) == 1, tags), else_="[]")
+        if or_null:
+            valid = case((func.json_array_length(valid) > 0, valid), else_="[null]")
         return func.json_each(valid).table_valued("value", name="each_tag")
     valid = case((func.jsonb_typeof(tags) == "array", tags), else_=cast([], tags.type))
+    if or_null:
+        valid = case((func.jsonb_array_length(valid) > 0, valid), else_=cast([None], tags.type))
     return func.jsonb_array_elements_text(valid).table_valued("value", name="each_tag")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, Connection, Float, and_, case, cast, false, func, literal, not_, null, or_, select, true
+from sqlalchemy import Boolean, Connection, Float, and_, case, cast, false, func, literal, not_, or_, select, true
 from sqlalchemy.exc import DataError
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -23,9 +23,8 @@ from ..db.engine import is_sqlite
 from ..db.many_rows import is_among
 from ..db.models import Session
 from ..db.patterns import is_literal, problem_of
-from ..db.sqlite_functions import MAX_NUMBER_CHARS, NUMBER
 from . import columns, values
-from .entries import Entries
+from .entries import Entries, number_of_text
 from .nodes import And, Field, Has, Node, Not, Or, Term, Word, leaves
 from .parser import BadQuery
 
@@ -211,39 +210,29 @@ class _Comparison:
 
     def of_entries(self, entries: Entries, rows: Any) -> Condition:
         term = self._term
-        texts = [entry.text(rows) for entry in entries.all]
-        literals = [entry.literal(rows) for entry in entries.all]
+        text, word, json = entries.text(rows), entries.literal(rows), entries.json(rows)
         if self._operator == "~":
-            return self._result(or_(*map(self._matches, [*texts, *literals])))
+            return self._result(or_(*map(self._matches, (text, word, json))))
         if self._number is not None:
-            compare = _COMPARE[self._operator]
             # a database does not look at each entry's text, which few of them have
-            numbers = [
-                case((text.isnot(None), self._number_of(text)), else_=entry.number(rows))
-                for entry, text in zip(entries.all, texts, strict=True)
-            ]
-            conditions = [compare(number, self._number) for number in numbers]
+            of_text = number_of_text(self._context.connection, text)
+            # as a float: SQLite compares the digits of whole numbers beyond 2**53, which floats lack
+            number = case((text.isnot(None), of_text), else_=cast(entries.number(rows), Float(53)))
+            conditions = [_COMPARE[self._operator](number, self._number)]
             if self._operator == "=":  # numbers that are not finite are stored as texts
-                conditions += [text.in_(self._words()) for text in texts]
+                conditions.append(text.in_(self._words()))
             return self._result(or_(*(func.coalesce(condition, false()) for condition in conditions)))
         if self._operator != "=":
             raise self._bad(f"{self._operator} compares numbers, and {term.value!r} is none")
-        conditions = [text.in_(self._words()) for text in texts]
+        conditions = [text.in_(self._words()), json == term.value]
         if not term.is_quoted and term.value.lower() in ("true", "false"):
-            conditions += [word == term.value.lower() for word in literals]
+            conditions.append(word == term.value.lower())
         return self._result(or_(*(func.coalesce(condition, false()) for condition in conditions)))
 
     def _words(self) -> list[str]:
         """The texts that are equal to the value."""
         stored = None if self._term.is_quoted else _NOT_FINITE.get(self._term.value.lower())
         return [self._term.value, *([stored] if stored else [])]
-
-    def _number_of(self, text: Any) -> Any:
-        """The number that a text is: scripts record some of their numbers as text."""
-        if is_sqlite(self._context.connection):
-            return func.losswise_number(text)
-        is_number = and_(func.length(text) <= MAX_NUMBER_CHARS, text.bool_op("~")(literal(f"^(?:{NUMBER})$")))
-        return case((is_number, cast(text, Float(53))), else_=null())
 
     # columns
 

@@ -105,10 +105,16 @@ def find_keys(
 ) -> list[int]:
     """The keys of all sessions that `list_sessions` gives for these arguments; it raises the same errors."""
     check_status(status)
-    within = _matching(connection, projects, place, q, offset)
-    if status:
-        within = and_(within, _columns.status == status)
+    within = matching_sessions(connection, projects, place, q, status, offset)
     return list(connection.execute(select(_columns.key).where(within)).scalars())
+
+
+def matching_sessions(
+    connection: Connection, projects: Sequence[int], place: str, q: str, status: str | None, offset: float
+) -> ColumnElement[bool]:
+    """The SQL condition for the sessions that `list_sessions` gives for these arguments."""
+    within = _matching(connection, projects, place, q, offset)
+    return and_(within, _columns.status == status) if status else within
 
 
 def check_status(status: str | None) -> None:

@@ -56,3 +56,13 @@ test('hidden lines are told by card, whatever the names hold', () => {
   assert.deepEqual(hiddenKeys(hidden, 'a:b'), new Set(['s:1']));
   assert.deepEqual(hiddenKeys(hidden, 'b'), new Set(['n:%41']));
 });
+
+test('an address holds how the table is grouped', () => {
+  const search = '?by=lr&by=optimizer.name&order=-sessions&open=lr%3D0.1&g=lr%3D0.1&x=step';
+  const shown = readAddress(search, {});
+  assert.deepEqual(shown.by, ['lr', 'optimizer.name']);
+  assert.deepEqual([shown.order, shown.open], ['-sessions', ['lr=0.1']]);
+  assert.deepEqual(shown.groups, [{ q: 'lr=0.1', label: 'lr = 0.1' }]);
+  assert.equal(writeAddress(shown), search);
+  assert.equal(writeAddress({ ...shown, by: [], groups: [] }), '');
+});

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -112,7 +113,7 @@ def _number(value: Any) -> float | None:
 
 
 def _entries(session: dict[str, Any], field: Field) -> list[Any]:
-    """What a session has under this name; null is nothing."""
+    """What a session has under this name, if anything: null is nothing. The whole name counts before a path."""
     if field.kind in STATISTICS:
         found = [session["stats"].get(field.name, {}).get(field.kind)]
     else:
@@ -123,7 +124,7 @@ def _entries(session: dict[str, Any], field: Field) -> list[Any]:
             for name in field.name.split("."):
                 value = value.get(name) if isinstance(value, dict) else None
             found.append(value)
-    return [value for value in found if value is not None]
+    return [value for value in found if value is not None][:1]
 
 
 def _column(session: dict[str, Any], name: str) -> Any:
@@ -183,6 +184,8 @@ def _term(session: dict[str, Any], term: Term, sign: str) -> bool:
         return _compare(None if value is None else float(value), sign, wanted)
     for value in _entries(session, term.field):
         text = value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else None
+        if isinstance(value, (list, dict)):
+            text = msgspec.json.encode(value).decode()
         if sign == "~":
             if text is not None and re.search(term.value, text):
                 return True
@@ -191,7 +194,7 @@ def _term(session: dict[str, Any], term: Term, sign: str) -> bool:
                 sign == "=" and isinstance(value, str) and value == term.value
             ):
                 return True
-        elif text == term.value and (isinstance(value, str) or not term.is_quoted):
+        elif text == term.value and (not isinstance(value, bool) or not term.is_quoted):
             return True
     return False
 
@@ -205,14 +208,25 @@ def _search_text(session: dict[str, Any]) -> str:
 
 NUMBERS = st.sampled_from(["0.1", "1e-1", "0.25", "100", "-5", "0", "3", "1e30", "+.5", "5e-1"])
 TEXTS = st.sampled_from(["adam", "Adam", "sgd 2", "a=b", "true", "false", "high", "x", "folds", "baseline", "n1", "é",
-                         "ada", "node-1", "topic/a b"])  # fmt: skip
+                         "ada", "node-1", "topic/a b", "[1,2]", '{"lr":0.5,"deep":{"a":true}}'])  # fmt: skip
 PATTERNS = st.sampled_from(
     ["ad.m", "^[aA]", "m$", "res|sgd", "^$", "n[12]", "t.?u", "(a|b)+=", "ResNet-.*1", r"\d+", "dam", "Net-1"]
 )
 ENTRIES = st.sampled_from(
     [
         Field("params", name)
-        for name in ("lr", "optimizer", "seed", "nested.lr", "nested.deep.a", "flag", 'odd "name"', "no")
+        for name in (
+            "lr",
+            "optimizer",
+            "seed",
+            "nested.lr",
+            "nested.deep.a",
+            "nested",
+            "layers",
+            "flag",
+            'odd "name"',
+            "no",
+        )
     ]
     + [Field("values", name) for name in ("best", "path")]
     + [Field(kind, "val_loss") for kind in STATISTICS]

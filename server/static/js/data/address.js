@@ -1,11 +1,13 @@
 // The page's address: it holds what makes the picture, so that a copied link shows another person the same.
 
+import { labelOf } from './group_query.js';
+
 /** @import { BandKind, Query, Range, ViewOptions, XMode } from './store.js' */
 
 /**
  * What the address holds.
  *
- * @typedef {Query & ViewOptions & {selected: string[], automatic: boolean, groups: Group[], zoom: Range | null} & Cards} Shown
+ * @typedef {Query & ViewOptions & {selected: string[], automatic: boolean, zoom: Range | null} & Cards & Grouping} Shown
  */
 
 /**
@@ -15,6 +17,27 @@
  * @property {string} q the query for its sessions, without that of the search field
  * @property {string} label
  */
+
+/**
+ * A group whose sessions are all chosen for an action.
+ *
+ * @typedef {object} Within
+ * @property {string} q
+ * @property {number} count
+ * @property {(id: string) => boolean} has whether a session that is loaded is in it
+ */
+
+/**
+ * How the table is grouped.
+ *
+ * @typedef {object} Grouping
+ * @property {string[]} by the field of each level
+ * @property {GroupOrder} order
+ * @property {string[]} open the queries of the groups that are folded open
+ * @property {Group[]} groups those that the charts show
+ */
+
+/** @typedef {'' | '-sessions' | '-updated'} GroupOrder '' for the order of their values */
 
 /**
  * How people have changed the cards of graphs.
@@ -29,10 +52,13 @@ const NO_SELECTION = 'none';
 const MAX_SELECTED = 200; // that an address names: the server takes 8,000 characters
 /** @type {readonly string[]} */
 const X_MODES = ['step', 'elapsed', 'time', 'percent'];
+const MAX_LEVELS = 5;
+const MAX_OPEN = 30; // that an address names
+const MAX_GROUPS = 30;
+const GROUP_ORDERS = ['-sessions', '-updated'];
 const PLACES = ['archive', 'bin'];
 /** @type {readonly string[]} */
 const BANDS = ['sd', 'se', 'minmax', 'none'];
-const MAX_GROUPS = 30;
 
 /** What is shown where the address says nothing. */
 export const DEFAULTS = {
@@ -53,6 +79,7 @@ export function readAddress(search, kept) {
   const query = new URLSearchParams(search);
   const x = query.get('x') ?? '';
   const place = query.get('in') ?? '';
+  const order = query.get('order') ?? '';
   const view = query.has('x')
     ? {
         xMode: /** @type {XMode} */ (X_MODES.includes(x) ? x : DEFAULTS.xMode),
@@ -68,12 +95,15 @@ export function readAddress(search, kept) {
     place: /** @type {Shown['place']} */ (PLACES.includes(place) ? place : ''),
     selected: query.getAll('s').filter((id) => id !== NO_SELECTION),
     automatic: !query.has('s'),
-    groups: [...new Set(query.getAll('g').filter(Boolean))].slice(0, MAX_GROUPS).map(groupOf),
     ...view,
     graphFilter: query.get('graphs') ?? '',
     zoom: range(query.get('zoom')),
     hidden: query.getAll('hide'),
     wide: query.getAll('wide'),
+    by: [...new Set(query.getAll('by'))].slice(0, MAX_LEVELS),
+    order: /** @type {GroupOrder} */ (GROUP_ORDERS.includes(order) ? order : ''),
+    open: query.getAll('open').slice(0, MAX_OPEN),
+    groups: [...new Set(query.getAll('g').filter(Boolean))].slice(0, MAX_GROUPS).map((q) => ({ q, label: labelOf(q) })),
   };
 }
 
@@ -95,7 +125,10 @@ export function writeAddress(shown) {
   set('sort', shown.sort !== NEWEST_FIRST && shown.sort);
   if (!shown.automatic) for (const id of shown.selected.slice(0, MAX_SELECTED)) address.append('s', id);
   if (!shown.automatic && !shown.selected.length) address.append('s', NO_SELECTION);
-  for (const { q } of shown.groups) address.append('g', q);
+  for (const field of shown.by) address.append('by', field);
+  set('order', shown.by.length > 0 && shown.order);
+  if (shown.by.length) for (const q of shown.open.slice(0, MAX_OPEN)) address.append('open', q);
+  for (const { q } of shown.groups.slice(0, MAX_GROUPS)) address.append('g', q);
   // with `x`, whoever opens it sees all of it as here, and not as they draw charts themselves
   set('x', shown.xMode);
   set('smooth', shown.smooth > 0 && String(shown.smooth));
@@ -140,14 +173,6 @@ function decoded(text) {
     return text; // somebody has edited the address
   }
 }
-
-/**
- * A group as the address names it: it is called what selects it.
- *
- * @param {string} q
- * @returns {Group}
- */
-const groupOf = (q) => ({ q, label: q.replace(/(^|[\s(])params\./g, '$1') });
 
 /** @param {string} text */
 const bandKind = (text) => /** @type {BandKind} */ (BANDS.includes(text) ? text : DEFAULTS.band);

@@ -13,8 +13,10 @@
  * @property {Partial<ViewOptions>} view how charts are drawn has changed
  * @property {undefined} zoom
  * @property {boolean} refining whether a zoomed chart waits for finer points
+ * @property {undefined} grouping the levels, the order or the folds of the table's groups have changed
  * @property {undefined} columns the table's columns have changed
  * @property {undefined} list the table's rows have changed
+ * @property {undefined} rows the rows of the table's groups have changed
  * @property {undefined} loading rows are being loaded
  * @property {string} arrived a session has been added to the table, by id
  * @property {string[]} started sessions have been created, by id, the latest last

@@ -1,21 +1,30 @@
-// Which groups of sessions the charts show, each as a mean with a band.
-import { assignColors, emit, showInAddress, state } from './store.js';
+// The groups of sessions that the charts show, each as a mean line with a band.
+import { labelOf } from './group_query.js';
+import { assignColors, emit, select, showInAddress, state } from './store.js';
 
-/** @import { Group } from './address.js' */
+/** @typedef {import('./address.js').Group} Group */
 
 /**
  * Put a group into the charts, or take it out.
  *
  * @param {Group} group
  */
-export function toggleGroup(group) {
-  if (isGroupChosen(group.q)) return setGroups(state.groups.filter(({ q }) => q !== group.q));
-  setGroups([...state.groups, group]);
+export function toggleGroup({ q, label }) {
+  if (isGroupChosen(q)) return setGroups(state.groups.filter((other) => other.q !== q));
+  setGroups([...state.groups, { q, label: label || labelOf(q) }]);
 }
 
 /**
- * @param {string} q the query that selects the group
+ * Show a group alone.
+ *
+ * @param {Group} group
  */
+export function selectGroup(group) {
+  setGroups([group]);
+  select([]);
+}
+
+/** @param {string} q */
 export const isGroupChosen = (q) => state.groups.some((group) => group.q === q);
 
 /** @param {Group[]} groups */

@@ -4,7 +4,7 @@ import { readPref, writePref } from '../ui/prefs.js';
 import { DEFAULTS, hiddenKeys, hiddenLine, readAddress, writeAddress } from './address.js';
 import { emit, on } from './events.js';
 
-/** @import { Cards, Group } from './address.js' */
+/** @import { Cards, Grouping, Within } from './address.js' */
 /** @import { Session } from './session.js' */
 
 /** @typedef {'step' | 'elapsed' | 'time' | 'percent'} XMode the quantity on the horizontal axis */
@@ -48,7 +48,7 @@ export const palette = new Palette();
 export const sessions = new Map();
 
 /** @type {Query & ViewOptions & {selected: string[], automatic: boolean, allMatching: boolean, excepted: string[],
- *   groups: Group[], zoom: Range | null, notice: string, skew: number} & Cards} */
+ *   within: Within | null, zoom: Range | null, notice: string, skew: number} & Cards & Grouping} */
 export const state = {
   q: '',
   status: '',
@@ -62,8 +62,8 @@ export const state = {
    * `selected` only. */
   allMatching: false,
   excepted: [],
-  /** The groups that the graphs show, beside the selected sessions. */
-  groups: [],
+  /** Of `allMatching`: only those of this group. */
+  within: null,
   zoom: null,
   xMode: 'step',
   smooth: 0,
@@ -72,6 +72,10 @@ export const state = {
   graphFilter: '',
   hidden: [],
   wide: [],
+  by: [],
+  order: '',
+  open: [],
+  groups: [],
   /** Why a session that was selected is not there, until the next selection. */
   notice: '',
   /** The server's clock minus ours, in seconds. */
@@ -100,6 +104,7 @@ function wentBack() {
   if (has('q', 'status', 'sort', 'place')) emit('query');
   if (has('selected', 'groups')) assignColors();
   if (has('selected', 'automatic', 'allMatching')) emit('selection');
+  if (has('by', 'order', 'open')) emit('grouping');
   if (has('groups')) emit('groups');
   if (has('xMode', 'smooth', 'logY', 'band', 'graphFilter', 'hidden', 'wide')) emit('view', state);
   if (has('zoom')) emit('zoom');
@@ -160,14 +165,19 @@ export const unselect = (id, options) =>
 /** @param {string} id */
 export function toggle(id) {
   if (!state.allMatching) return state.selected.includes(id) ? unselect(id) : select([...state.selected, id]);
+  if (state.within && !state.within.has(id)) return;
   const isExcepted = state.excepted.includes(id);
   state.excepted = isExcepted ? state.excepted.filter((other) => other !== id) : [...state.excepted, id];
   emit('selection');
 }
 
-/** Choose every session that matches the query, also those that are not loaded. */
-export function chooseAllMatching() {
-  Object.assign(state, { allMatching: true, excepted: [] });
+/**
+ * Choose every session that matches the query, also those that are not loaded.
+ *
+ * @param {Within | null} [within] a group of them
+ */
+export function chooseAllMatching(within = null) {
+  Object.assign(state, { allMatching: true, excepted: [], within });
   emit('selection');
 }
 
@@ -176,7 +186,10 @@ export function chooseAllMatching() {
  *
  * @param {string} id
  */
-export const isChosen = (id) => (state.allMatching ? !state.excepted.includes(id) : state.selected.includes(id));
+export function isChosen(id) {
+  if (!state.allMatching) return state.selected.includes(id);
+  return !state.excepted.includes(id) && (state.within === null || state.within.has(id));
+}
 
 /**
  * Search, filter or sort the table.

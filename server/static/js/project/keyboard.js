@@ -2,7 +2,9 @@
 import { detailsOf } from '../data/session.js';
 import { chooseAllMatching, select, setQuery, state, toggle, zoomTo } from '../data/store.js';
 import { chooseRange } from '../table/choosing.js';
-import { focusedRow, moveFocus, openRowMenu } from '../table/session_table.js';
+import { openFocusedMenu } from '../table/menus.js';
+import { actOnGroup, focusedSession, moveFocus } from '../table/session_table.js';
+import { view } from '../table/view.js';
 import { byId, elementById, make } from '../ui/dom.js';
 import { undoLast } from '../ui/toast.js';
 
@@ -11,6 +13,7 @@ const HELP = [
   ['j  k  ↓  ↑', 'next, previous session'],
   ['Enter', 'show only this session'],
   ['Space  x', 'add it to the graphs, or remove it'],
+  ['→  ←', 'open, close a group'],
   ['Shift+↓  Shift+↑', 'add the next, previous session'],
   ['Ctrl+A', 'select all sessions that match, also those that are not loaded'],
   ['d', 'details of this session: params, texts, images, console'],
@@ -23,19 +26,21 @@ const HELP = [
   ['?', 'this list'],
 ];
 
-/** @type {Record<string, () => void>} */
+/** @type {Record<string, () => unknown>} */
 const ACTIONS = {
   '/': () => searchField().select(),
   j: () => moveFocus(1),
   ArrowDown: () => moveFocus(1),
   k: () => moveFocus(-1),
   ArrowUp: () => moveFocus(-1),
-  Enter: () => withFocused((id) => select([id])),
-  x: () => withFocused(toggle),
-  ' ': () => withFocused(toggle),
+  Enter: () => withFocused((id) => select([id])) || actOnGroup('show'),
+  x: toggleFocused,
+  ' ': toggleFocused,
+  ArrowRight: () => actOnGroup('open'),
+  ArrowLeft: () => actOnGroup('close'),
   d: showDetails,
-  m: () => withFocused(openRowMenu),
-  ContextMenu: () => withFocused(openRowMenu),
+  m: openFocusedMenu,
+  ContextMenu: openFocusedMenu,
   r: () => act('rename'),
   l: () => act('tags'),
   n: () => act('note'),
@@ -49,13 +54,13 @@ const ACTIONS = {
 };
 
 /** Keys that may be held. */
-const REPEATED = new Set(['j', 'k', 'ArrowDown', 'ArrowUp']);
+const REPEATED = new Set(['j', 'k', 'ArrowDown', 'ArrowUp', 'ArrowLeft', 'ArrowRight']);
 
 /** @type {Record<string, () => void>} */
 const WITH_SHIFT = {
   ArrowDown: () => extend(1),
   ArrowUp: () => extend(-1),
-  F10: () => withFocused(openRowMenu),
+  F10: openFocusedMenu,
 };
 
 const searchField = () => elementById('search', HTMLInputElement);
@@ -74,6 +79,7 @@ function pressed(event) {
   if (event.ctrlKey || event.metaKey) return pressedWithControl(event, target);
   if (key === 'Escape' && target === searchField()) return leaveSearch();
   const action = event.shiftKey ? (WITH_SHIFT[key] ?? ACTIONS[key]) : ACTIONS[key];
+  if (!state.by.length && (key === 'ArrowLeft' || key === 'ArrowRight')) return; // these scroll
   if (!action || needsKey(target, key) || (event.repeat && !REPEATED.has(key))) return;
   event.preventDefault();
   action();
@@ -108,14 +114,22 @@ function leaveSearch() {
 function needsKey(target, key) {
   const isTyped = target.closest('input, textarea, select, [contenteditable]') !== null;
   if (isTyped && !target.matches('input[type="checkbox"], input[type="range"]')) return true;
-  const isUsedByControls = ['ArrowDown', 'ArrowUp', 'Enter', ' '].includes(key);
+  const isUsedByControls = ['ArrowDown', 'ArrowUp', 'ArrowLeft', 'ArrowRight', 'Enter', ' '].includes(key);
   return isUsedByControls && target.closest('button, summary, a, input, pre, [role="separator"]') !== null;
 }
 
-/** @param {(id: string) => void} act */
+/**
+ * @param {(id: string) => void} act
+ * @returns {boolean} whether a session has the focus
+ */
 function withFocused(act) {
-  const id = focusedRow();
+  const id = focusedSession();
   if (id !== null) act(id);
+  return id !== null;
+}
+
+function toggleFocused() {
+  if (!withFocused(toggle)) actOnGroup('toggle');
 }
 
 /**
@@ -124,9 +138,9 @@ function withFocused(act) {
  * @param {number} by
  */
 function extend(by) {
-  const from = focusedRow();
+  const from = view.focused;
   moveFocus(by);
-  const to = focusedRow();
+  const to = view.focused;
   if (to !== null) chooseRange(from ?? to, to);
 }
 
@@ -140,7 +154,7 @@ function act(action) {
 }
 
 function showDetails() {
-  const id = focusedRow() ?? (state.selected.length === 1 ? state.selected[0] : null);
+  const id = focusedSession() ?? (state.selected.length === 1 ? state.selected[0] : null);
   if (id) location.assign(detailsOf(id));
 }
 

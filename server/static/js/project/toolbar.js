@@ -40,6 +40,7 @@ export function start() {
   startNewSessions();
   startPlace();
   startChosen();
+  startGrouping();
   on('live', (status) => {
     byId('live').dataset.state = status;
     find(byId('live'), 'span').textContent = LIVE_LABELS[status];
@@ -174,11 +175,26 @@ function startChosen() {
     menu.open({ x: left, y: bottom + 4 });
   });
   const draw = () => {
-    const count = state.allMatching ? list.total - state.excepted.length : state.selected.length;
+    const count = state.allMatching
+      ? (state.within?.count ?? list.total) - state.excepted.length
+      : state.selected.length;
     button.hidden = (state.automatic && !state.allMatching) || count === 0;
     button.textContent = `${whole(count)} selected ▾`;
   };
   on('selection', draw);
   on('list', draw);
+  draw();
+}
+
+function startGrouping() {
+  const menu = elementById('grouping', HTMLDetailsElement);
+  menu.addEventListener('toggle', async () => {
+    if (menu.open) (await import('./group_menu.js')).fill(menu);
+  });
+  const draw = () => {
+    find(menu, '.by').textContent = state.by.join(' › ');
+    find(menu, 'summary').classList.toggle('on', state.by.length > 0);
+  };
+  on('grouping', draw);
   draw();
 }

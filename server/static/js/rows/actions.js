@@ -1,8 +1,9 @@
 // What can be done to sessions: the same list for the row's menu, the bar of the chosen sessions and the keys.
 
+import { joined } from '../data/group_query.js';
 import { currentFilter, list } from '../data/list_state.js';
 import { detailsOf, tagOf } from '../data/session.js';
-import { page, sessions, state } from '../data/store.js';
+import { isChosen, page, sessions, state } from '../data/store.js';
 import { showToast } from '../ui/toast.js';
 import { apply, sessionsText } from './apply.js';
 import { deleteForGood, editNote, editTags, moveToProject, rename, showAlike } from './dialogs.js';
@@ -31,7 +32,7 @@ import { compare, download } from './take_out.js';
  * @returns {Chosen}
  */
 export function chosenWith(id) {
-  if (state.allMatching && !state.excepted.includes(id)) return chosen();
+  if (state.allMatching && isChosen(id)) return chosen();
   return !state.automatic && state.selected.includes(id) ? chosen() : { ids: [id] };
 }
 
@@ -42,17 +43,24 @@ export function chosenWith(id) {
  */
 export const chosen = () =>
   state.allMatching
-    ? { matching: currentFilter(), except: state.excepted }
+    ? { matching: chosenFilter(), except: state.excepted }
     : { ids: state.automatic ? [] : state.selected };
 
+const chosenFilter = () => {
+  const filter = currentFilter();
+  return state.within ? { ...filter, q: joined(filter.q, state.within.q) } : filter;
+};
+
 /** @param {Chosen} chosen */
-export const countOf = (chosen) => ('ids' in chosen ? chosen.ids.length : list.total - chosen.except.length);
+export const countOf = (chosen) =>
+  'ids' in chosen ? chosen.ids.length : (state.within?.count ?? list.total) - chosen.except.length;
 
 /** @param {Chosen} chosen */
 const known = (chosen) => {
   const isLeftOut = (/** @type {string} */ id) =>
     'except' in chosen && (chosen.except.includes(id) || list.unmatched.has(id));
-  const ids = 'ids' in chosen ? chosen.ids : list.ids.filter((id) => !isLeftOut(id));
+  const loaded = state.within ? [...sessions.keys()].filter(isChosen) : list.ids;
+  const ids = 'ids' in chosen ? chosen.ids : loaded.filter((id) => !isLeftOut(id));
   return ids.map((id) => sessions.get(id)).filter((session) => session !== undefined);
 };
 
@@ -233,7 +241,7 @@ export const menuTitle = (session) => (session ? `Actions for ${tagOf(session)}`
  * @param {string} what
  * @param {string | undefined} text
  */
-async function copy(what, text = '') {
+export async function copy(what, text = '') {
   try {
     await navigator.clipboard.writeText(text);
     showToast(`${what} copied`);

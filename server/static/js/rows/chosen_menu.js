@@ -11,11 +11,11 @@ import { chosen, countOf, menuItems, menuTitle } from './actions.js';
 export function open(at) {
   /** @type {MenuItem[]} */
   const items = countOf(chosen()) ? menuItems(chosen()) : [];
-  if (!state.allMatching && list.total > state.selected.length)
+  if ((!state.allMatching || state.within) && list.total > state.selected.length)
     items.push({
       label: `Select all ${whole(list.total)} that match`,
       key: 'Ctrl A',
-      act: chooseAllMatching,
+      act: () => chooseAllMatching(),
       separated: true,
     });
   items.push({ label: 'Clear the selection', act: () => select([]), separated: state.allMatching });

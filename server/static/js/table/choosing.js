@@ -1,51 +1,50 @@
 // Choosing rows with the mouse: a click, with Ctrl, with Shift, on the swatch.
-import { list } from '../data/session_list.js';
 import { select, state, toggle } from '../data/store.js';
+import { indexOfRow, sessionsBetween } from '../data/table_rows.js';
 
-/** @type {string | null} the row where a range begins: the one that was clicked last, without Shift */
+/** @type {string | null} the key of the row where a range begins: the one that was clicked last, without Shift */
 let anchor = null;
 
 /**
  * @param {Element} element
  * @returns {HTMLElement | null}
  */
-export const rowAt = (element) => element.closest('tr[data-session]');
+export const rowOf = (element) => element.closest('tr[data-row]');
 
 /**
  * Choose by a click in the table.
  *
  * @param {MouseEvent} event
- * @returns {string | null} the row that was clicked
+ * @returns {string | null} the key of the row that was clicked
  */
 export function clicked(event) {
   const target = /** @type {Element} */ (event.target);
-  const row = rowAt(target);
-  const id = row?.dataset.session;
-  if (!row || !id || target.closest('a, button')) return null;
-  if (event.shiftKey && anchor !== null && list.ids.includes(anchor)) {
+  const row = rowOf(target);
+  const { session: id, row: key } = row?.dataset ?? {};
+  if (!row || !id || !key || target.closest('a, button')) return null;
+  if (event.shiftKey && indexOfRow(anchor) >= 0) {
     if (target.closest('td.pick')) event.preventDefault(); // the swatch shows what is chosen, drawn below
-    chooseRange(anchor, id);
-    return id;
+    chooseRange(/** @type {string} */ (anchor), key);
+    return key;
   }
-  anchor = id;
+  anchor = key;
   const selection = getSelection();
   const isCopying = selection?.type === 'Range' && row.contains(selection.anchorNode);
   if (target.closest('td.pick')) toggle(id);
   else if (isCopying) return null;
   else if (event.ctrlKey || event.metaKey) toggle(id);
   else select([id]);
-  return id;
+  return key;
 }
 
 /**
- * Choose all rows from one to another, beside those that are chosen.
+ * Choose the sessions of all rows from one to another, beside those that are chosen.
  *
- * @param {string} from
+ * @param {string} from the row's key
  * @param {string} to
  */
 export function chooseRange(from, to) {
-  const [first, last] = [list.ids.indexOf(from), list.ids.indexOf(to)].sort((a, b) => a - b);
   getSelection()?.removeAllRanges();
   const before = state.automatic ? [] : state.selected;
-  select([...before, ...list.ids.slice(Math.max(0, first), last + 1)]);
+  select([...before, ...sessionsBetween(from, to)]);
 }

@@ -1,5 +1,7 @@
 // The cells of the table's head. A click sorts, dragging moves the column, its right edge changes the width; the menu of
 // a head, and keys, do all of that too.
+import { groupBy } from '../data/grouping.js';
+import { fieldText } from '../data/query_text.js';
 import { setQuery, state } from '../data/store.js';
 import { make } from '../ui/dom.js';
 import { openMenu } from '../ui/popup_menu.js';
@@ -67,8 +69,28 @@ function moveBy(key, by) {
   if (to >= 0 && to <= keys.length) move(key, keys[to] ?? null);
 }
 
+/** Names that mean columns in queries, also where a param has them. */
+const COLUMNS =
+  'tag id status reason group tags created updated ended elapsed progress iter max_iter points dropped refused commit branch host user note starred'.split(
+    ' ',
+  );
+const GROUPABLE = ['tag', 'status', 'group', 'tags', 'commit', 'branch', 'host', 'user'];
+
+/**
+ * The field by which rows are grouped by what a column shows; '' if they cannot be.
+ *
+ * @param {string} key
+ * @param {Column['group']} group
+ */
+function groupFieldOf(key, group) {
+  const name = fieldText(key.slice(key.indexOf('.') + 1));
+  if (group === 'params') return COLUMNS.includes(name) || /^(params|values)\./.test(name) ? `params.${name}` : name;
+  if (group === 'values') return `values.${name}`;
+  return GROUPABLE.includes(key) ? key : '';
+}
+
 /** @param {Column} column */
-function itemsFor({ key, sort, width, label }) {
+function itemsFor({ key, sort, width, label, group }) {
   const layout = currentLayout();
   const isPinned = layout.pinned.includes(key);
   /** @type {MenuItem[]} */
@@ -88,6 +110,13 @@ function itemsFor({ key, sort, width, label }) {
       },
       { label: `Hide ${label}`, act: () => choose(key, false) },
     );
+  const field = groupFieldOf(key, group);
+  if (field && !state.by.includes(field))
+    items.push({
+      label: state.by.length ? 'Then group by this' : 'Group by this',
+      separated: true,
+      act: () => groupBy([...state.by, field]),
+    });
   items.push(
     { label: 'Wider', key: 'Shift →', separated: true, act: () => setLayout(resized(layout, key, width + WIDTH_STEP)) },
     { label: 'Narrower', key: 'Shift ←', act: () => setLayout(resized(layout, key, width - WIDTH_STEP)) },

@@ -1,23 +1,21 @@
 // The session table. Only the rows in sight are in the page, so that 10,000 sessions scroll like ten.
 import { list, loadMore, reload } from '../data/session_list.js';
 import { setShownColumns } from '../data/shown_columns.js';
-import { isChosen, on, sessions } from '../data/store.js';
+import { on, state } from '../data/store.js';
+import { indexOfRow, isGrouped, rowAt, rowCount } from '../data/table_rows.js';
 import { arrange, elementById, find, make, setText } from '../ui/dom.js';
-import { bestIn, findBest } from './best_values.js';
-import { cutTag } from './cells.js';
-import { clicked, rowAt } from './choosing.js';
+import { findBest } from './best_values.js';
+import { clicked, rowOf } from './choosing.js';
 import { currentLayout, discover, shownColumns } from './columns.js';
 import { showEmptyTable } from './empty_table.js';
 import { header, markSort } from './header.js';
+import { openedMenu, openRowMenu } from './menus.js';
 import { leftEdges, pin } from './pinned_columns.js';
+import { updateSessionRow, updateTimes } from './session_row.js';
+import { focusedRow, keepFocus, NARROW, ROW_HEIGHT, view } from './view.js';
 
-/** @import { Session } from '../data/session.js' */
-/** @import { Column } from './fixed_columns.js' */
-
-const ROW_HEIGHT = 30;
 const SPARE_ROWS = 12; // above and below those in sight
 const PLACEHOLDER_ROWS = 5;
-const NARROW = 700; // pixels of a narrow window
 
 /** @type {HTMLTableElement} */
 let table;
@@ -33,17 +31,10 @@ let menu;
 let above;
 /** @type {HTMLTableRowElement} */
 let below;
-
-/** @type {Map<string, HTMLTableRowElement>} by session */
-const rows = new Map();
-/** @type {Column[]} */
-let columns = [];
-/** @type {(number | null)[]} left edges of pinned columns */
-let lefts = [];
-let tagWidth = 0;
-/** @type {string | null} the session that keys act on */
-let focused = null;
-let focusedAt = 0; // its place among the rows
+/** @type {typeof import('./group_table.js') | null} loaded once the table is grouped */
+let groups = null;
+/** @type {{key: string, index: number} | null} the topmost row in sight */
+let top = null;
 /** Follows the width of the tag's column, which takes what the others leave. */
 const tagObserver = new ResizeObserver(() => {
   measure();
@@ -61,14 +52,19 @@ export function start() {
   above = spacer();
   below = spacer();
   body.addEventListener('click', (event) => {
-    const more = /** @type {Element} */ (event.target).closest('.more');
-    const id = more && rowAt(more)?.dataset.session;
-    if (id) openRowMenu(id);
-    else focused = clicked(event) ?? focused;
+    const target = /** @type {Element} */ (event.target);
+    const key = rowOf(target)?.dataset.row;
+    if (!key) return;
+    if (target.closest('.more')) openRowMenu(key);
+    else if (rowAt(indexOfRow(key))?.kind === 'session') view.focused = clicked(event) ?? view.focused;
+    else {
+      view.focused = key;
+      groups?.clicked(event);
+    }
   });
   body.addEventListener('contextmenu', openedMenu);
   body.addEventListener('focusin', (event) => {
-    focused = rowAt(/** @type {Element} */ (event.target))?.dataset.session ?? focused;
+    view.focused = rowOf(/** @type {Element} */ (event.target))?.dataset.row ?? view.focused;
   });
   scroller.addEventListener('scroll', draw, { passive: true });
   new ResizeObserver(draw).observe(scroller);
@@ -83,17 +79,44 @@ export function start() {
   on('list', drawChanged);
   on('session', drawChanged);
   on('selection', draw);
+  on('groups', draw);
   on('loading', draw);
+  on('rows', keepPlace);
+  on('grouping', loadGroups);
+  loadGroups();
   on('query', () => {
     scroller.scrollTop = 0;
     reload();
   });
   on('arrived', (id) => {
     // the rows in sight stay where they are
+    if (isGrouped()) return;
     if (list.ids.indexOf(id) * ROW_HEIGHT < scroller.scrollTop) scroller.scrollTop += ROW_HEIGHT;
-    requestAnimationFrame(() => requestAnimationFrame(() => rows.get(id)?.classList.add('fresh')));
+    requestAnimationFrame(() => requestAnimationFrame(() => view.rows.get(id)?.classList.add('fresh')));
   });
   setInterval(updateTimes, 1000);
+  draw();
+}
+
+/** What groups need is loaded with the first one. */
+async function loadGroups() {
+  if (!state.by.length || groups) return;
+  const loaded = await import('./group_table.js');
+  if (groups) return;
+  groups = loaded;
+  groups.start();
+}
+
+/** The rows of the groups are others: the topmost one in sight stays where it is. */
+function keepPlace() {
+  const at = top ? indexOfRow(top.key) : -1;
+  if (top && at >= 0 && at !== top.index && scroller.scrollTop > 0) {
+    // the room for them first: the browser would bound the place to scroll to
+    setHeights(0, rowCount());
+    scroller.scrollTop += (at - top.index) * ROW_HEIGHT;
+    top.index = at;
+  }
+  table.role = isGrouped() ? 'treegrid' : 'grid';
   draw();
 }
 
@@ -106,8 +129,8 @@ function draw() {
     // what looks at every loaded session waits until one changes: scrolling does not
     if (hasChanged) {
       hasChanged = false;
-      if (discover() || !columns.length) layOutColumns();
-      findBest(columns);
+      if (discover() || !view.columns.length) layOutColumns();
+      findBest(view.columns);
     }
     drawRows();
   });
@@ -119,9 +142,10 @@ function drawChanged() {
 }
 
 function layOutColumns() {
-  columns = shownColumns();
+  const columns = shownColumns();
+  view.columns = columns;
   setShownColumns(columns.map(({ key }) => key));
-  rows.clear();
+  view.rows.clear();
   find(table, 'colgroup').replaceChildren(
     ...columns.map(({ key, width }) => {
       const col = make('col');
@@ -132,11 +156,12 @@ function layOutColumns() {
   const width = columns.reduce((sum, column) => sum + column.width, 0);
   table.style.minWidth = `${innerWidth <= NARROW ? width - 90 : width}px`;
   table.style.width = hasTagWidth() ? `${width}px` : '';
-  lefts = leftEdges(columns, innerWidth <= NARROW);
+  view.lefts = leftEdges(columns, innerWidth <= NARROW);
   head.replaceChildren(...columns.map(header));
-  pin(head, lefts);
+  pin(head, view.lefts);
   for (const space of [above, below]) space.cells[0].colSpan = columns.length;
   setText(find(menu, '.count'), String(columns.length - 1));
+  groups?.setColumns(columns);
   measure();
   tagObserver.disconnect();
   tagObserver.observe(head.cells[columns.findIndex(({ key }) => key === 'tag')]);
@@ -146,99 +171,65 @@ function layOutColumns() {
 const hasTagWidth = () => 'tag' in currentLayout().widths;
 
 function measure() {
-  const at = columns.findIndex((column) => column.key === 'tag');
-  tagWidth = (head.cells[at]?.offsetWidth ?? 0) - 20 - (innerWidth <= NARROW ? 0 : 42);
+  const at = view.columns.findIndex((column) => column.key === 'tag');
+  view.tagWidth = (head.cells[at]?.offsetWidth ?? 0) - 20 - (innerWidth <= NARROW ? 0 : 42);
 }
 
 function drawRows() {
-  columns.forEach(({ sort }, at) => {
+  view.columns.forEach(({ sort }, at) => {
     if (sort) markSort(head.cells[at], sort);
   });
+  const isWaiting = groups?.isWaiting() ?? false;
   table.classList.toggle('waiting', (list.loading || list.isStale) && list.loaded);
-  if (!list.loaded) return drawPlaceholder();
-  const { ids } = list;
-  if (table.tHead) table.tHead.hidden = ids.length === 0;
-  showEmptyTable(ids.length === 0);
-  const first = Math.max(0, Math.floor(scroller.scrollTop / ROW_HEIGHT) - SPARE_ROWS);
-  const last = Math.min(ids.length, first + Math.ceil(scroller.clientHeight / ROW_HEIGHT) + 2 * SPARE_ROWS);
-  table.ariaRowCount = String(list.total + 1);
-  above.cells[0].style.height = `${first * ROW_HEIGHT}px`;
-  below.cells[0].style.height = `${(ids.length - last) * ROW_HEIGHT}px`;
+  if (!list.loaded || isWaiting || (state.by.length > 0 && !groups)) return drawPlaceholder();
+  const count = rowCount();
+  if (table.tHead) table.tHead.hidden = count === 0;
+  showEmptyTable(count === 0);
+  const first = Math.min(Math.max(0, Math.floor(scroller.scrollTop / ROW_HEIGHT) - SPARE_ROWS), count);
+  const last = Math.min(count, first + Math.ceil(scroller.clientHeight / ROW_HEIGHT) + 2 * SPARE_ROWS);
+  table.ariaRowCount = String((isGrouped() ? count : list.total) + 1);
+  setHeights(first, count - last);
   keepFocus();
   const hadFocus = body.contains(document.activeElement);
-  const wanted = ids.slice(first, last);
+  const wanted = Array.from({ length: last - first }, (_, at) => updateRow(first + at));
   const kept = new Set(wanted);
-  for (const [id, row] of rows) if (!kept.has(id) && !row.contains(document.activeElement)) rows.delete(id);
-  arrange(body, [above, ...wanted.map((id, at) => updateRow(id, first + at)), below]);
-  if (hadFocus && document.activeElement === document.body) rows.get(focused ?? '')?.focus({ preventScroll: true });
-  if (list.next && last > ids.length - 2 * SPARE_ROWS) loadMore();
+  for (const [key, row] of view.rows)
+    if (!kept.has(row) && !row.contains(document.activeElement)) view.rows.delete(key);
+  arrange(body, [above, ...wanted, below]);
+  if (hadFocus && document.activeElement === document.body) elementOf(view.focused)?.focus({ preventScroll: true });
+  const index = Math.floor(scroller.scrollTop / ROW_HEIGHT);
+  top = { key: rowAt(index)?.key ?? '', index };
+  if (last <= count - 2 * SPARE_ROWS) return;
+  if (isGrouped()) groups?.loadMoreGroups();
+  else if (list.next) loadMore();
 }
 
-/** If the session that keys act on has left, the one that has taken its place follows. */
-function keepFocus() {
-  if (focused === null) return;
-  const at = list.ids.indexOf(focused);
-  if (at >= 0) focusedAt = at;
-  else focused = list.ids[Math.min(focusedAt, list.ids.length - 1)] ?? null;
+/**
+ * @param {number} before how many rows are above those that are drawn
+ * @param {number} after
+ */
+function setHeights(before, after) {
+  above.cells[0].style.height = `${before * ROW_HEIGHT}px`;
+  below.cells[0].style.height = `${after * ROW_HEIGHT}px`;
 }
+
+/** @param {string | null} key */
+const elementOf = (key) => view.rows.get(key ?? '');
 
 function drawPlaceholder() {
   if (body.querySelector('.first')) return; // the server's rows
-  const cells = () => columns.map(() => make('td'));
+  const cells = () => view.columns.map(() => make('td'));
   const placeholder = () => make('tr', { className: 'skeleton', ariaHidden: 'true' }, ...cells());
   body.replaceChildren(...Array.from({ length: PLACEHOLDER_ROWS }, placeholder));
 }
 
-/**
- * @param {string} id
- * @param {number} index
- */
-function updateRow(id, index) {
-  const session = sessions.get(id);
-  const row = rows.get(id) ?? createRow(id);
-  const isSelected = String(isChosen(id));
-  if (row.ariaSelected !== isSelected) row.ariaSelected = isSelected;
-  row.classList.toggle('unmatched', list.unmatched.has(id));
-  row.ariaRowIndex = String(index + 2);
-  row.tabIndex = id === (focused ?? list.ids[0]) ? 0 : -1;
-  if (session) for (const [at, column] of columns.entries()) updateCell(row.cells[at], column, session);
-  return row;
-}
-
-/** @param {string} id */
-function createRow(id) {
-  const row = make('tr');
-  row.dataset.session = id;
-  for (const { right, dim } of columns)
-    row.append(make('td', { className: [right && 'n', dim && 'dim'].filter(Boolean).join(' ') }));
-  pin(row, lefts);
-  rows.set(id, row);
-  return row;
-}
-
-/**
- * @param {HTMLTableCellElement} td
- * @param {Column} column
- * @param {Session} session
- */
-function updateCell(td, column, session) {
-  column.cell(td, session);
-  if (column.key === 'tag') cutTag(td, tagWidth);
-  if (column.value) {
-    const value = column.value(session);
-    td.classList.toggle('best', typeof value === 'number' && value === bestIn(column) && list.total > 1);
-  }
-}
-
-function updateTimes() {
-  if (document.hidden) return;
-  columns.forEach(({ ticks, cell }, at) => {
-    if (!ticks) return;
-    for (const [id, row] of rows) {
-      const session = sessions.get(id);
-      if (session) cell(row.cells[at], session);
-    }
-  });
+/** @param {number} index */
+function updateRow(index) {
+  const row = /** @type {import('../data/table_rows.js').Row} */ (rowAt(index));
+  const element = row.kind === 'session' || !groups ? updateSessionRow(row) : groups.updateRow(row);
+  element.ariaRowIndex = String(index + 2);
+  element.tabIndex = row.key === (view.focused ?? rowAt(0)?.key) ? 0 : -1;
+  return element;
 }
 
 /**
@@ -247,16 +238,25 @@ function updateTimes() {
  * @param {number} by
  */
 export function moveFocus(by) {
-  if (!list.ids.length) return;
-  const at = focused === null ? -1 : list.ids.indexOf(focused);
-  const next = at < 0 ? 0 : Math.min(list.ids.length - 1, Math.max(0, at + by));
-  focused = list.ids[next];
-  const top = next * ROW_HEIGHT;
+  const at = indexOfRow(view.focused);
+  focusRow(at < 0 ? 0 : at + by);
+}
+
+/**
+ * Focus a row, and scroll it into sight.
+ *
+ * @param {number} index the nearest one, if there is none there
+ */
+export function focusRow(index) {
+  if (!rowCount()) return;
+  const next = Math.min(rowCount() - 1, Math.max(0, index));
+  view.focused = rowAt(next)?.key ?? null;
+  const start = next * ROW_HEIGHT;
   const room = visibleHeight();
-  if (top < scroller.scrollTop) scroller.scrollTop = top;
-  else if (top + ROW_HEIGHT > scroller.scrollTop + room) scroller.scrollTop = top + ROW_HEIGHT - room;
+  if (start < scroller.scrollTop) scroller.scrollTop = start;
+  else if (start + ROW_HEIGHT > scroller.scrollTop + room) scroller.scrollTop = start + ROW_HEIGHT - room;
   drawRows();
-  rows.get(focused)?.focus({ preventScroll: true });
+  elementOf(view.focused)?.focus({ preventScroll: true });
 }
 
 /**
@@ -267,7 +267,7 @@ export function moveFocus(by) {
 export function reveal(id) {
   draw();
   requestAnimationFrame(() => {
-    const bottom = (list.ids.indexOf(id) + 1) * ROW_HEIGHT;
+    const bottom = isGrouped() ? 0 : (list.ids.indexOf(id) + 1) * ROW_HEIGHT;
     if (bottom > visibleHeight()) scroller.scrollTop = bottom - visibleHeight() / 2;
   });
 }
@@ -275,25 +275,17 @@ export function reveal(id) {
 const visibleHeight = () => scroller.clientHeight - head.offsetHeight;
 
 /** The session that keys act on, or null. */
-export const focusedRow = () => (focused !== null && list.ids.includes(focused) ? focused : null);
-
-/** @param {MouseEvent} event */
-function openedMenu(event) {
-  const target = /** @type {Element} */ (event.target);
-  const id = rowAt(target)?.dataset.session;
-  if (!id || target.closest('a') || getSelection()?.type === 'Range') return; // the browser's own menu
-  event.preventDefault();
-  openRowMenu(id, { x: event.clientX, y: event.clientY });
+export function focusedSession() {
+  const row = focusedRow();
+  return row?.kind === 'session' ? row.id : null;
 }
 
 /**
- * Open the menu of a row, by default below its name.
+ * Do something to the row that keys act on, if it is one of a group.
  *
- * @param {string} id
- * @param {{x: number, y: number}} [at] of the window, in pixels
+ * @param {'show' | 'toggle' | 'open' | 'close'} action
+ * @returns {boolean} whether there was something to do
  */
-export async function openRowMenu(id, at) {
-  const box = rows.get(id)?.querySelector('.tag')?.getBoundingClientRect();
-  const menu = await import('../rows/row_menu.js');
-  menu.open(id, at ?? { x: box?.left ?? 0, y: box?.bottom ?? 0 });
+export function actOnGroup(action) {
+  return groups?.act(action, focusRow) ?? false;
 }

@@ -1,0 +1,222 @@
+// The groups of the table: loaded when they are folded open, and brought up to date while sessions run, arrive, change or
+// go.
+import { showToast } from '../ui/toast.js';
+import { isPassing, messageOf } from './api.js';
+import { columns, isTaking, load, loadNext, newBranch } from './group_branch.js';
+import { groupBy, isOpen } from './grouping.js';
+import { list } from './list_state.js';
+import { Retry } from './retry.js';
+import { on, state } from './store.js';
+import { setRows } from './table_rows.js';
+
+/** @import { Branch } from './group_types.js' */
+/** @import { Row } from './table_rows.js' */
+
+const REFRESH_MS = 1500;
+const MAX_REFRESH_MS = 5000;
+const SHARE_OF_TIME = 4; // a refresh that takes long is made less often
+
+let root = newBranch('', 0);
+/** What the groups are of: the levels, and how they are ordered. */
+let shown = { by: '', order: '' };
+let timer = 0;
+let took = 0;
+/** Whether the list loads the rows of another query, which is no news to the groups. */
+let isQueried = false;
+/** Whether the groups wait for the list to tell which query the server understands. */
+let isAwaiting = false;
+const retry = new Retry();
+
+export function start() {
+  on('query', () => {
+    isQueried = true;
+    refresh(false);
+  });
+  on('grouping', () => {
+    const isSame = shown.by === state.by.join('\n') && shown.order === state.order;
+    if (isSame) openNew();
+    else refresh(false);
+  });
+  on('list', () => {
+    if (isAwaiting) refresh(false);
+    else if (!isQueried) refreshSoon();
+    isQueried = isAwaiting = false;
+  });
+  on('session', () => isTaking || refreshSoon());
+  on('started', () => refreshSoon(true));
+  on('deleted', (id) => {
+    forget(root, id);
+    refreshSoon();
+  });
+  on('edited', () => refreshSoon(true));
+  document.addEventListener('visibilitychange', () => document.hidden || refreshSoon());
+}
+
+/** The groups of the first level. */
+export const rootOf = () => root;
+
+/**
+ * Say which columns are shown.
+ *
+ * @param {string[]} statistics names such as 'min(loss)'
+ * @param {string[]} fields such as 'params.lr'
+ */
+export function setColumns(statistics, fields) {
+  const known = [...columns.statistics, ...columns.fields];
+  const isNew = [...statistics, ...fields].some((name) => !known.includes(name));
+  Object.assign(columns, { statistics, fields });
+  if (isNew && root.asked) refresh(true);
+}
+
+/** @param {boolean} [isForced] whether sessions may have changed that their groups do not show */
+function refreshSoon(isForced = false) {
+  if (!state.by.length || retry.isWaiting) return;
+  if (isForced) markStale(root, true);
+  const pause = Math.min(MAX_REFRESH_MS, Math.max(REFRESH_MS, SHARE_OF_TIME * took));
+  timer ||= setTimeout(() => refresh(true), pause);
+}
+
+/**
+ * @param {Branch} branch
+ * @param {boolean} keepsOrder
+ */
+function markStale(branch, keepsOrder) {
+  branch.isStale = true;
+  branch.keepsOrder &&= keepsOrder;
+  for (const node of branch.nodes) if (node.branch) markStale(node.branch, keepsOrder);
+}
+
+/**
+ * A session is gone.
+ *
+ * @param {Branch} branch
+ * @param {string} id
+ */
+function forget(branch, id) {
+  const before = branch.ids.length;
+  branch.ids = branch.ids.filter((other) => other !== id);
+  if (branch.ids.length < before) show();
+  for (const node of branch.nodes) if (node.branch) forget(node.branch, id);
+}
+
+/**
+ * Load everything that is shown again.
+ *
+ * @param {boolean} isLive whether this follows changes of sessions: what is shown then keeps its order
+ */
+export async function refresh(isLive) {
+  clearTimeout(timer);
+  timer = 0;
+  retry.cancel();
+  const by = state.by.join('\n');
+  if (isLive && document.hidden) return;
+  if (by !== shown.by) root = newBranch('', 0);
+  shown = { by, order: state.order };
+  if (!by) return setRows(null);
+  if (!root.isLoaded) show();
+  if (!isLive) markStale(root, false);
+  const started = performance.now();
+  try {
+    await load(root);
+    show();
+    await loadOpen(root);
+    retry.reset();
+  } catch (failure) {
+    failed(failure, isLive);
+  }
+  took = performance.now() - started;
+}
+
+/**
+ * @param {unknown} failure
+ * @param {boolean} isLive
+ */
+function failed(failure, isLive) {
+  if (isPassing(failure)) retry.later(() => refresh(isLive));
+  else if (list.loading)
+    isAwaiting = true; // the query may have a mistake
+  else if (list.mistake) refreshSoon(true);
+  else {
+    showToast(`The table cannot be grouped: ${messageOf(failure)}`);
+    groupBy([]);
+  }
+}
+
+/** Show what has been folded, and load what has been opened. */
+async function openNew() {
+  show();
+  await loadOpen(root).catch(() => refreshSoon(true));
+}
+
+/**
+ * Load what is in groups that are open, where that is not known or may have changed.
+ *
+ * @param {Branch} branch
+ * @returns {Promise<void>}
+ */
+async function loadOpen(branch) {
+  for (const node of branch.nodes) {
+    if (!isOpen(node.q)) continue;
+    node.branch ??= newBranch(node.q, branch.depth + 1);
+    if (!node.branch.isLoaded || node.branch.isStale) {
+      await load(node.branch);
+      show();
+    }
+    await loadOpen(node.branch);
+  }
+}
+
+/**
+ * Load the next items of a branch.
+ *
+ * @param {Branch} branch
+ */
+export async function loadMore(branch) {
+  try {
+    await loadNext(branch);
+    show();
+  } catch {
+    refreshSoon(true);
+  }
+}
+
+function show() {
+  if (state.by.length) setRows(rowsOf(root));
+}
+
+/**
+ * @param {Branch} branch
+ * @returns {Row[]}
+ */
+function rowsOf(branch) {
+  const { q, depth, nodes, ids, next, isLoaded } = branch;
+  if (!isLoaded) return depth ? [{ kind: 'wait', key: `wait ${q}`, depth, id: '' }] : [];
+  /** @type {Row[]} */
+  const rows = nodes.flatMap((node) => [
+    { kind: 'group', key: `group ${node.q}`, depth, id: '', node },
+    ...(isOpen(node.q) ? rowsOf(node.branch ?? newBranch(node.q, depth + 1)) : []),
+  ]);
+  for (const id of ids) rows.push({ kind: 'session', key: `${id} ${q}`, depth, id });
+  if (next !== null && depth) rows.push({ kind: 'more', key: `more ${q}`, depth, id: '', branch });
+  return rows;
+}
+
+/**
+ * Whether a session that is loaded is in a group.
+ *
+ * @param {string} q
+ * @param {string} id
+ */
+export const isIn = (q, id) => branches(root).some((branch) => isWithin(branch.q, q) && branch.ids.includes(id));
+
+/**
+ * @param {string} inner
+ * @param {string} q
+ */
+const isWithin = (inner, q) => inner === q || inner.startsWith(`${q} and `);
+
+/**
+ * @param {Branch} branch
+ * @returns {Branch[]} it, and those within
+ */
+const branches = (branch) => [branch, ...branch.nodes.flatMap((node) => (node.branch ? branches(node.branch) : []))];

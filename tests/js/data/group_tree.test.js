@@ -1,0 +1,108 @@
+// The groups of the table: loaded when they are opened, and brought up to date in their order.
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { isGroupChosen, toggleGroup } from '../../../server/static/js/data/group_choice.js';
+import * as tree from '../../../server/static/js/data/group_tree.js';
+import { fold, groupBy } from '../../../server/static/js/data/grouping.js';
+import * as store from '../../../server/static/js/data/store.js';
+import { isGrouped, rowAt, rowCount, sessionsBetween } from '../../../server/static/js/data/table_rows.js';
+import { installBrowser, installServer, page, session, settle } from '../support.js';
+
+const { state } = store;
+let server;
+
+installBrowser();
+tree.start();
+
+const group = (q, sessions = 1, fields = {}) => ({
+  value: q,
+  kind: 'text',
+  label: q,
+  q,
+  sessions,
+  counts: {},
+  stats: {},
+  same: {},
+  updated_at: 1,
+  ...fields,
+});
+const groups = (...all) => ({ groups: all, total: all.length, next: null });
+const rows = () =>
+  Array.from({ length: rowCount() }, (_, at) => rowAt(at)).map(({ kind, id, node }) => node?.q ?? (id || kind));
+
+beforeEach(async () => {
+  installBrowser({ search: '?q=resnet' });
+  server = installServer();
+  store.start();
+  groupBy([]);
+});
+
+async function grouped(...all) {
+  groupBy(['lr']);
+  const request = await server.next();
+  request.answer(groups(...all));
+  await settle();
+  return request;
+}
+
+test('groups are asked for with the query, and opened with both', async () => {
+  const request = await grouped(group('lr=1', 2), group('lr=2'));
+  assert.deepEqual(
+    [request.path, request.query.get('q'), request.query.get('by')],
+    ['/api/v2/sessions/groups', 'resnet', 'lr'],
+  );
+  assert.deepEqual(rows(), ['lr=1', 'lr=2']);
+  fold('lr=1', true);
+  assert.deepEqual(rows(), ['lr=1', 'wait', 'lr=2']);
+  const inner = await server.next();
+  assert.deepEqual([inner.path, inner.query.get('q')], ['/api/v2/sessions', 'resnet and lr=1']);
+  inner.answer(page([session('a'), session('b')]));
+  await settle();
+  assert.deepEqual(rows(), ['lr=1', 'a', 'b', 'lr=2']);
+  assert.deepEqual(sessionsBetween(rowAt(0).key, rowAt(2).key), ['a', 'b']);
+  fold('lr=1', false);
+  assert.deepEqual(rows(), ['lr=1', 'lr=2']);
+  groupBy([]);
+  assert.equal(isGrouped(), false);
+});
+
+test('live changes keep the order that is read; a choice of another does not', async () => {
+  await grouped(group('lr=1'), group('lr=2'));
+  const refreshed = tree.refresh(true);
+  (await server.next()).answer(groups(group('lr=3'), group('lr=2'), group('lr=1')));
+  await refreshed;
+  assert.deepEqual(rows(), ['lr=3', 'lr=1', 'lr=2']);
+  store.setQuery({ sort: 'min(loss)' });
+  const request = await server.next();
+  assert.equal(request.query.get('sort'), 'min(loss)');
+  request.answer(groups(group('lr=3'), group('lr=2'), group('lr=1')));
+  await settle();
+  assert.deepEqual(rows(), ['lr=3', 'lr=2', 'lr=1']);
+});
+
+test('an open group is loaded again once it has changed', async () => {
+  await grouped(group('lr=1', 1));
+  fold('lr=1', true);
+  (await server.next()).answer(page([session('a')]));
+  await settle();
+  const same = tree.refresh(true);
+  (await server.next()).answer(groups(group('lr=1', 1)));
+  await same;
+  assert.equal(server.waiting.length, 0);
+  const other = tree.refresh(true);
+  (await server.next()).answer(groups(group('lr=1', 2)));
+  (await server.next()).answer(page([session('b'), session('a')]));
+  await other;
+  assert.deepEqual(rows(), ['lr=1', 'b', 'a']);
+});
+
+test('a group that is shown is in the address, and takes the place of the newest sessions', () => {
+  installBrowser();
+  store.start();
+  store.select(['a'], { automatic: true });
+  toggleGroup({ q: 'lr=1', label: 'lr = 1' });
+  assert.equal(isGroupChosen('lr=1'), true);
+  assert.deepEqual([state.selected, state.automatic, history.address], [[], false, '?s=none&g=lr%3D1&x=step']);
+  toggleGroup({ q: 'lr=1', label: 'lr = 1' });
+  assert.equal(isGroupChosen('lr=1'), false);
+});
