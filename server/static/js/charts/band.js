@@ -2,7 +2,7 @@
 import { NAN, PLUS } from '../data/line.js';
 import { smooth } from './smoothing.js';
 
-/** @import { GroupColumns } from '../data/group_api.js' */
+/** @import { GroupColumns } from '../data/group_series_api.js' */
 /** @import { Line } from '../data/line.js' */
 /** @import { BandKind } from '../data/store.js' */
 

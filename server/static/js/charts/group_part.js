@@ -5,7 +5,7 @@ import { number, whole } from '../ui/format.js';
 import { bandLine, deviation, groupPositions, smoothBand, whyNot } from './band.js';
 import { smooth } from './smoothing.js';
 
-/** @import { GroupColumns, GroupGraph } from '../data/group_api.js' */
+/** @import { GroupColumns, GroupGraph } from '../data/group_series_api.js' */
 /** @import { GroupLayer } from '../data/group_series.js' */
 /** @import { Group } from '../data/address.js' */
 /** @import { Dash } from '../ui/palette.js' */

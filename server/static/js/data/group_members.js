@@ -2,10 +2,10 @@
 // is asked once in a while when sessions have changed.
 import { showToast } from '../ui/toast.js';
 import { isPassing, messageOf } from './api.js';
-import { getGroupGraphs } from './group_api.js';
+import { getGroupGraphs } from './group_series_api.js';
 import { emit, on, page, state } from './store.js';
 
-/** @import { GroupGraph } from './group_api.js' */
+/** @import { GroupGraph } from './group_series_api.js' */
 /** @import { Session } from './session.js' */
 
 const CHECK_MS = 5000; // between two requests about a group
