@@ -23,6 +23,7 @@ NAMES = (
     "series",
     "table",
     "live",
+    "beside",
 )
 BY_NAME_ONLY = ("bounds", "soak")
 """What takes long, and is compared with nothing."""

@@ -8,9 +8,9 @@ from losswise.protocol.limits import MAX_BATCH_BYTES
 
 
 def init_app(app: Flask) -> None:
-    from . import edits, export, groups, health, live, preferences, queries, read, v1, v2
+    from . import edits, export, group_series, groups, health, live, preferences, queries, read, v1, v2
 
     app.config["MAX_CONTENT_LENGTH"] = MAX_BATCH_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024
-    for module in (edits, export, groups, health, live, preferences, queries, read, v1, v2):
+    for module in (edits, export, group_series, groups, health, live, preferences, queries, read, v1, v2):
         app.register_blueprint(module.bp)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
-import msgspec
 from flask import Blueprint, Response, request
 from sqlalchemy import select
 
-from losswise import __version__
 from losswise.protocol.records import is_id, storable_text
 
 from ..accounts.permissions import Access
@@ -25,6 +22,7 @@ from ..sessions.change_numbers import Cursor
 from ..sessions.changed_sessions import read_changes
 from ..sessions.details import with_details
 from ..sessions.places import CURRENT
+from .finished import finished_tag, is_known, tagged
 from .requests import MAX_OFFSET_S, json_response, require_access, selected_projects, session_key, whole_number
 
 bp = Blueprint("read", __name__, url_prefix="/api/v2")
@@ -123,9 +121,9 @@ def chart_series() -> Response:
     with reading(in_order=True) as connection:
         keys = {key for _, key, _ in graphs}
         sessions = {row.key: row for row in connection.execute(_STATES.where(Session.key.in_(keys)))}
-        tag = _finished_tag(list(sessions.values()))
-        if tag is not None and request.if_none_match.contains_weak(tag):
-            return _tagged(Response(status=304), tag)
+        tag = finished_tag(list(sessions.values()))
+        if is_known(tag):
+            return tagged(Response(status=304), tag)
         refs = store.graph_refs(connection, [(key, number) for _, key, number in graphs])
         width = _width_within_bounds(width, sum(len(ref.names) for ref in refs.values()))
         result = {}
@@ -140,7 +138,7 @@ def chart_series() -> Response:
                 "arrivals": state.next_sequence,
                 **series.series(refs[key, number], summaries, x0, x1, width),
             }
-    return _tagged(json_response({"graphs": result}), tag)
+    return tagged(json_response({"graphs": result}), tag)
 
 
 _STATES = select(
@@ -154,25 +152,6 @@ def _width_within_bounds(width: int, names: int) -> int:
     if most < series.MIN_WIDTH:
         raise ApiError(413, "too_large", f"these graphs have {names} names, too many for one response; ask for fewer")
     return min(width, most)
-
-
-def _finished_tag(sessions: list[Any]) -> str | None:
-    """The ETag of the response: a hash of this release, the query and the versions. None while a session is active."""
-    if any(session.status == "active" for session in sessions):
-        return None
-    query = request.query_string.decode("latin-1")
-    state = [__version__, query, *sorted((row.id, row.version) for row in sessions)]
-    return hashlib.blake2b(msgspec.json.encode(state), digest_size=12).hexdigest()
-
-
-def _tagged(response: Response, tag: str | None) -> Response:
-    if tag is None:
-        response.headers["Cache-Control"] = "no-store"
-        return response
-    response.set_etag(tag, weak=True)  # the compressed response has the same content
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.vary.add("Cookie")
-    return response
 
 
 def _find_graphs(ids: list[str], access: Access) -> list[tuple[str, int, int]]:

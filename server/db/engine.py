@@ -148,7 +148,9 @@ def writing() -> Iterator[Connection]:
             yield connection
 
 
-READ_IN_ORDER = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
+READ_IN_ORDER = "; ".join(
+    f"SET LOCAL enable_{method} = off" for method in ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin")
+)
 
 
 @contextmanager

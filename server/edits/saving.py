@@ -49,5 +49,6 @@ def _changes(row: Row, columns: dict[str, Any]) -> Iterator[Change]:
             version=row["version"] + 1,
             first_sequence=row["next_sequence"],
             next_sequence=row["next_sequence"],
+            graphs={} if place == row["project_id"] else None,  # new to the pages of another project
             deleted=place != project,
         )

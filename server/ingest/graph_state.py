@@ -67,6 +67,7 @@ class GraphState:
 
     Attributes:
         has_new_points, is_rewound: whether points were added, or deleted.
+        described: the numbers of graphs that are new, or have other labels.
         max_late_pages: how many pages of summaries points may change that come late.
         record_number: the number of the record that is applied, as its writer counts.
         early: what was deleted before the batch.
@@ -77,6 +78,7 @@ class GraphState:
         self.row = row
         self.has_new_points = False
         self.is_rewound = False
+        self.described: set[int] = set()
         self.max_late_pages = MAX_LATE_PAGES
         self.record_number = 0
         self.early = EarlyRewinds()
@@ -137,6 +139,7 @@ class GraphState:
         elif missing := {name: value for name, value in fields.items() if value and not known[name]}:
             known.update(missing)
             self._changed_graphs.add(known["number"])
+            self.described.add(known["number"])
 
     def _create_graph(self, id_: str, fields: dict[str, Any]) -> None:
         if len(self.by_id) >= MAX_GRAPHS:
@@ -145,6 +148,7 @@ class GraphState:
         graph: dict[str, Any] = {"session_key": self.row["key"], "number": self._last_number, "id": id_, **fields}
         graph |= {"names": [], "name_sets": [], "arrivals": []}
         self._new_graphs.append(graph)
+        self.described.add(self._last_number)
         self.by_id[id_] = graph
 
     def _graph(self, id_: str) -> dict[str, Any]:
@@ -165,7 +169,8 @@ class GraphState:
         if not count:
             return
         number = writer.number if writer is not None else 0
-        self._new_points.add(graph, points, self.row["next_sequence"], number, self.row["marked"])
+        lowest, highest = points.ends
+        self._new_points.add(graph, points, lowest, self.row["next_sequence"], number, self.row["marked"])
         self.has_new_points = True
         self.row["next_sequence"] += count
         self.row["points"] += count
@@ -174,7 +179,7 @@ class GraphState:
             stat = statistics.add_column(of_graph.get(name), points.x, column)
             if stat["count"]:
                 of_graph[name] = stat
-        self._extend_range(graph["number"], int(points.x.min()), int(points.x.max()))
+        self._extend_range(graph["number"], lowest, highest)
         if self.row["steps"] is None and not self._is_replay:
             self._progress_samples += progress.progress_samples(points.t, points.x)
 
@@ -350,10 +355,9 @@ class GraphState:
         row["pace"] = progress.add_pace(row["pace"], self._progress_samples)
         row["eta"] = progress.estimate(row["pace"], row["max_iter"], now) if row["status"] == "active" else None
 
-    def new_ranges(self) -> dict[str, list[Any]]:
-        """{graph number: [graph id, lowest x, highest x]} of the new points."""
-        id_of = {graph["number"]: graph["id"] for graph in self.by_id.values()} if self._lowest_x else {}
-        return {str(number): [id_of[number], x, self._highest_x[number]] for number, x in self._lowest_x.items()}
+    def new_ranges(self) -> dict[int, tuple[int, int]]:
+        """{graph number: (lowest x, highest x)} of the new points."""
+        return {number: (lowest, self._highest_x[number]) for number, lowest in self._lowest_x.items()}
 
 
 def _last_x(steps: int) -> int | None:

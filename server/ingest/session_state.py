@@ -12,7 +12,7 @@ from losswise.protocol.limits import INT64_MAX, MAX_PARAMS_BYTES, MAX_VALUES_BYT
 
 from ..db.models import Session
 from ..exceptions import BadBatch, BadRecord
-from ..live.changes import Change
+from ..live.changes import LARGE_FIELDS, Change
 from ..sessions import labels
 from ..sessions.bounded_map import BoundedMap
 from ..sessions.change_numbers import next_change
@@ -329,6 +329,8 @@ class SessionState:
             first_sequence=before["next_sequence"],
             next_sequence=row["next_sequence"],
             graphs=self.graphs.new_ranges(),
+            described=frozenset(self.graphs.described),
+            fields=frozenset(name for name in LARGE_FIELDS if row[name] != before[name]),
             rewound=self.graphs.is_rewound,
         )
 

@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from ..db.engine import is_sqlite
 from ..extensions import db
+from .graph_runs import Ends, numbers_of, pack, runs_of, unpack, widened
 
 CHANNEL = "losswise"
 MAX_PAYLOAD_BYTES = 7_500  # PostgreSQL's limit for a notification is 8,000
 REQUIRED_FIELDS = ("session", "session_key", "project", "before", "version")
 # Of one transaction. More are not announced one by one: the pages of their projects refetch.
 MAX_ANNOUNCED = 100
+
+# What of a session may take many kilobytes, beside its graphs.
+LARGE_FIELDS = ("params", "values")
 
 # Called with each change that this process commits, if it is the only process (SQLite).
 on_commit: list[Callable[[Change | ProjectChange], None]] = []
@@ -34,8 +38,10 @@ class Change:
     Attributes:
         first_sequence, next_sequence: the new points are those with first_sequence <= sequence number < next_sequence.
             A session's points are numbered in order of arrival.
-        graphs: {graph number: [graph id, lowest x, highest x of the new points]}; None if they are too many to name, or
-            unknown.
+        graphs: {graph number: (lowest x, highest x of the new points)}; None if they are too many to name, or unknown.
+            Other graphs have the statistics that they had.
+        described: the numbers of graphs that are new, or have other labels.
+        fields: which of LARGE_FIELDS have changed.
         rewound: points were deleted.
         deleted: the session was deleted, or moved to another project.
     """
@@ -47,7 +53,9 @@ class Change:
     version: int
     first_sequence: int = 0
     next_sequence: int = 0
-    graphs: dict[str, list[Any]] | None = field(default_factory=dict)
+    graphs: dict[int, Ends] | None = field(default_factory=dict)
+    described: frozenset[int] = frozenset()
+    fields: frozenset[str] = frozenset()
     rewound: bool = False
     deleted: bool = False
 
@@ -60,12 +68,20 @@ class Change:
         Raises:
             ValueError: the payload is not a change.
         """
-        payload_fields = json.loads(payload)
-        names = {field.name for field in fields(cls)}
-        if not isinstance(payload_fields, dict) or not payload_fields.keys() >= set(REQUIRED_FIELDS):
+        told = json.loads(payload)
+        if not isinstance(told, dict) or not told.keys() >= set(REQUIRED_FIELDS):
             raise ValueError(f"not a session's change: {payload[:100]}")
-        change = cls(**{name: value for name, value in payload_fields.items() if name in names})
-        if not payload_fields.keys() >= names or not _are_named(change.graphs):
+        try:
+            parts: dict[str, Any] = {
+                "graphs": unpack(told["ranges"]),
+                "described": frozenset(numbers_of(told["described"])),
+                "fields": frozenset(told["fields"]),
+            }
+        except (KeyError, TypeError, ValueError):
+            parts = {"graphs": None}
+        names = {field.name for field in fields(cls)} - {"graphs", "described", "fields"}
+        change = cls(**{name: value for name, value in told.items() if name in names}, **parts)
+        if not told.keys() >= names:
             change.graphs = None
         return change
 
@@ -83,19 +99,31 @@ class Change:
         self.first_sequence = min(self.first_sequence, other.first_sequence)
         self.next_sequence = max(self.next_sequence, other.next_sequence)
         self.rewound |= other.rewound
+        self.described |= other.described
+        self.fields |= other.fields
         if self.graphs is None or other.graphs is None or not is_adjacent:
             self.graphs = None
             return
-        for number, (graph, lowest, highest) in other.graphs.items():
-            _, own_lowest, own_highest = self.graphs.get(number, (graph, lowest, highest))
-            self.graphs[number] = [graph, min(lowest, own_lowest), max(highest, own_highest)]
+        for number, (lowest, highest) in other.graphs.items():
+            own_lowest, own_highest = self.graphs.get(number, (lowest, highest))
+            self.graphs[number] = min(lowest, own_lowest), max(highest, own_highest)
+
+    def copy(self) -> Change:
+        """A change that can be joined with others without changing this one."""
+        return replace(self, graphs=None if self.graphs is None else dict(self.graphs))
 
     def payload(self) -> str:
-        """Encode the change as a notification. Graphs that do not fit are left out."""
-        payload = json.dumps(asdict(self))
-        if len(payload) > MAX_PAYLOAD_BYTES:
-            payload = json.dumps({**asdict(self), "graphs": None})
-        return payload
+        """Encode the change as a notification. Graphs that do not fit have the ends of all, or are left out."""
+        scalars = {field.name: getattr(self, field.name) for field in fields(self)}
+        graphs, described = scalars.pop("graphs"), scalars.pop("described")
+        scalars["fields"] = sorted(self.fields)
+        if graphs is not None:
+            for named in (graphs, widened(graphs) if graphs else {}):
+                told = {**scalars, "ranges": pack(named), "described": runs_of(described)}
+                payload = json.dumps(told, separators=(",", ":"))
+                if len(payload) <= MAX_PAYLOAD_BYTES:
+                    return payload
+        return json.dumps({**scalars, "ranges": None, "described": []})
 
 
 @dataclass(frozen=True)
@@ -125,10 +153,6 @@ def announced(changes: Sequence[Change]) -> list[Change | ProjectChange]:
     if len({change.session_key for change in changes}) <= MAX_ANNOUNCED:
         return list(changes)
     return [ProjectChange(project) for project in sorted({change.project for change in changes})]
-
-
-def _are_named(graphs: Any) -> bool:
-    return isinstance(graphs, dict) and all(isinstance(named, list) and len(named) == 3 for named in graphs.values())
 
 
 def notify(connection: Connection, change: Change | ProjectChange) -> None:

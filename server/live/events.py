@@ -12,17 +12,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from ..db.engine import reading
-from ..points import store
-from ..points.store import GraphRef
+from ..points import recent
+from ..sessions import row_changes
 from ..sessions.listing import read_session_row
 from .changes import Change
 from .subscribers import event
 
 MAX_GRAPH_POINTS = 200
 MAX_EVENT_POINTS = 2_000
-# New points are looked for among at most this many points of their graph: the index is on x and not on the sequence
-# number, so they may lie far apart, or share a step with a thousand others.
-MAX_SCANNED_POINTS = 4_000
 
 
 class Sent(NamedTuple):
@@ -36,14 +33,27 @@ def session_event(change: Change) -> bytes:
     """The event for a changed session, or that it is deleted.
 
     For the pages of a project that it was moved away from it is deleted, too. Otherwise the event holds the session's
-    row as in the list, with `new` if these changes have created the session.
+    row as in the list, with `new` if these changes have created the session; or, if it is known what has changed of a
+    large session, that, and from which version it leads to which.
     """
+    read = None
     if not change.deleted:
         with reading() as connection:
-            row = read_session_row(connection, change.session)
-        if row is not None and row["project_id"] == change.project:
-            return event("session", {**row, "new": change.before == 0})
-    return event("deleted", {"id": change.session, "project_id": change.project})
+            read = _read_row(connection, change)
+    if read is None or read.body["project_id"] != change.project:
+        return event("deleted", {"id": change.session, "project_id": change.project})
+    if read.is_whole:
+        return event("session", {**read.body, "new": change.before == 0})
+    # The row may be of a later version, but other graphs that have changed by then come with their own change.
+    return event("change", {**read.body, "from": change.before, "version": change.version})
+
+
+def _read_row(connection: Connection, change: Change) -> row_changes.Read | None:
+    if change.before > 0 and change.graphs is not None and not change.rewound:
+        parts = row_changes.Parts(change.graphs, change.described, change.fields)
+        return row_changes.read(connection, change.session, parts)
+    row = read_session_row(connection, change.session)
+    return None if row is None else row_changes.Read(row, True)
 
 
 def points_event(change: Change, sent: Sent | None) -> tuple[bytes | None, Sent]:
@@ -87,65 +97,6 @@ def _points_body(change: Change, start: int, graphs: dict[str, Any] | None) -> b
 def _new_points(connection: Connection, change: Change, first_sequence: int) -> dict[str, Any]:
     """The change's points from `first_sequence` on, by graph id; None for a graph with too many."""
     assert change.graphs is not None
-    refs = store.graph_refs(connection, [(change.session_key, int(number)) for number in change.graphs])
-    graphs: dict[str, Any] = {}
-    left = MAX_EVENT_POINTS
-    for number, (graph, lowest, highest) in change.graphs.items():
-        ref = refs[change.session_key, int(number)]
-        most = min(left, MAX_GRAPH_POINTS)
-        rows = _arrived(ref, lowest, highest, first_sequence, change.next_sequence, most + 1)
-        graphs[graph] = None
-        if len(rows) <= most:
-            graphs[graph] = {"series": _series(rows)}
-            left -= len(rows)
-    return graphs
-
-
-# In a range of x with more than MAX_SCANNED_POINTS points every point matches, so that the query returns `limit` rows
-# at once instead of searching: too many, as for a graph with that many new points. The count runs at most once, and
-# only if the range holds older points.
-_NEW_OR_CROWDED = """
-    AND x BETWEEN :lowest AND :highest
-    AND (
-        sequence >= :first_sequence AND sequence < :next_sequence
-        OR (
-            SELECT count(*) FROM (
-                SELECT 1 FROM points WHERE session_key = :session_key AND graph = :graph
-                AND x BETWEEN :lowest AND :highest ORDER BY x LIMIT :max_scanned + 1
-            ) AS scanned
-        ) > :max_scanned
-    )
-"""
-
-
-def _arrived(
-    ref: GraphRef, lowest: int, highest: int, first_sequence: int, next_sequence: int, limit: int
-) -> list[store.StoredPoint]:
-    """A graph's points with first_sequence <= sequence < next_sequence in a range of x, by x; at most `limit` of them.
-
-    If they are too expensive to find, the result has `limit` rows that mean nothing.
-    """
-    return list(
-        store.select(
-            ref,
-            where=_NEW_OR_CROWDED,
-            tail="LIMIT :limit",
-            lowest=lowest,
-            highest=highest,
-            first_sequence=first_sequence,
-            next_sequence=next_sequence,
-            max_scanned=MAX_SCANNED_POINTS,
-            limit=limit,
-        )
-    )
-
-
-def _series(rows: list[store.StoredPoint]) -> dict[str, dict[str, list[Any]]]:
-    """Columns x, y, t and n of each metric name."""
-    series: dict[str, dict[str, list[Any]]] = {}
-    for x, sequence, t, y in rows:
-        for name, value in y.items():
-            columns = series.setdefault(name, {"x": [], "y": [], "t": [], "n": []})
-            for column, part in zip(("x", "y", "t", "n"), (x, value, t, sequence), strict=True):
-                columns[column].append(part)
-    return series
+    sequences = first_sequence, change.next_sequence
+    found = recent.read(connection, change.session_key, change.graphs, sequences, MAX_GRAPH_POINTS, MAX_EVENT_POINTS)
+    return {graph: None if series is None else {"series": series} for graph, series in found}

@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import NamedTuple, Protocol
 
 from flask import Flask
@@ -31,12 +32,12 @@ from .changes import Change, ProjectChange
 from .events import Sent
 from .pg_listener import listen
 from .subscribers import Subscriber, event
+from .turns import Turns
 
 POINTS_INTERVAL_S = 0.1
 ROW_INTERVAL_S = 0.25
-# Rows take turns with points, which come first: at most a hundred rows a second, a few at a time.
-ROWS_AT_ONCE = 5
-ROW_COST_S = 0.01
+ROW_COST_S = 0.01  # at most a hundred rows a second
+ROW_BYTES_PER_S = 64 * 1024  # of one session: the larger its events are, the fewer come
 RETRY_INTERVAL_S = 1.0
 DEAD_CHECK_INTERVAL_S = 1.0
 MAX_SENT = 10_000
@@ -51,11 +52,18 @@ class EventReader(Protocol):
     def unread_event(self, change: Change) -> tuple[bytes, Sent]: ...
 
 
-class Batch(NamedTuple):
-    """Changes to deliver: those whose points, and those whose rows are due."""
+class Kind(Enum):
+    """What is sent of a change."""
 
-    points: list[Change]
-    rows: list[Change]
+    POINTS = "points"
+    ROW = "row"
+
+
+class Due(NamedTuple):
+    """A change to deliver."""
+
+    kind: Kind
+    change: Change
 
 
 class Hub:
@@ -71,8 +79,11 @@ class Hub:
         self._clock = clock
         self._changed = threading.Condition()
         self._subscribers: set[Subscriber] = set()
-        self._points = ChangeQueue(POINTS_INTERVAL_S)
-        self._rows = ChangeQueue(ROW_INTERVAL_S, ROWS_AT_ONCE, ROW_COST_S)
+        self._queues = {
+            Kind.POINTS: ChangeQueue(POINTS_INTERVAL_S),
+            Kind.ROW: ChangeQueue(ROW_INTERVAL_S, ROW_COST_S),
+        }
+        self._turns = Turns()  # of (kind, project): no project waits for all changes of another one
         self._dead_check_at = 0.0
         self._error_log = LogLimit()
         self._sent: dict[int, Sent] = {}
@@ -136,8 +147,8 @@ class Hub:
         with self._changed:
             if not any(change.project in subscriber.projects for subscriber in self._subscribers):
                 return
-            self._points.add(change)
-            self._rows.add(change)
+            for queue in self._queues.values():
+                queue.add(change)
             self._changed.notify()
 
     def refetch(self, project: int | None = None) -> None:
@@ -178,16 +189,17 @@ class Hub:
         outage_log = OutageLogger("the database cannot be read for live events")
         is_retry = False
         while not self._closed:
-            batch = Batch([], [])
+            due = None
             try:
-                batch = self._next_batch()
+                due = self._next()
                 if self._closed:
                     return
                 self._drop_dead_if_due()
                 with app.app_context():
                     if READING in self._outages:
                         _check_database()
-                    self._deliver(app, batch)
+                    if due is not None:
+                        self._deliver(app, due)
                 is_retry = False
                 if READING in self._outages:
                     self.report_recovery(READING)
@@ -200,53 +212,47 @@ class Hub:
                     outage_log.failed(app.logger, error)
                     self.report_outage(READING, reason)
                 time.sleep(RETRY_INTERVAL_S)
-                # Deliver the batch once more, then drop it. Pages refetch in both cases, since part of the batch may
-                # have been sent.
+                # Deliver the change once more, then drop it. Pages refetch in both cases: some may have been told.
                 with contextlib.suppress(Exception):
-                    if not is_retry:
-                        self._put_back(batch)
+                    if due is not None and not is_retry:
+                        with self._changed:
+                            self._queues[due.kind].add(due.change)
                     self.refetch()
                 is_retry = not is_retry
 
-    def _next_batch(self) -> Batch:
-        """Wait for changes that are due. The batch is empty if it is time to look for dead readers."""
+    def _next(self) -> Due | None:
+        """Wait for a change that is due; None if it is time to look for dead readers."""
         with self._changed:
             while True:
                 now = self._clock()
-                batch = Batch(self._points.take(now), self._rows.take(now))
                 is_check_due = bool(self._subscribers) and now >= self._dead_check_at
-                if batch.points or batch.rows or is_check_due:
-                    return batch
-                due_times = [at for queue in (self._points, self._rows) if (at := queue.next_due_at(now)) is not None]
+                due = self._take(now)
+                if due is not None or is_check_due:
+                    return due
+                due_times = [at for queue in self._queues.values() if (at := queue.next_due_at(now)) is not None]
                 if self._subscribers:
                     due_times.append(self._dead_check_at)
                 self._changed.wait(max(0.001, min(due_times) - now) if due_times else None)
 
-    def _put_back(self, batch: Batch) -> None:
-        with self._changed:
-            for queue, changes in ((self._points, batch.points), (self._rows, batch.rows)):
-                for change in changes:
-                    queue.add(change)
+    def _take(self, now: float) -> Due | None:
+        waiting = [(kind, project) for kind, queue in self._queues.items() for project in queue.projects(now)]
+        if not waiting:
+            return None
+        kind, project = self._turns.next_of(waiting)
+        return Due(kind, self._queues[kind].take(project, now))
 
-    def _deliver(self, app: Flask, batch: Batch) -> None:
-        """Send the batch's events. Each is read and encoded once, however many subscribers get it."""
-        subscribers = self._current()
-        for change in batch.points:
-            watching = [
-                subscriber
-                for subscriber in subscribers
-                if change.project in subscriber.projects
-                and (subscriber.sessions is None or change.session in subscriber.sessions)
-            ]
-            if watching and not change.deleted:
-                self._deliver_points(app, change, watching)
-        for change in batch.rows:
-            watching = [subscriber for subscriber in subscribers if change.project in subscriber.projects]
+    def _deliver(self, app: Flask, due: Due) -> None:
+        """Send the event of a change. It is read and encoded once, however many subscribers get it."""
+        change, begun = due.change, self._clock()
+        watching = [subscriber for subscriber in self._current() if change.project in subscriber.projects]
+        if due.kind is Kind.ROW:
             if watching:
                 self._deliver_row(app, change, watching)
-        if len(self._sent) > MAX_SENT:
-            # The next events may repeat points. Pages tell by `to` and `n`.
-            self._sent.clear()
+        elif not change.deleted:
+            watching = [one for one in watching if one.sessions is None or change.session in one.sessions]
+            if watching:
+                self._deliver_points(app, change, watching)
+        self._turns.charge((due.kind, change.project), self._clock() - begun)
 
     def _deliver_points(self, app: Flask, change: Change, subscribers: list[Subscriber]) -> None:
         """Send the new points. If only this session cannot be read, its pages are told to ask for the series."""
@@ -257,6 +263,9 @@ class Hub:
             self._raise_or_log(app, change, error)
             body, sent = self._reader.unread_event(change)
         self._sent[change.session_key] = sent
+        if len(self._sent) > MAX_SENT:
+            # The next events may repeat points. Pages tell by `to` and `n`.
+            self._sent.clear()
         if body is not None:
             for subscriber in subscribers:
                 subscriber.put(body)
@@ -268,9 +277,11 @@ class Hub:
         except Exception as error:
             self._raise_or_log(app, change, error)
             with self._changed:
-                self._rows.postpone(change.session_key, self._clock() + RETRY_INTERVAL_S)
-                self._rows.add(change)
+                self._queues[Kind.ROW].postpone(change.session_key, self._clock() + RETRY_INTERVAL_S)
+                self._queues[Kind.ROW].add(change)
             return
+        with self._changed:
+            self._queues[Kind.ROW].postpone(change.session_key, self._clock() + len(body) / ROW_BYTES_PER_S)
         for subscriber in subscribers:
             subscriber.put(body)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import socket
 import threading
@@ -11,6 +10,8 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
+
+import msgspec
 
 PING_INTERVAL_S = 15.0
 MAX_QUEUED_EVENTS = 500
@@ -27,8 +28,8 @@ RECONNECT_MS = (500, 2_000)
 
 def event(name: str, data: Any) -> bytes:
     """Encode a server-sent event. `data` is a JSON text or a value."""
-    body = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"))
-    return f"event: {name}\ndata: {body}\n\n".encode()
+    body = data.encode() if isinstance(data, str) else msgspec.json.encode(data)
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), body)
 
 
 class Subscriber:

@@ -28,6 +28,13 @@ class PointColumns(NamedTuple):
     t: np.ndarray
     y: dict[str, np.ndarray]
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The lowest and the highest x; there must be a point."""
+        if len(self.x) == 1:  # most records of a script that logs step by step
+            return (only := int(self.x[0])), only
+        return int(self.x.min()), int(self.x.max())
+
     def where(self, kept: np.ndarray | slice) -> PointColumns:
         """The points that a mask or a slice selects."""
         return PointColumns(self.x[kept], self.t[kept], {name: column[kept] for name, column in self.y.items()})

@@ -41,12 +41,19 @@ class NewPoints:
         self._graphs: dict[int, _NewGraphPoints] = {}
 
     def add(
-        self, graph: dict[str, Any], columns: PointColumns, first_sequence: int, writer: int, marked: int | None
+        self,
+        graph: dict[str, Any],
+        columns: PointColumns,
+        lowest: int,
+        first_sequence: int,
+        writer: int,
+        marked: int | None,
     ) -> None:
         """Gather points. Raises BadRecord if there would be too many names; nothing is changed then.
 
         Args:
             graph: its row.
+            lowest: the least x.
             first_sequence: the sequence number of the first point.
             writer: the number of their writer; 0 if it is unknown.
             marked: as `arrivals.add` takes it.
@@ -60,7 +67,7 @@ class NewPoints:
         if new and (names > MAX_NAMES or names_of_session > MAX_SESSION_NAMES):
             raise BadRecord(TOO_MANY_NAMES)
         self._name_count += len(new)
-        entries = arrivals.add(graph["arrivals"], marked, int(columns.x.min()))
+        entries = arrivals.add(graph["arrivals"], marked, lowest)
         if of_graph.add(new, columns, first_sequence, writer) or entries is not graph["arrivals"]:
             graph["arrivals"] = entries
             self.changed.add(number)

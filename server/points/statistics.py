@@ -82,6 +82,12 @@ def _as_json(value: Any) -> Any:
     return encode_number(value) if value.__class__ is float else value
 
 
+def as_list(stat: Stat) -> list[Any]:
+    """The statistic as a list, in the order of FIELDS; without "nan" and "nan_x" if all values are finite."""
+    values = [stat[field] for field in FIELDS]
+    return values if stat["nan"] else values[:-2]
+
+
 def by_name(graph_stats: Mapping[str, Mapping[str, Stat]], titles: Mapping[str, str]) -> dict[str, Stat]:
     """A session's statistics by name, {"min", "max", "last", "count"} each.
 

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,8 +74,8 @@ def insert(connection: Connection, session_key: int, batches: Iterable[StoredBat
     parts = ((batch, part) for batch in batches for part in _parts(batch))
     cursor = connection.connection.cursor()
     if is_sqlite(connection):
-        for batch, part in parts:
-            cursor.executemany(INSERT, sqlite_rows(session_key, batch, part))
+        all_rows: Any = chain.from_iterable(sqlite_rows(session_key, batch, part) for batch, part in parts)
+        cursor.executemany(INSERT, all_rows)
     else:
         rows: list[bytes] = []
         size = 0
@@ -229,6 +230,33 @@ def read(ref: GraphRef, where: str = "", tail: str = "", **bound: Any) -> tuple[
                 columns[name] = np.full(len(rows), MISSING)
             columns[name][indices] = column
     return np.array(sequence, dtype=np.int64), PointColumns(np.array(x, dtype=np.int64), np.array(t), columns)
+
+
+def read_values(ref: GraphRef, x0: int, x1: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """(name, x, column) of a graph's points from x0 to x1 (inclusive), in any order, a name once for each of its sets.
+
+    It takes a fraction of what `read` takes: PostgreSQL joins the rows, SQLite's come without SQLAlchemy, which takes
+    longer for each than the database.
+    """
+    where = OF_GRAPH + " AND x BETWEEN :x0 AND :x1"
+    bound = {**ref.key, "x0": x0, "x1": x1}
+    if is_sqlite(ref.connection):
+        with closing(ref.connection.connection.cursor()) as cursor:
+            rows = cursor.execute(f"SELECT name_set, x, y FROM points WHERE {where}", bound).fetchall()
+        sets = {name_set: [row for row in rows if row[0] == name_set] for name_set in {row[0] for row in rows}}
+        joined = [
+            (name_set, np.array([row[1] for row in found], dtype=np.int64), b"".join([row[2] for row in found]))
+            for name_set, found in sets.items()
+        ]
+    else:
+        query = f"""SELECT name_set, string_agg(int8send(x), CAST('' AS bytea)), string_agg(y, CAST('' AS bytea))
+                    FROM points WHERE {where} GROUP BY name_set"""
+        rows = ref.connection.execute(text(query), bound).all()
+        joined = [(name_set, np.frombuffer(x, dtype=">i8").astype(np.int64), y) for name_set, x, y in rows]
+    for name_set, x, packed in joined:
+        values = np.frombuffer(packed, dtype=NUMBER).reshape(len(x), -1)
+        for number, column in zip(ref.name_sets[name_set], values.T, strict=True):
+            yield ref.names[number], x, column
 
 
 def select(ref: GraphRef, where: str = "", tail: str = "", **bound: Any) -> Iterator[StoredPoint]:

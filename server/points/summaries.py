@@ -11,9 +11,9 @@ what its width costs, however long the graph is:
                                                        sealed_through = 511
 
 Points up to `sealed_through` are in the buckets. Those after it are few and are read as points, so a chart is complete
-at any time. Once 256 are unsealed they are sealed together, which is cheaper than writing 16 levels for each batch. A
-late point, with an x in the sealed range, is joined into its buckets at once. If points lie so far apart that sealing
-them would take long, later batches seal the rest.
+at any time. Once 256 are unsealed they are sealed together, which is cheaper than writing 16 levels for each batch. Of
+many graphs that are logged together, each batch seals some. A late point, with an x in the sealed range, is joined into
+its buckets at once. If points lie so far apart that sealing them would take long, later batches seal the rest.
 
 The finest level is the one whose buckets have some points each, so the size of the summaries depends on the number of
 points and not on the spacing of their x.
@@ -37,6 +37,10 @@ from .columns import PointColumns, has_value
 from .store import GraphRef
 
 MAX_UNSEALED_POINTS = 256
+# Graphs that are logged together would all be sealed in one transaction, for which others wait: with a thousand graphs,
+# seconds. A transaction seals this many; the others wait for later ones, until they have so many times as many points.
+MAX_SEALED_GRAPHS = 10
+WAITING_FACTOR = 4
 # a finer level is made when buckets of the finest one have more points than this on average
 MAX_BUCKET_POINTS = 64
 # the coarsest level has at most this many buckets on either side of x = 0
@@ -87,10 +91,15 @@ class SummaryState:
 
 
 class SealingRoom:
-    """The pages that may still be written in a transaction in order to seal points."""
+    """The pages that may still be written in a transaction in order to seal points, and of how many graphs."""
 
     def __init__(self) -> None:
         self.pages = MAX_SEALED_PAGES
+        self.graphs = MAX_SEALED_GRAPHS
+
+    def is_due(self, unsealed: int) -> bool:
+        """Whether to seal a graph with so many unsealed points."""
+        return unsealed >= MAX_UNSEALED_POINTS and (self.graphs > 0 or unsealed >= WAITING_FACTOR * MAX_UNSEALED_POINTS)
 
 
 def late_pages(state: SummaryState, new: list[PointColumns], most: int) -> int:
@@ -127,12 +136,15 @@ def update(ref: GraphRef, state: SummaryState, new: list[PointColumns], values: 
         values: how many values the graph has.
         room: what may be written to seal points; it is reduced.
     """
-    writer = _SummaryWriter(ref, state, room)
     late, after = _split(new, state)
+    unsealed = state.unsealed + sum(len(part.x) for part in after)
+    if not late and not room.is_due(unsealed):  # most batches: nothing to write
+        return SummaryState(state.sealed_through, unsealed, state.finest_level, state.coarsest_level)
+    writer = _SummaryWriter(ref, state, room)
     if late:
         writer.join(late)
-    unsealed = state.unsealed + sum(len(part.x) for part in after)
-    if unsealed >= MAX_UNSEALED_POINTS:
+    if room.is_due(unsealed):
+        room.graphs -= 1
         unsealed -= writer.seal(after, is_all=not state.unsealed)
     return replace(writer.finish(values), unsealed=unsealed)
 

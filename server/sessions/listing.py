@@ -30,7 +30,7 @@ MAX_LISTED_NOTE_CHARS = 300
 _columns = Session.__table__.c
 _hidden = ("search", "pace", "rewinds", "kept", "marked", "steps_at", "summary_states", "next_sequence", "tag_edits")
 _shown = [column for column in _columns if column.name not in _hidden]
-_graph_shown = [
+graph_columns = [
     Graph.__table__.c[name] for name in ("session_key", "number", "id", "title", "kind", "xlabel", "ylabel")
 ]
 
@@ -144,41 +144,41 @@ def bad_query(error: BadQuery) -> ApiError:
     return ApiError(400, "bad_query", error.message, start=error.start, end=error.end)
 
 
-def _rows(where: ColumnElement[bool]) -> Select[Any]:
+def row_query(where: ColumnElement[bool]) -> Select[Any]:
     return select(*_shown, Project.name.label("project")).join(Project, Project.id == _columns.project_id).where(where)
 
 
 def read_rows(connection: Connection, keys: Sequence[int]) -> list[dict[str, Any]]:
     """The sessions with these keys as the list shows them, in this order."""
-    rows = {row.key: row for row in connection.execute(_rows(_columns.key.in_(keys)))}
+    rows = {row.key: row for row in connection.execute(row_query(_columns.key.in_(keys)))}
     return _rows_json(connection, [rows[key] for key in keys if key in rows])
 
 
 def read_session_row(connection: Connection, session_id: str, whole_note: bool = False) -> dict[str, Any] | None:
     """One session as the list shows it; None if there is no such session."""
-    rows = connection.execute(_rows(_columns.id == session_id)).all()
+    rows = connection.execute(row_query(_columns.id == session_id)).all()
     return _rows_json(connection, rows, whole_note)[0] if rows else None
 
 
 def _rows_json(connection: Connection, rows: Sequence[Row[Any]], whole_notes: bool = False) -> list[dict[str, Any]]:
     """Sessions as the API gives them, with a fixed number of queries."""
     graphs: dict[int, list[Any]] = {row.key: [] for row in rows}
-    session_key, number, *_ = _graph_shown
-    query = select(*_graph_shown).where(session_key.in_(graphs)).order_by(session_key, number)
+    session_key, number, *_ = graph_columns
+    query = select(*graph_columns).where(session_key.in_(graphs)).order_by(session_key, number)
     for graph in connection.execute(query):
         graphs[graph.session_key].append(graph)
-    failures = _failures(connection, [row.key for row in rows if row.status == "failed"])
-    most = MAX_NOTE_CHARS if whole_notes else MAX_LISTED_NOTE_CHARS
-    return [_row_json(row, graphs[row.key], failures.get(row.key), _cut(row.note, most)) for row in rows]
+    errors = failures(connection, rows)
+    return [_row_json(row, graphs[row.key], errors.get(row.key), whole_notes) for row in rows]
 
 
-def _failures(connection: Connection, keys: list[int]) -> dict[int, str]:
-    """The error of each of these sessions that has one, as a line."""
+def failures(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, str]:
+    """The error of each of these sessions that has failed with one, by its key, as a line."""
+    keys = [row.key for row in rows if row.status == "failed"]
     if not keys:
         return {}
     table = SessionMetadata.__table__
-    rows = connection.execute(select(table.c.session_key, table.c.error).where(table.c.session_key.in_(keys)))
-    return {key: _cut(_failure(shallow(error)), MAX_FAILURE_CHARS) for key, error in rows if error}
+    found = connection.execute(select(table.c.session_key, table.c.error).where(table.c.session_key.in_(keys)))
+    return {key: _cut(_failure(shallow(error)), MAX_FAILURE_CHARS) for key, error in found if error}
 
 
 def _cut(text: str, most: int) -> str:
@@ -189,7 +189,23 @@ def _failure(error: Mapping[str, Any]) -> str:
     return f"{error.get('type') or ''}: {error.get('message') or ''}".strip(": ")
 
 
-def _row_json(row: Row[Any], graphs: list[Any], failure: str | None, note: str) -> dict[str, Any]:
+def _row_json(row: Row[Any], graphs: list[Any], failure: str | None, whole_note: bool) -> dict[str, Any]:
+    return {
+        **scalars(row, failure, whole_note),
+        "params": shallow(row.params),
+        "values": shallow(row.values),
+        "stats": row.stats,
+        "graphs": [_graph_json(graph, row.graph_stats.get(str(graph.number), {})) for graph in graphs],
+    }
+
+
+def scalars(row: Row[Any], failure: str | None, whole_note: bool = False) -> dict[str, Any]:
+    """A session as the list shows it, without what may be large.
+
+    Args:
+        row: of `row_query`.
+        failure: see `failures`.
+    """
     return {
         "id": row.id,
         "tag": row.tag,
@@ -217,11 +233,7 @@ def _row_json(row: Row[Any], graphs: list[Any], failure: str | None, note: str) 
         "host": row.host,
         "user": row.user_name,
         "tags": row.tags,
-        "params": shallow(row.params),
-        "values": shallow(row.values),
-        "stats": row.stats,
-        "graphs": [_graph_json(graph, row.graph_stats.get(str(graph.number), {})) for graph in graphs],
-        "note": note,
+        "note": _cut(row.note, MAX_NOTE_CHARS if whole_note else MAX_LISTED_NOTE_CHARS),
         "note_version": row.note_version,
         "starred": row.starred,
         "archived_at": row.archived_at,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from losswise_server.pages import filters
+from losswise_server.points import statistics
 from losswise_server.query.nodes import Term, leaves, quoted
 from losswise_server.query.parser import BadQuery, parse
 
@@ -18,6 +19,7 @@ from losswise.notebook import html, svg
 from losswise.notebook.curves import Curve
 from tests.scripts import ROOT, npm
 
+NAMED = ["loss", "a/loss", "b/loss", "c/d/loss", "d/loss", "acc", "a/acc", "/loss"]
 NAMES = [
     *("loss", "val_loss", "valLoss", "loss/val", "Validation accuracy", "test", "eval.loss", "DEV", "top5_holdout"),
     *("train_loss", "value", "interval", "latest", "evaluate", "device", "", "valid-1", "xval", "Überval", "testLoss"),
@@ -126,3 +128,24 @@ def test_the_same_values_and_terms_of_a_query() -> None:
     })"""
     found = in_javascript("data/query_text.js", expression, list(expected))
     assert dict(zip(expected, found, strict=True)) == expected
+
+
+def test_the_same_names_of_statistics() -> None:
+    """A page makes them again of the graphs, where it gets what has changed of a session."""
+    chance = random.Random(3)
+    stat = dict.fromkeys(("min", "max", "last", "count"), 1)
+    cases = [
+        [
+            {"title": chance.choice(("", "a", "b", "c/d", "d")), "stats": dict.fromkeys(chance.sample(NAMED, 3), stat)}
+            for _ in range(chance.randrange(5))
+        ]
+        for _ in range(200)
+    ]
+    expected = [
+        statistics.by_name(
+            {str(number): graph["stats"] for number, graph in enumerate(graphs)},
+            {str(number): graph["title"] for number, graph in enumerate(graphs)},
+        )
+        for graphs in cases
+    ]
+    assert in_javascript("data/session_change.js", "given.map(m.statsByName)", cases) == expected

@@ -75,6 +75,8 @@ ROUTES = (
     Route("GET /api/v2/sessions/field_values", READ, "/api/v2/sessions/field_values?project_id={project}&field=lr"),
     Route("GET /api/v2/sessions/groups", READ, "/api/v2/sessions/groups?project_id={project}&by=lr"),
     Route("GET /api/v2/sessions/differing_params", READ, "/api/v2/sessions/differing_params?project_id={project}"),
+    Route("GET /api/v2/series/groups", READ, "/api/v2/series/groups?project_id={project}&title=loss"),
+    Route("GET /api/v2/series/groups/graphs", READ, "/api/v2/series/groups/graphs?project_id={project}"),
     Route("GET /live", READ, "/live?project_id={project}"),
     Route("POST /api/v2/sessions/export", READ, json={"matching": MATCHING}),
     # one session

@@ -16,11 +16,14 @@ test('an address that is written is read as it was', () => {
     xMode: 'percent',
     smooth: 0.35,
     logY: true,
+    band: 'se',
+    groups: readAddress('?g=params.optimizer%3Dadam&g=lr%3C0.1+and+not+(x%3D1+or+%22params.y%22%3D2)', {}).groups,
     graphFilter: 'loss & more',
     zoom: { min: -1.5, max: 1e21 },
-    hidden: [hiddenLine('a: b', 's:0123'), hiddenLine('loss', 'n:val: x')],
+    hidden: [hiddenLine('a: b', 's:0123'), hiddenLine('loss', 'g:lr=1 and "a:b"=2'), hiddenLine('loss', 'n:val: x')],
     wide: ['loss', 'a & b'],
   };
+  assert.equal(shown.groups[1].q, 'lr<0.1 and not (x=1 or "params.y"=2)');
   assert.deepEqual(readAddress(writeAddress(shown), {}), shown);
   assert.deepEqual(readAddress(writeAddress(shown), KEPT), shown, 'whoever opens it');
 });
@@ -38,11 +41,12 @@ test('a page that nobody has touched has a short address, and what is chosen by 
 });
 
 test('what makes no sense is left out', () => {
-  const shown = readAddress('?x=nope&smooth=7&zoom=5..1&in=elsewhere&hide=%25', {});
+  const shown = readAddress('?x=nope&smooth=7&band=wide&g=&g=a&g=a&zoom=5..1&in=elsewhere&hide=%25', {});
   assert.deepEqual(
-    [shown.xMode, shown.smooth, shown.zoom, shown.place, hiddenKeys(shown.hidden, '').size],
-    ['step', 0, null, '', 0],
+    [shown.xMode, shown.smooth, shown.band, shown.groups.length, shown.zoom, shown.place],
+    ['step', 0, 'sd', 1, null, ''],
   );
+  assert.equal(hiddenKeys(shown.hidden, '').size, 0);
   assert.deepEqual(readAddress('?zoom=1..x', {}).zoom, null);
 });
 

@@ -280,6 +280,72 @@ test('what the stream brings while changes are asked for is later than their ans
   assert.deepEqual(list.ids, ['z', 'y']);
 });
 
+const graph = (id, last, fields) => ({
+  id,
+  title: id,
+  kind: 'min',
+  xlabel: '',
+  ylabel: '',
+  names: ['loss'],
+  stats: { loss: statistic(last) },
+  ...fields,
+});
+const statistic = (last) => ({
+  min: 0.5,
+  min_x: 1,
+  max: 2,
+  max_x: 0,
+  last,
+  last_x: 9,
+  count: 10,
+  nan: 0,
+  nan_x: null,
+});
+const told = (last) => ({ stats: { loss: [0.5, 1, 2, 0, last, 9, 10] } });
+const change = (id, from, version, fields) => {
+  const { params, values, stats, graphs, ...small } = session(id, { created_at: 1, version });
+  return { ...small, from, graphs: {}, ...fields };
+};
+
+test('a change of a large session is taken in by who has what it leads from', async () => {
+  const params = { lr: 0.1 };
+  await load([at('a', 1, { version: 3, params, graphs: [graph('g', 1), graph('h', 2)] })]);
+  live.receiveChange(change('a', 2, 4, { graphs: { h: told(7) }, points: 21 }));
+  const known = store.sessions.get('a');
+  assert.deepEqual(known.graphs, [graph('g', 1), graph('h', 7)]);
+  assert.deepEqual(Object.keys(known.stats), ['g/loss', 'h/loss']);
+  assert.deepEqual(known.stats['h/loss'], { min: 0.5, max: 2, last: 7, count: 10 });
+  assert.deepEqual(known.params, params);
+  assert.deepEqual([known.version, known.points, 'from' in known], [4, 21, false]);
+  live.receiveChange(change('a', 2, 4, { points: 22 })); // of another stream
+  assert.equal(store.sessions.get('a'), known);
+  const labels = { title: 'i', kind: 'min', xlabel: '', ylabel: '' };
+  live.receiveChange(change('a', 4, 5, { graphs: { i: { ...labels, ...told(3) } }, values: { best: 1 } }));
+  assert.deepEqual(store.sessions.get('a').graphs[2], graph('i', 3));
+  assert.deepEqual(store.sessions.get('a').values, { best: 1 });
+  assert.deepEqual(server.waiting, []);
+});
+
+test('who lacks more than a change asks for the rest', async () => {
+  await load([at('a', 1, { version: 3, graphs: [] })], { cursor: 'c1' });
+  live.receiveChange(change('a', 4, 5));
+  assert.equal(store.sessions.get('a').version, 3);
+  const whole = at('a', 1, { version: 6, graphs: [graph('g', 1)] });
+  (await nextChanges('c1')).answer(changes([whole], { cursor: 'c2' }));
+  await settle();
+  assert.equal(store.sessions.get('a').version, 6);
+  live.receiveChange(change('a', 6, 7, { graphs: { unknown: told(1) } })); // without its labels
+  (await nextChanges('c2')).answer(changes([], { cursor: 'c3' }));
+  await settle();
+  live.receiveChange(change('b', 4, 5)); // on a page that is not loaded
+  (await nextChanges('c3')).answer(changes([], { cursor: 'c4' }));
+  await settle();
+  store.state.status = 'failed';
+  live.receiveChange(change('c', 4, 5)); // not for this table
+  await new Promise((done) => setTimeout(done, 1500));
+  assert.deepEqual(server.waiting, []);
+});
+
 test('a failure is told to who polls, and the cursor stays', async () => {
   await load([at('a', 1000)]);
   const catching = live.catchUp();

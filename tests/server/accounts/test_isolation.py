@@ -42,6 +42,8 @@ def test_another_organization_sees_and_changes_nothing(server: Server) -> None:
         f"/api/v2/graphs/{graph}/points",
         f"/api/v2/series?graph={graph}",
         f"/api/v2/sessions?project_id={ours}",
+        f"/api/v2/series/groups?project_id={ours}&title=loss",
+        f"/api/v2/series/groups/graphs?project_id={ours}",
         f"/live?project_id={ours}",
         f"/api/v2/sessions/{run.session}/blobs/{'0' * 64}",
     ):

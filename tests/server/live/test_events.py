@@ -6,7 +6,7 @@ import itertools
 import json
 import random
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from losswise_server.live import changes as live_changes
 from losswise_server.live import events as live_events
 from losswise_server.live.changes import Change
 from losswise_server.live.events import Sent
+from losswise_server.points import recent
 
 from losswise.protocol import records
 from tests.support.application import DirectWriting, counted_statements
@@ -146,7 +147,7 @@ def test_changes_out_of_order_leave_no_gap(changes: list[Change], order: tuple[i
 
 
 def test_graphs_that_are_expensive_to_search_are_null(changes: list[Change], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live_events, "MAX_SCANNED_POINTS", 100)
+    monkeypatch.setattr(recent, "MAX_SCANNED_POINTS", 100)
     run = Run()
     long, epochs = run.graph("long"), run.graph("epochs")
     run.points(long, *range(1_000))
@@ -163,37 +164,86 @@ def test_graphs_that_are_expensive_to_search_are_null(changes: list[Change], mon
     assert read == [[7], None, [3, 90], [4, 5], None]
 
 
-def test_an_event_of_five_graphs_costs_six_queries(changes: list[Change]) -> None:
+@pytest.mark.parametrize("count", [1, 40])
+def test_an_event_of_points_costs_three_queries(changes: list[Change], count: int) -> None:
     run = Run()
-    graphs = [run.graph(f"graph {number}") for number in range(5)]
-    changes.clear()
+    graphs = [run.graph(f"graph {number}") for number in range(count)]
     for number, graph in enumerate(graphs):
         run.points(graph, number, number + 10)
-    joined = changes[0]
-    for change in changes[1:]:
-        joined.join(change)
+    for change in changes[count + 2 :]:
+        changes[count + 1].join(change)
     with counted_statements() as statements:
-        [event] = events([joined])
-    assert [body["series"]["a"]["x"] for body in event["graphs"].values()] == [[n, n + 10] for n in range(5)]
-    assert len(statements) == 6, statements
+        [event] = events([changes[count + 1]])
+    assert [body["series"]["a"]["x"] for body in event["graphs"].values()] == [[n, n + 10] for n in range(count)]
+    assert len(statements) == 3, statements
+
+
+def test_points_that_are_expensive_in_all_make_further_graphs_null(
+    changes: list[Change], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recent, "MAX_SCANNED_IN_ALL", 25)
+    run = Run()
+    graphs = [run.graph(f"graph {number}") for number in range(4)]
+    changes.clear()
+    for graph in graphs:
+        run.points(graph, *range(10))
+    for change in changes[1:]:
+        changes[0].join(change)
+    [event] = events([changes[0]])
+    assert [body and len(body["series"]["a"]["x"]) for body in event["graphs"].values()] == [10, 10, None, None]
+
+
+def test_names_that_come_and_go_are_read_with_their_own_values(changes: list[Change]) -> None:
+    """The values of all graphs are unpacked together."""
+    run = Run()
+    first, second = run.graph("first"), run.graph("second")
+    changes.clear()
+    now = time.time()
+    run.send(
+        records.points_record(first, [1, 2], [now] * 2, {"a": [1.0, None], "b": [None, "NaN"]}),
+        records.points_record(second, [3], [now], {"c": ["-Infinity"]}),
+        records.points_record(first, [0], [now], {"b": [0.5]}),
+    )
+    [event] = events(changes)
+    read = {
+        graph: {name: (columns["x"], columns["y"], columns["n"]) for name, columns in body["series"].items()}
+        for graph, body in event["graphs"].items()
+    }
+    assert read == {
+        first: {"a": ([1], [1.0], [0]), "b": ([0, 2], [0.5, "NaN"], [3, 1])},
+        second: {"c": ([3], ["-Infinity"], [2])},
+    }
 
 
 @pytest.mark.parametrize(
     "told",
     [
-        {"graphs": {"1": ["g" * 20, 5]}},  # of a worker that names no highest x
-        {"graphs": {"1": 7}},
-        {"graphs": [1]},
-        {"graphs": None},
+        {"ranges": [[5, 6, 1]]},
+        {"ranges": [[5]]},
+        {"ranges": 7},
+        {"ranges": None},
+        {"described": ["x", "y"]},
+        {"fields": None},
     ],
 )
 def test_graphs_are_unknown_in_incomplete_notifications(told: dict[str, Any]) -> None:
-    change = Change("a" * 20, 1, 1, 3, 4, 10, 12, {"1": ["g" * 20, 5, 6]})
+    change = Change("a" * 20, 1, 1, 3, 4, 10, 12, {1: (5, 6)}, frozenset((1,)), frozenset(("params",)))
+    payload = json.loads(change.payload())
     assert Change.read(change.payload()) == change
-    assert Change.read(json.dumps({**asdict(change), "more": 1})) == change
-    read = Change.read(json.dumps({**asdict(change), **told}))
-    assert read == replace(change, graphs=None)
+    assert Change.read(json.dumps({**payload, "more": 1})) == change
+    read = Change.read(json.dumps({**payload, **told}))
+    assert (read.graphs, read.before, read.version) == (None, 3, 4)
     read.join(replace(change, before=4, version=5))
     assert (read.before, read.version, read.graphs) == (3, 5, None)
-    without = {name: value for name, value in asdict(change).items() if name != "next_sequence"}
-    assert Change.read(json.dumps(without)).graphs is None
+    for name in ("ranges", "next_sequence"):  # another version's worker does not send it
+        assert Change.read(json.dumps({key: value for key, value in payload.items() if key != name})).graphs is None
+
+
+def test_a_notification_names_all_graphs_if_they_log_together() -> None:
+    together = Change("a" * 20, 1, 1, 3, 4, 0, 0, dict.fromkeys(range(1, 501), (7, 7)))
+    assert len(together.payload()) < 500
+    assert Change.read(together.payload()) == together
+    apart = replace(together, graphs={number: (number, 10 * number) for number in range(1, 501)})
+    assert Change.read(apart.payload()) == replace(together, graphs=dict.fromkeys(range(1, 501), (1, 5000)))
+    scattered = replace(together, graphs={3 * number: (7, 7) for number in range(1, 5_000)})
+    assert Change.read(scattered.payload()).graphs is None

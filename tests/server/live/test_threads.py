@@ -11,7 +11,7 @@ import threading
 import time
 import types
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +200,7 @@ class Receiver:
 def test_the_listener_reads_buffered_notifications_and_survives_malformed_ones(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
-    good = asdict(CHANGE)
+    good = json.loads(CHANGE.payload())
     newer = json.dumps({**good, "colour": "red"})
     older = json.dumps({name: good[name] for name in good if name not in ("next_sequence", "rewound")})
     project = ProjectChange(7).payload()
@@ -226,7 +226,7 @@ def test_pages_refetch_if_listening_began_late(app: Flask) -> None:
 def test_the_listener_reconnects_and_pages_refetch(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     """An outage is logged once, however many attempts it takes."""
     refused = psycopg2.OperationalError("connection refused")
-    connect = fails_first(3, lambda: Notifications(json.dumps(asdict(CHANGE))), refused)
+    connect = fails_first(3, lambda: Notifications(CHANGE.payload()), refused)
     waits: list[float] = []
     receiver = Receiver()
     with caplog.at_level(logging.WARNING):

@@ -7,6 +7,7 @@ import hashlib
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from losswise_server.extensions import db
 from losswise_server.live import events
 from losswise_server.live.changes import Change
 from losswise_server.maintenance import purge, silence
+from losswise_server.sessions import row_changes
 from losswise_server.setup.first_start import prepare
 from losswise_server.setup.upgrade import upgrade_schema
 from sqlalchemy import Table, UniqueConstraint
@@ -194,13 +196,19 @@ def use_everything(client: FlaskClient) -> None:
     call(client, "GET", f"/api/v2/graphs/{graph}/points?limit=100")
     for question in ("", "&x0=100&x1=9000", "&x0=5&x1=50", "&width=10"):
         call(client, "GET", f"/api/v2/series?graph={graph}&graph={old_graph}{question}")
+        call(client, "GET", f"/api/v2/series/groups?title=loss{question}")
+    call(client, "GET", "/api/v2/series/groups/graphs")
     assert client.get(f"/api/v2/sessions/{session}/blobs/{sha256}").data == IMAGE
     for page in ("/projects", f"/s/{session}/details"):
         assert client.get(page).status_code == 200
 
     row = call(client, "GET", f"/api/v2/sessions/{session}")
-    change = Change(session, 1, 1, 0, row["version"], 0, 10_000, {"1": [graph, 9_990, 9_999]})
+    change = Change(session, 1, 1, 0, row["version"], 0, 10_000, {1: (9_990, 9_999)})
     assert events.session_event(change)
+    assert events.session_event(replace(change, before=1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(row_changes, "FEW_STATISTICS", 0)
+        assert events.session_event(replace(change, before=1))
     assert events.points_event(change, None)[0] is not None
     fields = {"tag": "a", "add_tags": ["b"], "note": "c", "starred": True, "archived": True, "deleted": True}
     done = call(client, "POST", "/api/v2/sessions/edits", json={"sessions": [session, old], "edit": fields})

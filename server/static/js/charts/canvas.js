@@ -17,7 +17,11 @@ import { hasBand } from './display_line.js';
  * @property {number | null} firstBad the step of its first value that is not finite
  * @property {number[] | null} smoothed
  * @property {string} label
+ * @property {number} [width] of the line in CSS pixels
+ * @property {(at: number) => {spread: string, more: string}} [facts] of a group's mean: what the tooltip tells at a point
  */
+
+const WIDTH = 1.6; // pixels
 
 /** @typedef {(value: number) => number} Scale canvas pixels of a value */
 /** @typedef {[from: number, to: number]} Indexes from, and to before */
@@ -54,9 +58,12 @@ export function drawAll(u, lines, { bad, logY }) {
   const X = scaleOf(u, 'x');
   const scale = scaleOf(u, 'y');
   if (!X || !scale) return;
-  const Y = logY ? (/** @type {number} */ value) => (value > 0 ? scale(value) : NaN) : scale;
   const { ctx } = u;
   const { left, top, width, height } = u.bbox;
+  const Y = logY ? (/** @type {number} */ value) => (value > 0 ? scale(value) : NaN) : scale;
+  // a band that reaches zero leaves a log axis at its lower end
+  const bottom = top + height + 2 * devicePixelRatio;
+  const lowY = logY ? (/** @type {number} */ value) => (value > 0 ? scale(value) : bottom) : scale;
   const { min = 0, max = 0 } = u.scales.x;
   const ratio = devicePixelRatio;
   ctx.save();
@@ -72,7 +79,7 @@ export function drawAll(u, lines, { bad, logY }) {
     Math.max(0, upperBound(positions, min) - 2),
     Math.min(positions.length, upperBound(positions, max) + 1),
   ];
-  for (const item of lines) if (hasBand(item.line)) drawBand(ctx, item, visible(item), X, Y, ratio);
+  for (const item of lines) if (hasBand(item.line)) drawBand(ctx, item, visible(item), X, { Y, lowY }, ratio);
   for (const item of lines)
     if (item.smoothed && !hasBand(item.line))
       drawLine(ctx, item, item.line.mid, visible(item), X, Y, { ratio, alpha: 0.25, thin: true });
@@ -88,16 +95,16 @@ export function drawAll(u, lines, { bad, logY }) {
  * @param {DrawnLine} item
  * @param {Indexes} indexes
  * @param {Scale} X
- * @param {Scale} Y
+ * @param {{Y: Scale, lowY: Scale}} scales of the upper and the lower edge
  * @param {number} ratio
  */
-function drawBand(ctx, { positions, line, color }, [from, to], X, Y, ratio) {
+function drawBand(ctx, { positions, line, color, facts }, [from, to], X, { Y, lowY }, ratio) {
   ctx.fillStyle = color;
   ctx.strokeStyle = color;
   ctx.lineWidth = ratio;
   ctx.setLineDash([]);
   /** @param {number} at */
-  const isGap = (at) => Number.isNaN(Y(line.lo[at]));
+  const isGap = (at) => Number.isNaN(Y(line.hi[at]));
   // without extremes there is no edge to draw: it would fill a dashed line's gaps
   /** @param {number} at */
   const isFlat = (at) => line.lo[at] === line.hi[at] && (at + 1 >= to || line.lo[at + 1] === line.hi[at + 1]);
@@ -114,10 +121,11 @@ function drawBand(ctx, { positions, line, color }, [from, to], X, Y, ratio) {
       }
     }
     if (at === start) break;
-    for (let back = at - 1; back >= start; back -= 1) path.lineTo(X(positions[back]), Y(line.lo[back]));
+    for (let back = at - 1; back >= start; back -= 1) path.lineTo(X(positions[back]), lowY(line.lo[back]));
     path.closePath();
-    ctx.globalAlpha = 0.16;
+    ctx.globalAlpha = facts ? 0.24 : 0.16;
     ctx.fill(path);
+    if (facts) continue; // edges of several groups would hide their means
     ctx.globalAlpha = 0.34; // the edge keeps a spike of one point visible
     ctx.stroke(path);
   }
@@ -133,7 +141,7 @@ function drawBand(ctx, { positions, line, color }, [from, to], X, Y, ratio) {
  * @param {Scale} Y
  * @param {{ratio: number, alpha: number, thin: boolean}} options
  */
-function drawLine(ctx, { positions, color, dash }, values, [from, to], X, Y, { ratio, alpha, thin }) {
+function drawLine(ctx, { positions, color, dash, width }, values, [from, to], X, Y, { ratio, alpha, thin }) {
   const path = new Path2D();
   const dots = new Path2D();
   const isDotted = to - from <= MAX_DOTS && !thin;
@@ -158,7 +166,7 @@ function drawLine(ctx, { positions, color, dash }, values, [from, to], X, Y, { r
   ctx.globalAlpha = alpha;
   ctx.strokeStyle = color;
   ctx.fillStyle = color;
-  ctx.lineWidth = (thin ? 1 : 1.6) * ratio;
+  ctx.lineWidth = (thin ? 1 : (width ?? WIDTH)) * ratio;
   ctx.setLineDash(thin ? [] : dash.map((part) => part * ratio));
   ctx.stroke(path);
   ctx.fill(dots);
@@ -227,8 +235,9 @@ function drawMarks(ctx, { positions, line }, [from, to], X, { top, ratio, bad })
  *
  * @param {string} color
  * @param {Dash} dash
+ * @param {boolean} [isBand] whether there is a band around it
  */
-export function lineSample(color, dash) {
+export function lineSample(color, dash, isBand = false) {
   const canvas = document.createElement('canvas');
   const ratio = devicePixelRatio;
   canvas.width = 18 * ratio;
@@ -237,6 +246,12 @@ export function lineSample(color, dash) {
   canvas.style.height = '8px';
   const ctx = canvas.getContext('2d');
   if (!ctx) return canvas;
+  if (isBand) {
+    ctx.fillStyle = color;
+    ctx.globalAlpha = 0.3;
+    ctx.fillRect(0, 0, canvas.width, canvas.height);
+    ctx.globalAlpha = 1;
+  }
   ctx.strokeStyle = color;
   ctx.lineWidth = 2 * ratio;
   ctx.setLineDash(dash.map((part) => part * ratio));

@@ -1,4 +1,4 @@
-// A card: all graphs of one title among the selected sessions, overlaid in one chart.
+// A card: all graphs of one title among the selected sessions and groups, overlaid in one chart.
 import { MINUS, nearestIndex, PLUS, toColumns } from '../data/line.js';
 import { layerOf, requestGraph, setWidth } from '../data/series_store.js';
 import { bestOf, firstNonFinite, shortTag, tagOf } from '../data/session.js';
@@ -17,6 +17,7 @@ import { xRange, yRange } from './y_axis.js';
 /** @import { Graph, Session } from '../data/session.js' */
 /** @import { Dash } from '../ui/palette.js' */
 /** @import { DrawnLine } from './canvas.js' */
+/** @import { GroupPart } from './group_part.js' */
 /** @import { Extent } from './y_axis.js' */
 
 /** @typedef {{session: string, graph: string}} GraphRef ids */
@@ -32,6 +33,8 @@ export class ChartCard {
     this.title = title;
     /** @type {GraphRef[]} */
     this.graphs = [];
+    /** @type {GroupPart | null} */
+    this.groups = null;
     /** @type {Set<string>} keys of the legend's entries that are switched off */
     this.hidden = new Set();
     this.isVisible = false;
@@ -46,8 +49,9 @@ export class ChartCard {
     this.legend = make('div', { className: 'legend' });
     this.plot = make('div', { className: 'plot', role: 'img', ariaLabel: `Chart of ${title}` });
     this.plot.append(make('div', { className: 'skeleton' }));
+    this.notice = make('p', { className: 'card-notice', hidden: true });
     const head = make('header', { className: 'card-head' }, heading, this.facts, this.warning);
-    this.element = make('article', { className: 'card' }, head, grow, this.legend, this.plot);
+    this.element = make('article', { className: 'card' }, head, grow, this.legend, this.notice, this.plot);
     this.element.dataset.graphTitle = title;
     grow.addEventListener('click', () => toggleWidth(title));
     this.grow = grow;
@@ -56,9 +60,13 @@ export class ChartCard {
     Object.assign(this.element, { losswise: Object.freeze({ data: () => this.data() }) });
   }
 
-  /** @param {GraphRef[]} graphs */
-  setGraphs(graphs) {
+  /**
+   * @param {GraphRef[]} graphs
+   * @param {GroupPart | null} groups
+   */
+  setGraphs(graphs, groups) {
     this.graphs = graphs;
+    this.groups = groups;
     if (this.isVisible) this.request();
   }
 
@@ -70,10 +78,13 @@ export class ChartCard {
   setVisible(isVisible) {
     this.isVisible = isVisible;
     if (isVisible) this.request();
+    else this.groups?.want(null);
   }
 
   request() {
-    setWidth(Math.max(200, this.plot.clientWidth - 40));
+    const width = Math.max(200, this.plot.clientWidth - 40);
+    setWidth(width);
+    this.groups?.want(width);
     for (const { session, graph } of this.graphs) requestGraph(graph, session);
   }
 
@@ -92,16 +103,16 @@ export class ChartCard {
     this.element.classList.toggle('whole', isWide);
     this.grow.ariaPressed = String(isWide);
     if (!this.isVisible) return;
-    const { records } = this;
-    const names = [
-      ...new Set(records.flatMap(({ graph }) => [...graph.names, ...(layerOf(graph.id)?.lines.keys() ?? [])])),
-    ];
+    const { records, groups } = this;
+    const named = records.flatMap(({ graph }) => [...graph.names, ...(layerOf(graph.id)?.lines.keys() ?? [])]);
+    const names = [...new Set([...named, ...(groups?.names ?? [])])];
     const dashes = assignDashes(names);
     const labelOf = labeller(records.map(({ session }) => session));
     this.drawFacts(records);
     this.drawWarning(records);
     drawLegend(this.legend, {
       sessions: records.map(({ session }) => session),
+      groups: groups?.legend ?? [],
       names,
       dashes,
       labelOf,
@@ -109,7 +120,9 @@ export class ChartCard {
       hidden: this.hidden,
       toggle: (key) => toggleLine(this.title, key),
     });
-    this.drawPlot(this.lines(records, names, dashes, labelOf), records);
+    const nameLabel = (/** @type {string} */ name) => (names.length === 1 ? '' : shortName(name, this.title));
+    const means = groups?.lines(this.hidden, dashes, nameLabel) ?? [];
+    this.drawPlot([...this.lines(records, names, dashes, labelOf), ...means], records);
   }
 
   /**
@@ -139,7 +152,7 @@ export class ChartCard {
           live: session.status === 'active',
           firstBad: graph.stats?.[name]?.nan_x ?? null,
           smoothed: state.smooth > 0 ? smooth(line.mid, state.smooth) : null,
-          label: records.length === 1 ? short || name : label,
+          label: records.length === 1 && !this.groups ? short || name : label,
         });
       }
     }
@@ -151,10 +164,15 @@ export class ChartCard {
    * @param {GraphRecord[]} records
    */
   drawPlot(lines, records) {
-    const isLoading = records.some(({ graph }) => layerOf(graph.id) === null);
+    const { groups } = this;
+    const isLoading = records.some(({ graph }) => layerOf(graph.id) === null) || groups?.isLoading;
+    const notice = groups?.notice ?? '';
+    this.notice.hidden = !notice || !lines.length;
+    this.notice.textContent = notice;
     const { zoom, logY } = state;
     const all = xRange(lines);
-    if (!all) return this.showNothing(isLoading ? null : this.hidden.size ? 'Every line is hidden' : 'No points yet');
+    const nothing = notice || (this.hidden.size ? 'Every line is hidden' : 'No points yet');
+    if (!all) return this.showNothing(isLoading ? null : nothing);
     const isZoomed = zoom !== null && zoom.max >= all[0] && zoom.min <= all[1];
     // a finer layer holds only its window, so the zoom says what is visible
     /** @type {Extent} */
@@ -165,7 +183,9 @@ export class ChartCard {
       return this.showNothing(logY ? 'No value above zero to show on a log axis' : 'No points yet');
     if (!this.chart) {
       this.plot.replaceChildren();
-      this.chart = new Chart(this.plot, (chart) => showTooltip(chart, records[0]?.graph.xlabel));
+      this.chart = new Chart(this.plot, (chart) =>
+        showTooltip(chart, this.records[0]?.graph.xlabel ?? this.groups?.xlabel),
+      );
     }
     this.chart.show(lines, x, y ?? (logY ? [0.1, 1] : [0, 1]));
   }
@@ -187,7 +207,7 @@ export class ChartCard {
   /** @param {GraphRecord[]} records */
   drawFacts(records) {
     const { facts } = this;
-    const kind = records.map(({ graph }) => graph.kind).find((one) => one !== null) ?? null;
+    const kind = records.map(({ graph }) => graph.kind).find((one) => one !== null) ?? this.groups?.kind ?? null;
     const label = records.map(({ graph }) => graph.ylabel).find((text) => text && text !== this.title);
     const best = kind && bestOf(records, kind, isHeldOut);
     const key = JSON.stringify([label, kind, best && [best.value, best.name, best.session.id, best.session.tag]]);
@@ -223,15 +243,16 @@ export class ChartCard {
     if (suffix) this.warning.append(' ', generatedText(suffix));
   }
 
-  /** What the chart draws, in the format of the read API: {session: {metric: columns}}. */
+  /** What the chart draws, in the format of the read API: {session: {metric: columns}}, and of groups {'g:QUERY': ...}. */
   data() {
-    return Object.fromEntries(
+    const lines = Object.fromEntries(
       this.graphs.flatMap(({ session, graph }) => {
         const layer = layerOf(graph);
         if (!layer) return [];
         return [[session, Object.fromEntries([...layer.lines].map(([name, line]) => [name, toColumns(line)]))]];
       }),
     );
+    return { ...lines, ...this.groups?.data() };
   }
 
   remove() {

@@ -7,6 +7,7 @@ import { hideTooltip } from './tooltip.js';
 
 /** @import { Session } from '../data/session.js' */
 /** @import { GraphRef } from './chart_card.js' */
+/** @import { GroupSource } from './group_cards.js' */
 
 /** @type {Map<string, ChartCard>} by title */
 const cards = new Map();
@@ -14,6 +15,8 @@ const cards = new Map();
 const dirty = new Set();
 /** @type {Session[]} the sessions that the cards show */
 let shown = [];
+/** @type {GroupSource | null} the groups of sessions, once one is shown */
+let groups = null;
 let drawFrame = 0;
 let arrangeFrame = 0;
 /** @type {IntersectionObserver} */
@@ -53,6 +56,26 @@ export function start() {
   byId('charts-pane').addEventListener('scroll', hideTooltip, { passive: true });
 }
 
+/**
+ * Show groups of sessions from now on.
+ *
+ * @param {GroupSource} source
+ */
+export function showGroups(source) {
+  groups = source;
+  on('groupseries', ({ title }) => {
+    const card = cards.get(title);
+    if (card) drawSoon(card);
+  });
+  for (const name of /** @type {const} */ (['groups', 'groupgraphs'])) on(name, arrangeAll);
+  arrangeAll();
+}
+
+function arrangeAll() {
+  arrangeCards(selectedSessions());
+  arrange();
+}
+
 /** @param {ChartCard} card */
 function drawSoon(card) {
   dirty.add(card);
@@ -86,6 +109,8 @@ export function arrange() {
   showEmptyCharts({
     selected: state.selected.length,
     loaded: loaded.length,
+    groups: state.groups.length,
+    pending: groups?.isPending ?? state.groups.length > 0,
     cards: cards.size,
     allHidden: [...cards.values()].every(({ element }) => element.hidden),
   });
@@ -106,8 +131,9 @@ function arrangeCards(loaded) {
       graphs.push({ session: session.id, graph: id });
     }
   }
+  for (const title of groups?.titles ?? []) if (!byTitle.has(title)) byTitle.set(title, []);
   for (const [title, graphs] of byTitle) {
-    if (graphs.length) showCard(title, graphs);
+    if (graphs.length || groups?.titles.has(title)) showCard(title, graphs);
     else removeCard(title);
   }
 }
@@ -124,7 +150,7 @@ function showCard(title, graphs) {
     byId('charts').append(card.element);
     observer.observe(card.element);
   }
-  card.setGraphs(graphs);
+  card.setGraphs(graphs, groups?.partOf(title, card.groups) ?? null);
   drawSoon(card);
 }
 

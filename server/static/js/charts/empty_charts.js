@@ -10,6 +10,8 @@ import { showEmpty } from '../ui/empty_state.js';
  * @typedef {object} ChartCounts
  * @property {number} selected sessions
  * @property {number} loaded those of them that are loaded
+ * @property {number} groups
+ * @property {boolean} pending whether it is not known yet which graphs the groups have
  * @property {number} cards
  * @property {boolean} allHidden whether the filter hides all cards
  */
@@ -20,7 +22,8 @@ import { showEmpty } from '../ui/empty_state.js';
  * @param {ChartCounts} counts
  */
 export function showEmptyCharts(counts) {
-  const isNew = list.loaded && !list.ids.length && !counts.selected && !state.q && !state.status && !state.place;
+  const isNew =
+    list.loaded && !list.ids.length && !counts.selected && !counts.groups && !state.q && !state.status && !state.place;
   document.body.classList.toggle('newcomer', isNew);
   showEmpty(byId('charts-empty'), messageFor(counts));
 }
@@ -29,7 +32,7 @@ export function showEmptyCharts(counts) {
  * @param {ChartCounts} counts
  * @returns {EmptyMessage | null}
  */
-function messageFor({ selected, loaded, cards, allHidden }) {
+function messageFor({ selected, loaded, groups, pending, cards, allHidden }) {
   if (cards && !allHidden) return null;
   if (cards)
     return {
@@ -37,11 +40,11 @@ function messageFor({ selected, loaded, cards, allHidden }) {
       title: `No graph matches “${state.graphFilter}”`,
       button: ['Show all graphs', showAllGraphs],
     };
-  if (!list.loaded || (selected && !loaded)) return null;
-  if (selected)
+  if (!list.loaded || (selected && !loaded) || pending) return null;
+  if (selected || groups)
     return {
       id: 'no graph',
-      title: selected === 1 ? 'This session has no graph yet' : 'These sessions have no graph yet',
+      title: selected === 1 && !groups ? 'This session has no graph yet' : 'These sessions have no graph yet',
       text: 'A graph appears with its first point:',
       code: 'session.log({"train_loss": loss}, step)',
     };

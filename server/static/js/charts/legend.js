@@ -6,14 +6,17 @@ import { lineSample } from './canvas.js';
 /** @import { Session } from '../data/session.js' */
 /** @import { Dash } from '../ui/palette.js' */
 
+/** @typedef {{key: string, text: string, title: string, color: string}} LegendGroup */
+
 /**
  * @typedef {object} LegendOptions
  * @property {Session[]} sessions
+ * @property {LegendGroup[]} groups
  * @property {string[]} names metrics
  * @property {Map<string, Dash>} dashes by metric
  * @property {(session: Session) => string} labelOf
  * @property {(name: string) => string} nameLabel
- * @property {Set<string>} hidden keys of hidden entries, 's:<id>' and 'n:<name>'
+ * @property {Set<string>} hidden keys of hidden entries: 's:<id>', 'g:<query>', 'n:<name>'
  * @property {(key: string) => void} toggle switches an entry on or off
  */
 
@@ -23,9 +26,10 @@ import { lineSample } from './canvas.js';
  * @param {HTMLElement} box
  * @param {LegendOptions} options
  */
-export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, hidden, toggle }) {
+export function drawLegend(box, { sessions, groups, names, dashes, labelOf, nameLabel, hidden, toggle }) {
   const key = JSON.stringify([
     sessions.map((session) => [session.id, labelOf(session), palette.color(session.id)]),
+    groups,
     names,
     [...hidden],
     document.documentElement.dataset.theme,
@@ -36,15 +40,16 @@ export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, h
   const focusedKey = focused instanceof HTMLElement && box.contains(focused) ? focused.dataset.key : undefined;
   const isSingle = names.length === 1;
   const entries = [];
-  if (sessions.length > 1 || isSingle) {
-    const dash = (isSingle && dashes.get(names[0])) || [];
+  const dash = (isSingle && dashes.get(names[0])) || [];
+  for (const { key: id, text, title, color } of groups) entries.push(entry(id, text, title, color, dash, true));
+  if (sessions.length > 1 || isSingle || groups.length) {
     for (const session of sessions) {
-      const name = sessions.length === 1 && isSingle ? nameLabel(names[0]) : '';
+      const name = sessions.length === 1 && isSingle && !groups.length ? nameLabel(names[0]) : '';
       entries.push(entry(`s:${session.id}`, name || labelOf(session), session.tag, palette.color(session.id), dash));
     }
   }
   if (!isSingle) {
-    const color = sessions.length === 1 ? palette.color(sessions[0].id) : cssValue('--dim');
+    const color = sessions.length === 1 && !groups.length ? palette.color(sessions[0].id) : cssValue('--dim');
     for (const name of names)
       entries.push(entry(`n:${name}`, nameLabel(name) || name, name, color, dashes.get(name) ?? []));
   }
@@ -59,8 +64,9 @@ export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, h
    * @param {string} title
    * @param {string} color
    * @param {Dash} dash
+   * @param {boolean} [isBand]
    */
-  function entry(id, text, title, color, dash) {
+  function entry(id, text, title, color, dash, isBand) {
     const button = make(
       'button',
       {
@@ -69,7 +75,7 @@ export function drawLegend(box, { sessions, names, dashes, labelOf, nameLabel, h
         ariaPressed: String(!hidden.has(id)),
         ariaLabel: text,
       },
-      lineSample(color, dash),
+      lineSample(color, dash, isBand),
       generatedText(text),
     );
     button.dataset.key = id;

@@ -13,6 +13,7 @@ const LINE_REACH = 14; // pixels beyond a line's end in which it still has a val
 const MARK_REACH = 7; // pixels around a value that is not finite
 const MAX_MARK_DISTANCE = 30; // points that are looked at on each side
 const MAX_ROWS = 14;
+const MAX_DETAILED = 6; // rows up to which each group has a second line
 
 /**
  * A line's point at the crosshair.
@@ -123,7 +124,7 @@ function fill(chart, hits, position, xlabel) {
   const shown = isMany ? [...hits].sort((a, b) => Number(b === nearestHit) - Number(a === nearestHit)) : hits;
   tip.replaceChildren(
     make('div', { className: 'at' }, positionText(nearest, state.xMode, xlabel, max - min)),
-    make('table', {}, ...shown.slice(0, MAX_ROWS).map((hit) => row(hit, hit === nearestHit && hits.length > 1))),
+    make('table', {}, ...shown.slice(0, MAX_ROWS).flatMap((hit) => rows(hit, hit === nearestHit, hits.length))),
   );
   if (isMany) tip.append(`and ${hits.length - MAX_ROWS} more`);
   tip.hidden = false;
@@ -131,28 +132,38 @@ function fill(chart, hits, position, xlabel) {
 }
 
 /**
+ * A line's row; that of a group has a second one below.
+ *
  * @param {Hit} hit
  * @param {boolean} isNearest
+ * @param {number} count of hits
  */
-function row(hit, isNearest) {
+function rows(hit, isNearest, count) {
   const { item, at, bad } = hit;
   const { lo, hi, mid } = item.line;
-  const tr = make('tr', {}, make('td', {}, lineSample(item.color, item.dash)));
-  tr.classList.toggle('near', isNearest);
+  const facts = item.facts?.(at);
+  const tr = make('tr', {}, make('td', {}, lineSample(item.color, item.dash, Boolean(facts))));
+  tr.classList.toggle('near', isNearest && count > 1);
   /**
    * @param {string} className
    * @param {string} text
    */
   const add = (className, text) => tr.append(make('td', { className }, text));
   tr.append(make('td', { className: 'what', title: item.label }, item.label));
+  if (facts) {
+    add('value', number(yOf(hit)));
+    add('spread', facts.spread);
+    const more = make('tr', { className: 'more' }, make('td'), make('td', { colSpan: 3 }, facts.more));
+    return isNearest || count <= MAX_DETAILED ? [tr, more] : [tr];
+  }
   if (bad >= 0) {
     add('value broken', `${flagsText(item.line.bad[bad])} ${badPosition(item, bad)}`);
-    return tr;
+    return [tr];
   }
   add('value', number(yOf(hit)));
   if (item.smoothed) add('spread', number(mid[at]));
   else if (lo[at] < hi[at]) add('spread', `${number(lo[at])} to ${number(hi[at])}`);
-  return tr;
+  return [tr];
 }
 
 /**

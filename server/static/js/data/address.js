@@ -2,7 +2,7 @@
 
 import { labelOf } from './group_query.js';
 
-/** @import { Query, Range, ViewOptions, XMode } from './store.js' */
+/** @import { BandKind, Query, Range, ViewOptions, XMode } from './store.js' */
 
 /**
  * What the address holds.
@@ -54,15 +54,18 @@ const MAX_SELECTED = 200; // that an address names: the server takes 8,000 chara
 const X_MODES = ['step', 'elapsed', 'time', 'percent'];
 const MAX_LEVELS = 5;
 const MAX_OPEN = 30; // that an address names
-const MAX_GROUPS = 20;
+const MAX_GROUPS = 30;
 const GROUP_ORDERS = ['-sessions', '-updated'];
 const PLACES = ['archive', 'bin'];
+/** @type {readonly string[]} */
+const BANDS = ['sd', 'se', 'minmax', 'none'];
 
 /** What is shown where the address says nothing. */
 export const DEFAULTS = {
   xMode: /** @type {XMode} */ ('step'),
   smooth: 0,
   logY: false,
+  band: /** @type {BandKind} */ ('sd'),
 };
 
 /**
@@ -82,6 +85,7 @@ export function readAddress(search, kept) {
         xMode: /** @type {XMode} */ (X_MODES.includes(x) ? x : DEFAULTS.xMode),
         smooth: weight(query.get('smooth')),
         logY: query.has('log'),
+        band: bandKind(query.get('band') ?? ''),
       }
     : { ...DEFAULTS, ...kept };
   return {
@@ -99,7 +103,7 @@ export function readAddress(search, kept) {
     by: [...new Set(query.getAll('by'))].slice(0, MAX_LEVELS),
     order: /** @type {GroupOrder} */ (GROUP_ORDERS.includes(order) ? order : ''),
     open: query.getAll('open').slice(0, MAX_OPEN),
-    groups: [...new Set(query.getAll('g'))].slice(0, MAX_GROUPS).map((q) => ({ q, label: labelOf(q) })),
+    groups: [...new Set(query.getAll('g').filter(Boolean))].slice(0, MAX_GROUPS).map((q) => ({ q, label: labelOf(q) })),
   };
 }
 
@@ -129,6 +133,7 @@ export function writeAddress(shown) {
   set('x', shown.xMode);
   set('smooth', shown.smooth > 0 && String(shown.smooth));
   set('log', shown.logY && '1');
+  set('band', shown.groups.length > 0 && shown.band !== DEFAULTS.band && shown.band);
   set('graphs', shown.graphFilter);
   set('zoom', shown.zoom !== null && `${shown.zoom.min}..${shown.zoom.max}`);
   for (const line of shown.hidden) address.append('hide', line);
@@ -142,7 +147,7 @@ export function writeAddress(shown) {
  * How the address names a legend's entry that is switched off in a card.
  *
  * @param {string} title of the card
- * @param {string} key 's:ID' of a session, or 'n:NAME' of a metric
+ * @param {string} key 's:ID' of a session, 'g:QUERY' of a group, or 'n:NAME' of a metric
  */
 export const hiddenLine = (title, key) => `${key.slice(0, 2)}${encodeURIComponent(key.slice(2))}:${title}`;
 
@@ -168,6 +173,9 @@ function decoded(text) {
     return text; // somebody has edited the address
   }
 }
+
+/** @param {string} text */
+const bandKind = (text) => /** @type {BandKind} */ (BANDS.includes(text) ? text : DEFAULTS.band);
 
 /** @param {string | null} text */
 function weight(text) {

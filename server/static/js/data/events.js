@@ -8,12 +8,12 @@
  *
  * @typedef {object} Events
  * @property {undefined} selection the selected sessions have changed
+ * @property {undefined} groups the groups in the graphs have changed
  * @property {undefined} query search, status or sort has changed
  * @property {Partial<ViewOptions>} view how charts are drawn has changed
  * @property {undefined} zoom
  * @property {boolean} refining whether a zoomed chart waits for finer points
  * @property {undefined} grouping the levels, the order or the folds of the table's groups have changed
- * @property {undefined} groups the groups that the charts show have changed
  * @property {undefined} columns the table's columns have changed
  * @property {undefined} list the table's rows have changed
  * @property {undefined} rows the rows of the table's groups have changed
@@ -23,6 +23,9 @@
  * @property {Session} session a session is new or has changed
  * @property {string} deleted a session is gone, by id
  * @property {string[]} series the points of graphs have changed, by id
+ * @property {string} members sessions of a group have changed, or which it has; by its query
+ * @property {string} groupgraphs it is known which graphs a group has, by its query
+ * @property {{q: string, title: string}} groupseries mean and spread of a group have changed, or could not be fetched
  * @property {LiveStatus} live
  * @property {undefined} edited sessions have been edited here
  * @property {undefined} address the user has gone back or forward

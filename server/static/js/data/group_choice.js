@@ -12,7 +12,6 @@ import { assignColors, emit, select, showInAddress, state } from './store.js';
 export function toggleGroup({ q, label }) {
   if (isGroupChosen(q)) return setGroups(state.groups.filter((other) => other.q !== q));
   setGroups([...state.groups, { q, label: label || labelOf(q) }]);
-  if (state.automatic) select([]); // nobody has asked for the newest sessions
 }
 
 /**

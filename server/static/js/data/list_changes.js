@@ -7,11 +7,13 @@ import { currentFilter, fitsFilter, list, queryText, store, viewKey } from './li
 import { fetchSummarySoon } from './list_summary.js';
 import { isHere, PLACES } from './places.js';
 import { Retry } from './retry.js';
+import { changed } from './session_change.js';
 import { reload, reloadAll } from './session_list.js';
 import { emit, on, page, sessions, state } from './store.js';
 
 /** @import { Changes, SessionEvent } from './api.js' */
 /** @import { Session } from './session.js' */
+/** @import { SessionChange } from './session_change.js' */
 
 const ASK_DELAY_MS = 250;
 const ASK_INTERVAL_MS = 1000;
@@ -58,6 +60,20 @@ export function receive(session) {
   if (mustAsk) askSoon();
   else judge(session, fitsFilter(session), session.new || hasBegunToMatch(before)) && emit('list');
   if (session.new && !before) emit('started', [session.id]);
+}
+
+/**
+ * Take in what has changed of a session. If that is not all that is missing here, the server is asked for the rest.
+ *
+ * @param {SessionChange} change
+ */
+export function receiveChange(change) {
+  const known = sessions.get(change.id);
+  if (known && known.version >= change.version) return;
+  const session = known && known.version >= change.from ? changed(known, change) : null;
+  if (session) receive({ ...session, new: false });
+  // those that the table does not show need not be known
+  else if (known || fitsFilter(change)) askSoon();
 }
 
 /**

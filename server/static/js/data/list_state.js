@@ -2,6 +2,7 @@
 import { isHere } from './places.js';
 import { sessions, state } from './store.js';
 
+/** @import { Placed } from './places.js' */
 /** @import { Session, Status } from './session.js' */
 
 /**
@@ -68,7 +69,7 @@ export const isNewestFirst = () => state.sort === '-created_at';
 /**
  * Whether a session belongs into the table, if there is no query: only the server knows what matches one.
  *
- * @param {Session} session
+ * @param {Pick<Session, 'status'> & Placed} session
  */
 export const fitsFilter = (session) => isHere(session) && (!state.status || session.status === state.status);
 

@@ -4,6 +4,7 @@ import { statusOf } from './api.js';
 import { emit, page, state } from './store.js';
 
 /** @import { SessionEvent } from './api.js' */
+/** @import { SessionChange } from './session_change.js' */
 /** @import { LiveStatus } from './store.js' */
 
 const POLL_INTERVAL_MS = 2000;
@@ -39,6 +40,7 @@ const MAX_NAMED_SESSIONS = 150; // more do not fit into an address: the stream t
  * @typedef {object} Handlers
  * @property {() => void} hello events may have been missed: fetch what is shown
  * @property {(session: SessionEvent) => void} session
+ * @property {(change: SessionChange) => void} change
  * @property {(deleted: {id: string}) => void} deleted
  * @property {(event: PointsEvent) => void} points
  * @property {(version: {static: string}) => void} version the version of the server's static files
@@ -77,7 +79,7 @@ export class LiveUpdates {
     const source = new EventSource(this.address());
     this.next = source;
     this.heardAt = Date.now();
-    for (const name of /** @type {const} */ (['session', 'deleted', 'points', 'version']))
+    for (const name of /** @type {const} */ (['session', 'change', 'deleted', 'points', 'version']))
       this.listen(source, name, this.handlers[name]);
     this.listen(source, 'hello', (data) => this.use(source, data));
     this.listen(source, 'unavailable', () => source === this.source && this.databaseDown());

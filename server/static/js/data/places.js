@@ -3,16 +3,18 @@ import { page, state } from './store.js';
 
 /** @import { Session } from './session.js' */
 
+/** @typedef {Pick<Session, 'archived_at' | 'deleted_at' | 'project_id'>} Placed */
+
 /** As the address names them; '' is the table. */
 export const PLACES = ['', 'archive', 'bin'];
 
-/** @param {Session} session */
+/** @param {Placed} session */
 const placeOf = ({ archived_at, deleted_at }) => (deleted_at != null ? 'bin' : archived_at != null ? 'archive' : '');
 
 /**
  * Whether a session is in this project, and in the place that the table shows.
  *
- * @param {Session} session
+ * @param {Placed} session
  */
 export const isHere = (session) =>
   placeOf(session) === state.place && String(session.project_id ?? page.project) === page.project;

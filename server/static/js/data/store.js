@@ -10,12 +10,15 @@ import { emit, on } from './events.js';
 /** @typedef {'step' | 'elapsed' | 'time' | 'percent'} XMode the quantity on the horizontal axis */
 /** @typedef {'connecting' | 'live' | 'unavailable' | 'reconnecting' | 'polling' | 'unreachable'} LiveStatus */
 /** @typedef {{min: number, max: number}} Range in units of the horizontal axis */
+/** @typedef {'sd' | 'se' | 'minmax' | 'none'} BandKind what the band around a group's mean shows: standard deviation,
+ * standard error, from minimum to maximum */
 
 /**
  * @typedef {object} ViewOptions
  * @property {XMode} xMode
  * @property {number} smooth weight of the moving average, 0 for none
  * @property {boolean} logY
+ * @property {BandKind} band
  * @property {string} graphFilter
  */
 
@@ -65,6 +68,7 @@ export const state = {
   xMode: 'step',
   smooth: 0,
   logY: false,
+  band: 'sd',
   graphFilter: '',
   hidden: [],
   wide: [],
@@ -98,21 +102,16 @@ function wentBack() {
   const has = (/** @type {(keyof typeof state)[]} */ ...names) =>
     names.some((name) => JSON.stringify(before[name]) !== JSON.stringify(state[name]));
   if (has('q', 'status', 'sort', 'place')) emit('query');
-  if (has('selected', 'automatic', 'allMatching')) {
-    assignColors();
-    emit('selection');
-  }
+  if (has('selected', 'groups')) assignColors();
+  if (has('selected', 'automatic', 'allMatching')) emit('selection');
   if (has('by', 'order', 'open')) emit('grouping');
-  if (has('groups')) {
-    assignColors();
-    emit('groups');
-  }
-  if (has('xMode', 'smooth', 'logY', 'graphFilter', 'hidden', 'wide')) emit('view', state);
+  if (has('groups')) emit('groups');
+  if (has('xMode', 'smooth', 'logY', 'band', 'graphFilter', 'hidden', 'wide')) emit('view', state);
   if (has('zoom')) emit('zoom');
   emit('address');
 }
 
-/** Give colours to what the charts show: sessions, and groups by 'g:' and their query. */
+/** Give colors to what the charts show: sessions, and groups by 'g:' and their query. */
 export const assignColors = () => palette.assign([...state.selected, ...state.groups.map(({ q }) => `g:${q}`)]);
 
 /** The server's time, in unix seconds. */
@@ -216,8 +215,8 @@ export function setView(changes) {
   }
   // hiding a line in the graphs of somebody else's link makes its axes nobody's own
   if (Object.keys(DEFAULTS).some((name) => name in changes)) {
-    const { xMode, smooth, logY } = state;
-    writePref('view', { xMode, smooth, logY });
+    const { xMode, smooth, logY, band } = state;
+    writePref('view', { xMode, smooth, logY, band });
   }
   showInAddress(Object.keys(changes).join());
   emit('view', changes);

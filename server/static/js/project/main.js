@@ -2,7 +2,14 @@
 import * as chartGrid from '../charts/chart_grid.js';
 import { stepWindow } from '../charts/x_axis.js';
 import { getSession, isMissing } from '../data/api.js';
-import { catchUp as catchUpList, receive, receiveDeleted, refetch, update } from '../data/list_changes.js';
+import {
+  catchUp as catchUpList,
+  receive,
+  receiveChange,
+  receiveDeleted,
+  refetch,
+  update,
+} from '../data/list_changes.js';
 import { LiveUpdates } from '../data/live_updates.js';
 import * as preferences from '../data/preferences.js';
 import * as series from '../data/series_store.js';
@@ -27,6 +34,8 @@ import * as unlisted from './unlisted.js';
 const FOLLOW_DELAY_MS = 150;
 
 let pageTitle = '';
+/** @type {typeof import('./groups.js') | null} once a group of sessions is in the charts */
+let groups = null;
 
 async function start() {
   pageTitle = document.title;
@@ -43,6 +52,8 @@ async function start() {
   keyboard.start();
   splitter.start();
   newest.start();
+  on('groups', startGroups);
+  startGroups();
 
   const live = new LiveUpdates({
     hello: () => {
@@ -50,6 +61,7 @@ async function start() {
       catchUp().catch(() => {}); // the next hello or poll tries again
     },
     session: receive,
+    change: receiveChange,
     deleted: receiveDeleted,
     points: series.append,
     version: (version) => reloadFor(version.static, isBusy),
@@ -85,6 +97,12 @@ async function start() {
   if (!followTimer) live.open();
 }
 
+async function startGroups() {
+  if (!state.groups.length || groups) return;
+  groups = await import('./groups.js');
+  groups.start();
+}
+
 /** Fetch selected sessions that the table has not loaded. */
 async function fetchSelected() {
   await Promise.all(
@@ -108,6 +126,7 @@ async function catchUp() {
   const others = store.selectedSessions().filter(({ id, status }) => status === 'active' && !list.ids.includes(id));
   await Promise.all(others.map(({ id }) => refetch(id)));
   series.catchUp();
+  groups?.catchUp();
 }
 
 /**

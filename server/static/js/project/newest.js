@@ -10,6 +10,7 @@ export function start() {
   place = state.place;
   on('list', fill);
   on('selection', () => state.selected.length || fill());
+  on('groups', makeRoom);
   on('query', startAnew);
   on('started', follow);
 }
@@ -23,10 +24,18 @@ function startAnew() {
   if (state.automatic) select([], { automatic: true });
 }
 
+/** Leave the graphs to the groups that somebody has chosen, as long as there are any. */
+function makeRoom() {
+  if (!state.automatic) return;
+  if (state.groups.length) select([], { automatic: true });
+  else fill();
+}
+
 /** Show the first rows. Those of a filter or another order only if the page begins with it. */
 function fill() {
   const isOtherView = state.q || state.status || state.place || state.sort !== '-created_at';
-  if (!state.automatic || !list.loaded || (isOtherView && !isFirst && state.selected.length)) return;
+  if (!state.automatic || state.groups.length || !list.loaded || (isOtherView && !isFirst && state.selected.length))
+    return;
   isFirst = false;
   const room = Math.max(0, SHOWN - state.selected.length);
   const fresh = list.ids.filter((id) => !state.selected.includes(id)).slice(0, room);
@@ -40,7 +49,7 @@ function fill() {
  * @param {string[]} ids
  */
 function follow(ids) {
-  if (!state.automatic || !list.loaded || state.q || state.status || state.place) return;
+  if (!state.automatic || state.groups.length || !list.loaded || state.q || state.status || state.place) return;
   const started = ids.filter(isStart).reverse();
   const shown = [...new Set([...started, ...state.selected])];
   if (started.length) select(shown.slice(0, SHOWN), { automatic: true });
