@@ -11,10 +11,12 @@ from sqlalchemy import case, func, select
 from ..accounts.permissions import access_of_user
 from ..accounts.preferences import read_preferences
 from ..accounts.projects import readable_projects
+from ..accounts.views import Viewer
 from ..db.models import Session
 from ..extensions import db
 from ..sessions.places import CURRENT, is_in
 from .context import describe, find_project
+from .opening import opening
 
 bp = Blueprint("projects", __name__)
 
@@ -66,12 +68,17 @@ def index() -> Any:
 @login_required
 def show(project_id: int) -> Any:
     project = find_project(project_id)
+    may_write = access_of_user(current_user).may_write(project)
     preferences = read_preferences(db.session.connection(), current_user.id, project.id)
+    described = describe(project)
+    viewer = Viewer(project.id, current_user.id, may_write)
+    db.session.rollback()
     return render_template(
         "project.html",
-        project=describe(project),
+        project=described,
         preferences=preferences,
-        may_write=access_of_user(current_user).may_write(project),
+        opened=opening(viewer, request.query_string.decode("latin-1")),
+        may_write=may_write,
         base_url=request.host_url.rstrip("/"),
         active_tab="sessions",
     )

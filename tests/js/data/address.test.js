@@ -17,6 +17,7 @@ test('an address that is written is read as it was', () => {
     smooth: 0.35,
     logY: true,
     graphFilter: 'loss & more',
+    columns: { shown: { 'params.lr': true, id: false }, order: ['tag', 'id'], widths: { tag: 300 }, pinned: ['id'] },
     zoom: { min: -1.5, max: 1e21 },
     hidden: [hiddenLine('a: b', 's:0123'), hiddenLine('loss', 'n:val: x')],
     wide: ['loss', 'a & b'],

@@ -98,6 +98,7 @@ test('going back shows what was shown', () => {
   const events = [];
   for (const name of ['query', 'selection', 'view', 'zoom']) store.on(name, () => events.push(name));
   location.search = '?q=resnet&s=b&sort=tag';
+  history.state = null; // of an entry that another page has made
   dispatch('popstate');
   assert.deepEqual([state.q, state.selected, state.zoom, state.hidden], ['resnet', ['b'], null, []]);
   assert.deepEqual(new Set(events), new Set(['query', 'selection', 'view', 'zoom']));

@@ -2,9 +2,13 @@
 import { Palette } from '../ui/palette.js';
 import { readPref, writePref } from '../ui/prefs.js';
 import { DEFAULTS, hiddenKeys, hiddenLine, readAddress, writeAddress } from './address.js';
+import { EMPTY } from './column_address.js';
 import { emit, on } from './events.js';
+import * as addressBar from './history.js';
 
 /** @import { Cards } from './address.js' */
+/** @import { Layout } from './column_address.js' */
+/** @import { View } from './history.js' */
 /** @import { Session } from './session.js' */
 
 /** @typedef {'step' | 'elapsed' | 'time' | 'percent'} XMode the quantity on the horizontal axis */
@@ -45,7 +49,7 @@ export const palette = new Palette();
 export const sessions = new Map();
 
 /** @type {Query & ViewOptions & {selected: string[], automatic: boolean, allMatching: boolean, excepted: string[],
- *   zoom: Range | null, notice: string, skew: number} & Cards} */
+ *   zoom: Range | null, columns: Layout | null, notice: string, skew: number} & Cards} */
 export const state = {
   q: '',
   status: '',
@@ -64,6 +68,8 @@ export const state = {
   smooth: 0,
   logY: false,
   graphFilter: '',
+  /** How the table is laid out; null until it is known what this person has kept. */
+  columns: null,
   hidden: [],
   wide: [],
   /** Why a session that was selected is not there, until the next selection. */
@@ -76,17 +82,33 @@ export const state = {
 export function start() {
   const { project = '', baseUrl = '', quickstart = '', mayWrite } = document.getElementById('content')?.dataset ?? {};
   Object.assign(page, { project, baseUrl, quickstartUrl: quickstart, mayWrite: mayWrite !== 'false' });
-  Object.assign(state, readAddress(location.search, readPref('view', {})));
+  Object.assign(state, readAddress(addressBar.start(), readPref('view', {})));
   showInAddress(AUTOMATIC); // also how this person draws charts: the way back leads to that
   palette.load(project);
   if (state.selected.length) palette.assign(state.selected);
-  addEventListener('popstate', wentBack);
+  addEventListener('popstate', () => showAddress(addressBar.wentTo()));
 }
 
-/** Show what the address says now: the user has gone back or forward. */
-function wentBack() {
+/**
+ * Show what a saved view holds, as one more step that the back button undoes.
+ *
+ * @param {View} view
+ */
+export function openView(view) {
+  addressBar.choose(view);
+  showAddress(view.search);
+  showInAddress('address');
+}
+
+/**
+ * Show what the address says now: the user has gone back or forward.
+ *
+ * @param {string} search from '?' on
+ */
+function showAddress(search) {
   const before = { ...state };
-  Object.assign(state, readAddress(location.search, {}), { allMatching: false });
+  Object.assign(state, readAddress(search, {}), { allMatching: false });
+  state.columns ??= EMPTY;
   if (state.automatic && before.automatic) state.selected = before.selected; // the address does not hold those
   lastKind = '';
   const has = (/** @type {(keyof typeof state)[]} */ ...names) =>
@@ -98,6 +120,7 @@ function wentBack() {
   }
   if (has('xMode', 'smooth', 'logY', 'graphFilter', 'hidden', 'wide')) emit('view', state);
   if (has('zoom')) emit('zoom');
+  if (has('columns')) emit('columns');
   emit('address');
 }
 
@@ -202,6 +225,18 @@ export function setView(changes) {
 }
 
 /**
+ * Lay the table out.
+ *
+ * @param {Layout} columns
+ * @param {boolean} byItself whether nobody has asked for it
+ */
+export function setColumns(columns, byItself = false) {
+  state.columns = columns;
+  showInAddress(byItself ? AUTOMATIC : 'columns');
+  emit('columns');
+}
+
+/**
  * The keys of the legend's entries that are switched off in a card.
  *
  * @param {string} title
@@ -249,12 +284,7 @@ let lastAt = 0;
  * @param {string} kind
  */
 function showInAddress(kind) {
-  const search = writeAddress(state);
-  if (search === location.search) return;
   const at = Date.now();
   const isSame = kind === AUTOMATIC || (kind === lastKind && at - lastAt < MERGED_MS);
-  [lastKind, lastAt] = [kind, at];
-  const address = search || location.pathname;
-  if (isSame) history.replaceState(null, '', address);
-  else history.pushState(null, '', address);
+  if (addressBar.put(writeAddress(state), isSame)) [lastKind, lastAt] = [kind, at];
 }

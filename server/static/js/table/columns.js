@@ -3,7 +3,7 @@
 
 import { preference, savePreference } from '../data/preferences.js';
 import { list } from '../data/session_list.js';
-import { emit, page, sessions } from '../data/store.js';
+import { on, page, sessions, setColumns, state } from '../data/store.js';
 import { anything, number } from '../ui/format.js';
 import { readPref } from '../ui/prefs.js';
 import { textCell } from './cells.js';
@@ -12,7 +12,7 @@ import { arranged, EMPTY } from './layout.js';
 
 /** @import { Graph, Session } from '../data/session.js' */
 /** @import { Column } from './fixed_columns.js' */
-/** @import { Layout } from './layout.js' */
+/** @import { Layout } from '../data/column_address.js' */
 
 /** @typedef {'statistics' | 'params' | 'values'} Group */
 
@@ -21,8 +21,6 @@ const MIN_WIDTH = 88;
 const MAX_WIDTH = 280;
 const STATISTIC = /^(min|max|last|count)\((.+)\)$/s;
 
-/** @type {Layout} */
-let layout = EMPTY;
 /** @type {Record<Group, Column[]>} */
 const found = { statistics: [], params: [], values: [] };
 /** @type {Set<Column>} fixed ones that a session has something for */
@@ -33,11 +31,17 @@ const searched = new WeakSet();
 export function start() {
   // before the server kept it, a browser had what is shown
   const shown = readPref(`columns.${page.project}`, EMPTY.shown);
-  layout = { ...EMPTY, ...preference('columns', { shown }) };
-  for (const [key, isChosen] of Object.entries(layout.shown)) if (isChosen) addByKey(key);
+  const kept = { ...EMPTY, ...preference('columns', { shown }) };
+  on('columns', addChosen);
+  // an address may show somebody else's: they are kept once one is changed
+  setColumns(state.columns ?? kept, true);
 }
 
-export const currentLayout = () => layout;
+function addChosen() {
+  for (const [key, isChosen] of Object.entries(currentLayout().shown)) if (isChosen) addByKey(key);
+}
+
+export const currentLayout = () => state.columns ?? EMPTY;
 
 /**
  * Lay the table out in another way. Kept for the next visit, in any browser.
@@ -45,9 +49,8 @@ export const currentLayout = () => layout;
  * @param {Layout} changed
  */
 export function setLayout(changed) {
-  layout = changed;
-  savePreference('columns', layout);
-  emit('columns');
+  savePreference('columns', changed);
+  setColumns(changed);
 }
 
 /**
@@ -192,6 +195,7 @@ const all = () => [...FIXED, ...found.statistics, ...found.params, ...found.valu
 
 export function shownColumns() {
   const usual = new Set(found.statistics.filter(({ off }) => !off).slice(0, MAX_STATISTICS));
+  const layout = currentLayout();
   const shown = all().filter((column) => {
     if (column.fixed) return true;
     if (column.key in layout.shown) return layout.shown[column.key];
@@ -211,6 +215,7 @@ export const shownKeys = () => new Set(shownColumns().map(({ key }) => key));
  * @param {boolean} isChosen
  */
 export function choose(key, isChosen) {
+  const layout = currentLayout();
   if (isChosen) addByKey(key);
   setLayout({ ...layout, shown: { ...layout.shown, [key]: isChosen } });
 }
