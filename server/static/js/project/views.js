@@ -22,7 +22,7 @@ function draw() {
   const isDirty = isChanged();
   setText(find(button, '.name'), view?.name ?? 'View');
   find(button, '.dot').hidden = !isDirty;
-  setText(find(button, '.unseen'), isDirty ? ', view with unsaved changes' : view ? ', view' : 's');
+  button.ariaLabel = view ? `View ${view.name}${isDirty ? ', unsaved changes' : ''}` : 'Views';
   const whose = view?.shared ? "the project's" : 'your own';
   const title = view ? `${view.name}: ${whose} view${isDirty ? ', with unsaved changes' : ''}` : 'Saved views';
   setTitle(button, title);
