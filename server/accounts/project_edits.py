@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, delete, select, update
 
 from ..db.engine import insert_or_update
 from ..db.models import Project
@@ -20,6 +20,11 @@ def change_project(connection: Connection, project_id: int, **changed: Any) -> N
     connection.execute(update(_projects).where(_projects.c.id == project_id).values(**changed))
     if "best" in changed:
         connection.execute(delete(_bests).where(_bests.c.project_id == project_id))
+
+
+def starred_projects(connection: Connection, user_id: int) -> set[int]:
+    """The ids of the projects that have the user's star."""
+    return set(connection.execute(select(_stars.c.project_id).where(_stars.c.user_id == user_id)).scalars())
 
 
 def set_star(connection: Connection, user_id: int, project_id: int, starred: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime, timezone
 from typing import Any
 
 from flask import Flask
@@ -39,6 +40,7 @@ def init_app(app: Flask) -> None:
     app.add_template_filter(duration)
     app.add_template_filter(anything)
     app.add_template_filter(markdown)
+    app.add_template_filter(utc)
 
 
 def number(value: Any) -> str:
@@ -72,6 +74,15 @@ def duration(seconds: float | None) -> str:
     if left < DAY_S:
         return f"{left // HOUR_S}h {left % HOUR_S // MINUTE_S}m"
     return f"{left // DAY_S}d {left % DAY_S // HOUR_S}h"
+
+
+def utc(seconds: float) -> str:
+    """A time for pages without scripts, which write it in the reader's own zone.
+
+    >>> utc(0)
+    '1970-01-01 00:00 UTC'
+    """
+    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M} UTC"
 
 
 def anything(value: Any) -> str:

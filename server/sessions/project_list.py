@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, and_, case, func, select
 
 from ..accounts.permissions import Access
+from ..accounts.project_edits import starred_projects
 from ..db.models import Organization, Project, Session
-from ..db.project_models import ProjectBest, ProjectStar
+from ..db.project_models import ProjectBest
 from .places import CURRENT, is_in
 from .progress import progress
 
@@ -17,7 +18,6 @@ MAX_RUNNING = 3  # of a project that are named
 
 _sessions = Session.__table__
 _bests = ProjectBest.__table__
-_stars = ProjectStar.__table__
 
 
 def list_projects(connection: Connection, access: Access) -> list[dict[str, Any]]:
@@ -29,7 +29,7 @@ def list_projects(connection: Connection, access: Access) -> list[dict[str, Any]
     counts = {row.project_id: row for row in connection.execute(_counts(keys))}
     running = _running(connection, keys)
     bests = {row.project_id: row for row in connection.execute(_best(keys))}
-    starred = set(connection.execute(select(_stars.c.project_id).where(_stars.c.user_id == access.user_id)).scalars())
+    starred = set() if access.user_id is None else starred_projects(connection, access.user_id)
     found = []
     for project in projects:
         count, best = counts.get(project.id), bests.get(project.id)

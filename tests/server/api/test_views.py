@@ -36,11 +36,11 @@ class Browser:
     def save(self, name: str, shared: bool = False, search: str = SEARCH) -> requests.Response:
         return self.ask("POST", project_id=self.project, name=name, shared=shared, search=search)
 
-    def list(self) -> Any:
+    def listed(self) -> Any:
         return self.ask("GET", f"?project_id={self.project}").json()
 
     def names(self) -> list[str]:
-        return [view["name"] for view in self.list()["views"]]
+        return [view["name"] for view in self.listed()["views"]]
 
     def default(self, view: str | None, by: str = "me") -> requests.Response:
         return self.ask("PUT", "/default", project_id=self.project, by=by, view=view)
@@ -63,7 +63,7 @@ def with_key(server: Server, project: int, key: str) -> Browser:
 
 
 def test_a_view_is_saved_renamed_changed_and_deleted(admin: Browser) -> None:
-    assert admin.list() == {"views": [], "default": {"mine": None, "project": None}}
+    assert admin.listed() == {"views": [], "default": {"mine": None, "project": None}}
     answer = admin.save("  Best   runs ")
     view = answer.json()
     assert (answer.status_code, view["name"], view["search"], view["version"]) == (201, "Best runs", SEARCH, 1)
@@ -73,10 +73,10 @@ def test_a_view_is_saved_renamed_changed_and_deleted(admin: Browser) -> None:
     assert (renamed["name"], renamed["search"], renamed["version"]) == ("Best", SEARCH, 2)
     changed = admin.ask("PATCH", f"/{view['id']}", version=2, search="?s=a&x=step").json()
     assert (changed["name"], changed["search"], changed["version"]) == ("Best", "?s=a&x=step", 3)
-    assert admin.list()["views"] == [changed]
+    assert admin.listed()["views"] == [changed]
     assert admin.ask("DELETE", f"/{view['id']}").status_code == 200
     assert admin.ask("GET", f"/{view['id']}").status_code == 404
-    assert admin.list()["views"] == []
+    assert admin.listed()["views"] == []
 
 
 def test_two_people_do_not_overwrite_each_other(server: Server, project: int, admin: Browser) -> None:
@@ -115,13 +115,13 @@ def test_a_private_view_is_its_owners(admin: Browser, viewer: Browser) -> None:
 
 def test_a_viewer_sees_the_projects_views_and_changes_none(admin: Browser, viewer: Browser) -> None:
     view = admin.save("ours", shared=True).json()
-    assert viewer.list()["views"] == [{**view, "may_change": False}]
+    assert viewer.listed()["views"] == [{**view, "may_change": False}]
     assert viewer.save("mine", shared=True).status_code == 403
     assert viewer.ask("PATCH", f"/{view['id']}", version=1, name="mine").status_code == 403
     assert viewer.ask("DELETE", f"/{view['id']}").status_code == 403
     assert viewer.default(view["id"], by="project").status_code == 403
     assert viewer.default(view["id"]).status_code == 200, "one's own default is nobody else's"
-    assert admin.list()["default"] == {"mine": None, "project": None}
+    assert admin.listed()["default"] == {"mine": None, "project": None}
 
 
 def test_a_stranger_cannot_tell_what_exists(server: Server, project: int, admin: Browser) -> None:
@@ -165,12 +165,12 @@ def test_defaults(admin: Browser, viewer: Browser) -> None:
     assert admin.default(private, by="project").status_code == 400
     assert admin.default(shared, by="project").status_code == 200
     assert admin.default(private).json() == {"default": {"mine": private, "project": shared}}
-    assert viewer.list()["default"] == {"mine": None, "project": shared}
+    assert viewer.listed()["default"] == {"mine": None, "project": shared}
     assert admin.default(None).json() == {"default": {"mine": None, "project": shared}}
     assert admin.default(private).status_code == 200
     admin.ask("DELETE", f"/{private}")
     admin.ask("DELETE", f"/{shared}")
-    assert viewer.list()["default"] == admin.list()["default"] == {"mine": None, "project": None}
+    assert viewer.listed()["default"] == admin.listed()["default"] == {"mine": None, "project": None}
 
 
 def test_a_page_opens_with_a_default_and_with_a_stored_address(
