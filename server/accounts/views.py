@@ -161,5 +161,5 @@ def read_defaults(connection: Connection, viewer: Viewer) -> dict[str, str | Non
     users = (NOBODY,) if viewer.user_id is None else (NOBODY, viewer.user_id)
     where = and_(_defaults.c.project_id == viewer.project_id, _defaults.c.user_id.in_(users))
     rows = connection.execute(select(_defaults.c.user_id, _defaults.c.view_id).where(where))
-    found: dict[int, str] = dict(rows.tuples().all())
+    found: dict[int, str] = {row.user_id: row.view_id for row in rows}
     return {"mine": found.get(viewer.user_id or -1), "project": found.get(NOBODY)}

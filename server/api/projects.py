@@ -15,6 +15,7 @@ from ..db.json_entries import STATISTIC
 from ..db.models import Project
 from ..exceptions import ApiError
 from ..extensions import db
+from ..maintenance.bests import best_task
 from ..sessions.project_list import list_projects
 from .requests import json_response, read_body, require_access
 
@@ -68,6 +69,8 @@ def patch_project(project_id: int) -> Response:
             change_project(connection, project_id, **changed)
         if body.starred is not msgspec.UNSET and access.user_id is not None:
             set_star(connection, access.user_id, project_id, body.starred)
+    if "best" in changed:
+        best_task.wake()
     with reading() as connection:
         [found] = [each for each in list_projects(connection, access) if each["id"] == project_id]
     return json_response(found)

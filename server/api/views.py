@@ -21,7 +21,7 @@ from .requests import json_response, read_body, require_access, whole_number
 
 bp = Blueprint("views", __name__, url_prefix="/api/v2/views")
 
-MAX_SEARCH_CHARS = 64 * 1024
+MAX_SEARCH_CHARS = 256 * 1024  # 11,000 selected sessions
 MAX_NAME_CHARS = 200
 
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME_CHARS)]

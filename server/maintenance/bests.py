@@ -7,7 +7,7 @@ from ..extensions import db
 from ..sessions.project_best import compute, outdated_projects, save
 from .periodic import PeriodicTask
 
-INTERVAL_S = 5.0
+INTERVAL_S = 2.0
 CHUNK_PROJECTS = 20  # of one transaction
 
 

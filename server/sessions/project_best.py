@@ -93,9 +93,8 @@ def usual_statistic(connection: Connection, project_id: int) -> str | None:
     None if no graph of them says whether low or high values are good.
     """
     newest = select(_sessions.c.key, _sessions.c.stats).where(_sessions.c.project_id == project_id, is_in(CURRENT))
-    stats: dict[int, Any] = dict(
-        connection.execute(newest.order_by(_sessions.c.key.desc()).limit(NEWEST)).tuples().all()
-    )
+    newest = newest.order_by(_sessions.c.key.desc()).limit(NEWEST)
+    stats = {row.key: row.stats for row in connection.execute(newest)}
     query = (
         select(_graphs.c.session_key, _graphs.c.title, _graphs.c.kind, _graphs.c.names)
         .where(_graphs.c.session_key.in_(stats), _graphs.c.kind.is_not(None))

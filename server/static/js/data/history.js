@@ -43,6 +43,7 @@ const known = new Map();
 const stored = new Map();
 let full = '';
 let text = ''; // the address that is shown, or stands for the id that is shown
+let bar = ''; // what the address bar has of it
 let timer = 0;
 
 /** The saved view that is shown, maybe with changes; null for none. */
@@ -81,6 +82,7 @@ export function start() {
   text = opened.stored ?? location.search;
   if (opened.stored) stored.set(text, new URLSearchParams(location.search).get(STORED) ?? '');
   full = entry?.waits ? entry.full : expanded(text);
+  bar = location.search;
   return full;
 }
 
@@ -104,6 +106,8 @@ function expanded(search) {
 export function wentTo() {
   /** @type {Entry | null} */
   const entry = history.state;
+  if (!entry && location.search === bar) return full; // a link to a part of the page
+  bar = location.search;
   view = known.get(entry?.view ?? '') ?? null;
   full = entry ? entry.full : expanded(location.search);
   text = shown();
@@ -168,9 +172,10 @@ export function put(search, replaces) {
   const isLong = text.length > MAX_LENGTH;
   /** @type {Entry} */
   const entry = { full, view: view?.id ?? null, waits: isLong && !id };
-  const bar = !isLong ? text : id ? `?${STORED}=${id}` : shortened(text, MAX_LENGTH);
-  if (replaces) history.replaceState(entry, '', bar || location.pathname);
-  else history.pushState(entry, '', bar || location.pathname);
+  const written = !isLong ? text : id ? `?${STORED}=${id}` : shortened(text, MAX_LENGTH);
+  if (replaces) history.replaceState(entry, '', written || location.pathname);
+  else history.pushState(entry, '', written || location.pathname);
+  bar = location.search;
   clearTimeout(timer);
   if (entry.waits) timer = setTimeout(() => store(text), SETTLED_MS);
   emit('views');
@@ -182,7 +187,9 @@ async function store(search) {
   try {
     const { id } = await post('/api/v2/views/addresses', { project_id: Number(project), search });
     stored.set(search, id);
-    if (text === search) history.replaceState({ ...history.state, waits: false }, '', `?${STORED}=${id}`);
+    if (text !== search) return;
+    history.replaceState({ ...history.state, waits: false }, '', `?${STORED}=${id}`);
+    bar = location.search;
   } catch {
     // the history of this tab holds it all the same; the next change tries again
   }

@@ -96,21 +96,22 @@ export function start() {
  */
 export function openView(view) {
   addressBar.choose(view);
-  showAddress(view.search);
-  showInAddress('address');
+  showAddress(view.search, true);
 }
 
 /**
- * Show what the address says now: the user has gone back or forward.
+ * Show what an address says.
  *
  * @param {string} search from '?' on
+ * @param {boolean} isNew whether it is a new step, rather than one that the user has gone back or forward to
  */
-function showAddress(search) {
+function showAddress(search, isNew = false) {
   const before = { ...state };
   Object.assign(state, readAddress(search, {}), { allMatching: false });
   state.columns ??= EMPTY;
-  if (state.automatic && before.automatic) state.selected = before.selected; // the address does not hold those
+  if (!isNew && state.automatic && before.automatic) state.selected = before.selected; // the address does not hold those
   lastKind = '';
+  if (isNew) showInAddress('address'); // before listeners choose what is shown by itself
   const has = (/** @type {(keyof typeof state)[]} */ ...names) =>
     names.some((name) => JSON.stringify(before[name]) !== JSON.stringify(state[name]));
   if (has('q', 'status', 'sort', 'place')) emit('query');
