@@ -21,7 +21,7 @@ class ProjectBest(db.Model):  # type: ignore[name-defined]
 
     Attributes:
         statistic: such as "min(val_loss)"; None if the sessions have none.
-        value, session_key: the best value of the current sessions, and the session that has it; None if none has.
+        value, holder: the best value of the current sessions, and the key of the one that has it; None if none has.
         seen: the changes of sessions with numbers below this are in it, see sessions.change_numbers.
     """
 
@@ -30,5 +30,5 @@ class ProjectBest(db.Model):  # type: ignore[name-defined]
     project_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     statistic: Mapped[str | None] = mapped_column(Text)
     value: Mapped[float | None] = mapped_column(Float(53))
-    session_key: Mapped[int | None]
+    holder: Mapped[int | None]
     seen: Mapped[int] = mapped_column(Big)

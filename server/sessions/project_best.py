@@ -64,7 +64,7 @@ def outdated_projects(connection: Connection, among: Sequence[int] | None = None
     return list(connection.execute(query if among is None else query.where(_projects.c.id.in_(among))))
 
 
-_known = (_bests.c.statistic, _bests.c.value, _bests.c.session_key, _bests.c.seen)
+_known = (_bests.c.statistic, _bests.c.value, _bests.c.holder, _bests.c.seen)
 
 
 def compute(connection: Connection, project: Row[Any]) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def compute(connection: Connection, project: Row[Any]) -> dict[str, Any]:
         best = _updated(connection, project) if statistic == project.statistic else None
         best = best or _find(connection, id_, statistic)
     value, key = best or (None, None)
-    return {"project_id": id_, "statistic": statistic, "value": value, "session_key": key, "seen": seen}
+    return {"project_id": id_, "statistic": statistic, "value": value, "holder": key, "seen": seen}
 
 
 def save(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -127,20 +127,20 @@ def is_held_out(metric: str) -> bool:
 def _updated(connection: Connection, project: Row[Any]) -> Best | None:
     """The best value after the changes since `project.seen`; None if all sessions must be looked at."""
     match = STATISTIC.fullmatch(project.statistic)
-    if match is None or project.session_key is None:
+    if match is None or project.holder is None:
         return None
     field, metric = match[1], match[2]
     here = and_(_sessions.c.project_id == project.project_id, is_in(CURRENT))
-    changed = or_(_sessions.c.change >= project.seen, _sessions.c.key == project.session_key)
+    changed = or_(_sessions.c.change >= project.seen, _sessions.c.key == project.holder)
     query = select(_sessions.c.key, _sessions.c.stats).where(here, changed).limit(MAX_CHANGED + 1)
     rows = connection.execute(query).all()
     if len(rows) > MAX_CHANGED:
         return None
     values = {row.key: _number((row.stats or {}).get(metric), field) for row in rows}
-    before = values.get(project.session_key)
+    before = values.get(project.holder)
     if before is None or _is_better(project.value, before, field):
         return None  # it is gone, or has become worse: another one may be the best
-    best = Best(before, project.session_key)
+    best = Best(before, project.holder)
     for key, value in values.items():
         if value is not None and _is_better(value, best.value, field):
             best = Best(value, key)

@@ -86,7 +86,7 @@ def _running(connection: Connection, projects: Sequence[int]) -> dict[int, list[
 
 def _best(projects: Sequence[int]) -> Any:
     # a session that has just left the project, or the current ones, is not shown; the next look finds another one
-    here = and_(_sessions.c.key == _bests.c.session_key, _sessions.c.project_id == _bests.c.project_id, is_in(CURRENT))
+    here = and_(_sessions.c.key == _bests.c.holder, _sessions.c.project_id == _bests.c.project_id, is_in(CURRENT))
     columns = (_bests.c.project_id, _bests.c.statistic, _bests.c.value, _sessions.c.id, _sessions.c.tag)
     return select(*columns).outerjoin(_sessions, here).where(_bests.c.project_id.in_(projects))
 

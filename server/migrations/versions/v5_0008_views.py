@@ -58,7 +58,7 @@ def upgrade() -> None:
         sa.Column("project_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("statistic", sa.Text(), nullable=True),
         sa.Column("value", sa.Float(precision=53), nullable=True),
-        sa.Column("session_key", sa.Integer(), nullable=True),
+        sa.Column("holder", sa.Integer(), nullable=True),
         sa.Column("seen", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project_id"),
     )

@@ -34,9 +34,9 @@ def best(run: DirectWriting) -> tuple[float | None, bool]:
         table = Session.__table__.c
         row = connection.execute(select(table.key, table.project_id).where(table.id == run.session)).one()
         found = connection.execute(
-            select(ProjectBest.value, ProjectBest.session_key).where(ProjectBest.project_id == row.project_id)
+            select(ProjectBest.value, ProjectBest.holder).where(ProjectBest.project_id == row.project_id)
         ).one()
-    return found.value, found.session_key == row.key
+    return found.value, found.holder == row.key
 
 
 def test_only_what_has_changed_is_looked_at(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_the_usual_statistic(app: Flask) -> None:
         connection.execute(update(Session).values(archived_at=None))
     refresh_bests()
     with reading() as connection:
-        assert connection.execute(select(ProjectBest.statistic).where(ProjectBest.session_key.is_not(None))).all() == []
+        assert connection.execute(select(ProjectBest.statistic).where(ProjectBest.holder.is_not(None))).all() == []
 
 
 def test_one_worker_does_it(app: Flask) -> None:
