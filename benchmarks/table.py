@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from statistics import median
@@ -15,7 +16,7 @@ from benchmarks.support.browser import signed_in_page
 from benchmarks.support.measuring import say, temporary_folder
 from benchmarks.support.report import Row
 
-BAR, FIRST_BAR, CHART_BAR, SCRIPT_BAR = 200.0, 1_000.0, 500.0, 250.0
+BAR, FIRST_BAR, CHART_BAR, SCRIPT_BAR, TASK_BAR = 200.0, 1_000.0, 500.0, 250.0, 50.0
 LIMIT = 100
 """Rows a request: what the page asks for."""
 
@@ -138,6 +139,7 @@ def _completions(http: Any, server: Any, name: str, repeats: int) -> list[Row]:
 
     rows = [Row(f"{name}, the fields, once after the server's start", "ms", [get("fields")])]
     rows.append(_bar_row(f"{name}, the fields", [get("fields") for _ in range(repeats)], BAR))
+    rows.append(_bar_row(f"{name}, the params that differ", [get("differing_params") for _ in range(repeats)], BAR))
     for field in VALUES_OF:
         taken = [get("field_values", field=field, limit="100") for _ in range(repeats)]
         rows.append(_bar_row(f"{name}, the values of {field}", taken, BAR))
@@ -219,6 +221,28 @@ REDRAWN = """
   requestAnimationFrame(look);
 })
 """
+# Scrolls the table from its first row to its last, as fast as rows are loaded; gives the tasks of over 50 ms.
+SCROLL = """
+(count) => new Promise((done) => {
+  const scroller = document.querySelector('#table-scroll');
+  const tasks = [];
+  const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map((one) => one.duration)));
+  observer.observe({ entryTypes: ['longtask'] });
+  const frames = [];
+  let last = performance.now();
+  const step = (now) => {
+    frames.push(now - last);
+    last = now;
+    scroller.scrollTop += 240;
+    const end = scroller.querySelector(`tr[aria-rowindex="${count + 1}"]`);
+    if (!end) requestAnimationFrame(step);
+    else setTimeout(() => done({ longest: Math.max(0, ...tasks), tasks: tasks.length, frames }), 200);
+  };
+  requestAnimationFrame(step);
+})
+"""
+RUNNING = 20
+"""Sessions that log while the table is scrolled."""
 SCRIPTS = """
 () => [...new Set(performance.getEntriesByType('resource').map((entry) => entry.name))]
   .filter((name) => name.endsWith('.js'))
@@ -245,6 +269,7 @@ def _pages(server: Any, name: str, repeats: int, long_session: str) -> list[Row]
             chart.append(_noted(page, "chart"))
             addresses = page.evaluate(SCRIPTS)
             page.goto("about:blank")
+        scrolled = _scrolled(server, page, address)
     scripts = [sum(len(requests.get(address, timeout=60).content) for address in addresses) / 1e3]
     return [
         _bar_row(f"{name}, navigation to the first rows drawn", first, FIRST_BAR),
@@ -252,6 +277,45 @@ def _pages(server: Any, name: str, repeats: int, long_session: str) -> list[Row]
         _bar_row(f"{name}, a change of the filter to the rows drawn", filters, BAR),
         _bar_row(f"{name}, navigation to a first chart of 1,000,000 points", chart, CHART_BAR),
         _bar_row(f"{name}, JavaScript of the page", scripts, SCRIPT_BAR, "kB"),
+        *_scroll_rows(name, scrolled),
+    ]
+
+
+def _scrolled(server: Any, page: Any, address: str) -> dict[str, Any]:
+    """What scrolling through all rows costs the browser, while RUNNING sessions log ten steps a second in all."""
+    from benchmarks.support.many_sessions import PROJECT
+    from tests.support.batches import Writing
+
+    runs = [Writing(server, project=PROJECT, tag=f"running {number}") for number in range(RUNNING)]
+    graphs = [run.graph() for run in runs]
+    stop = threading.Event()
+
+    def log() -> None:
+        step = 0
+        while not stop.wait(0.1):
+            runs[step % RUNNING].points(graphs[step % RUNNING], [step], loss=[1 / (step + 1)])
+            step += 1
+
+    writer = threading.Thread(target=log, daemon=True)
+    writer.start()
+    try:
+        page.goto(address)
+        _noted(page, "rows")
+        page.wait_for_timeout(1_000)
+        total = server.get("/api/v2/sessions", project=PROJECT, limit=1)["total"]
+        page.set_default_timeout(300_000)
+        return dict(page.evaluate(SCROLL, total))
+    finally:
+        stop.set()
+        writer.join()
+
+
+def _scroll_rows(name: str, scrolled: dict[str, Any]) -> list[Row]:
+    what = f"{name}, scrolling through all rows while {RUNNING} sessions run"
+    frames = sorted(scrolled["frames"])
+    return [
+        _bar_row(f"{what}: the longest task of a script", [scrolled["longest"]], TASK_BAR),
+        Row(f"{what}: a frame", "ms", frames, "99th percentile", [frames[int(len(frames) * 0.99)]]),
     ]
 
 

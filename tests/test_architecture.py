@@ -47,7 +47,7 @@ ROWS = {
         .
         api pages
         middleware
-        ingest edits maintenance
+        ingest edits export maintenance
         live
         sessions
         query

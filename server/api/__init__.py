@@ -8,9 +8,9 @@ from losswise.protocol.limits import MAX_BATCH_BYTES
 
 
 def init_app(app: Flask) -> None:
-    from . import edits, health, live, preferences, projects, queries, read, v1, v2, views
+    from . import edits, export, health, live, preferences, projects, queries, read, v1, v2, views
 
     app.config["MAX_CONTENT_LENGTH"] = MAX_BATCH_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = 1024 * 1024
-    for module in (edits, health, live, preferences, projects, queries, read, v1, v2, views):
+    for module in (edits, export, health, live, preferences, projects, queries, read, v1, v2, views):
         app.register_blueprint(module.bp)

@@ -28,12 +28,14 @@ class Columns(msgspec.Struct, forbid_unknown_fields=True):
         order: the columns in their order, those first that come first.
         widths: in pixels.
         pinned: those that stay at the left while the table is scrolled.
+        differing: whether of all params those are shown that differ between the sessions, and no other.
     """
 
     shown: Annotated[dict[Key, bool], msgspec.Meta(max_length=2_000)] = {}
     order: Annotated[list[Key], msgspec.Meta(max_length=2_000)] = []
     widths: Annotated[dict[Key, Width], msgspec.Meta(max_length=2_000)] = {}
     pinned: Annotated[list[Key], msgspec.Meta(max_length=50)] = []
+    differing: bool = False
 
 
 @bp.get("")

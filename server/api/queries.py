@@ -11,8 +11,10 @@ from ..extensions import db
 from ..query.parser import BadQuery, parse, parse_field
 from ..query.terms import terms_of
 from ..sessions import fields
-from ..sessions.listing import bad_query
-from .requests import json_response, require_access, selected_projects, whole_number
+from ..sessions.differing import differing_params
+from ..sessions.listing import bad_query, find_keys
+from ..sessions.places import CURRENT
+from .requests import MAX_OFFSET_S, json_response, require_access, selected_projects, whole_number
 
 bp = Blueprint("queries", __name__, url_prefix="/api/v2/sessions")
 
@@ -39,6 +41,23 @@ def list_values() -> Response:
     with reading() as connection:
         found = fields.list_values(connection, projects, field, prefix, limit)
     return json_response({"field": field.short, **found})
+
+
+@bp.get("/differing_params")
+def list_differing() -> Response:
+    projects = selected_projects(require_access())
+    db.session.rollback()
+    with reading() as connection:
+        keys = find_keys(
+            connection,
+            projects,
+            request.args.get("in", CURRENT),
+            storable_text(request.args.get("q", "")),
+            request.args.get("status"),
+            whole_number("utc_offset", 0, -MAX_OFFSET_S, MAX_OFFSET_S),
+        )
+        found = differing_params(connection, projects, keys)
+    return json_response(found)
 
 
 @bp.get("/parse")

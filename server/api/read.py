@@ -25,12 +25,11 @@ from ..sessions.change_numbers import Cursor
 from ..sessions.changed_sessions import read_changes
 from ..sessions.details import with_details
 from ..sessions.places import CURRENT
-from .requests import json_response, require_access, selected_projects, session_key, whole_number
+from .requests import MAX_OFFSET_S, json_response, require_access, selected_projects, session_key, whole_number
 
 bp = Blueprint("read", __name__, url_prefix="/api/v2")
 
 POINTS_LIMIT, MAX_POINTS_LIMIT = 10_000, 100_000
-MAX_OFFSET_S = 24 * 3_600
 MAX_GRAPHS = 200  # their ids fit into a request line (cli/wsgi.py)
 MAX_VALUES = 2_000_000  # rows times names in a response: about 100 MB of JSON
 DEFAULT_WIDTH = 1_000  # pixels

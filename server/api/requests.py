@@ -24,6 +24,7 @@ from ..middleware.admission import Policy, Slot, controller
 
 MAX_BODY_BYTES = 4 * 1024 * 1024  # of an edit: a hundred thousand ids take 2.3 MB
 MAX_LOOKUPS = 500  # ids in one query
+MAX_OFFSET_S = 24 * 3_600  # between clocks
 MIN_COMPRESSED_BYTES = 4096  # less fits into a few packets anyway
 # A quarter of the bytes for 10 ms a megabyte; higher levels take several times as long.
 GZIP_LEVEL = 1

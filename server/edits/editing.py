@@ -16,7 +16,7 @@ from . import record
 from .fields import COLUMNS, FIELDS, NOTE, PROJECT, SEARCHED, Row, columns_with, is_set, value_of
 from .saving import EditedRow, save
 from .schema import Edit
-from .selection import Projects, Selected, Skipped, check_writable, lock_sessions, permitted
+from .selection import Projects, Selected, Skipped, check_permitted, lock_sessions, permitted
 
 MAX_TAGS = 1_000  # of a session
 TOO_MANY_TAGS = f"a session has at most {MAX_TAGS:,} tags"
@@ -46,7 +46,7 @@ def edit_sessions(selected: Selected, edit: Edit, access: Access, projects: Proj
     wanted = _wanted(edit, now)
     _check(edit, wanted, selected)
     if PROJECT in wanted:
-        check_writable(projects, wanted[PROJECT])
+        check_permitted(projects, wanted[PROJECT])
     skipped = Skipped(selected.only)
     changes = record.Changes(wanted)
     edited = []

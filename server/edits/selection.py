@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
 from losswise.protocol.records import is_id
 
@@ -84,8 +84,12 @@ def projects_of(access: Access) -> Projects:
     )
 
 
-def select_sessions(selection: Selection, projects: Projects) -> Selected:
+def select_sessions(selection: Selection, projects: Projects, write: bool = True) -> Selected:
     """Find the sessions, in a transaction of its own that locks nothing.
+
+    Args:
+        write: whether they are to be changed. If not, those that may not be read are missing; if they are, see
+            `permitted`.
 
     Raises:
         ApiError: the request names sessions in two ways or in none (400), too many (413), an unknown project (404), one
@@ -99,9 +103,9 @@ def select_sessions(selection: Selection, projects: Projects) -> Selected:
         if matching is None:
             named = list(dict.fromkeys(ids or ()))
             _check_number(named)
-            keys = _keys_of(connection, named)
+            keys = _keys_of(connection, named, None if write else projects.organizations.keys())
             return Selected(sorted(keys), len(named) - len(keys), named[0] if len(named) == 1 else None)
-        check_writable(projects, matching.project_id)
+        check_permitted(projects, matching.project_id, write)
         place = (matching.place, matching.q, matching.status, matching.utc_offset)
         found = set(find_keys(connection, [matching.project_id], *place))
         found -= set(_keys_of(connection, matching.excluded))
@@ -109,11 +113,11 @@ def select_sessions(selection: Selection, projects: Projects) -> Selected:
     return Selected(sorted(found))
 
 
-def check_writable(projects: Projects, project_id: int) -> None:
-    """Raise ApiError (404 or 403) if the sessions of the project may not be changed."""
+def check_permitted(projects: Projects, project_id: int, write: bool = True) -> None:
+    """Raise ApiError (404 or 403) if the sessions of the project may not be changed, or not be read."""
     if project_id not in projects.organizations:
         raise ApiError(404, "unknown_project", "there is no such project")
-    if project_id not in projects.writable:
+    if write and project_id not in projects.writable:
         raise ApiError(403, "forbidden", "you may view the sessions of this project, but not change them")
 
 
@@ -122,8 +126,11 @@ def _check_number(sessions: Collection[Any]) -> None:
         raise ApiError(413, "too_large", f"these are {len(sessions):,} sessions; one request takes {MAX_SESSIONS:,}")
 
 
-def _keys_of(connection: Connection, ids: Sequence[str]) -> list[int]:
+def _keys_of(connection: Connection, ids: Sequence[str], projects: Collection[int] | None = None) -> list[int]:
+    """The keys of sessions, only of these projects if some are given."""
     named = is_among(connection, _table.c.id, [id_ for id_ in ids if is_id(id_)])
+    if projects is not None:
+        named = and_(named, _table.c.project_id.in_(projects))
     return list(connection.execute(select(_table.c.key).where(named)).scalars())
 
 

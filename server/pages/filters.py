@@ -38,9 +38,9 @@ for _rule in ("th_open", "td_open"):
 def init_app(app: Flask) -> None:
     app.add_template_filter(number)
     app.add_template_filter(duration)
+    app.add_template_filter(utc_time)
     app.add_template_filter(anything)
     app.add_template_filter(markdown)
-    app.add_template_filter(utc)
 
 
 def number(value: Any) -> str:
@@ -76,13 +76,16 @@ def duration(seconds: float | None) -> str:
     return f"{left // DAY_S}d {left % DAY_S // HOUR_S}h"
 
 
-def utc(seconds: float) -> str:
-    """A time for pages without scripts, which write it in the reader's own zone.
+def utc_time(seconds: float, style: str = "%Y-%m-%d %H:%M UTC") -> str:
+    """A time in UTC, for whoever reads a page without scripts: these show it in the reader's time zone.
 
-    >>> utc(0)
+    >>> utc_time(0)
     '1970-01-01 00:00 UTC'
     """
-    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M} UTC"
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).strftime(style)
+    except (ValueError, OverflowError, OSError):
+        return _NOTHING  # a clock may say anything
 
 
 def anything(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -17,6 +18,7 @@ from ..db.models import Session
 from ..extensions import db
 from ..sessions.project_list import list_projects
 from .context import describe, find_project
+from .first_rows import first_rows
 from .opening import opening
 
 bp = Blueprint("projects", __name__)
@@ -64,14 +66,18 @@ def show(project_id: int) -> Any:
     project = find_project(project_id)
     may_write = access_of_user(current_user).may_write(project)
     preferences = read_preferences(db.session.connection(), current_user.id, project.id)
-    described = describe(project)
-    viewer = Viewer(project.id, current_user.id, may_write)
+    described, viewer = describe(project), Viewer(project.id, current_user.id, may_write)
     db.session.rollback()
+    opened = opening(viewer, request.query_string.decode("latin-1"))
+    layout = opened.layout or preferences.get("columns", {})
+    with reading() as connection:
+        first = first_rows(connection, project_id, opened.address, layout, time.time())
     return render_template(
         "project.html",
         project=described,
         preferences=preferences,
-        opened=opening(viewer, request.query_string.decode("latin-1")),
+        opened=opened.as_json(),
+        first=first,
         may_write=may_write,
         base_url=request.host_url.rstrip("/"),
         active_tab="sessions",

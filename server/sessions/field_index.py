@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 import weakref
+from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Row, select
 
@@ -23,6 +24,8 @@ MAX_PROJECTS = 32
 """Whose index a process keeps."""
 MAX_NAMES = 20_000
 """Different names of a project that are indexed, so that a script that invents names does not fill the memory."""
+MAX_PARAMS, MAX_NAME_CHARS = 2_000, 200
+"""Params of a session whose values are compared, and the length of their names."""
 CHUNK = 500
 NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
@@ -48,13 +51,55 @@ Signature = tuple[int, ...]
 """What a session has, as numbers of fields."""
 
 
+class _Indexed(NamedTuple):
+    """A session's version, and what it has.
+
+    Attributes:
+        params: the names of its params.
+        hashes: one of the value of each of these, 64 bits.
+    """
+
+    version: int
+    signature: Signature
+    params: tuple[str, ...]
+    hashes: array[int]
+
+
+class SharedParams:
+    """The params of some sessions.
+
+    Attributes:
+        names: those that any of the sessions has.
+        equal: those that all of them have with one value, with its hash; None before the first session.
+    """
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self.equal: dict[str, int] | None = None
+
+    def add(self, params: tuple[str, ...], hashes: array[int]) -> None:
+        if self.equal is None:
+            self.equal = dict(zip(params, hashes, strict=True))
+        elif self.equal:
+            same = self.equal.items() & zip(params, hashes, strict=True)
+            if len(same) < len(self.equal):
+                self.equal = dict(same)
+        self.names.update(params)
+
+    @property
+    def differing(self) -> set[str]:
+        """Those that some sessions have with another value, or do not have."""
+        return self.names - (self.equal or {}).keys()
+
+
 class FieldIndex:
     """The index of one project."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sessions: dict[int, tuple[int, Signature]] = {}
+        self._sessions: dict[int, _Indexed] = {}
         self._signatures: Counter[Signature] = Counter()
+        self._params: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._numbers: dict[IndexedField, int] = {}
         self._fields: list[IndexedField] = []
 
@@ -68,26 +113,36 @@ class FieldIndex:
                     counts[number] += sessions
             return Counter({self._fields[number]: sessions for number, sessions in counts.items()})
 
+    def collect_params(self, connection: Connection, project: int, keys: Iterable[int], found: SharedParams) -> None:
+        """Add the params of these sessions to `found`; keys of other projects are skipped."""
+        with self._lock:
+            self._refresh(connection, project)
+            for key in keys:
+                if session := self._sessions.get(key):
+                    found.add(session.params, session.hashes)
+
     def _refresh(self, connection: Connection, project: int) -> None:
         query = select(_columns.key, _columns.version).where(_columns.project_id == project)
         versions: dict[int, int] = dict(connection.execute(query).tuples().all())
         for key in [key for key in self._sessions if key not in versions]:
             self._forget(key)
         known = self._sessions
-        changed = [key for key, version in versions.items() if key not in known or known[key][0] != version]
+        changed = [key for key, version in versions.items() if key not in known or known[key].version != version]
         for start in range(0, len(changed), CHUNK):
             for row in connection.execute(select(*_READ).where(_columns.key.in_(changed[start : start + CHUNK]))):
                 self._forget(row.key)
                 signature = tuple(sorted(self._numbered(fields_of(row))))
                 self._signatures[signature] += 1
-                self._sessions[row.key] = (row.version, signature)
+                params, hashes = hashed_params(row.params)
+                self._sessions[row.key] = _Indexed(
+                    row.version, signature, self._params.setdefault(params, params), hashes
+                )
 
     def _forget(self, key: int) -> None:
-        _, signature = self._sessions.pop(key, (0, None))
-        if signature is not None:
-            self._signatures[signature] -= 1
-            if not self._signatures[signature]:
-                del self._signatures[signature]
+        if (session := self._sessions.pop(key, None)) is not None:
+            self._signatures[session.signature] -= 1
+            if not self._signatures[session.signature]:
+                del self._signatures[session.signature]
 
     def _numbered(self, fields: Iterable[IndexedField]) -> Iterator[int]:
         for field in fields:
@@ -119,7 +174,8 @@ def fields_of(row: Row[Any]) -> Iterator[IndexedField]:
     yield "columns", " ".join(_given_columns(row)), ""
     for group, entries in (("params", row.params), ("values", row.values)):
         kinds: dict[str, str] = {}
-        for name, kind in _entries(entries if isinstance(entries, dict) else {}):
+        for name, value in _entries(entries):
+            kind = _kind(value)
             kinds[name] = kind if kinds.get(name, kind) == kind else "mixed"
         yield from ((group, name, kind) for name, kind in kinds.items())
     for metric, statistics in (row.stats or {}).items():
@@ -127,6 +183,24 @@ def fields_of(row: Row[Any]) -> Iterator[IndexedField]:
         if None in statistics.values() or len(statistics) < len(STATISTICS):
             given = " ".join(name for name in STATISTICS if statistics.get(name) is not None)
         yield "statistics", metric, given
+
+
+def hashed_params(params: Any) -> tuple[tuple[str, ...], array[int]]:
+    """The names of params, sorted, and a hash of each one's value.
+
+    Numbers are equal as numbers, as in queries: 1 and 1.0. A name that is there twice, nested and with dots, counts as
+    one: the nested one.
+    """
+    values = {name: value for name, value in _entries(params) if len(name) <= MAX_NAME_CHARS}
+    names = tuple(sorted(values)[:MAX_PARAMS])
+    return names, array("q", [hash(_canonical(values[name])) for name in names])
+
+
+def _canonical(value: Any) -> str:
+    """A text that is the same for equal values. The hash of a number is no good: that of -1 is that of -2."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return repr(value)
 
 
 def _given_columns(row: Row[Any]) -> Iterator[str]:
@@ -149,10 +223,12 @@ def _given_columns(row: Row[Any]) -> Iterator[str]:
     return (name for name in COLUMNS if not missing.get(name))
 
 
-def _entries(entries: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Names and kinds of params or values, those in objects with their path. What a query cannot name is left out."""
+def _entries(entries: Any) -> Iterator[tuple[str, Any]]:
+    """Names and values of params or values, those in objects with their path. What a query cannot name is left out."""
     # the objects around the next entry, each with the beginning of its names: a loop, however deep the nesting is
-    open_: list[tuple[str, Iterator[tuple[str, Any]]]] = [("", iter(entries.items()))]
+    open_: list[tuple[str, Iterator[tuple[str, Any]]]] = [
+        ("", iter(entries.items() if isinstance(entries, dict) else ()))
+    ]
     while open_:
         prefix, items = open_[-1]
         name, value = next(items, (None, None))
@@ -165,7 +241,7 @@ def _entries(entries: dict[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(value, dict):
             open_.append((f"{prefix}{name}.", iter(value.items())))
         elif value is not None and name:
-            yield prefix + name, _kind(value)
+            yield prefix + name, value
 
 
 def _kind(value: Any) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.server.pages.test_session_page import person
 from tests.support.batches import Writing
+from tests.support.people import person
 from tests.support.server import Server
 
 

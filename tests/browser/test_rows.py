@@ -12,8 +12,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Project
 from tests.browser.looking import expect_shown, row, tags
 from tests.browser.test_table import make
-from tests.server.pages.test_session_page import person
 from tests.support.batches import Writing
+from tests.support.people import person
 from tests.support.server import ADMIN_EMAIL, ADMIN_PASSWORD, Server, eventually
 
 

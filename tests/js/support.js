@@ -10,7 +10,7 @@ export function installBrowser({ search = '', dataset = { project: '7' } } = {})
   Object.assign(document, {
     hidden: false,
     documentElement: html,
-    getElementById: () => ({ dataset }),
+    getElementById: (id) => (id === 'first-page' ? null : { dataset }),
   });
   globals.document = document;
   globals.addEventListener = document.addEventListener.bind(document);

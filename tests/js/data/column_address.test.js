@@ -8,6 +8,7 @@ test('columns are read as they were written, whatever their names hold', () => {
     order: ['tag', 'params.lr', 'params.a,b/c:120'],
     widths: { tag: 300, 'params.x:9': 48, 'last(a:b)': 120 },
     pinned: ['params.lr', 'max(ä %)'],
+    differing: true,
   };
   const read = readColumns(writeColumns(layout));
   assert.deepEqual({ ...read, pinned: read.pinned.sort() }, { ...layout, pinned: layout.pinned.sort() });
@@ -16,6 +17,7 @@ test('columns are read as they were written, whatever their names hold', () => {
 test('it is short, and nothing where nothing is laid out', () => {
   assert.equal(writeColumns(EMPTY), '');
   assert.deepEqual(readColumns(''), EMPTY);
+  assert.equal(writeColumns({ ...EMPTY, differing: true }), '//differing');
   const layout = {
     shown: { 'params.lr': true, elapsed: false },
     order: ['tag', 'status'],

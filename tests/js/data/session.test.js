@@ -33,7 +33,7 @@ test('reasons', () => {
   assert.equal(reason({ status: 'failed', failure: 'ValueError: no' }), 'ValueError: no');
   assert.equal(reason({ status: 'failed', reason: 'error' }), 'error');
   assert.equal(reason({ status: 'failed', failure: 'ValueError: no', ...bad }), 'NaN at 1,200');
-  assert.equal(reason({ status: 'complete', ...bad }), '');
+  assert.equal(reason({ status: 'complete', ...bad }), 'NaN at 1,200');
   assert.equal(reason({ status: 'cancelled', reason: 'interrupted', dropped: 5 }), 'interrupted, points dropped');
   assert.match(reason({ status: 'cancelled', reason: 'silent' }), /^silent since \d\d:\d\d$/);
   assert.equal(sessions.fullReasonOf(session('x', { dropped: 5000 }), 2000), 'points dropped: 5,000');

@@ -8,11 +8,17 @@ from typing import Any
 import pytest
 import requests
 
-from tests.server.pages.test_session_page import person
 from tests.support.batches import Writing
+from tests.support.people import person
 from tests.support.server import Server
 
-COLUMNS = {"shown": {"params.lr": True}, "order": ["tag", "params.lr"], "widths": {"tag": 300}, "pinned": ["params.lr"]}
+COLUMNS = {
+    "shown": {"params.lr": True},
+    "order": ["tag", "params.lr"],
+    "widths": {"tag": 300},
+    "pinned": ["params.lr"],
+    "differing": True,
+}
 
 
 @pytest.fixture

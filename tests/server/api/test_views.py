@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.server.accounts.test_isolation import add_key
-from tests.server.pages.test_session_page import person
 from tests.support.batches import Writing
+from tests.support.editing import add_key
+from tests.support.people import person
 from tests.support.server import Server
 
 SEARCH = "?q=lr%3C%3D0.01&sort=-min(val_loss)&x=step"

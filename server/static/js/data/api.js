@@ -2,8 +2,9 @@
 import { unitsBefore } from '../ui/characters.js';
 import { PAGE_HEADERS } from '../ui/upgrade.js';
 
-/** @import { View } from './history.js' */
+/** @import { Differing } from './differing.js' */
 /** @import { FieldValue, ProjectField } from './fields.js' */
+/** @import { View } from './history.js' */
 /** @import { PlacedTerm } from './query_text.js' */
 /** @import { Session, Status } from './session.js' */
 
@@ -148,11 +149,34 @@ export const remove = (path) => send(path, { method: 'DELETE' });
 const asJson = (body) => ({ headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
 
 /**
+ * Ask for a file.
+ *
+ * @param {string} path
+ * @param {unknown} body JSON
+ * @returns {Promise<Response>}
+ */
+export const postForFile = (path, body) => request(path, { method: 'POST', ...asJson(body) });
+
+/**
  * @param {string} address
  * @param {RequestInit} options
  * @returns {Promise<any>}
  */
 async function send(address, options) {
+  const response = await request(address, options);
+  const body = await response.json().catch(() => null);
+  if (body === null) throw new ApiError(`The server responded with status ${response.status}.`, response.status, {});
+  return body;
+}
+
+/**
+ * A response that is no error.
+ *
+ * @param {string} address
+ * @param {RequestInit} options
+ * @returns {Promise<Response>}
+ */
+async function request(address, options) {
   let response;
   try {
     response = await fetch(address, {
@@ -165,16 +189,11 @@ async function send(address, options) {
   }
   if (response.status === 401) {
     const { signInAgain } = await import('../ui/sign_in.js');
-    if (await signInAgain(options.method === 'POST')) return send(address, options);
+    if (await signInAgain(options.method === 'POST')) return request(address, options);
   }
-  const body = await response.json().catch(() => null);
-  if (!response.ok || body === null)
-    throw new ApiError(
-      body?.error ?? `The server responded with status ${response.status}.`,
-      response.status,
-      body ?? {},
-    );
-  return body;
+  if (response.ok) return response;
+  const body = await response.json().catch(() => ({}));
+  throw new ApiError(body.error ?? `The server responded with status ${response.status}.`, response.status, body);
 }
 
 /**
@@ -231,6 +250,17 @@ export const listValues = (project, { field, prefix, limit }) =>
     '/api/v2/sessions/field_values',
     new URLSearchParams({ project_id: project, field, prefix, limit: String(limit) }),
   );
+
+/**
+ * The params that are not the same in all sessions that match.
+ *
+ * @param {string} project
+ * @param {Record<string, string | number>} filter
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Differing>}
+ */
+export const listDiffering = (project, filter, signal) =>
+  get('/api/v2/sessions/differing_params', queryOf(project, filter), signal);
 
 /**
  * What a query says: its terms, or null if it is no plain list of terms.

@@ -1,5 +1,5 @@
 // Changes that people make to sessions: renaming, tags, notes, stars, the archive, the bin. Each can be undone.
-import { ApiError, post } from './api.js';
+import { ApiError, post, postForFile } from './api.js';
 import { receiveEdited } from './list_changes.js';
 import { emit, page } from './store.js';
 
@@ -78,6 +78,19 @@ export async function purge(chosen) {
   const result = await post('/api/v2/sessions/purge', selection(chosen));
   emit('edited');
   return result;
+}
+
+/**
+ * A file with sessions.
+ *
+ * @param {Chosen} chosen
+ * @param {{format: 'csv' | 'jsonl', columns: string[], sort: string}} options
+ * @returns {Promise<{file: Blob, name: string, count: number}>}
+ */
+export async function exportSessions(chosen, options) {
+  const response = await postForFile('/api/v2/sessions/export', { ...selection(chosen), ...options });
+  const [, name = 'sessions'] = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '') ?? [];
+  return { file: await response.blob(), name, count: Number(response.headers.get('Losswise-Sessions')) };
 }
 
 /** @param {Result} result */

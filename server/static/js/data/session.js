@@ -126,13 +126,18 @@ const notStored = ({ refused }) => refused > 0 && `${whole(refused)} not stored`
 function statusReason(session, now) {
   const { status, reason } = session;
   if (reason === 'silent') return `silent since ${clockTime(session.heard_at ?? session.updated_at, now)}`;
-  if (status === 'failed' || status === 'active') {
-    const nonFinite = session.graphs?.map(firstNonFinite).find((found) => found);
-    if (nonFinite) return `NaN at ${whole(nonFinite.x)}`;
-  }
+  const nonFinite = nonFiniteOf(session);
+  if (nonFinite) return `NaN at ${whole(nonFinite.x)}`;
   if (status === 'failed') return session.failure || reason || '';
   return status === 'cancelled' ? reason || '' : '';
 }
+
+/**
+ * The first NaN or infinity of the first graph that has one.
+ *
+ * @param {Session} session
+ */
+export const nonFiniteOf = (session) => session.graphs?.map(firstNonFinite).find((found) => found);
 
 /**
  * The first NaN or infinity of a graph, or null.

@@ -1,5 +1,6 @@
 // Loads the table's rows: pages of sessions in the server's order. What fails is tried again.
 import { ApiError, isAbort, isPassing, listSessions, messageOf } from './api.js';
+import { firstPage } from './first_page.js';
 import { placeAwaited } from './list_places.js';
 import { currentQuery, list, store } from './list_state.js';
 import { dropOldBest } from './list_summary.js';
@@ -87,7 +88,7 @@ async function firstRows(q, count, signal) {
   const counts = key === countedKey ? WITHOUT_COUNTS : undefined;
   const limit = Math.min(count, MAX_PAGE_SIZE);
   const asked = { ...currentQuery(), q, limit };
-  const answer = await listSessions(page.project, { ...asked, counts }, signal);
+  const answer = firstPage(asked) ?? (await listSessions(page.project, { ...asked, counts }, signal));
   const pages = [answer];
   let { next } = answer;
   while (next && pages.length * limit < count) {

@@ -6,6 +6,7 @@ import { page, sessions, state } from '../data/store.js';
 import { showToast } from '../ui/toast.js';
 import { apply, sessionsText } from './apply.js';
 import { deleteForGood, editNote, editTags, moveToProject, rename, showAlike } from './dialogs.js';
+import { compare, download } from './take_out.js';
 
 /** @import { Session } from '../data/session.js' */
 /** @import { Chosen } from '../data/edits.js' */
@@ -65,7 +66,15 @@ export function actionsFor(chosen) {
   const among = known(chosen);
   const areStarred = among.length > 0 && among.every(({ starred }) => starred);
   const isSingle = countOf(chosen) === 1;
-  const all = [...OPEN, ...EDIT, star(areStarred), ...COPY, ...MOVE, ...placeActions()];
+  const all = [
+    ...OPEN,
+    ...EDIT,
+    star(areStarred),
+    ...COPY,
+    ...takeOutActions(among, countOf(chosen)),
+    ...MOVE,
+    ...placeActions(),
+  ];
   return all.filter(({ single, reads }) => (isSingle || !single) && (page.mayWrite || reads));
 }
 
@@ -140,6 +149,25 @@ const COPY = [
     single: true,
     act: (_, session) => session && showAlike(session),
   },
+];
+
+/**
+ * @param {Session[]} among
+ * @param {number} count
+ * @returns {Action[]}
+ */
+const takeOutActions = (among, count) => [
+  ...(count > 1
+    ? [{ id: 'compare', reads: true, label: 'Compare', separated: true, act: () => compare(among, count) }]
+    : []),
+  {
+    id: 'csv',
+    reads: true,
+    label: 'Download as CSV',
+    separated: count === 1,
+    act: (chosen) => download(chosen, 'csv'),
+  },
+  { id: 'jsonl', reads: true, label: 'Download as JSON lines', act: (chosen) => download(chosen, 'jsonl') },
 ];
 
 /** @type {Action[]} */

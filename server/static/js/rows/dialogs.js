@@ -92,7 +92,7 @@ export async function editNote(row) {
       const { note, note_version } = /** @type {import('../data/api.js').ApiError} */ (error).body;
       version = note_version;
       theirs.hidden = false;
-      theirs.replaceChildren(make('h3', {}, 'The note as it is now'), make('pre', {}, note || '(empty)'));
+      theirs.replaceChildren(make('h3', {}, 'The note as it is now'), make('pre', { tabIndex: 0 }, note || '(empty)'));
       return 'Somebody else has changed this note meanwhile. Put both together, then save again.';
     }
   });

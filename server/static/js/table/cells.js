@@ -1,5 +1,5 @@
 // The cells of a row. Each function updates a cell, and touches the page only if something has changed.
-import { detailsOf, fullReasonOf, lackOf, reasonOf, tagOf } from '../data/session.js';
+import { detailsOf, fullReasonOf, lackOf, nonFiniteOf, reasonOf, tagOf } from '../data/session.js';
 import { isChosen, now, palette, state } from '../data/store.js';
 import { tagChip } from '../rows/tag_chips.js';
 import { childrenOf, make, setText, setTitle } from '../ui/dom.js';
@@ -152,6 +152,7 @@ export function statusCell(td, session) {
   setText(lost, lack);
   lost.hidden = !lack;
   setText(why, reasonOf(session, now()));
+  why.classList.toggle('non-finite', Boolean(nonFiniteOf(session)));
   const parts = [...new Set([status, failure, fullReasonOf(session, now())])].filter(Boolean);
   setTitle(td, parts.join(failure ? '\n' : ': '));
 }

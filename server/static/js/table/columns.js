@@ -1,6 +1,7 @@
 // The table's columns: the fixed ones, and those of params, values and statistics. Columns that the user has chosen are
 // there whether a loaded row has something in them or not.
 
+import { differing, follow } from '../data/differing.js';
 import { preference, savePreference } from '../data/preferences.js';
 import { list } from '../data/session_list.js';
 import { on, page, sessions, setColumns, state } from '../data/store.js';
@@ -27,6 +28,7 @@ const found = { statistics: [], params: [], values: [] };
 const needed = new Set();
 /** @type {WeakSet<Session>} */
 const searched = new WeakSet();
+let isFollowing = false; // what differs between the sessions
 
 export function start() {
   // before the server kept it, a browser had what is shown
@@ -38,7 +40,10 @@ export function start() {
 }
 
 function addChosen() {
-  for (const [key, isChosen] of Object.entries(currentLayout().shown)) if (isChosen) addByKey(key);
+  const { shown, differing: isWanted } = currentLayout();
+  for (const [key, isChosen] of Object.entries(shown)) if (isChosen) addByKey(key);
+  if (isWanted !== isFollowing) follow(isWanted);
+  isFollowing = isWanted;
 }
 
 export const currentLayout = () => state.columns ?? EMPTY;
@@ -194,16 +199,33 @@ const isObject = (value) => value !== null && typeof value === 'object' && !Arra
 const all = () => [...FIXED, ...found.statistics, ...found.params, ...found.values];
 
 export function shownColumns() {
-  const usual = new Set(found.statistics.filter(({ off }) => !off).slice(0, MAX_STATISTICS));
   const layout = currentLayout();
+  const differ = layout.differing ? differingKeys() : null;
+  const usual = new Set(found.statistics.filter(({ off }) => !off).slice(0, MAX_STATISTICS));
   const shown = all().filter((column) => {
     if (column.fixed) return true;
+    if (differ && column.group === 'params') return differ.has(column.key);
     if (column.key in layout.shown) return layout.shown[column.key];
     if (column.needed && !needed.has(column)) return false;
     return column.group === 'statistics' ? usual.has(column) : !column.off;
   });
   return arranged(shown, layout);
 }
+
+/** The columns of the params that differ between the sessions, by key. */
+function differingKeys() {
+  const keys = (differing()?.params ?? []).map((name) => `params.${name}`);
+  keys.forEach(addByKey);
+  return new Set(keys);
+}
+
+/**
+ * Show the params that differ between the sessions of the table and no others, or those that are chosen. Kept for the next
+ * visit.
+ *
+ * @param {boolean} isWanted
+ */
+export const showDiffering = (isWanted) => setLayout({ ...currentLayout(), differing: isWanted });
 
 /** The keys of the columns that are shown. */
 export const shownKeys = () => new Set(shownColumns().map(({ key }) => key));

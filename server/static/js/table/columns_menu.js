@@ -1,8 +1,11 @@
 // The Columns menu: every column that the project's sessions have something for, whether their rows are loaded or not.
+import { differing } from '../data/differing.js';
 import { projectFields } from '../data/fields.js';
+import { on } from '../data/store.js';
 import { rankedFields } from '../data/suggestions.js';
-import { find, make } from '../ui/dom.js';
-import { choose, shownKeys } from './columns.js';
+import { find, make, setText } from '../ui/dom.js';
+import { whole } from '../ui/format.js';
+import { choose, currentLayout, showDiffering, shownKeys } from './columns.js';
 import { FIXED } from './fixed_columns.js';
 
 /** @import { ProjectField } from '../data/fields.js' */
@@ -12,6 +15,7 @@ const MAX_ENTRIES = 300; // of a group; the field above finds the others
 
 /** @type {ProjectField[]} */
 let fields = [];
+let following = new AbortController();
 
 /**
  * Fill the menu with what the server knows of the project.
@@ -28,8 +32,8 @@ export async function fill(menu) {
   });
   search.ariaLabel = 'Find a column';
   const entries = make('div', { className: 'entries' });
-  box.replaceChildren(search, entries);
   const draw = () => entries.replaceChildren(...groupsFor(search.value.trim()));
+  box.replaceChildren(search, differingPicker(draw), entries);
   search.addEventListener('input', draw);
   draw();
   try {
@@ -40,6 +44,34 @@ export async function fill(menu) {
       make('p', { className: 'dim small' }, 'The columns of params, values and metrics could not be loaded.'),
     );
   }
+}
+
+/**
+ * A box for the params that differ, and how many do.
+ *
+ * @param {() => void} changed
+ */
+function differingPicker(changed) {
+  const box = make('input', { type: 'checkbox', checked: currentLayout().differing });
+  const text = make('span', { className: 'detail' });
+  const describe = () => setText(text, currentLayout().differing ? differingText() : '');
+  box.addEventListener('change', () => {
+    showDiffering(box.checked);
+    changed();
+  });
+  following.abort(); // that of the menu before
+  following = new AbortController();
+  on('columns', describe, following);
+  describe();
+  return make('label', { className: 'pick differing' }, box, make('span', {}, 'Only params that differ'), text);
+}
+
+function differingText() {
+  const found = differing();
+  if (!found) return '';
+  const { params, more, sessions } = found;
+  const among = `among ${whole(sessions)} ${sessions === 1 ? 'session' : 'sessions'}`;
+  return params.length ? `${params.length}${more ? '+' : ''} ${among}` : `none ${among}`;
 }
 
 /** @param {string} typed */
@@ -116,5 +148,7 @@ function picker(key, label, detail, shown) {
 function checkbox(key, shown) {
   const box = make('input', { type: 'checkbox', checked: shown.has(key) });
   box.addEventListener('change', () => choose(key, box.checked));
+  if (currentLayout().differing && key.startsWith('params.'))
+    Object.assign(box, { disabled: true, title: 'Only params that differ are shown' });
   return box;
 }

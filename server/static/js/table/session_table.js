@@ -1,5 +1,6 @@
 // The session table. Only the rows in sight are in the page, so that 10,000 sessions scroll like ten.
 import { list, loadMore, reload } from '../data/session_list.js';
+import { setShownColumns } from '../data/shown_columns.js';
 import { isChosen, on, sessions } from '../data/store.js';
 import { arrange, elementById, find, make, setText } from '../ui/dom.js';
 import { bestIn, findBest } from './best_values.js';
@@ -119,6 +120,7 @@ function drawChanged() {
 
 function layOutColumns() {
   columns = shownColumns();
+  setShownColumns(columns.map(({ key }) => key));
   rows.clear();
   find(table, 'colgroup').replaceChildren(
     ...columns.map(({ key, width }) => {
@@ -181,6 +183,7 @@ function keepFocus() {
 }
 
 function drawPlaceholder() {
+  if (body.querySelector('.first')) return; // the server's rows
   const cells = () => columns.map(() => make('td'));
   const placeholder = () => make('tr', { className: 'skeleton', ariaHidden: 'true' }, ...cells());
   body.replaceChildren(...Array.from({ length: PLACEHOLDER_ROWS }, placeholder));

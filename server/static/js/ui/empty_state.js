@@ -26,7 +26,7 @@ export function showEmpty(box, message) {
   const parts = [];
   if (title) parts.push(make('h2', { textContent: title }));
   if (text) parts.push(make('p', { textContent: text }));
-  if (code) parts.push(make('pre', { textContent: code }));
+  if (code) parts.push(make('pre', { textContent: code, tabIndex: 0 }));
   if (button) parts.push(make('button', { type: 'button', className: 'button', onclick: button[1] }, button[0]));
   if (link) parts.push(make('a', { href: link[1], className: 'button primary' }, link[0]));
   box.replaceChildren(...parts);

@@ -1,0 +1,136 @@
+"""Every route of the application, with who gets which answer: test_routes.py asks each as each of ASKERS.
+
+A new route needs a row here. The route's object is a project of the default organization with one session.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+ASKERS = (
+    "nobody",
+    "a key that does not exist",
+    "a key of another organization",
+    "a key limited to another project",
+    "a key limited to the project",
+    "a key of the organization",
+    "a person of another organization",
+    "a viewer",
+    "a member",
+    "an owner",
+)
+
+Answers = tuple[int, ...]
+"""A status for each of ASKERS. Pages redirect who is not signed in (302): keys are for programs."""
+
+#                nobody  wrong  other  elsewhere  limited  ours  stranger  viewer  member  owner
+ANYBODY: Answers = (200, 200, 200, 200, 200, 200, 200, 200, 200, 200)
+WHO_IS_KNOWN: Answers = (401, 401, 200, 200, 200, 200, 200, 200, 200, 200)
+READ: Answers = (401, 401, 404, 404, 200, 200, 404, 200, 200, 200)
+WRITE: Answers = (401, 401, 404, 404, 200, 200, 404, 403, 200, 200)
+NAMED_READ: Answers = WHO_IS_KNOWN
+"""What may not be read is left out of the response, which test_routes.py checks."""
+PREFERENCE: Answers = (401, 401, 404, 404, 403, 403, 404, 200, 200, 200)
+"""A person's own: the keys here are those of organizations."""
+NEW_VIEW: Answers = (401, 401, 404, 404, 403, 403, 404, 201, 201, 201)
+BATCHES: Answers = (401, 401, 403, 403, 200, 200, 401, 401, 401, 401)
+"""By key alone. Who writes to a session of others learns that it exists: ids are 80 random bits."""
+PAGE: Answers = (302, 302, 302, 302, 302, 302, 404, 200, 200, 200)
+OWN_PAGE: Answers = (302, 302, 302, 302, 302, 302, 200, 200, 200, 200)
+REDIRECT_PAGE: Answers = (302, 302, 302, 302, 302, 302, 404, 302, 302, 302)
+WRITE_PAGE: Answers = (302, 302, 302, 302, 302, 302, 404, 403, 303, 303)
+
+
+class Route(NamedTuple):
+    """A route, and a request for it. `{project}`, `{session}`, `{other}`, `{graph}` and `{blob}` are
+    put into it.
+
+    Attributes:
+        rule: method and rule, as the application has it.
+        path: the rule's address, with its arguments.
+        json: the body.
+    """
+
+    rule: str
+    answers: Answers
+    path: str = ""
+    json: Any = None
+
+
+MATCHING = {"project_id": "{project}"}
+BATCH = {"format": 1, "session": "{session}", "records": [{"type": "session", "params": {"a": 1}}]}
+
+ROUTES = (
+    # what everybody may see
+    Route("GET /healthz", ANYBODY),
+    Route("GET /login", (*ANYBODY[:6], 302, 302, 302, 302)),
+    Route("GET /static/<path:filename>", ANYBODY, "/static/favicon.svg"),
+    # who is known
+    Route("GET /api/v2/me", WHO_IS_KNOWN),
+    Route("GET /api/v2/projects", NAMED_READ),
+    Route("GET /api/v2/sessions/parse", WHO_IS_KNOWN, "/api/v2/sessions/parse?q=lr%3C1"),
+    # the list of sessions
+    Route("GET /api/v2/sessions", READ, "/api/v2/sessions?project_id={project}"),
+    Route("GET /api/v2/sessions/changes", READ, "/api/v2/sessions/changes?project_id={project}"),
+    Route("GET /api/v2/sessions/fields", READ, "/api/v2/sessions/fields?project_id={project}"),
+    Route("GET /api/v2/sessions/field_values", READ, "/api/v2/sessions/field_values?project_id={project}&field=lr"),
+    Route("GET /api/v2/sessions/differing_params", READ, "/api/v2/sessions/differing_params?project_id={project}"),
+    Route("GET /live", READ, "/live?project_id={project}"),
+    Route("POST /api/v2/sessions/export", READ, json={"matching": MATCHING}),
+    # one session
+    Route("GET /api/v2/sessions/<session_id>", READ, "/api/v2/sessions/{session}"),
+    Route("GET /api/v2/graphs/<graph_id>/points", READ, "/api/v2/graphs/{graph}/points"),
+    Route("GET /api/v2/series", READ, "/api/v2/series?graph={graph}"),
+    Route("GET /api/v2/sessions/<session_id>/blobs/<sha256>", READ, "/api/v2/sessions/{session}/blobs/{blob}"),
+    # changes
+    Route("POST /api/v2/sessions/edits", WRITE, json={"sessions": ["{session}"], "edit": {"starred": True}}),
+    Route("POST /api/v2/sessions/purge", WRITE, json={"sessions": ["{session}"]}),
+    Route("DELETE /api/v2/sessions/<session_id>", WRITE, "/api/v2/sessions/{session}"),
+    Route("GET /api/v2/projects/<int:project_id>/preferences", PREFERENCE, "/api/v2/projects/{project}/preferences"),
+    Route(
+        "PUT /api/v2/projects/<int:project_id>/preferences/<name>",
+        PREFERENCE,
+        "/api/v2/projects/{project}/preferences/columns",
+        {},
+    ),
+    Route("PATCH /api/v2/projects/<int:project_id>", WRITE, "/api/v2/projects/{project}", {"description": "new"}),
+    # saved views
+    Route("GET /api/v2/views", READ, "/api/v2/views?project_id={project}"),
+    Route("POST /api/v2/views", NEW_VIEW, json={"project_id": "{project}", "name": "Mine", "search": "?q=lr"}),
+    Route("PUT /api/v2/views/default", WRITE, json={"project_id": "{project}", "by": "project", "view": None}),
+    Route("POST /api/v2/views/addresses", READ, json={"project_id": "{project}", "search": "?q=lr"}),
+    # what scripts write
+    Route("POST /api/v2/batches", BATCHES, json=BATCH),
+    # pages
+    Route("GET /projects/<int:project_id>", PAGE, "/projects/{project}"),
+    Route("GET /projects/<int:project_id>/compare", PAGE, "/projects/{project}/compare?s={session}&s={other}"),
+    Route("GET /projects/<int:project_id>/quickstart", PAGE, "/projects/{project}/quickstart"),
+    Route("GET /s/<session_id>", REDIRECT_PAGE, "/s/{session}"),
+    Route("GET /s/<session_id>/details", PAGE, "/s/{session}/details"),
+    Route("POST /s/<session_id>/delete", WRITE_PAGE, "/s/{session}/delete"),
+    Route("GET /projects", OWN_PAGE),
+    Route("GET /projects/rows", OWN_PAGE),
+)
+
+ELSEWHERE = {
+    "GET /": "redirects to a project that may be read: tests/server/pages",
+    "GET /quickstart": "redirects to a project that may be read: tests/server/pages",
+    "POST /api/v2/undo/<token>": "an edit is taken back by who has made it: tests/server/edits",
+    "GET /api/v2/views/<view_id>": "tests/server/api/test_views.py, as the following",
+    "PATCH /api/v2/views/<view_id>": "",
+    "DELETE /api/v2/views/<view_id>": "",
+    "GET /api/v2/views/addresses/<id_>": "",
+    "GET /sign-in/<token>": "tests/server/accounts",
+    "POST /login": "tests/server/accounts",
+    "POST /logout": "tests/server/accounts",
+    "PUT /api/v2/sessions/<session_id>/blobs/<sha256>": "tests/server/ingest",
+    "POST /api/v1/graphs": "tests/server/api/test_v1.py, as the following",
+    "POST /api/v1/image-prediction": "",
+    "POST /api/v1/point-list": "",
+    "POST /api/v1/points": "",
+    "POST /api/v1/prediction-sequences": "",
+    "POST /api/v1/sessions": "",
+    "PATCH /api/v1/sessions/<session_id>": "",
+    "POST /api/v1/values": "",
+}
+"""Routes that are tested elsewhere: what they need or answer fits no row."""
