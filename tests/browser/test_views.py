@@ -123,7 +123,7 @@ def test_views_with_the_keyboard(page: Page, project: Project, runs: list[Writin
     page.keyboard.press("d")
     page.keyboard.press("Enter")
     expect(page.locator(".toast")).to_contain_text("“Two” deleted")
-    expect(page.locator("#views .name")).to_have_text("View")
+    expect(page.locator("#views .name")).to_have_text("Views")
     expect(page.locator("#sessions .tag")).to_have_text(["run-1"])
     page.keyboard.press("z")
     expect(page.locator("#views .name")).to_have_text("Two")
@@ -143,7 +143,7 @@ def test_the_default_opens_a_plain_address(page: Page, project: Project, runs: l
     expect(page.locator("#sessions .tag")).to_have_count(4)
     page.reload()
     expect(page.locator("#sessions .tag")).to_have_count(4)
-    expect(page.locator("#views .name")).to_have_text("View")
+    expect(page.locator("#views .name")).to_have_text("Views")
     expect_shown(page, "run-0", "run-1", "run-2", "run-3")
     choose(page, "Mine")
     expect_shown(page, "run-2")  # what it shows by itself, as whoever opens it sees it
@@ -162,7 +162,7 @@ def test_a_private_view_is_not_seen_by_others_but_its_address_shows_the_same(
     save_as(page, "Secret")
     viewer = opened_by(new_page, server, person(server, "viewer"), page.url)
     expect(viewer.locator("#sessions .tag")).to_have_text(["run-2"])
-    expect(viewer.locator("#views .name")).to_have_text("View")
+    expect(viewer.locator("#views .name")).to_have_text("Views")
     viewer.locator("#views").click()
     menu = viewer.get_by_role("menu", name="Views")
     expect(menu).to_contain_text("Save as")
@@ -246,7 +246,7 @@ def test_a_link_shows_the_columns_of_who_copied_it(
     link = page.url
     viewer = person(server, "viewer")
     address = project.address.replace("/projects/", "/api/v2/projects/") + "/preferences"
-    kept = {"shown": {"group": True}, "order": [], "widths": {}, "pinned": []}
+    kept = {"shown": {"group": True}, "order": [], "widths": {}, "pinned": [], "differing": False}
     assert viewer.put(f"{address}/columns", json=kept, timeout=30).status_code == 200
     theirs = opened_by(new_page, server, viewer, link)
     expect(row(theirs, "run-3")).to_contain_text("0.001")

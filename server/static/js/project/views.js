@@ -20,7 +20,7 @@ function draw() {
   const button = byId('views');
   const view = currentView();
   const isDirty = isChanged();
-  setText(find(button, '.name'), view?.name ?? 'View');
+  setText(find(button, '.name'), view?.name ?? 'Views');
   find(button, '.dot').hidden = !isDirty;
   button.ariaLabel = view ? `View ${view.name}${isDirty ? ', unsaved changes' : ''}` : 'Views';
   const whose = view?.shared ? "the project's" : 'your own';
