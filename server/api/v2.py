@@ -7,14 +7,12 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from flask_login import current_user
-from sqlalchemy import func, select
 
 from losswise.protocol.limits import MAX_BATCH_BYTES, MAX_BLOB_BYTES
 from losswise.protocol.records import is_sha256
 
-from ..accounts.projects import readable_projects
 from ..db.engine import writing
-from ..db.models import Project, Session
+from ..db.models import Project
 from ..exceptions import ApiError
 from ..extensions import db
 from ..ingest import json_body, pipeline
@@ -23,7 +21,6 @@ from ..ingest.schema import Batch
 from ..maintenance import deletion
 from ..middleware.admission import V2, Slot, body_cost
 from ..sessions import blobs
-from ..sessions.places import CURRENT, is_in
 from .requests import admitted, require_access, require_key, session_key
 
 bp = Blueprint("v2", __name__, url_prefix="/api/v2")
@@ -104,28 +101,4 @@ def me() -> Any:
         user={"email": person.email, "name": person.name} if person is not None else None,
         organization=project.organization.name if project is not None else None,
         project={"id": project.id, "name": project.name} if project is not None else None,
-    )
-
-
-@bp.get("/projects")
-def projects() -> Any:
-    access = require_access()
-    found = readable_projects(access)
-    query = (
-        select(Session.project_id, func.count())
-        .where(Session.project_id.in_([project.id for project in found]), is_in(CURRENT))
-        .group_by(Session.project_id)
-    )
-    counts = dict(db.session.execute(query).all())
-    return jsonify(
-        projects=[
-            {
-                "id": project.id,
-                "name": project.name,
-                "organization": project.organization.name,
-                "sessions": counts.get(project.id, 0),
-                "may_write": access.may_write(project),
-            }
-            for project in found
-        ]
     )

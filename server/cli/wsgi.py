@@ -16,6 +16,7 @@ from .. import create_app
 from ..config import Settings
 from ..db.engine import cancel_statements
 from ..live.hub import hub
+from ..maintenance.bests import best_task
 from ..maintenance.emptying import empty_bin_task
 from ..maintenance.purge import purge_task
 from ..maintenance.removals import forget_task
@@ -50,6 +51,7 @@ def _worker_app(settings: Settings, streams: int) -> Flask:
     purge_task.start(app)
     empty_bin_task.start(app)
     forget_task.start(app)
+    best_task.start(app)
     return app
 
 

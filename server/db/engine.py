@@ -25,6 +25,7 @@ SETUP_LOCK = 0x10551  # migrating, making the first rows
 STALE_LOCK = 0x10552  # marking stale sessions
 PURGE_LOCK = 0x10553  # deleting rows of deleted sessions
 BIN_LOCK = 0x10555  # emptying the bin
+BEST_LOCK = 0x10556  # keeping the best values of projects
 
 _sqlite_writer = threading.Lock()
 _in_use: set[Any] = set()  # the pool's records of PostgreSQL's connections that are in use

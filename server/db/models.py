@@ -62,12 +62,16 @@ class Membership(db.Model):  # type: ignore[name-defined]
 
 
 class Project(db.Model):  # type: ignore[name-defined]
+    """A project; `best` is the statistic that the list of projects shows of it, None for the usual one."""
+
     __tablename__ = "projects"
     __table_args__ = (Unique("organization_id", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     organization_id: Mapped[int] = mapped_column(ForeignKey("organizations.id"))
     name: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(Text, default="", server_default="")
+    best: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[float] = mapped_column(Float(53), default=time.time)
     organization: Mapped[Organization] = relationship()
 
@@ -136,6 +140,7 @@ class Session(db.Model):  # type: ignore[name-defined]
         Index("ix_sessions_active", "status", "last_seen_at"),
         Index("ix_sessions_deleted", "deleted_at"),
         Index("ix_sessions_change", "project_id", "change"),
+        Index("ix_sessions_overview", "project_id", "archived_at", "deleted_at", "status", "updated_at"),
         # never reuse the key of a deleted session: rows of it may not be purged yet
         {"sqlite_autoincrement": True},
     )

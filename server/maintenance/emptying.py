@@ -1,4 +1,4 @@
-"""Empty the bin of what has been in it for long, and forget edits that cannot be taken back any more."""
+"""Empty the bin of what has been in it for long; forget edits that cannot be taken back, and unused addresses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 
 from sqlalchemy import delete, select
 
+from ..accounts.addresses import forget_addresses
 from ..db.edit_models import EDIT_KEPT_S, Edit
 from ..db.engine import BIN_LOCK, reading, writing
 from ..db.models import Session
@@ -52,6 +53,7 @@ def _work() -> None:
     now = time.time()
     empty_bin(now)
     forget_edits(now)
+    forget_addresses(now)
 
 
 empty_bin_task = PeriodicTask("losswise-bin", INTERVAL_S, _work, "the bin could not be emptied")

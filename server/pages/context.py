@@ -10,6 +10,7 @@ from flask_login import current_user
 from losswise import __version__
 
 from ..accounts.permissions import access_of_user
+from ..accounts.project_edits import starred_projects
 from ..accounts.projects import readable_projects
 from ..db.models import Project, User
 from ..extensions import db
@@ -37,13 +38,20 @@ def describe(project: Project) -> dict[str, Any]:
     return {"id": project.id, "name": project.name, "organization": project.organization.name}
 
 
+def _projects() -> list[dict[str, Any]]:
+    """What the header's menu lists: the projects with a star of the signed-in user first, then by name."""
+    starred = starred_projects(db.session.connection(), current_user.id)
+    projects = readable_projects(access_of_user(current_user))
+    described = [{**describe(project), "starred": project.id in starred} for project in projects]
+    return sorted(described, key=lambda project: not project["starred"])
+
+
 def page_variables() -> dict[str, Any]:
     """The variables of every template. A view overrides `project` and `active_tab`."""
     signed_in = current_user.is_authenticated
-    projects = readable_projects(access_of_user(current_user)) if signed_in else []
     return {
         "version": __version__,
-        "projects": [describe(project) for project in projects],
+        "projects": _projects() if signed_in else [],
         "project": None,
         "active_tab": None,
     }

@@ -7,17 +7,19 @@ from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_login import current_user, login_required
-from sqlalchemy import case, func, select
+from sqlalchemy import select
 
 from ..accounts.permissions import access_of_user
 from ..accounts.preferences import read_preferences
 from ..accounts.projects import readable_projects
+from ..accounts.views import Viewer
 from ..db.engine import reading
 from ..db.models import Session
 from ..extensions import db
-from ..sessions.places import CURRENT, is_in
+from ..sessions.project_list import list_projects
 from .context import describe, find_project
 from .first_rows import first_rows
+from .opening import opening
 
 bp = Blueprint("projects", __name__)
 
@@ -41,43 +43,40 @@ def last_project() -> int | None:
 @bp.get("/projects")
 @login_required
 def index() -> Any:
-    found = readable_projects(access_of_user(current_user))
-    query = (
-        select(
-            Session.project_id,
-            func.count().label("sessions"),
-            func.sum(case((Session.status == "active", 1), else_=0)).label("active"),
-            func.max(Session.updated_at).label("updated_at"),
-        )
-        .where(Session.project_id.in_([project.id for project in found]), is_in(CURRENT))
-        .group_by(Session.project_id)
-    )
-    rows = {row.project_id: row for row in db.session.execute(query)}
-    described = [
-        {
-            **describe(project),
-            "sessions": rows[project.id].sessions if project.id in rows else 0,
-            "active": rows[project.id].active if project.id in rows else 0,
-            "updated_at": rows[project.id].updated_at if project.id in rows else None,
-        }
-        for project in found
-    ]
-    return render_template("projects.html", projects=described)
+    return render_template("projects.html", listed=_list())
+
+
+@bp.get("/projects/rows")
+@login_required
+def rows() -> Any:
+    """The rows of the list alone, which the page fetches again and again."""
+    return render_template("projects_rows.html", listed=_list())
+
+
+def _list() -> list[dict[str, Any]]:
+    access = access_of_user(current_user)
+    db.session.rollback()
+    with reading() as connection:
+        return list_projects(connection, access)
 
 
 @bp.get("/projects/<int:project_id>")
 @login_required
 def show(project_id: int) -> Any:
     project = find_project(project_id)
-    described, may_write = describe(project), access_of_user(current_user).may_write(project)
-    preferences = read_preferences(db.session.connection(), current_user.id, project_id)
+    may_write = access_of_user(current_user).may_write(project)
+    preferences = read_preferences(db.session.connection(), current_user.id, project.id)
+    described, viewer = describe(project), Viewer(project.id, current_user.id, may_write)
     db.session.rollback()
+    opened = opening(viewer, request.query_string.decode("latin-1"))
+    layout = opened.layout or preferences.get("columns", {})
     with reading() as connection:
-        first = first_rows(connection, project_id, request.args, preferences.get("columns", {}), time.time())
+        first = first_rows(connection, project_id, opened.address, layout, time.time())
     return render_template(
         "project.html",
         project=described,
         preferences=preferences,
+        opened=opened.as_json(),
         first=first,
         may_write=may_write,
         base_url=request.host_url.rstrip("/"),

@@ -25,7 +25,9 @@ export function installBrowser({ search = '', dataset = { project: '7' } } = {})
 class History {
   address = '';
   pushed = 0;
-  replaceState(_state, _title, address) {
+  state = null;
+  replaceState(state, _title, address) {
+    this.state = state;
     this.address = address;
     globals.location.search = address.startsWith('?') ? address : '';
   }

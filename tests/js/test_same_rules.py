@@ -14,6 +14,7 @@ from losswise_server.pages import filters
 from losswise_server.points import statistics
 from losswise_server.query.nodes import Term, leaves, quoted
 from losswise_server.query.parser import BadQuery, parse
+from losswise_server.sessions import project_best
 
 from losswise.notebook import html, svg
 from losswise.notebook.curves import Curve
@@ -63,6 +64,7 @@ def test_the_same_colors() -> None:
 def test_the_same_held_out_metrics() -> None:
     found = in_javascript("ui/palette.js", "given.map(m.isHeldOut)", NAMES)
     assert found == [html.is_held_out(name) for name in NAMES]
+    assert found == [project_best.is_held_out(name) for name in NAMES]
     assert len(set(found)) == 2
 
 

@@ -32,6 +32,7 @@ NAMED_READ: Answers = WHO_IS_KNOWN
 """What may not be read is left out of the response, which test_routes.py checks."""
 PREFERENCE: Answers = (401, 401, 404, 404, 403, 403, 404, 200, 200, 200)
 """A person's own: the keys here are those of organizations."""
+NEW_VIEW: Answers = (401, 401, 404, 404, 403, 403, 404, 201, 201, 201)
 BATCHES: Answers = (401, 401, 403, 403, 200, 200, 401, 401, 401, 401)
 """By key alone. Who writes to a session of others learns that it exists: ids are 80 random bits."""
 PAGE: Answers = (302, 302, 302, 302, 302, 302, 404, 200, 200, 200)
@@ -95,6 +96,12 @@ ROUTES = (
         "/api/v2/projects/{project}/preferences/columns",
         {},
     ),
+    Route("PATCH /api/v2/projects/<int:project_id>", WRITE, "/api/v2/projects/{project}", {"description": "new"}),
+    # saved views
+    Route("GET /api/v2/views", READ, "/api/v2/views?project_id={project}"),
+    Route("POST /api/v2/views", NEW_VIEW, json={"project_id": "{project}", "name": "Mine", "search": "?q=lr"}),
+    Route("PUT /api/v2/views/default", WRITE, json={"project_id": "{project}", "by": "project", "view": None}),
+    Route("POST /api/v2/views/addresses", READ, json={"project_id": "{project}", "search": "?q=lr"}),
     # what scripts write
     Route("POST /api/v2/batches", BATCHES, json=BATCH),
     # pages
@@ -105,12 +112,17 @@ ROUTES = (
     Route("GET /s/<session_id>/details", PAGE, "/s/{session}/details"),
     Route("POST /s/<session_id>/delete", WRITE_PAGE, "/s/{session}/delete"),
     Route("GET /projects", OWN_PAGE),
+    Route("GET /projects/rows", OWN_PAGE),
 )
 
 ELSEWHERE = {
     "GET /": "redirects to a project that may be read: tests/server/pages",
     "GET /quickstart": "redirects to a project that may be read: tests/server/pages",
     "POST /api/v2/undo/<token>": "an edit is taken back by who has made it: tests/server/edits",
+    "GET /api/v2/views/<view_id>": "tests/server/api/test_views.py, as the following",
+    "PATCH /api/v2/views/<view_id>": "",
+    "DELETE /api/v2/views/<view_id>": "",
+    "GET /api/v2/views/addresses/<id_>": "",
     "GET /sign-in/<token>": "tests/server/accounts",
     "POST /login": "tests/server/accounts",
     "POST /logout": "tests/server/accounts",

@@ -19,6 +19,13 @@ test('an address that is written is read as it was', () => {
     band: 'se',
     groups: readAddress('?g=params.optimizer%3Dadam&g=lr%3C0.1+and+not+(x%3D1+or+%22params.y%22%3D2)', {}).groups,
     graphFilter: 'loss & more',
+    columns: {
+      shown: { 'params.lr': true, id: false },
+      order: ['tag', 'id'],
+      widths: { tag: 300 },
+      pinned: ['id'],
+      differing: false,
+    },
     zoom: { min: -1.5, max: 1e21 },
     hidden: [hiddenLine('a: b', 's:0123'), hiddenLine('loss', 'g:lr=1 and "a:b"=2'), hiddenLine('loss', 'n:val: x')],
     wide: ['loss', 'a & b'],

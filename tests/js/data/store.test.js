@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
+import { toggleLine } from '../../../server/static/js/data/card_state.js';
 import * as store from '../../../server/static/js/data/store.js';
 import { installBrowser, session } from '../support.js';
 
@@ -74,7 +75,7 @@ test('what is done to the graphs of a link changes nothing about how this person
   store.setView({ xMode: 'elapsed', smooth: 0.5 });
   location.search = '?x=time&log=1';
   store.start();
-  store.toggleLine('loss', 'n:val');
+  toggleLine('loss', 'n:val');
   location.search = '';
   store.start();
   assert.deepEqual([state.xMode, state.smooth, state.logY], ['elapsed', 0.5, false]);
@@ -84,8 +85,8 @@ test('a choice is a step back, typing is one', () => {
   for (const q of ['r', 're', 'res']) store.setQuery({ q });
   assert.equal(history.pushed, 1);
   store.select(['c']);
-  store.toggleLine('loss', 's:c');
-  store.toggleLine('loss', 'n:a/b: c');
+  toggleLine('loss', 's:c');
+  toggleLine('loss', 'n:a/b: c');
   assert.equal(history.pushed, 3);
   store.select(['c', 'd'], { automatic: true });
   assert.equal(history.pushed, 3, 'nobody has asked for it');
@@ -93,11 +94,12 @@ test('a choice is a step back, typing is one', () => {
 
 test('going back shows what was shown', () => {
   store.setQuery({ q: 'other' });
-  store.toggleLine('loss', 'n:val');
+  toggleLine('loss', 'n:val');
   store.zoomTo({ min: 1, max: 2 });
   const events = [];
   for (const name of ['query', 'selection', 'view', 'zoom']) store.on(name, () => events.push(name));
   location.search = '?q=resnet&s=b&sort=tag';
+  history.state = null; // of an entry that another page has made
   dispatch('popstate');
   assert.deepEqual([state.q, state.selected, state.zoom, state.hidden], ['resnet', ['b'], null, []]);
   assert.deepEqual(new Set(events), new Set(['query', 'selection', 'view', 'zoom']));

@@ -117,6 +117,26 @@ def test_sessions_from_before_the_origin_get_theirs(url: str | None, tmp_path: P
         assert [[value or None for value in row] for row in others] == [[None] * 4] * 2
 
 
+def test_a_worker_of_the_version_before_views_still_makes_projects(url: str | None, tmp_path: Path) -> None:
+    with application(tmp_path, url) as app:
+        DirectWriting()
+        migrate(app, command.downgrade, "v5_0007")
+        with writing() as connection:
+            names = [each["name"] for each in inspect(connection).get_columns("projects")]
+            assert {"description", "best"}.isdisjoint(names)
+            tables = ("views", "default_views", "stored_addresses", "project_stars", "project_bests")
+            assert not any(inspect(connection).has_table(name) for name in tables)
+        migrate(app, command.upgrade, "v5_0008")
+        with writing() as connection:
+            columns = ", ".join(name for name in names if name != "id")
+            others = columns.replace("name", "'made before'")
+            connection.execute(text(f"INSERT INTO projects ({columns}) SELECT {others} FROM projects"))
+        with reading() as connection:
+            found = connection.execute(text("SELECT description, best FROM projects")).all()
+            assert [tuple(row) for row in found] == [("", None)] * 2
+            assert connection.execute(text("SELECT count(*) FROM sessions")).scalar_one() == 1
+
+
 def migrate(app: Flask, way: Any, revision: str) -> None:
     """Run Alembic's upgrade or downgrade."""
     config = app.extensions["migrate"].migrate.get_config()

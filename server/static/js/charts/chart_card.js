@@ -1,8 +1,9 @@
 // A card: all graphs of one title among the selected sessions and groups, overlaid in one chart.
+import { hiddenIn, toggleLine, toggleWidth } from '../data/card_state.js';
 import { MINUS, nearestIndex, PLUS, toColumns } from '../data/line.js';
 import { layerOf, requestGraph, setWidth } from '../data/series_store.js';
 import { bestOf, firstNonFinite, shortTag, tagOf } from '../data/session.js';
-import { hiddenIn, palette, sessions, state, toggleLine, toggleWidth } from '../data/store.js';
+import { palette, sessions, state } from '../data/store.js';
 import { childrenOf, make } from '../ui/dom.js';
 import { number, whole } from '../ui/format.js';
 import { assignDashes, isHeldOut } from '../ui/palette.js';

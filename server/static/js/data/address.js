@@ -1,13 +1,17 @@
 // The page's address: it holds what makes the picture, so that a copied link shows another person the same.
 
+import { EMPTY, readColumns, writeColumns } from './column_address.js';
 import { labelOf } from './group_query.js';
+import { textOf } from './overlay.js';
 
+/** @import { Layout } from './column_address.js' */
 /** @import { BandKind, Query, Range, ViewOptions, XMode } from './store.js' */
 
 /**
  * What the address holds.
  *
- * @typedef {Query & ViewOptions & {selected: string[], automatic: boolean, zoom: Range | null} & Cards & Grouping} Shown
+ * @typedef {Query & ViewOptions & {selected: string[], automatic: boolean, zoom: Range | null,
+ *   columns: Layout | null} & Cards & Grouping} Shown
  */
 
 /**
@@ -49,7 +53,6 @@ import { labelOf } from './group_query.js';
 
 const NEWEST_FIRST = '-created_at';
 const NO_SELECTION = 'none';
-const MAX_SELECTED = 200; // that an address names: the server takes 8,000 characters
 /** @type {readonly string[]} */
 const X_MODES = ['step', 'elapsed', 'time', 'percent'];
 const MAX_LEVELS = 5;
@@ -97,6 +100,7 @@ export function readAddress(search, kept) {
     automatic: !query.has('s'),
     ...view,
     graphFilter: query.get('graphs') ?? '',
+    columns: query.has('cols') || query.has('x') ? readColumns(query.get('cols') ?? '') : null,
     zoom: range(query.get('zoom')),
     hidden: query.getAll('hide'),
     wide: query.getAll('wide'),
@@ -123,7 +127,7 @@ export function writeAddress(shown) {
   set('status', shown.status);
   set('in', shown.place);
   set('sort', shown.sort !== NEWEST_FIRST && shown.sort);
-  if (!shown.automatic) for (const id of shown.selected.slice(0, MAX_SELECTED)) address.append('s', id);
+  if (!shown.automatic) for (const id of shown.selected) address.append('s', id);
   if (!shown.automatic && !shown.selected.length) address.append('s', NO_SELECTION);
   for (const field of shown.by) address.append('by', field);
   set('order', shown.by.length > 0 && shown.order);
@@ -134,13 +138,13 @@ export function writeAddress(shown) {
   set('smooth', shown.smooth > 0 && String(shown.smooth));
   set('log', shown.logY && '1');
   set('band', shown.groups.length > 0 && shown.band !== DEFAULTS.band && shown.band);
+  set('cols', writeColumns(shown.columns ?? EMPTY));
   set('graphs', shown.graphFilter);
   set('zoom', shown.zoom !== null && `${shown.zoom.min}..${shown.zoom.max}`);
   for (const line of shown.hidden) address.append('hide', line);
   for (const title of shown.wide) address.append('wide', title);
-  const text = address.toString();
-  if (text === 'x=step') return '';
-  return `?${text.replace(/%(28|29|2C|3A|2F)/g, decodeURIComponent)}`;
+  const text = textOf(address);
+  return text === 'x=step' ? '' : `?${text}`;
 }
 
 /**

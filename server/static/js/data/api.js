@@ -4,6 +4,7 @@ import { PAGE_HEADERS } from '../ui/upgrade.js';
 
 /** @import { Differing } from './differing.js' */
 /** @import { FieldValue, ProjectField } from './fields.js' */
+/** @import { View } from './history.js' */
 /** @import { PlacedTerm } from './query_text.js' */
 /** @import { Session, Status } from './session.js' */
 
@@ -126,6 +127,23 @@ export const post = (path, body) => send(path, { method: 'POST', ...asJson(body)
  * @returns {Promise<any>}
  */
 export const put = (path, body) => send(path, { method: 'PUT', ...asJson(body) });
+
+/**
+ * Change a part of something on the server.
+ *
+ * @param {string} path
+ * @param {unknown} body JSON
+ * @returns {Promise<any>}
+ */
+export const patch = (path, body) => send(path, { method: 'PATCH', ...asJson(body) });
+
+/**
+ * Delete something on the server.
+ *
+ * @param {string} path
+ * @returns {Promise<any>}
+ */
+export const remove = (path) => send(path, { method: 'DELETE' });
 
 /** @param {unknown} body */
 const asJson = (body) => ({ headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
@@ -266,6 +284,18 @@ export async function parseQuery(q, signal) {
  * @returns {Promise<Session>}
  */
 export const getSession = (id, signal) => get(`/api/v2/sessions/${encodeURIComponent(id)}`, null, signal);
+
+/**
+ * @param {string} project
+ * @returns {Promise<{views: View[], default: {mine: string | null, project: string | null}}>}
+ */
+export const listViews = (project) => get('/api/v2/views', new URLSearchParams({ project_id: project }));
+
+/**
+ * @param {string} id
+ * @returns {Promise<View>}
+ */
+export const viewById = (id) => get(`/api/v2/views/${encodeURIComponent(id)}`, null);
 
 /** @returns {Promise<{id: number, name: string, organization: string, may_write: boolean}[]>} that one may read */
 export const getProjects = async () => (await get('/api/v2/projects', null)).projects;

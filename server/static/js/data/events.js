@@ -28,7 +28,8 @@
  * @property {{q: string, title: string}} groupseries mean and spread of a group have changed, or could not be fetched
  * @property {LiveStatus} live
  * @property {undefined} edited sessions have been edited here
- * @property {undefined} address the user has gone back or forward
+ * @property {undefined} address another address is shown: the user has gone back or forward, or opened a view
+ * @property {undefined} views the saved view that is shown, or what differs from it, has changed
  * @property {string} message text for screen readers
  */
 

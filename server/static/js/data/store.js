@@ -1,10 +1,14 @@
 // The page's state in one place, and the events that tell of its changes. The address holds what a reload must keep.
 import { Palette } from '../ui/palette.js';
 import { readPref, writePref } from '../ui/prefs.js';
-import { DEFAULTS, hiddenKeys, hiddenLine, readAddress, writeAddress } from './address.js';
+import { DEFAULTS, readAddress, writeAddress } from './address.js';
+import { EMPTY } from './column_address.js';
 import { emit, on } from './events.js';
+import * as addressBar from './history.js';
 
 /** @import { Cards, Grouping, Within } from './address.js' */
+/** @import { Layout } from './column_address.js' */
+/** @import { View } from './history.js' */
 /** @import { Session } from './session.js' */
 
 /** @typedef {'step' | 'elapsed' | 'time' | 'percent'} XMode the quantity on the horizontal axis */
@@ -48,7 +52,7 @@ export const palette = new Palette();
 export const sessions = new Map();
 
 /** @type {Query & ViewOptions & {selected: string[], automatic: boolean, allMatching: boolean, excepted: string[],
- *   within: Within | null, zoom: Range | null, notice: string, skew: number} & Cards & Grouping} */
+ *   within: Within | null, zoom: Range | null, columns: Layout | null, notice: string, skew: number} & Cards & Grouping} */
 export const state = {
   q: '',
   status: '',
@@ -70,6 +74,8 @@ export const state = {
   logY: false,
   band: 'sd',
   graphFilter: '',
+  /** How the table is laid out; null until it is known what this person has kept. */
+  columns: null,
   hidden: [],
   wide: [],
   by: [],
@@ -86,19 +92,36 @@ export const state = {
 export function start() {
   const { project = '', baseUrl = '', quickstart = '', mayWrite } = document.getElementById('content')?.dataset ?? {};
   Object.assign(page, { project, baseUrl, quickstartUrl: quickstart, mayWrite: mayWrite !== 'false' });
-  Object.assign(state, readAddress(location.search, readPref('view', {})));
+  Object.assign(state, readAddress(addressBar.start(), readPref('view', {})));
   showInAddress(AUTOMATIC); // also how this person draws charts: the way back leads to that
   palette.load(project);
   if (state.selected.length || state.groups.length) assignColors();
-  addEventListener('popstate', wentBack);
+  addEventListener('popstate', () => showAddress(addressBar.wentTo()));
 }
 
-/** Show what the address says now: the user has gone back or forward. */
-function wentBack() {
+/**
+ * Show what a saved view holds, as one more step that the back button undoes.
+ *
+ * @param {View} view
+ */
+export function openView(view) {
+  addressBar.choose(view);
+  showAddress(view.search, true);
+}
+
+/**
+ * Show what an address says.
+ *
+ * @param {string} search from '?' on
+ * @param {boolean} isNew whether it is a new step, rather than one that the user has gone back or forward to
+ */
+function showAddress(search, isNew = false) {
   const before = { ...state };
-  Object.assign(state, readAddress(location.search, {}), { allMatching: false });
-  if (state.automatic && before.automatic) state.selected = before.selected; // the address does not hold those
+  Object.assign(state, readAddress(search, {}), { allMatching: false });
+  state.columns ??= EMPTY;
+  if (!isNew && state.automatic && before.automatic) state.selected = before.selected; // the address does not hold those
   lastKind = '';
+  if (isNew) showInAddress('address'); // before listeners choose what is shown by itself
   const has = (/** @type {(keyof typeof state)[]} */ ...names) =>
     names.some((name) => JSON.stringify(before[name]) !== JSON.stringify(state[name]));
   if (has('q', 'status', 'sort', 'place')) emit('query');
@@ -108,6 +131,7 @@ function wentBack() {
   if (has('groups')) emit('groups');
   if (has('xMode', 'smooth', 'logY', 'band', 'graphFilter', 'hidden', 'wide')) emit('view', state);
   if (has('zoom')) emit('zoom');
+  if (has('columns')) emit('columns');
   emit('address');
 }
 
@@ -223,32 +247,15 @@ export function setView(changes) {
 }
 
 /**
- * The keys of the legend's entries that are switched off in a card.
+ * Lay the table out.
  *
- * @param {string} title
+ * @param {Layout} columns
+ * @param {boolean} byItself whether nobody has asked for it
  */
-export const hiddenIn = (title) => hiddenKeys(state.hidden, title);
-
-/**
- * Switch an entry of a card's legend on or off.
- *
- * @param {string} title
- * @param {string} key
- */
-export function toggleLine(title, key) {
-  const line = hiddenLine(title, key);
-  const isHidden = state.hidden.includes(line);
-  setView({ hidden: isHidden ? state.hidden.filter((other) => other !== line) : [...state.hidden, line] });
-}
-
-/**
- * Make a card as wide as the page, or as wide as the others again.
- *
- * @param {string} title
- */
-export function toggleWidth(title) {
-  const isWide = state.wide.includes(title);
-  setView({ wide: isWide ? state.wide.filter((other) => other !== title) : [...state.wide, title] });
+export function setColumns(columns, byItself = false) {
+  state.columns = columns;
+  showInAddress(byItself ? AUTOMATIC : 'columns');
+  emit('columns');
 }
 
 /** @param {Range | null} range null for the whole axis */
@@ -270,12 +277,7 @@ let lastAt = 0;
  * @param {string} kind
  */
 export function showInAddress(kind) {
-  const search = writeAddress(state);
-  if (search === location.search) return;
   const at = Date.now();
   const isSame = kind === AUTOMATIC || (kind === lastKind && at - lastAt < MERGED_MS);
-  [lastKind, lastAt] = [kind, at];
-  const address = search || location.pathname;
-  if (isSame) history.replaceState(null, '', address);
-  else history.pushState(null, '', address);
+  if (addressBar.put(writeAddress(state), isSame)) [lastKind, lastAt] = [kind, at];
 }

@@ -28,6 +28,7 @@ import * as search from './search.js';
 import * as splitter from './splitter.js';
 import * as toolbar from './toolbar.js';
 import * as unlisted from './unlisted.js';
+import * as views from './views.js';
 
 /** @import { Entry, Window } from '../data/series_store.js' */
 
@@ -48,6 +49,7 @@ async function start() {
   chartGrid.start();
   search.start();
   toolbar.start();
+  views.start();
   unlisted.start();
   keyboard.start();
   splitter.start();

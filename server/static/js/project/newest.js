@@ -34,8 +34,8 @@ function makeRoom() {
 /** Show the first rows. Those of a filter or another order only if the page begins with it. */
 function fill() {
   const isOtherView = state.q || state.status || state.place || state.sort !== '-created_at';
-  if (!state.automatic || state.groups.length || !list.loaded || (isOtherView && !isFirst && state.selected.length))
-    return;
+  if (!state.automatic || state.groups.length || !list.loaded || list.loading) return;
+  if (isOtherView && !isFirst && state.selected.length) return;
   isFirst = false;
   const room = Math.max(0, SHOWN - state.selected.length);
   const fresh = list.ids.filter((id) => !state.selected.includes(id)).slice(0, room);

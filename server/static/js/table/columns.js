@@ -4,7 +4,7 @@
 import { differing, follow } from '../data/differing.js';
 import { preference, savePreference } from '../data/preferences.js';
 import { list } from '../data/session_list.js';
-import { emit, page, sessions } from '../data/store.js';
+import { on, page, sessions, setColumns, state } from '../data/store.js';
 import { anything, number } from '../ui/format.js';
 import { readPref } from '../ui/prefs.js';
 import { textCell } from './cells.js';
@@ -13,7 +13,7 @@ import { arranged, EMPTY } from './layout.js';
 
 /** @import { Graph, Session } from '../data/session.js' */
 /** @import { Column } from './fixed_columns.js' */
-/** @import { Layout } from './layout.js' */
+/** @import { Layout } from '../data/column_address.js' */
 
 /** @typedef {'statistics' | 'params' | 'values'} Group */
 
@@ -22,24 +22,31 @@ const MIN_WIDTH = 88;
 const MAX_WIDTH = 280;
 const STATISTIC = /^(min|max|last|count)\((.+)\)$/s;
 
-/** @type {Layout} */
-let layout = EMPTY;
 /** @type {Record<Group, Column[]>} */
 const found = { statistics: [], params: [], values: [] };
 /** @type {Set<Column>} fixed ones that a session has something for */
 const needed = new Set();
 /** @type {WeakSet<Session>} */
 const searched = new WeakSet();
+let isFollowing = false; // what differs between the sessions
 
 export function start() {
   // before the server kept it, a browser had what is shown
   const shown = readPref(`columns.${page.project}`, EMPTY.shown);
-  layout = { ...EMPTY, ...preference('columns', { shown }) };
-  for (const [key, isChosen] of Object.entries(layout.shown)) if (isChosen) addByKey(key);
-  if (layout.differing) follow(true);
+  const kept = { ...EMPTY, ...preference('columns', { shown }) };
+  on('columns', addChosen);
+  // an address may show somebody else's: they are kept once one is changed
+  setColumns(state.columns ?? kept, true);
 }
 
-export const currentLayout = () => layout;
+function addChosen() {
+  const { shown, differing: isWanted } = currentLayout();
+  for (const [key, isChosen] of Object.entries(shown)) if (isChosen) addByKey(key);
+  if (isWanted !== isFollowing) follow(isWanted);
+  isFollowing = isWanted;
+}
+
+export const currentLayout = () => state.columns ?? EMPTY;
 
 /**
  * Lay the table out in another way. Kept for the next visit, in any browser.
@@ -47,9 +54,8 @@ export const currentLayout = () => layout;
  * @param {Layout} changed
  */
 export function setLayout(changed) {
-  layout = changed;
-  savePreference('columns', layout);
-  emit('columns');
+  savePreference('columns', changed);
+  setColumns(changed);
 }
 
 /**
@@ -193,6 +199,7 @@ const isObject = (value) => value !== null && typeof value === 'object' && !Arra
 const all = () => [...FIXED, ...found.statistics, ...found.params, ...found.values];
 
 export function shownColumns() {
+  const layout = currentLayout();
   const differ = layout.differing ? differingKeys() : null;
   const usual = new Set(found.statistics.filter(({ off }) => !off).slice(0, MAX_STATISTICS));
   const shown = all().filter((column) => {
@@ -218,10 +225,7 @@ function differingKeys() {
  *
  * @param {boolean} isWanted
  */
-export function showDiffering(isWanted) {
-  setLayout({ ...layout, differing: isWanted });
-  follow(isWanted);
-}
+export const showDiffering = (isWanted) => setLayout({ ...currentLayout(), differing: isWanted });
 
 /** The keys of the columns that are shown. */
 export const shownKeys = () => new Set(shownColumns().map(({ key }) => key));
@@ -233,6 +237,7 @@ export const shownKeys = () => new Set(shownColumns().map(({ key }) => key));
  * @param {boolean} isChosen
  */
 export function choose(key, isChosen) {
+  const layout = currentLayout();
   if (isChosen) addByKey(key);
   setLayout({ ...layout, shown: { ...layout.shown, [key]: isChosen } });
 }

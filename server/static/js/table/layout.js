@@ -1,20 +1,9 @@
 // How a person has laid out the table: which columns, in which order, how wide, which stay at the left.
 
 /** @import { Column } from './fixed_columns.js' */
+/** @import { Layout } from '../data/column_address.js' */
 
-/**
- * Columns are named by their keys.
- *
- * @typedef {object} Layout
- * @property {Record<string, boolean>} shown where that is not as it is by default
- * @property {string[]} order those that have been moved, and all that were left of them
- * @property {Record<string, number>} widths in pixels
- * @property {string[]} pinned those that stay while the table is scrolled, besides the first two
- * @property {boolean} differing whether of all params those are shown that differ between the sessions, and no other
- */
-
-/** @type {Layout} */
-export const EMPTY = { shown: {}, order: [], widths: {}, pinned: [], differing: false };
+export { EMPTY } from '../data/column_address.js';
 
 export const MIN_WIDTH = 48;
 export const MAX_WIDTH = 1000;

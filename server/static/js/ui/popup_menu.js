@@ -10,6 +10,8 @@ const MARGIN = 8; // pixels to the window's edges
  * @property {() => void} act
  * @property {boolean} [danger]
  * @property {boolean} [separated] whether a line is above it
+ * @property {string} [heading] text above it
+ * @property {boolean} [checked] of a group of which one is chosen: whether it is this one
  */
 
 /** @type {(() => void) | null} */
@@ -35,6 +37,7 @@ export function openMenu(items, at, label) {
   };
   for (const item of items) {
     if (item.separated && menu.children.length) menu.append(make('hr'));
+    if (item.heading) menu.append(make('div', { className: 'heading', role: 'presentation' }, item.heading));
     menu.append(entry(item, close));
   }
   document.body.append(menu);
@@ -54,14 +57,16 @@ export function openMenu(items, at, label) {
 }
 
 /** @param {HTMLElement} menu */
-const entriesOf = (menu) => findAll(menu, '[role=menuitem]');
+const entriesOf = (menu) => findAll(menu, '[role^=menuitem]');
 
 /**
  * @param {MenuItem} item
  * @param {() => void} close
  */
-function entry({ label, key, act, danger }, close) {
-  const button = make('button', { type: 'button', role: 'menuitem', tabIndex: -1 }, make('span', {}, label));
+function entry({ label, key, act, danger, checked }, close) {
+  const role = checked === undefined ? 'menuitem' : 'menuitemradio';
+  const button = make('button', { type: 'button', role, tabIndex: -1 }, make('span', {}, label));
+  if (checked !== undefined) button.ariaChecked = String(checked);
   if (key) button.append(make('kbd', { ariaHidden: 'true' }, key));
   button.classList.toggle('danger', Boolean(danger));
   button.addEventListener('click', () => {

@@ -1,0 +1,76 @@
+"""Saved views, stored addresses; descriptions, stars and best values of projects"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "v5_0008"
+down_revision = "v5_0007"
+branch_labels = None
+depends_on = None
+
+OVERVIEW = ["project_id", "archived_at", "deleted_at", "status", "updated_at"]
+
+
+def upgrade() -> None:
+    op.create_table(
+        "views",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("project_id", sa.Integer(), nullable=False),
+        sa.Column("owner_id", sa.Integer(), nullable=True),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.Column("search", sa.Text(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.Float(precision=53), nullable=False),
+        sa.Column("updated_at", sa.Float(precision=53), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_views_project", "views", ["project_id"])
+    op.create_table(
+        "default_views",
+        sa.Column("project_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("user_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("view_id", sa.String(length=20), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "user_id"),
+    )
+    op.create_table(
+        "stored_addresses",
+        sa.Column("project_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("search", sa.Text(), nullable=False),
+        sa.Column("used_at", sa.Float(precision=53), nullable=False),
+        sa.PrimaryKeyConstraint("project_id", "id"),
+    )
+    op.create_index("ix_stored_addresses_used", "stored_addresses", ["used_at"])
+    # with defaults in the database, for workers of the version before that still make projects
+    op.add_column("projects", sa.Column("description", sa.Text(), server_default="", nullable=False))
+    op.add_column("projects", sa.Column("best", sa.Text(), nullable=True))
+    op.create_table(
+        "project_stars",
+        sa.Column("user_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("project_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("user_id", "project_id"),
+    )
+    op.create_table(
+        "project_bests",
+        sa.Column("project_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("statistic", sa.Text(), nullable=True),
+        sa.Column("value", sa.Float(precision=53), nullable=True),
+        sa.Column("holder", sa.Integer(), nullable=True),
+        sa.Column("seen", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("project_id"),
+    )
+    op.create_index("ix_sessions_overview", "sessions", OVERVIEW)
+
+
+def downgrade() -> None:
+    op.drop_index("ix_sessions_overview", "sessions")
+    op.drop_table("project_bests")
+    op.drop_table("project_stars")
+    op.drop_column("projects", "best")
+    op.drop_column("projects", "description")
+    op.drop_table("stored_addresses")
+    op.drop_table("default_views")
+    op.drop_table("views")
