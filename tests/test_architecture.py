@@ -279,6 +279,11 @@ def test_scripts_import_downwards_without_circles() -> None:
     assert circles(arrows) == []
 
 
+def test_no_script_is_long() -> None:
+    for path in SCRIPTS.rglob("*.js"):
+        assert len(path.read_text().splitlines()) <= 300, f"{path.relative_to(SCRIPTS)}: split it by subject"
+
+
 def test_no_file_is_long() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in listed.splitlines():

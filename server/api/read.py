@@ -28,6 +28,7 @@ from .requests import MAX_OFFSET_S, json_response, require_access, selected_proj
 bp = Blueprint("read", __name__, url_prefix="/api/v2")
 
 POINTS_LIMIT, MAX_POINTS_LIMIT = 10_000, 100_000
+MAX_NAMED = 200  # sessions, as the next
 MAX_GRAPHS = 200  # their ids fit into a request line (cli/wsgi.py)
 MAX_VALUES = 2_000_000  # rows times names in a response: about 100 MB of JSON
 DEFAULT_WIDTH = 1_000  # pixels
@@ -73,6 +74,20 @@ def list_changes() -> Response:
             offset=whole_number("utc_offset", 0, -MAX_OFFSET_S, MAX_OFFSET_S),
         )
     return json_response(changes)
+
+
+@bp.get("/sessions/named")
+def named_sessions() -> Response:
+    """The sessions with these ids as the list has them; those that may not be read are left out."""
+    ids = [id_ for id_ in dict.fromkeys(request.args.getlist("id")) if is_id(id_)]
+    if len(ids) > MAX_NAMED:
+        raise ApiError(400, "bad_request", f"name at most {MAX_NAMED} sessions as id=ID")
+    projects = selected_projects(require_access())
+    db.session.rollback()
+    with reading() as connection:
+        named = select(Session.key).where(Session.id.in_(ids), Session.project_id.in_(projects))
+        rows = {row["id"]: row for row in listing.read_rows(connection, list(connection.scalars(named)))}
+    return json_response({"sessions": [rows[id_] for id_ in ids if id_ in rows]})
 
 
 @bp.get("/sessions/<session_id>")

@@ -65,7 +65,7 @@ def test_rows_are_grouped_by_mouse(page: Page, server: Server, project: Project)
     expect(low.locator(".group-count")).to_have_text("2")
     expect(low.locator(".group-status")).to_have_text("2 complete")
     loss = cell(page, low, "min(loss)")
-    expect(loss).to_have_text("0.19 ± 0.27")
+    expect(loss).to_have_text("0.19 ± 0.27 · best 0")
     assert "best 0" in (loss.get_attribute("title") or "")
     # open, to the second level and to the sessions
     low.locator(".fold").click()

@@ -80,6 +80,7 @@ ROUTES = (
     Route("GET /api/v2/series/groups/graphs", READ, "/api/v2/series/groups/graphs?project_id={project}"),
     Route("GET /live", READ, "/live?project_id={project}"),
     Route("POST /api/v2/sessions/export", READ, json={"matching": MATCHING}),
+    Route("GET /api/v2/sessions/named", WHO_IS_KNOWN, "/api/v2/sessions/named?id={session}"),
     # one session
     Route("GET /api/v2/sessions/<session_id>", READ, "/api/v2/sessions/{session}"),
     Route("GET /api/v2/graphs/<graph_id>/points", READ, "/api/v2/graphs/{graph}/points"),

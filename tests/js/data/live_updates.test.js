@@ -193,7 +193,7 @@ test('an unavailable database is told, and a hello ends it', async () => {
 });
 
 test('polling tells why it fails, and a stream is tried as soon as it works', async () => {
-  const { ApiError } = await import('../../../server/static/js/data/api.js');
+  const { ApiError } = await import('../../../server/static/js/data/http.js');
   poll = async () => {
     throw new ApiError('', 503);
   };

@@ -1,6 +1,6 @@
 // The server's read API. Every function returns what the server answered, or throws.
 import { unitsBefore } from '../ui/characters.js';
-import { PAGE_HEADERS } from '../ui/upgrade.js';
+import { get, queryOf } from './http.js';
 
 /** @import { Differing } from './differing.js' */
 /** @import { FieldValue, ProjectField } from './fields.js' */
@@ -56,146 +56,6 @@ import { PAGE_HEADERS } from '../ui/upgrade.js';
  * @property {Record<string, Columns>} series by metric
  */
 
-export class ApiError extends Error {
-  /**
-   * @param {string} message
-   * @param {number} status the HTTP status; 0 if there was no response
-   * @param {Record<string, any>} [body] the answer's JSON
-   */
-  constructor(message, status, body = {}) {
-    super(message);
-    this.status = status;
-    this.body = body;
-  }
-}
-
-/** @param {unknown} error */
-export const isAbort = (error) => error instanceof DOMException && error.name === 'AbortError';
-
-/**
- * The HTTP status of an error that a function of this module has thrown; 0 if the server did not respond.
- *
- * @param {unknown} error
- */
-export const statusOf = (error) => (error instanceof ApiError ? error.status : 0);
-
-/** @param {unknown} error */
-export const messageOf = (error) => (error instanceof Error ? error.message : String(error));
-
-/**
- * Whether the server says that there is no such thing, or no longer.
- *
- * @param {unknown} error
- */
-export const isMissing = (error) => [404, 410].includes(statusOf(error));
-
-/**
- * Whether the same request may succeed later.
- *
- * @param {unknown} error
- */
-export const isPassing = (error) => {
-  const status = statusOf(error);
-  return status === 0 || status === 408 || status === 429 || status >= 500;
-};
-
-/**
- * @param {string} path
- * @param {URLSearchParams | null} query
- * @param {AbortSignal} [signal]
- * @returns {Promise<any>}
- */
-export function get(path, query, signal) {
-  const text = String(query ?? '');
-  return send(text ? `${path}?${text}` : path, { signal });
-}
-
-/**
- * Send a change to the server.
- *
- * @param {string} path
- * @param {unknown} body JSON
- * @returns {Promise<any>}
- */
-export const post = (path, body) => send(path, { method: 'POST', ...asJson(body) });
-
-/**
- * Replace something on the server.
- *
- * @param {string} path
- * @param {unknown} body JSON
- * @returns {Promise<any>}
- */
-export const put = (path, body) => send(path, { method: 'PUT', ...asJson(body) });
-
-/**
- * Change a part of something on the server.
- *
- * @param {string} path
- * @param {unknown} body JSON
- * @returns {Promise<any>}
- */
-export const patch = (path, body) => send(path, { method: 'PATCH', ...asJson(body) });
-
-/**
- * Delete something on the server.
- *
- * @param {string} path
- * @returns {Promise<any>}
- */
-export const remove = (path) => send(path, { method: 'DELETE' });
-
-/** @param {unknown} body */
-const asJson = (body) => ({ headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
-
-/**
- * Ask for a file.
- *
- * @param {string} path
- * @param {unknown} body JSON
- * @returns {Promise<Response>}
- */
-export const postForFile = (path, body) => request(path, { method: 'POST', ...asJson(body) });
-
-/**
- * @param {string} address
- * @param {RequestInit} options
- * @returns {Promise<any>}
- */
-async function send(address, options) {
-  const response = await request(address, options);
-  const body = await response.json().catch(() => null);
-  if (body === null) throw new ApiError(`The server responded with status ${response.status}.`, response.status, {});
-  return body;
-}
-
-/**
- * A response that is no error.
- *
- * @param {string} address
- * @param {RequestInit} options
- * @returns {Promise<Response>}
- */
-async function request(address, options) {
-  let response;
-  try {
-    response = await fetch(address, {
-      ...options,
-      headers: { ...PAGE_HEADERS, Accept: 'application/json', ...options.headers },
-    });
-  } catch (error) {
-    if (isAbort(error)) throw error;
-    throw new ApiError('The server does not respond.', 0);
-  }
-  if (response.status === 401) {
-    const { signInAgain } = await import('../ui/sign_in.js');
-    if (await signInAgain(options.method === 'POST')) return request(address, options);
-  }
-  if (response.ok) return response;
-  const body = await response.json().catch(() => ({}));
-  throw new ApiError(body.error ?? `The server responded with status ${response.status}.`, response.status, body);
-}
-
 /**
  * A page of a project's sessions.
  *
@@ -219,16 +79,6 @@ export function listSessions(project, { best = [], ...asked }, signal) {
  * @returns {Promise<Changes>}
  */
 export const getChanges = (project, asked) => get('/api/v2/sessions/changes', queryOf(project, asked));
-
-/**
- * @param {string} project
- * @param {Record<string, string | number | undefined>} asked what is empty is left out
- */
-export function queryOf(project, asked) {
-  const query = new URLSearchParams({ project_id: project });
-  for (const [name, value] of Object.entries(asked)) if (value) query.set(name, String(value));
-  return query;
-}
 
 /**
  * What the sessions of a project can be asked for.
@@ -276,6 +126,22 @@ export async function parseQuery(q, signal) {
     terms?.map((/** @type {PlacedTerm} */ term) => ({ ...term, start: units(term.start), end: units(term.end) })) ??
     null
   );
+}
+
+const MAX_NAMED = 200; // of the server
+
+/**
+ * Sessions as the list has them; those that do not exist, or may not be read, are missing.
+ *
+ * @param {string[]} ids
+ * @returns {Promise<Session[]>}
+ */
+export async function getSessions(ids) {
+  const parts = [];
+  for (let at = 0; at < ids.length; at += MAX_NAMED)
+    parts.push(new URLSearchParams(ids.slice(at, at + MAX_NAMED).map((id) => ['id', id])));
+  const pages = await Promise.all(parts.map((part) => get('/api/v2/sessions/named', part)));
+  return pages.flatMap((page) => page.sessions);
 }
 
 /**

@@ -1,5 +1,6 @@
 // The params that differ between the sessions of the table. The server compares them, since not all rows are loaded.
-import { isAbort, listDiffering } from './api.js';
+import { listDiffering } from './api.js';
+import { isAbort } from './http.js';
 import { currentFilter, list } from './list_state.js';
 import { emit, on, page } from './store.js';
 

@@ -1,5 +1,5 @@
 // Changes that people make to sessions: renaming, tags, notes, stars, the archive, the bin. Each can be undone.
-import { ApiError, post, postForFile } from './api.js';
+import { ApiError, post, postForFile } from './http.js';
 import { receiveEdited } from './list_changes.js';
 import { emit, page } from './store.js';
 

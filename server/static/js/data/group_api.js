@@ -1,5 +1,5 @@
 // The server's read API of groups.
-import { get, queryOf } from './api.js';
+import { get, queryOf } from './http.js';
 
 /** @import { GroupPage } from './group_types.js' */
 

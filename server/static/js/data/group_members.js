@@ -1,8 +1,8 @@
 // Which sessions and graphs the groups have that the graphs show. What matches a group's query, only the server knows: it
 // is asked once in a while when sessions have changed.
 import { showToast } from '../ui/toast.js';
-import { isPassing, messageOf } from './api.js';
 import { getGroupGraphs } from './group_series_api.js';
+import { isPassing, messageOf } from './http.js';
 import { emit, on, page, state } from './store.js';
 
 /** @import { GroupGraph } from './group_series_api.js' */

@@ -1,12 +1,13 @@
 // Mean and spread over groups of sessions, behind the charts: fetched for the cards that are in sight, finer for a zoom,
 // and again while sessions of a group run.
-import { isAbort, isPassing, messageOf } from './api.js';
+
 import { askedOf } from './group_members.js';
 import { getGroupSeries } from './group_series_api.js';
+import { isAbort, isPassing, messageOf } from './http.js';
 import { emit, on, page, state } from './store.js';
 
 /** @import { GroupColumns, GroupSeries } from './group_series_api.js' */
-/** @import { Window } from './series_store.js' */
+/** @import { Window } from './layer.js' */
 
 const MAX_REQUESTS = 2; // at a time: each may be a second's work for the server
 const REFRESH_MS = 1000; // between two fetches of a graph

@@ -1,5 +1,5 @@
 // The part of the server's read API that is about groups of sessions.
-import { get, queryOf } from './api.js';
+import { get, queryOf } from './http.js';
 
 /**
  * A graph of a group's sessions.

@@ -1,9 +1,9 @@
 // The groups of the table: loaded when they are folded open, and brought up to date while sessions run, arrive, change or
 // go.
 import { showToast } from '../ui/toast.js';
-import { isPassing, messageOf } from './api.js';
 import { columns, isTaking, load, loadNext, newBranch } from './group_branch.js';
 import { groupBy, isOpen } from './grouping.js';
+import { isPassing, messageOf } from './http.js';
 import { list } from './list_state.js';
 import { Retry } from './retry.js';
 import { on, state } from './store.js';

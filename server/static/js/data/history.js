@@ -1,7 +1,8 @@
 // What the address bar says, and the steps of the back button. A saved view is named, with what differs from it; an address
 // that is too long is stored on the server and found by a short id.
-import { post, viewById } from './api.js';
+import { viewById } from './api.js';
 import { emit } from './events.js';
+import { post } from './http.js';
 import { difference, overlay, shortened, textOf } from './overlay.js';
 
 /**

@@ -1,6 +1,7 @@
 // What is new, changed or gone in the table: from the stream of events, and after a break from the server's list of
 // changes. What is new is decided by the order in which changes arrived at the server, never by a client's clock.
-import { getChanges, getSession, isMissing, listSessions } from './api.js';
+import { getChanges, getSession, listSessions } from './api.js';
+import { isMissing } from './http.js';
 import { forgetPlace, place } from './list_places.js';
 import { hasLeft, leave, remove } from './list_removal.js';
 import { currentFilter, fitsFilter, list, queryText, store, viewKey } from './list_state.js';

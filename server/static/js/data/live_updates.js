@@ -1,6 +1,6 @@
 // Live updates: each tab has one stream of server-sent events, open while the tab is visible. Without a stream, the
 // page polls and says so.
-import { statusOf } from './api.js';
+import { statusOf } from './http.js';
 import { emit, page, state } from './store.js';
 
 /** @import { SessionEvent } from './api.js' */

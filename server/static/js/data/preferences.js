@@ -2,7 +2,7 @@
 // the server does not have yet.
 import { readPref, writePref } from '../ui/prefs.js';
 import { showToast } from '../ui/toast.js';
-import { messageOf, put } from './api.js';
+import { messageOf, put } from './http.js';
 import { page } from './store.js';
 
 const SAVE_DELAY_MS = 300;

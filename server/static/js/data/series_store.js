@@ -1,48 +1,18 @@
 // The points behind the charts: fetches those of visible graphs, adds live ones, and fetches finer ones for a zoom.
-import { getSeries, isMissing, statusOf } from './api.js';
-import { addPoint, emptyLine, lineFromColumns } from './line.js';
+import { getSeries } from './api.js';
+import { isMissing, statusOf } from './http.js';
+import { advance, layerFrom } from './layer.js';
 import { emit, on, sessions, state } from './store.js';
 
 /** @import { GraphSeries } from './api.js' */
-/** @import { Line } from './line.js' */
+/** @import { Entry, Window } from './layer.js' */
 /** @import { PointsEvent } from './live_updates.js' */
 
 const MAX_GRAPHS = 100; // in a request
-const MAX_APPENDED = 1200; // live points in a summarized layer before it is fetched again
 const FETCH_INTERVAL_MS = 100; // between two fetches of a graph that live events cause
 const SUMMARY_FETCH_INTERVAL_MS = 1000;
 const RETRY_MS = 2000;
 const ZOOM_DELAY_MS = 60;
-
-/** @typedef {{x0: number, x1: number}} Window steps, both ends included */
-
-/**
- * The lines of a graph, whole or in a window.
- *
- * @typedef {object} Layer
- * @property {number} version the session's version up to which the points are here
- * @property {number} arrivals how many points of the session had arrived by then
- * @property {boolean} exact whether all points are here, rather than summaries
- * @property {Map<string, Line>} lines by metric
- * @property {number} appended how many live points were added to summaries
- * @property {boolean} incomplete whether the server has points that are not here: it is to be fetched again
- * @property {Window | null} window
- */
-
-/**
- * @typedef {object} Entry
- * @property {string} session
- * @property {Layer | null} full the whole graph
- * @property {Layer | null} zoom the finer points of the zoomed window
- * @property {boolean} wanted whether a chart has shown it
- * @property {boolean} stale whether `full` is to be fetched again
- * @property {boolean} fetching
- * @property {number} fetchedAt when the last fetch began, in milliseconds
- * @property {number} timer
- * @property {PointsEvent[]} missed events that came while `full` was fetched
- * @property {boolean} zoomFetching
- * @property {PointsEvent[]} zoomMissed
- */
 
 /** @type {Map<string, Entry>} by graph */
 const entries = new Map();
@@ -230,16 +200,6 @@ async function fetchFull(graphs) {
 }
 
 /**
- * @param {GraphSeries} body
- * @param {Window | null} [window]
- * @returns {Layer}
- */
-function layerFrom({ version = 0, arrivals = 0, exact, series }, window = null) {
-  const lines = new Map(Object.entries(series).map(([name, columns]) => [name, lineFromColumns(columns, exact)]));
-  return { version, arrivals, exact, lines, appended: 0, incomplete: false, window };
-}
-
-/**
  * Add the points of a live event.
  *
  * @param {PointsEvent} event
@@ -256,47 +216,6 @@ export function append(event) {
     if (entry.zoom?.incomplete) fetchZoomAgain();
   }
   if (changed.length) emit('series', changed);
-}
-
-/**
- * Bring a layer from its version to the event's.
- *
- * @param {Layer | null} layer
- * @param {PointsEvent} event
- * @param {string} graph
- * @returns {boolean} whether it is to be drawn again
- */
-function advance(layer, event, graph) {
-  if (!layer || layer.version >= event.to) return false;
-  const body = event.graphs === null ? null : event.graphs[graph];
-  if (layer.version < event.from || body === null) {
-    layer.incomplete = true;
-    return false;
-  }
-  if (body) addAll(layer, body.series);
-  layer.version = event.to;
-  layer.arrivals = event.arrivals;
-  return Boolean(body);
-}
-
-/**
- * Add live points. `n` numbers a session's points as they arrived: those below `layer.arrivals` are in the layer.
- *
- * @param {Layer} layer
- * @param {Record<string, {x: number[], y: (number | string | null)[], t: number[], n: number[]}>} series
- */
-function addAll(layer, series) {
-  const { window, exact } = layer;
-  for (const [name, { x, y, t, n }] of Object.entries(series)) {
-    const line = layer.lines.get(name) ?? emptyLine(exact);
-    layer.lines.set(name, line);
-    for (let at = 0; at < x.length; at += 1) {
-      if (n[at] < layer.arrivals || (window && (x[at] < window.x0 || x[at] > window.x1))) continue;
-      const isComplete = addPoint(line, x[at], t[at], y[at]);
-      if (!exact) layer.appended += 1;
-      if (!isComplete || layer.appended > MAX_APPENDED) layer.incomplete = true;
-    }
-  }
 }
 
 // Zoom: summarized graphs are fetched again in the window, a little wider than it, so that lines leave the chart at its

@@ -1,6 +1,7 @@
 // Loads the table's rows: pages of sessions in the server's order. What fails is tried again.
-import { ApiError, isAbort, isPassing, listSessions, messageOf } from './api.js';
+import { listSessions } from './api.js';
 import { firstPage } from './first_page.js';
+import { ApiError, isAbort, isPassing, messageOf } from './http.js';
 import { placeAwaited } from './list_places.js';
 import { currentQuery, list, store } from './list_state.js';
 import { dropOldBest } from './list_summary.js';

@@ -1,6 +1,7 @@
 // Saved views: what the page shows, under a name, for oneself or for the project.
-import { ApiError, listViews, patch, post, put, remove } from './api.js';
+import { listViews } from './api.js';
 import { currentAddress, currentView, setDefaultView, useView } from './history.js';
+import { ApiError, patch, post, put, remove } from './http.js';
 import { page } from './store.js';
 
 /** @import { View } from './history.js' */

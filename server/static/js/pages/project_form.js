@@ -1,5 +1,6 @@
 // The form that edits a project in its row: the description, and which value is the best.
-import { listFields, messageOf, patch } from '../data/api.js';
+import { listFields } from '../data/api.js';
+import { messageOf, patch } from '../data/http.js';
 import { find, make } from '../ui/dom.js';
 import { showToast, UNDO } from '../ui/toast.js';
 

@@ -1,5 +1,5 @@
 // The entry point of the list of projects: find, star, edit, and keep the rows up to date.
-import { messageOf, patch } from '../data/api.js';
+import { messageOf, patch } from '../data/http.js';
 import { byId, childrenOf, elementById, find, findAll } from '../ui/dom.js';
 import { showTimes } from '../ui/times.js';
 import { showToast } from '../ui/toast.js';

@@ -1,6 +1,7 @@
 // The terms of the query as chips below the toolbar, each of which can be edited or removed. A query that is no plain
 // list of terms is one chip. What the terms are, the server says.
-import { isAbort, parseQuery } from '../data/api.js';
+import { parseQuery } from '../data/api.js';
+import { isAbort } from '../data/http.js';
 import { termText, withMore, withTerm } from '../data/query_text.js';
 import { list } from '../data/session_list.js';
 import { on, setQuery, state } from '../data/store.js';

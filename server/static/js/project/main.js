@@ -1,7 +1,7 @@
 // The entry point of the project page: starts its parts, and connects live updates with them.
 import * as chartGrid from '../charts/chart_grid.js';
 import { stepWindow } from '../charts/x_axis.js';
-import { getSession, isMissing } from '../data/api.js';
+import { getSessions } from '../data/api.js';
 import {
   catchUp as catchUpList,
   receive,
@@ -16,7 +16,7 @@ import * as series from '../data/series_store.js';
 import { tagOf } from '../data/session.js';
 import { list, reload, retryNow } from '../data/session_list.js';
 import * as store from '../data/store.js';
-import { emit, on, sessions, state, unselect } from '../data/store.js';
+import { emit, on, select, sessions, state, unselect } from '../data/store.js';
 import * as columns from '../table/columns.js';
 import * as table from '../table/session_table.js';
 import * as tableFoot from '../table/table_foot.js';
@@ -30,7 +30,7 @@ import * as toolbar from './toolbar.js';
 import * as unlisted from './unlisted.js';
 import * as views from './views.js';
 
-/** @import { Entry, Window } from '../data/series_store.js' */
+/** @import { Entry, Window } from '../data/layer.js' */
 
 const FOLLOW_DELAY_MS = 150;
 
@@ -107,18 +107,19 @@ async function startGroups() {
 
 /** Fetch selected sessions that the table has not loaded. */
 async function fetchSelected() {
-  await Promise.all(
-    state.selected
-      .filter((id) => !sessions.has(id))
-      .map(async (id) => {
-        try {
-          update(await getSession(id));
-        } catch (error) {
-          if (isMissing(error))
-            unselect(id, { byItself: true, notice: 'The selected session does not exist, or has been deleted' });
-        }
-      }),
-  );
+  const wanted = state.selected.filter((id) => !sessions.has(id));
+  if (!wanted.length) return;
+  let found;
+  try {
+    found = await getSessions(wanted);
+  } catch {
+    return; // the next hello or poll tries again
+  }
+  found.forEach(update);
+  const missing = wanted.filter((id) => !sessions.has(id));
+  const notice = 'The selected session does not exist, or has been deleted';
+  const left = state.selected.filter((id) => !missing.includes(id));
+  if (missing.length) select(left, { automatic: state.automatic, byItself: true, notice });
 }
 
 /** Fetch what has changed while there were no live updates. */

@@ -1,6 +1,7 @@
 // The menu of the saved views, and its dialogs.
-import { messageOf } from '../data/api.js';
+
 import { currentView, isChanged, linkToShown, useView } from '../data/history.js';
+import { messageOf } from '../data/http.js';
 import { openView, page } from '../data/store.js';
 import * as views from '../data/views.js';
 import { ask } from '../ui/dialogs.js';

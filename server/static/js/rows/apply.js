@@ -1,6 +1,7 @@
 // Do an edit, and say in a toast what has been done, with a button that takes it back.
-import { messageOf } from '../data/api.js';
+
 import { edit, undo } from '../data/edits.js';
+import { messageOf } from '../data/http.js';
 import { whole } from '../ui/format.js';
 import { showToast, UNDO } from '../ui/toast.js';
 

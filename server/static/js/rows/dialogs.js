@@ -1,6 +1,7 @@
 // The dialogs of the actions on sessions: name, tags, note, project, sessions alike, deleting for good.
-import { getProjects, getSession, messageOf } from '../data/api.js';
+import { getProjects, getSession } from '../data/api.js';
 import { edit, isNoteConflict, purge } from '../data/edits.js';
+import { messageOf } from '../data/http.js';
 import { tagOf } from '../data/session.js';
 import { page, setQuery } from '../data/store.js';
 import { ask } from '../ui/dialogs.js';
@@ -89,7 +90,7 @@ export async function editNote(row) {
     try {
       return await send({ ids: [session.id] }, { note: field.value, note_version: version }, () => 'Note saved');
     } catch (error) {
-      const { note, note_version } = /** @type {import('../data/api.js').ApiError} */ (error).body;
+      const { note, note_version } = /** @type {import('../data/http.js').ApiError} */ (error).body;
       version = note_version;
       theirs.hidden = false;
       theirs.replaceChildren(make('h3', {}, 'The note as it is now'), make('pre', { tabIndex: 0 }, note || '(empty)'));

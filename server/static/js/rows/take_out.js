@@ -1,6 +1,7 @@
 // What takes chosen sessions out of the table: into a file, or to a page that compares them.
-import { messageOf } from '../data/api.js';
+
 import { exportSessions } from '../data/edits.js';
+import { messageOf } from '../data/http.js';
 import { shownColumns } from '../data/shown_columns.js';
 import { page, state } from '../data/store.js';
 import { make } from '../ui/dom.js';

@@ -19,6 +19,7 @@ import { arranged, EMPTY } from './layout.js';
 
 const MAX_STATISTICS = 6; // that are shown by default
 const MIN_WIDTH = 88;
+const GROUP_WIDTH = 196;
 const MAX_WIDTH = 280;
 const STATISTIC = /^(min|max|last|count)\((.+)\)$/s;
 
@@ -209,8 +210,16 @@ export function shownColumns() {
     if (column.needed && !needed.has(column)) return false;
     return column.group === 'statistics' ? usual.has(column) : !column.off;
   });
-  return arranged(shown, layout);
+  return arranged(state.by.length ? shown.map(widened) : shown, layout);
 }
+
+/**
+ * The column with room for what a group has in it: mean, deviation and best.
+ *
+ * @param {Column} column
+ */
+const widened = (column) =>
+  column.group === 'statistics' ? { ...column, width: Math.max(column.width, GROUP_WIDTH) } : column;
 
 /** The columns of the params that differ between the sessions, by key. */
 function differingKeys() {

@@ -189,8 +189,8 @@ function statisticCell(td, measures, sessions) {
   }
   const { n, mean, sd, min, max, best } = measures;
   const [text, size] = spread(mean, sd);
-  const whole = size ? `${text} ± ${size}` : text;
-  if (td.textContent !== whole) td.replaceChildren(text, make('span', { className: 'sd' }, size && ` ± ${size}`));
+  const after = (size && ` ± ${size}`) + (best === null || n < 2 ? '' : ` · best ${number(best)}`);
+  if (td.textContent !== text + after) td.replaceChildren(text, make('span', { className: 'sd' }, after));
   const lines = [
     `mean ${mean}`,
     sd === null ? 'one value, so no deviation' : `standard deviation ${sd}`,

@@ -82,7 +82,10 @@ export function start() {
   on('groups', draw);
   on('loading', draw);
   on('rows', keepPlace);
-  on('grouping', loadGroups);
+  on('grouping', () => {
+    layOutColumns(); // groups need wider ones
+    loadGroups();
+  });
   loadGroups();
   on('query', () => {
     scroller.scrollTop = 0;
