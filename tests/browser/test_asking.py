@@ -271,7 +271,7 @@ def test_columns_are_those_of_all_sessions_and_stay(page: Page, server: Server, 
     expect(page.locator(".tag").first).to_have_text("old")
     page.locator("#columns summary").click()
     page.get_by_label("Find a column").fill("dep")
-    expect(menu.locator(".pick")).to_have_text(["model.depthnumber"])
+    expect(menu.locator(".entries .pick")).to_have_text(["model.depthnumber"])
     expect(menu.get_by_label("model.depth")).to_be_checked()
 
 

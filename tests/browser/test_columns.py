@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -15,10 +16,6 @@ from tests.support.server import Server, eventually
 
 def make(server: Server, project: Project, tag: str, params: dict[str, Any], age: float = 0.0) -> Writing:
     return Writing(server, project=project.name, tag=tag, params=params, created_at=time.time() - age)
-
-
-def headers(page: Page) -> list[str]:
-    return page.locator("#sessions thead th").all_inner_texts()
 
 
 def expect_headers(page: Page, there: list[str], missing: list[str]) -> None:
@@ -65,11 +62,28 @@ def preference(server: Server, project: Project) -> Any:
     return answer.json()["preferences"].get("columns", {})
 
 
-def test_without_sessions_nothing_differs(page: Page, server: Server, project: Project) -> None:
+def test_of_one_session_nothing_differs(page: Page, server: Server, project: Project) -> None:
     make(server, project, "only", {"lr": 0.1})
     page.goto(project.address)
     expect(row(page, "only")).to_be_visible()
     page.locator("#columns summary").click()
+    page.locator("#columns .pick").get_by_text("lr", exact=True).click()
+    expect_headers(page, ["lr"], [])
     page.get_by_label("Only params that differ").check()
     expect(page.locator("#columns .differing .detail")).to_have_text("none among 1 session")
-    assert "lr" not in headers(page)
+    expect_headers(page, [], ["lr"])
+
+
+def test_a_columns_menu_by_the_keyboard_alone(page: Page, server: Server, project: Project) -> None:
+    make(server, project, "only", {"lr": 0.1})
+    page.goto(project.address)
+    head = page.locator('#sessions th[data-key="iter"]')
+    head.locator("button").focus()
+    page.keyboard.press("Shift+F10")
+    expect(page.get_by_role("menu", name="Column Iter")).to_be_visible()
+    for _ in range(4):
+        page.keyboard.press("ArrowDown")
+    expect(page.locator(":focus")).to_have_text("Pin to the left")
+    page.keyboard.press("Enter")
+    expect(head).to_have_class(re.compile("pinned"))
+    expect(head.locator("button")).to_be_focused()

@@ -55,6 +55,7 @@ def test_a_session_is_renamed_tagged_noted_and_starred_by_its_menu(
     page.get_by_role("textbox", name="Note").fill("worth another look")
     page.keyboard.press("Control+Enter")
     expect(row(page, "a better name").locator(".has-note")).to_be_visible()
+    expect(page.locator("dialog[open]")).to_have_count(0)
     page.keyboard.press("s")
     expect(row(page, "a better name").locator(".star")).to_be_visible()
     eventually(lambda: held(server, run, "note", "starred") == ["worth another look", True])
@@ -334,9 +335,8 @@ def test_a_viewer_is_offered_what_changes_nothing(
     row(page, "seen").locator(".tag").click(button="right")
     expect(page.get_by_role("menuitem").first).to_be_visible()
     labels = page.get_by_role("menuitem").all_inner_texts()
-    assert [label.split("\n")[0] for label in labels] == [
-        "Open", "Copy id", "Copy link", "Copy params as JSON", "Sessions like this …"
-    ]  # fmt: skip
+    reading = "Open|Copy id|Copy link|Copy params as JSON|Sessions like this …|Download as CSV|Download as JSON lines"
+    assert [label.split("\n")[0] for label in labels] == reading.split("|")
     page.keyboard.press("Escape")
     page.keyboard.press("Delete")
     expect(row(page, "seen")).to_be_visible()

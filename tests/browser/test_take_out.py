@@ -104,7 +104,7 @@ def test_too_many_or_too_few_to_compare(page: Page, server: Server, project: Pro
     expect(page.locator("main")).to_contain_text("Fewer than two of these sessions exist in this project")
 
 
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("width", [390, pytest.param(1440, marks=pytest.mark.full)])
 def test_the_page_does_not_scroll_sideways(page: Page, server: Server, project: Project, width: int) -> None:
     long = "a-very-long-tag-that-somebody-made-from-all-hyperparameters_" * 3
     runs = [make(server, project, f"{long}{n}", best=n, params={f"param-{long}": long * n}) for n in range(1, 9)]

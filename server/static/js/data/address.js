@@ -137,7 +137,7 @@ export function writeAddress(shown) {
   set('x', shown.xMode);
   set('smooth', shown.smooth > 0 && String(shown.smooth));
   set('log', shown.logY && '1');
-  set('band', shown.groups.length > 0 && shown.band !== DEFAULTS.band && shown.band);
+  set('band', shown.band !== DEFAULTS.band && shown.band);
   set('cols', writeColumns(shown.columns ?? EMPTY));
   set('graphs', shown.graphFilter);
   set('zoom', shown.zoom !== null && `${shown.zoom.min}..${shown.zoom.max}`);

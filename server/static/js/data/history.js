@@ -202,7 +202,8 @@ async function store(search) {
  * @returns {Promise<string>}
  */
 export async function linkToShown() {
-  const search = view && !view.shared ? full || '?x=step' : text;
+  // without any text, it would be the plain address, with which others see what they have set up
+  const search = (view && !view.shared ? full : text) || '?x=step';
   if (search.length <= MAX_LENGTH) return new URL(search || location.pathname, location.href).href;
   const { id } = await post('/api/v2/views/addresses', { project_id: Number(project), search });
   stored.set(search, id);

@@ -32,7 +32,7 @@ export function header(column) {
   th.append(edgeOf(column));
   th.addEventListener('contextmenu', (event) => {
     event.preventDefault();
-    openMenu(itemsFor(column), { x: event.clientX, y: event.clientY }, `Column ${label}`);
+    openHeadMenu(column, { x: event.clientX, y: event.clientY });
   });
   th.addEventListener('keydown', (event) => pressed(event, column, th));
   if (isMovable(key)) th.addEventListener('pointerdown', (event) => startMoving(event, th, move));
@@ -89,6 +89,28 @@ function groupFieldOf(key, group) {
   return GROUPABLE.includes(key) ? key : '';
 }
 
+/**
+ * @param {Column} column
+ * @param {{x: number, y: number}} at of the window, in pixels
+ */
+function openHeadMenu(column, at) {
+  const items = itemsFor(column).map((item) => ({
+    ...item,
+    act: () => {
+      item.act();
+      focusHead(column.key); // it may be another element now
+    },
+  }));
+  openMenu(items, at, `Column ${column.label}`);
+}
+
+/** @param {string} key */
+function focusHead(key) {
+  /** @type {HTMLElement | null} */ (
+    document.querySelector(`#sessions th[data-key="${CSS.escape(key)}"] button`)
+  )?.focus();
+}
+
 /** @param {Column} column */
 function itemsFor({ key, sort, width, label, group }) {
   const layout = currentLayout();
@@ -130,15 +152,21 @@ function itemsFor({ key, sort, width, label, group }) {
  * @param {Column} column
  * @param {HTMLElement} th
  */
-function pressed(event, { key, width }, th) {
+function pressed(event, column, th) {
+  const { key, width } = column;
+  if (event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey)) {
+    const { left, bottom } = th.getBoundingClientRect();
+    event.preventDefault();
+    event.stopPropagation();
+    return openHeadMenu(column, { x: left, y: bottom });
+  }
   const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (!by || !(event.altKey || event.shiftKey)) return;
   event.preventDefault();
   event.stopPropagation();
-  const row = th.parentElement;
   if (event.altKey && isMovable(key)) moveBy(key, by);
   if (event.shiftKey) setLayout(resized(currentLayout(), key, width + by * WIDTH_STEP));
-  /** @type {HTMLElement | null | undefined} */ (row?.querySelector(`[data-key="${CSS.escape(key)}"] button`))?.focus();
+  focusHead(key);
 }
 
 /**
