@@ -19,7 +19,7 @@ import { arranged, EMPTY } from './layout.js';
 
 const MAX_STATISTICS = 6; // that are shown by default
 const MIN_WIDTH = 88;
-const GROUP_WIDTH = 196;
+const GROUP_WIDTH = 226; // a mean, its deviation and the best
 const MAX_WIDTH = 280;
 const STATISTIC = /^(min|max|last|count)\((.+)\)$/s;
 
