@@ -56,6 +56,7 @@ def upgrade() -> None:
     op.create_table(
         "project_bests",
         sa.Column("project_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("chosen", sa.Text(), nullable=True),
         sa.Column("statistic", sa.Text(), nullable=True),
         sa.Column("value", sa.Float(precision=53), nullable=True),
         sa.Column("holder", sa.Integer(), nullable=True),
