@@ -120,6 +120,7 @@ def test_views_with_the_keyboard(page: Page, project: Project, runs: list[Writin
     expect(page.locator("#views .name")).to_have_text("Two")
     page.keyboard.press("Enter")
     expect(page.get_by_role("menuitemradio", name="Two")).to_be_focused()
+    link = page.url
     page.keyboard.press("d")
     page.keyboard.press("Enter")
     expect(page.locator(".toast")).to_contain_text("“Two” deleted")
@@ -127,6 +128,7 @@ def test_views_with_the_keyboard(page: Page, project: Project, runs: list[Writin
     expect(page.locator("#sessions .tag")).to_have_text(["run-1"])
     page.keyboard.press("z")
     expect(page.locator("#views .name")).to_have_text("Two")
+    expect(page).to_have_url(link)  # with the same id
 
 
 def test_the_default_opens_a_plain_address(page: Page, project: Project, runs: list[Writing]) -> None:

@@ -113,6 +113,7 @@ ROUTES = (
     Route("GET /api/v2/views/<view_id>", READ, "/api/v2/views/{view}"),
     Route("PATCH /api/v2/views/<view_id>", WRITE, "/api/v2/views/{view}", {"version": 1, "search": ""}),
     Route("DELETE /api/v2/views/<view_id>", WRITE, "/api/v2/views/{view}"),
+    Route("POST /api/v2/views/<view_id>/restore", WRITE, "/api/v2/views/{view}/restore", {}),
     Route("GET /api/v2/views/addresses/<id_>", READ, "/api/v2/views/addresses/{address}?project_id={project}"),
     # what scripts write
     Route(
