@@ -60,12 +60,20 @@ class DefaultView(db.Model):  # type: ignore[name-defined]
 
 
 class StoredAddress(db.Model):  # type: ignore[name-defined]
-    """An address, from '?' on, under a digest of it."""
+    """An address, from '?' on, under a digest of it.
+
+    Attributes:
+        size: bytes of `search`.
+    """
 
     __tablename__ = "stored_addresses"
-    __table_args__ = (Index("ix_stored_addresses_used", "used_at"),)
+    __table_args__ = (
+        Index("ix_stored_addresses_used", "used_at"),
+        Index("ix_stored_addresses_size", "project_id", "used_at", "size"),
+    )
 
     project_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     id: Mapped[str] = mapped_column(Id, primary_key=True)
+    size: Mapped[int]
     search: Mapped[str] = mapped_column(Text)
     used_at: Mapped[float] = mapped_column(Float(53))

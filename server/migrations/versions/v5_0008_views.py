@@ -50,11 +50,13 @@ def upgrade() -> None:
         "stored_addresses",
         sa.Column("project_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("search", sa.Text(), nullable=False),
         sa.Column("used_at", sa.Float(precision=53), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "id"),
     )
     op.create_index("ix_stored_addresses_used", "stored_addresses", ["used_at"])
+    op.create_index("ix_stored_addresses_size", "stored_addresses", ["project_id", "used_at", "size"])
     # with defaults in the database, for workers of the version before that still make projects
     op.add_column("projects", sa.Column("description", sa.Text(), server_default="", nullable=False))
     op.add_column("projects", sa.Column("best", sa.Text(), nullable=True))
