@@ -201,6 +201,25 @@ def test_two_who_save_one_view_see_each_other(
 
 
 @pytest.mark.full_on_postgresql
+def test_who_has_cancelled_signing_in_is_asked_again_for_what_they_do(
+    page: Page, project: Project, runs: list[Writing]
+) -> None:
+    page.goto(project.address)
+    expect(page.locator("#sessions .tag")).to_have_count(4)
+    save_as(page, "Mine")
+    choose(page, "Rename …")
+    page.get_by_role("textbox", name="Name").fill("Renamed")
+    page.context.clear_cookies()
+    signing_in = page.get_by_role("dialog", name="You have been signed out")
+    for _ in range(2):
+        # whether or not the page has asked for something meanwhile, and its dialog lies over this one
+        page.locator("dialog.question form").first.evaluate("form => form.requestSubmit()")
+        signing_in.get_by_role("button", name="Cancel").click()
+        expect(signing_in).to_have_count(0)
+        expect(page.get_by_role("dialog", name="Rename view").get_by_role("alert")).not_to_be_empty()
+
+
+@pytest.mark.full_on_postgresql
 def test_hundreds_of_selected_sessions_have_a_short_address(
     page: Page, sign_in: Callable[..., Page], server: Server, project: Project
 ) -> None:
