@@ -4,25 +4,54 @@ from __future__ import annotations
 
 import hashlib
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, or_, select
 
 from ..db.engine import insert_or_update, reading, writing
 from ..db.view_models import StoredAddress
 
 KEPT_S = 365 * 24 * 3_600.0  # after its last use
-MAX_STORED = 20_000  # of a project: those that were used last are kept
+MAX_STORED = 20_000  # of a project: those that were used last are kept, as the next
+MAX_BYTES = 64 * 1024 * 1024
 TOUCHED_S = 24 * 3_600.0  # how exact `used_at` is: opening a page does not write each time
 
 _table = StoredAddress.__table__
 
 
 def store_address(connection: Connection, project_id: int, search: str, now: float) -> str:
-    """Store an address, from '?' on; returns its id, which is the same for the same text."""
-    id_ = hashlib.blake2b(search.encode(), digest_size=10).hexdigest()
-    statement = insert_or_update(connection, _table).values(project_id=project_id, id=id_, search=search, used_at=now)
+    """Store an address, from '?' on; returns its id, which is the same for the same text.
+
+    If those of the project are more than MAX_BYTES together then, the ones that nobody has used for longest are deleted.
+    """
+    text = search.encode()
+    id_ = hashlib.blake2b(text, digest_size=10).hexdigest()
+    row = {"project_id": project_id, "id": id_, "size": len(text), "search": search, "used_at": now}
+    statement = insert_or_update(connection, _table).values(row)
     used = statement.on_conflict_do_update(index_elements=["project_id", "id"], set_={"used_at": now})
     connection.execute(used)
+    stored = select(func.sum(_table.c.size)).where(_table.c.project_id == project_id)
+    if connection.execute(stored).scalar_one() > MAX_BYTES:
+        _delete_excess(connection, project_id)
     return id_
+
+
+def _delete_excess(connection: Connection, project_id: int) -> int:
+    """Delete the addresses of a project that are beyond its bounds, of those that were used last first.
+
+    Returns how many.
+    """
+    newest = (_table.c.used_at.desc(), _table.c.id)
+    within = _table.c.project_id == project_id
+    ranked = (
+        select(
+            _table.c.id,
+            func.row_number().over(order_by=newest).label("place"),
+            func.sum(_table.c.size).over(order_by=newest).label("bytes"),
+        )
+        .where(within)
+        .subquery("ranked")
+    )
+    excess = select(ranked.c.id).where(or_(ranked.c.place > MAX_STORED, ranked.c.bytes > MAX_BYTES))
+    return connection.execute(delete(_table).where(within, _table.c.id.in_(excess))).rowcount
 
 
 def read_address(connection: Connection, project_id: int, id_: str) -> tuple[str, float] | None:
@@ -46,23 +75,18 @@ def open_address(project_id: int, id_: str, now: float) -> str | None:
 
 
 def forget_addresses(now: float) -> int:
-    """Delete what nobody has used for a year at `now` (unix seconds), and what is beyond MAX_STORED.
+    """Delete what nobody has used for a year at `now` (unix seconds), and what is beyond MAX_STORED and MAX_BYTES.
 
     Returns how many.
     """
     old = _table.c.used_at < now - KEPT_S
-    counts = select(_table.c.project_id, func.count()).group_by(_table.c.project_id).having(func.count() > MAX_STORED)
+    is_too_much = or_(func.count() > MAX_STORED, func.sum(_table.c.size) > MAX_BYTES)
+    too_much = select(_table.c.project_id).group_by(_table.c.project_id).having(is_too_much)
     with reading() as connection:
         has_old = connection.execute(select(_table.c.id).where(old).limit(1)).first() is not None
-        crowded = [project for project, _ in connection.execute(counts)]
+        crowded = list(connection.execute(too_much).scalars())
     if not has_old and not crowded:
         return 0
     with writing() as connection:
         forgotten = connection.execute(delete(_table).where(old)).rowcount
-        for project in crowded:
-            of_project = _table.c.project_id == project
-            newest = select(_table.c.used_at).where(of_project).order_by(_table.c.used_at.desc())
-            since = connection.execute(newest.offset(MAX_STORED).limit(1)).scalar()
-            if since is not None:
-                forgotten += connection.execute(delete(_table).where(of_project, _table.c.used_at <= since)).rowcount
-    return forgotten
+        return forgotten + sum(_delete_excess(connection, project) for project in crowded)

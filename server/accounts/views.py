@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.elements import ColumnElement
 
 from losswise.protocol.records import new_id
 
-from ..db.engine import insert_or_update
+from ..db.engine import insert_or_update, reading, writing
+from ..db.many_rows import is_among
 from ..db.models import User
 from ..db.view_models import NOBODY, DefaultView, View
 from ..exceptions import ApiError
 
 MAX_VIEWS = 500
 """The project's views, and a person's own ones in it."""
+DELETED_KEPT_S = 24 * 3_600.0
+"""How long the deletion of a view can be undone."""
 
 _views = View.__table__
 _defaults = DefaultView.__table__
-_query = select(_views, User.name.label("owner_name"), User.email).outerjoin(User, User.id == _views.c.owner_id)
+_all = select(_views, User.name.label("owner_name"), User.email).outerjoin(User, User.id == _views.c.owner_id)
+_is_there = _views.c.deleted_at.is_(None)
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Viewer:
 def list_views(connection: Connection, viewer: Viewer) -> list[dict[str, Any]]:
     """The views that the viewer sees: the project's, then their own, each by name."""
     order = (_views.c.shared.desc(), func.lower(_views.c.name), _views.c.id)
-    rows = connection.execute(_query.where(_seen_by(viewer)).order_by(*order)).all()
+    rows = connection.execute(_all.where(_is_there, _seen_by(viewer)).order_by(*order)).all()
     return [as_json(row, viewer) for row in rows]
 
 
@@ -59,9 +66,14 @@ def _seen_by(viewer: Viewer) -> ColumnElement[bool]:
     return and_(_views.c.project_id == viewer.project_id, or_(_views.c.shared, own))
 
 
-def find_view(connection: Connection, view_id: str) -> Row[Any] | None:
-    """A view, whoever asks: check with `Viewer.sees`."""
-    return connection.execute(_query.where(_views.c.id == view_id)).first()
+def find_view(connection: Connection, view_id: str, deleted: bool = False) -> Row[Any] | None:
+    """A view, whoever asks: check with `Viewer.sees`.
+
+    Args:
+        deleted: whether one that has been deleted is found too.
+    """
+    query = _all.where(_views.c.id == view_id)
+    return connection.execute(query if deleted else query.where(_is_there)).first()
 
 
 def as_json(view: Row[Any], viewer: Viewer) -> dict[str, Any]:
@@ -94,20 +106,40 @@ def create_view(connection: Connection, viewer: Viewer, name: str, shared: bool,
     if connection.execute(select(func.count()).select_from(_views).where(beside)).scalar_one() >= MAX_VIEWS:
         raise ApiError(400, "too_many", f"there are {MAX_VIEWS} views already: delete one first")
     id_, now = new_id(), time.time()
-    values = {"id": id_, "project_id": viewer.project_id, "owner_id": viewer.user_id, "name": name, "shared": shared}
-    connection.execute(insert(_views).values(**values, search=search, version=1, created_at=now, updated_at=now))
+    values = {"id": id_, "project_id": viewer.project_id, "owner_id": viewer.user_id, "shared": shared}
+    values |= {"search": search, "version": 1, "created_at": now, "updated_at": now, **_named(name)}
+    with _name_taken_meanwhile(connection, viewer, name, shared):
+        connection.execute(insert(_views).values(**values))
     return id_
+
+
+def _named(name: str) -> dict[str, str]:
+    """The columns of a name."""
+    return {"name": name, "name_key": name.casefold()}
 
 
 def _beside(viewer: Viewer, shared: bool) -> ColumnElement[bool]:
     """SQL condition: the views that are listed together with such a one."""
     mine = _views.c.shared if shared else and_(~_views.c.shared, _views.c.owner_id == viewer.user_id)
-    return and_(_views.c.project_id == viewer.project_id, mine)
+    return and_(_is_there, _views.c.project_id == viewer.project_id, mine)
+
+
+@contextmanager
+def _name_taken_meanwhile(
+    connection: Connection, viewer: Viewer, name: str, shared: bool, id_: str = ""
+) -> Iterator[None]:
+    """Raise ApiError (409) where the database finds that another request has just used the name."""
+    try:
+        with connection.begin_nested():
+            yield
+    except IntegrityError:
+        _require_free(connection, viewer, name, shared, id_)
+        raise ApiError(409, "name_taken", f"there was a view “{name}” a moment ago: try again") from None
 
 
 def _require_free(connection: Connection, viewer: Viewer, name: str, shared: bool, id_: str = "") -> None:
     """Raise ApiError (409) if another view beside it has this name."""
-    taken = and_(_beside(viewer, shared), func.lower(_views.c.name) == name.lower(), _views.c.id != id_)
+    taken = and_(_beside(viewer, shared), _views.c.name_key == name.casefold(), _views.c.id != id_)
     found = connection.execute(select(_views.c.id).where(taken).limit(1)).scalar()
     if found is not None:
         raise ApiError(409, "name_taken", f"there is a view “{name}” already", view=found)
@@ -126,22 +158,51 @@ def change_view(
         ApiError: with 409, if somebody has changed it since (`view` is then the view as it is now), or if another view
             has the name.
     """
+    changed: dict[str, Any] = {} if search is None else {"search": search}
     if name is not None:
         _require_free(connection, viewer, name, view.shared, view.id)
-    changed = {key: value for key, value in (("name", name), ("search", search)) if value is not None}
-    same = and_(_views.c.id == view.id, _views.c.version == version)
+        changed |= _named(name)
+    same = and_(_views.c.id == view.id, _is_there, _views.c.version == version)
     statement = update(_views).where(same).values(**changed, version=version + 1, updated_at=time.time())
-    if connection.execute(statement).rowcount:
-        return
+    with _name_taken_meanwhile(connection, viewer, name or view.name, view.shared, view.id):
+        if connection.execute(statement).rowcount:
+            return
     now = find_view(connection, view.id)
     if now is None:
         raise ApiError(404, "unknown_view", "somebody has deleted this view")
     raise ApiError(409, "view_changed", "somebody has changed this view meanwhile", view=as_json(now, viewer))
 
 
-def delete_view(connection: Connection, view_id: str) -> None:
-    connection.execute(delete(_defaults).where(_defaults.c.view_id == view_id))
-    connection.execute(delete(_views).where(_views.c.id == view_id))
+def delete_view(connection: Connection, view_id: str, now: float) -> None:
+    """Delete a view so that `restore_view` can bring it back for a day; nobody sees it meanwhile."""
+    connection.execute(update(_views).where(_views.c.id == view_id, _is_there).values(deleted_at=now))
+
+
+def restore_view(connection: Connection, viewer: Viewer, view: Row[Any]) -> None:
+    """Bring a deleted view back, which the viewer may change: with its id, its owner, and those whose default it was.
+
+    Raises:
+        ApiError: with 409, if another view has its name by now; with 404, if it has been deleted for good.
+    """
+    if view.deleted_at is None:
+        return
+    _require_free(connection, viewer, view.name, view.shared, view.id)
+    statement = update(_views).where(_views.c.id == view.id).values(deleted_at=None)
+    with _name_taken_meanwhile(connection, viewer, view.name, view.shared, view.id):
+        if not connection.execute(statement).rowcount:
+            raise ApiError(404, "unknown_view", "there is no such view")
+
+
+def forget_views(now: float) -> int:
+    """Delete for good the views that were deleted a day before `now` (unix seconds), or earlier; returns how many."""
+    old = _views.c.deleted_at <= now - DELETED_KEPT_S
+    with reading() as connection:
+        if connection.execute(select(_views.c.id).where(old).limit(1)).first() is None:
+            return 0
+    with writing() as connection:
+        gone = list(connection.execute(delete(_views).where(old).returning(_views.c.id)).scalars())
+        connection.execute(delete(_defaults).where(is_among(connection, _defaults.c.view_id, gone)))
+    return len(gone)
 
 
 def set_default(connection: Connection, viewer: Viewer, for_project: bool, view_id: str | None) -> None:
@@ -160,6 +221,7 @@ def read_defaults(connection: Connection, viewer: Viewer) -> dict[str, str | Non
     """{"mine", "project"}: the ids of the views that the project's page opens with, the first of them that there is."""
     users = (NOBODY,) if viewer.user_id is None else (NOBODY, viewer.user_id)
     where = and_(_defaults.c.project_id == viewer.project_id, _defaults.c.user_id.in_(users))
-    rows = connection.execute(select(_defaults.c.user_id, _defaults.c.view_id).where(where))
+    query = select(_defaults.c.user_id, _defaults.c.view_id).join(_views, _views.c.id == _defaults.c.view_id)
+    rows = connection.execute(query.where(where, _is_there))
     found: dict[int, str] = {row.user_id: row.view_id for row in rows}
     return {"mine": found.get(viewer.user_id or -1), "project": found.get(NOBODY)}

@@ -25,17 +25,31 @@ MAX_DESCRIPTION_CHARS = 2_000
 MAX_STATISTIC_CHARS = 300
 
 
-class Change(msgspec.Struct, forbid_unknown_fields=True):
+Description = Annotated[str, msgspec.Meta(max_length=MAX_DESCRIPTION_CHARS)]
+Statistic = Annotated[str, msgspec.Meta(max_length=MAX_STATISTIC_CHARS)]
+
+
+class Edited(msgspec.Struct, forbid_unknown_fields=True):
+    """What people change of a project.
+
+    Attributes:
+        best: the statistic that the project is judged by, such as "min(val_loss)"; None: the usual one.
+    """
+
+    description: Description | msgspec.UnsetType = msgspec.UNSET
+    best: Statistic | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class Change(Edited, forbid_unknown_fields=True):
     """A change of a project.
 
     Attributes:
         starred: the star of who asks.
-        best: the statistic that the project is judged by, such as "min(val_loss)"; None: the usual one.
+        before: what the project must have had, so that the change of another person is not overwritten.
     """
 
-    description: Annotated[str, msgspec.Meta(max_length=MAX_DESCRIPTION_CHARS)] | msgspec.UnsetType = msgspec.UNSET
     starred: bool | msgspec.UnsetType = msgspec.UNSET
-    best: Annotated[str, msgspec.Meta(max_length=MAX_STATISTIC_CHARS)] | msgspec.UnsetType | None = msgspec.UNSET
+    before: Edited | msgspec.UnsetType = msgspec.UNSET
 
 
 @bp.get("")
@@ -54,11 +68,8 @@ def patch_project(project_id: int) -> Response:
     if project is None or not access.may_read(project):
         raise ApiError(404, "unknown_project", "there is no such project")
     body = read_body(Change)
-    changed: dict[str, Any] = {}
-    if body.description is not msgspec.UNSET:
-        changed["description"] = storable_text(body.description).strip()
-    if body.best is not msgspec.UNSET:
-        changed["best"] = _checked_statistic(body.best)
+    changed = _checked(body)
+    before = {} if body.before is msgspec.UNSET else _checked(body.before)
     if changed and not access.may_write(project):
         raise ApiError(403, "forbidden", "you may view this project, but not change it")
     if body.starred is not msgspec.UNSET and access.user_id is None:
@@ -66,7 +77,7 @@ def patch_project(project_id: int) -> Response:
     db.session.rollback()
     with writing() as connection:
         if changed:
-            change_project(connection, project_id, **changed)
+            change_project(connection, project_id, changed, before)
         if body.starred is not msgspec.UNSET and access.user_id is not None:
             set_star(connection, access.user_id, project_id, body.starred)
     if "best" in changed:
@@ -74,6 +85,17 @@ def patch_project(project_id: int) -> Response:
     with reading() as connection:
         [found] = [each for each in list_projects(connection, access) if each["id"] == project_id]
     return json_response(found)
+
+
+def _checked(edited: Edited) -> dict[str, Any]:
+    """What is given, by column, as it is stored."""
+    given: dict[str, Any] = {}
+    if edited.description is not msgspec.UNSET:
+        # with the line ends of a text field, which would look like a change otherwise
+        given["description"] = "\n".join(storable_text(edited.description).strip().splitlines())
+    if edited.best is not msgspec.UNSET:
+        given["best"] = _checked_statistic(edited.best)
+    return given
 
 
 def _checked_statistic(name: str | None) -> str | None:

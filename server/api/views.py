@@ -99,8 +99,17 @@ def patch_view(view_id: str) -> Response:
 def delete_view(view_id: str) -> Response:
     _find(view_id, write=True)
     with writing() as connection:
-        views.delete_view(connection, view_id)
+        views.delete_view(connection, view_id, time.time())
     return json_response({"deleted": view_id})
+
+
+@bp.post("/<view_id>/restore")
+def restore_view(view_id: str) -> Response:
+    """Undo the deletion of a view."""
+    view, viewer = _find(view_id, write=True, deleted=True)
+    with writing() as connection:
+        views.restore_view(connection, viewer, view)
+        return json_response(_as_json(connection, view_id, viewer))
 
 
 @bp.put("/default")
@@ -151,11 +160,11 @@ def viewer_of(project_id: int) -> Viewer:
     return viewer
 
 
-def _find(view_id: str, write: bool = False) -> tuple[Row[Any], Viewer]:
+def _find(view_id: str, write: bool = False, deleted: bool = False) -> tuple[Row[Any], Viewer]:
     """A view that who asks sees. Raises ApiError: they do not, or there is none (404); they may not change it (403)."""
     require_access()
     with reading() as connection:
-        view = views.find_view(connection, view_id)
+        view = views.find_view(connection, view_id, deleted)
     if view is None:
         raise _unknown_view()
     try:

@@ -1,4 +1,5 @@
-"""Empty the bin of what has been in it for long; forget edits that cannot be taken back, and unused addresses."""
+"""Empty the bin of what has been in it for long; forget edits and deletions that cannot be undone any more, and unused
+addresses."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import time
 from sqlalchemy import delete, select
 
 from ..accounts.addresses import forget_addresses
+from ..accounts.views import forget_views
 from ..db.edit_models import EDIT_KEPT_S, Edit
 from ..db.engine import BIN_LOCK, reading, writing
 from ..db.models import Session
@@ -53,6 +55,7 @@ def _work() -> None:
     now = time.time()
     empty_bin(now)
     forget_edits(now)
+    forget_views(now)
     forget_addresses(now)
 
 

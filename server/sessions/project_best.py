@@ -43,7 +43,11 @@ class Best(NamedTuple):
 
 
 def outdated_projects(connection: Connection, among: Sequence[int] | None = None) -> list[Row[Any]]:
-    """The projects of which a session has changed: `project_id`, `chosen` (statistic), and what the table has.
+    """The projects of which a session has changed, or the chosen statistic: `project_id`, `chosen`, and what the table
+    has.
+
+    A choice that is made between `compute` and `save` is found by the next look: the row that was saved has the one
+    before.
 
     Args:
         among: ids of projects; None for all.
@@ -58,7 +62,7 @@ def outdated_projects(connection: Connection, among: Sequence[int] | None = None
     query = (
         select(_projects.c.id.label("project_id"), _projects.c.best.label("chosen"), *_known)
         .outerjoin(_bests, _bests.c.project_id == _projects.c.id)
-        .where(or_(_bests.c.project_id.is_(None), *changed))
+        .where(or_(_bests.c.project_id.is_(None), _projects.c.best.is_distinct_from(_bests.c.chosen), *changed))
         .order_by(_projects.c.id)
     )
     return list(connection.execute(query if among is None else query.where(_projects.c.id.in_(among))))
@@ -77,7 +81,8 @@ def compute(connection: Connection, project: Row[Any]) -> dict[str, Any]:
         best = _updated(connection, project) if statistic == project.statistic else None
         best = best or _find(connection, id_, statistic)
     value, key = best or (None, None)
-    return {"project_id": id_, "statistic": statistic, "value": value, "holder": key, "seen": seen}
+    best_row = {"statistic": statistic, "value": value, "holder": key, "seen": seen}
+    return {"project_id": id_, "chosen": project.chosen, **best_row}
 
 
 def save(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

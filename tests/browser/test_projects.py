@@ -113,6 +113,35 @@ def test_a_description_is_edited_in_place(
     expect(mine.locator(".best")).to_have_text("0.25", timeout=30_000)
 
 
+def test_two_who_edit_one_project_see_each_other(page: Page, server: Server, names: list[str]) -> None:
+    def by_another(**body: object) -> None:
+        address = f"/api/v2/projects/{server.project_id(names[0])}"
+        assert server.request("PATCH", address, json=body).status_code == 200
+
+    page.goto(f"{server.url}/projects?q={names[0].split()[0]}")
+    mine = row(page, names[0])
+    mine.hover()
+    mine.get_by_role("button", name="Edit").click()
+    by_another(best="max(val_loss)")
+    mine.get_by_label("Description").fill("mine")
+    mine.get_by_role("button", name="Save").click()
+    expect(mine.locator(".description")).to_have_text("mine")
+    expect(mine.locator(".statistic")).to_have_text("max(val_loss)")  # what I have not touched stays
+    mine.hover()
+    mine.get_by_role("button", name="Edit").click()
+    by_another(description="theirs")
+    mine.get_by_label("Description").fill("mine again")
+    mine.get_by_role("button", name="Save").click()
+    expect(mine.get_by_role("alert")).to_contain_text("“theirs”")
+    expect(mine.get_by_label("Description")).to_have_value("mine again")
+    mine.get_by_role("button", name="Save over theirs").click()
+    expect(mine.locator(".description")).to_have_text("mine again")
+    by_another(description="theirs, later")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".toast")).to_contain_text("theirs stays")
+    expect(mine.locator(".description")).to_have_text("theirs, later")
+
+
 def test_rows_follow_what_happens(page: Page, server: Server, names: list[str]) -> None:
     word = names[0].split()[0]
     page.goto(f"{server.url}/projects?q={word}")

@@ -120,6 +120,7 @@ def test_views_with_the_keyboard(page: Page, project: Project, runs: list[Writin
     expect(page.locator("#views .name")).to_have_text("Two")
     page.keyboard.press("Enter")
     expect(page.get_by_role("menuitemradio", name="Two")).to_be_focused()
+    link = page.url
     page.keyboard.press("d")
     page.keyboard.press("Enter")
     expect(page.locator(".toast")).to_contain_text("“Two” deleted")
@@ -127,6 +128,7 @@ def test_views_with_the_keyboard(page: Page, project: Project, runs: list[Writin
     expect(page.locator("#sessions .tag")).to_have_text(["run-1"])
     page.keyboard.press("z")
     expect(page.locator("#views .name")).to_have_text("Two")
+    expect(page).to_have_url(link)  # with the same id
 
 
 def test_the_default_opens_a_plain_address(page: Page, project: Project, runs: list[Writing]) -> None:
@@ -196,6 +198,25 @@ def test_two_who_save_one_view_see_each_other(
     expect(page.locator("#views .dot")).to_be_visible()
     choose(page, "Reset to saved")
     expect(page.locator("#sessions .tag")).to_have_text(["run-2"])
+
+
+@pytest.mark.full_on_postgresql
+def test_who_has_cancelled_signing_in_is_asked_again_for_what_they_do(
+    page: Page, project: Project, runs: list[Writing]
+) -> None:
+    page.goto(project.address)
+    expect(page.locator("#sessions .tag")).to_have_count(4)
+    save_as(page, "Mine")
+    choose(page, "Rename …")
+    page.get_by_role("textbox", name="Name").fill("Renamed")
+    page.context.clear_cookies()
+    signing_in = page.get_by_role("dialog", name="You have been signed out")
+    for _ in range(2):
+        # whether or not the page has asked for something meanwhile, and its dialog lies over this one
+        page.locator("dialog.question form").first.evaluate("form => form.requestSubmit()")
+        signing_in.get_by_role("button", name="Cancel").click()
+        expect(signing_in).to_have_count(0)
+        expect(page.get_by_role("dialog", name="Rename view").get_by_role("alert")).not_to_be_empty()
 
 
 @pytest.mark.full_on_postgresql

@@ -20,6 +20,11 @@ ASKERS = (
     "an owner",
 )
 
+MAY_NOT_READ = (*ASKERS[:4], "a person of another organization")
+"""Those who get nothing of the project, whatever the status."""
+
+BLOB = b"\x89PNG\r\n\x1a\n" + bytes(20)
+
 Answers = tuple[int, ...]
 """A status for each of ASKERS. Pages redirect who is not signed in (302): keys are for programs."""
 
@@ -28,8 +33,6 @@ ANYBODY: Answers = (200, 200, 200, 200, 200, 200, 200, 200, 200, 200)
 WHO_IS_KNOWN: Answers = (401, 401, 200, 200, 200, 200, 200, 200, 200, 200)
 READ: Answers = (401, 401, 404, 404, 200, 200, 404, 200, 200, 200)
 WRITE: Answers = (401, 401, 404, 404, 200, 200, 404, 403, 200, 200)
-NAMED_READ: Answers = WHO_IS_KNOWN
-"""What may not be read is left out of the response, which test_routes.py checks."""
 PREFERENCE: Answers = (401, 401, 404, 404, 403, 403, 404, 200, 200, 200)
 """A person's own: the keys here are those of organizations."""
 NEW_VIEW: Answers = (401, 401, 404, 404, 403, 403, 404, 201, 201, 201)
@@ -42,19 +45,23 @@ WRITE_PAGE: Answers = (302, 302, 302, 302, 302, 302, 404, 403, 303, 303)
 
 
 class Route(NamedTuple):
-    """A route, and a request for it. `{project}`, `{session}`, `{other}`, `{graph}` and `{blob}` are
-    put into it.
+    """A route, and a request for it. `{project}`, `{session}`, `{other}`, `{graph}`, `{blob}`, `{view}` (one of the
+    project's) and `{address}` (a stored one) are put into it.
 
     Attributes:
         rule: method and rule, as the application has it.
         path: the rule's address, with its arguments.
         json: the body.
+        data: the body of a request that has no JSON.
+        leaves_out: whether what may not be read is left out of the response, and what may be read is in it.
     """
 
     rule: str
     answers: Answers
     path: str = ""
     json: Any = None
+    data: bytes | None = None
+    leaves_out: bool = False
 
 
 MATCHING = {"project_id": "{project}"}
@@ -67,7 +74,7 @@ ROUTES = (
     Route("GET /static/<path:filename>", ANYBODY, "/static/favicon.svg"),
     # who is known
     Route("GET /api/v2/me", WHO_IS_KNOWN),
-    Route("GET /api/v2/projects", NAMED_READ),
+    Route("GET /api/v2/projects", WHO_IS_KNOWN, leaves_out=True),
     Route("GET /api/v2/sessions/parse", WHO_IS_KNOWN, "/api/v2/sessions/parse?q=lr%3C1"),
     # the list of sessions
     Route("GET /api/v2/sessions", READ, "/api/v2/sessions?project_id={project}"),
@@ -80,7 +87,7 @@ ROUTES = (
     Route("GET /api/v2/series/groups/graphs", READ, "/api/v2/series/groups/graphs?project_id={project}"),
     Route("GET /live", READ, "/live?project_id={project}"),
     Route("POST /api/v2/sessions/export", READ, json={"matching": MATCHING}),
-    Route("GET /api/v2/sessions/named", WHO_IS_KNOWN, "/api/v2/sessions/named?id={session}"),
+    Route("GET /api/v2/sessions/named", WHO_IS_KNOWN, "/api/v2/sessions/named?id={session}", leaves_out=True),
     # one session
     Route("GET /api/v2/sessions/<session_id>", READ, "/api/v2/sessions/{session}"),
     Route("GET /api/v2/graphs/<graph_id>/points", READ, "/api/v2/graphs/{graph}/points"),
@@ -103,7 +110,15 @@ ROUTES = (
     Route("POST /api/v2/views", NEW_VIEW, json={"project_id": "{project}", "name": "Mine", "search": "?q=lr"}),
     Route("PUT /api/v2/views/default", WRITE, json={"project_id": "{project}", "by": "project", "view": None}),
     Route("POST /api/v2/views/addresses", READ, json={"project_id": "{project}", "search": "?q=lr"}),
+    Route("GET /api/v2/views/<view_id>", READ, "/api/v2/views/{view}"),
+    Route("PATCH /api/v2/views/<view_id>", WRITE, "/api/v2/views/{view}", {"version": 1, "search": ""}),
+    Route("DELETE /api/v2/views/<view_id>", WRITE, "/api/v2/views/{view}"),
+    Route("POST /api/v2/views/<view_id>/restore", WRITE, "/api/v2/views/{view}/restore", {}),
+    Route("GET /api/v2/views/addresses/<id_>", READ, "/api/v2/views/addresses/{address}?project_id={project}"),
     # what scripts write
+    Route(
+        "PUT /api/v2/sessions/<session_id>/blobs/<sha256>", WRITE, "/api/v2/sessions/{session}/blobs/{blob}", data=BLOB
+    ),
     Route("POST /api/v2/batches", BATCHES, json=BATCH),
     # pages
     Route("GET /projects/<int:project_id>", PAGE, "/projects/{project}"),
@@ -116,25 +131,22 @@ ROUTES = (
     Route("GET /projects/rows", OWN_PAGE),
 )
 
+_BY_KEY = "by key alone, and answers as the client of version 1 expects: tests/server/api/test_v1.py, test_isolation.py"
+
 ELSEWHERE = {
     "GET /": "redirects to a project that may be read: tests/server/pages",
     "GET /quickstart": "redirects to a project that may be read: tests/server/pages",
     "POST /api/v2/undo/<token>": "an edit is taken back by who has made it: tests/server/edits",
-    "GET /api/v2/views/<view_id>": "tests/server/api/test_views.py, as the following",
-    "PATCH /api/v2/views/<view_id>": "",
-    "DELETE /api/v2/views/<view_id>": "",
-    "GET /api/v2/views/addresses/<id_>": "",
-    "GET /sign-in/<token>": "tests/server/accounts",
-    "POST /login": "tests/server/accounts",
-    "POST /logout": "tests/server/accounts",
-    "PUT /api/v2/sessions/<session_id>/blobs/<sha256>": "tests/server/ingest",
-    "POST /api/v1/graphs": "tests/server/api/test_v1.py, as the following",
-    "POST /api/v1/image-prediction": "",
-    "POST /api/v1/point-list": "",
-    "POST /api/v1/points": "",
-    "POST /api/v1/prediction-sequences": "",
-    "POST /api/v1/sessions": "",
-    "PATCH /api/v1/sessions/<session_id>": "",
-    "POST /api/v1/values": "",
+    "GET /sign-in/<token>": "signs in, by a token that works once: tests/server/pages",
+    "POST /login": "signs in: tests/server/pages",
+    "POST /logout": "signs out: tests/server/pages",
+    "POST /api/v1/graphs": _BY_KEY,
+    "POST /api/v1/image-prediction": _BY_KEY,
+    "POST /api/v1/point-list": _BY_KEY,
+    "POST /api/v1/points": _BY_KEY,
+    "POST /api/v1/prediction-sequences": _BY_KEY,
+    "POST /api/v1/sessions": _BY_KEY,
+    "PATCH /api/v1/sessions/<session_id>": _BY_KEY,
+    "POST /api/v1/values": _BY_KEY,
 }
 """Routes that are tested elsewhere: what they need or answer fits no row."""

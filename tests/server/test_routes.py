@@ -13,13 +13,12 @@ import requests
 from flask import current_app
 
 from losswise.protocol import records
-from tests.server.route_table import ASKERS, ELSEWHERE, ROUTES, Route
+from tests.server.route_table import ASKERS, BLOB, ELSEWHERE, MAY_NOT_READ, ROUTES, Route
 from tests.support.batches import Writing
 from tests.support.editing import add_key, edit, organization_of
 from tests.support.people import person
 from tests.support.server import Server
 
-BLOB = b"\x89PNG\r\n\x1a\n" + bytes(20)
 SECRET = "a tag that only members see"
 
 
@@ -33,6 +32,7 @@ def test_every_route_is_in_the_table() -> None:
     listed = [route.rule for route in ROUTES] + list(ELSEWHERE)
     assert len(listed) == len(set(listed))
     assert set(listed) == rules
+    assert all(ELSEWHERE.values())
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +72,10 @@ def test_who_gets_which_answer(server: Server, askers: dict[str, requests.Sessio
         browser = by_limited_key if asker == "a key limited to the project" else askers[asker]
         answer = _ask(server, browser, route, _objects(server, project, limited, route))
         got[asker] = answer.status_code
-        if answer.status_code >= 400:
-            assert SECRET not in answer.text
+        if asker in MAY_NOT_READ or answer.status_code >= 400:
+            assert SECRET not in answer.text, asker
+        elif route.leaves_out:
+            assert SECRET in answer.text, asker
     by_limited_key.close()
     assert got == dict(zip(ASKERS, route.answers, strict=True))
 
@@ -89,6 +91,13 @@ def _objects(server: Server, project: int, key: str, route: Route) -> dict[str, 
     if "{blob}" in route.path:
         server.request("PUT", f"/api/v2/sessions/{writing.session}/blobs/{blob}", data=BLOB)
         writing.send(records.image_record("images", 0, "first", blob))
+    made = {}
+    of_project = {"project_id": project, "search": f"?q={SECRET}"}
+    if "{view}" in route.path:
+        view = {**of_project, "name": f"{SECRET} {secrets.token_hex(4)}", "shared": True}
+        made["view"] = server.request("POST", "/api/v2/views", json=view).json()["id"]
+    if "{address}" in route.path:
+        made["address"] = server.request("POST", "/api/v2/views/addresses", json=of_project).json()["id"]
     if route.rule == "POST /api/v2/sessions/purge":
         edit(server, writing.session, deleted=True)
     return {
@@ -97,6 +106,7 @@ def _objects(server: Server, project: int, key: str, route: Route) -> dict[str, 
         "other": other.session,
         "graph": graph,
         "blob": blob,
+        **made,
     }
 
 
@@ -105,7 +115,7 @@ def _ask(server: Server, browser: requests.Session, route: Route, objects: dict[
     path, body = route.path or rule, json.dumps(route.json).replace('"{project}"', objects["project"])
     for name, value in objects.items():
         path, body = (text.replace("{" + name + "}", value) for text in (path, body))
-    options: dict[str, Any] = {"json": json.loads(body)} if route.json is not None else {}
+    options: dict[str, Any] = {"json": json.loads(body)} if route.json is not None else {"data": route.data}
     with browser.request(
         method, server.url + path, timeout=30, allow_redirects=False, stream=True, **options
     ) as answer:

@@ -12,6 +12,11 @@ depends_on = None
 
 OVERVIEW = ["project_id", "archived_at", "deleted_at", "status", "updated_at"]
 
+UNIQUE_NAMES = (
+    ("ix_views_shared_name", ["project_id", "name_key"], "shared"),
+    ("ix_views_own_name", ["project_id", "owner_id", "name_key"], "NOT shared"),
+)
+
 
 def upgrade() -> None:
     op.create_table(
@@ -20,14 +25,20 @@ def upgrade() -> None:
         sa.Column("project_id", sa.Integer(), nullable=False),
         sa.Column("owner_id", sa.Integer(), nullable=True),
         sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("name_key", sa.Text(), nullable=False),
         sa.Column("shared", sa.Boolean(), nullable=False),
         sa.Column("search", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.Float(precision=53), nullable=False),
         sa.Column("updated_at", sa.Float(precision=53), nullable=False),
+        sa.Column("deleted_at", sa.Float(precision=53), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_views_project", "views", ["project_id"])
+    op.create_index("ix_views_deleted", "views", ["deleted_at"])
+    for name, columns, where in UNIQUE_NAMES:
+        condition = sa.text(f"{where} AND deleted_at IS NULL")
+        op.create_index(name, "views", columns, unique=True, sqlite_where=condition, postgresql_where=condition)
     op.create_table(
         "default_views",
         sa.Column("project_id", sa.Integer(), autoincrement=False, nullable=False),
@@ -39,11 +50,13 @@ def upgrade() -> None:
         "stored_addresses",
         sa.Column("project_id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("search", sa.Text(), nullable=False),
         sa.Column("used_at", sa.Float(precision=53), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "id"),
     )
     op.create_index("ix_stored_addresses_used", "stored_addresses", ["used_at"])
+    op.create_index("ix_stored_addresses_size", "stored_addresses", ["project_id", "used_at", "size"])
     # with defaults in the database, for workers of the version before that still make projects
     op.add_column("projects", sa.Column("description", sa.Text(), server_default="", nullable=False))
     op.add_column("projects", sa.Column("best", sa.Text(), nullable=True))
@@ -56,6 +69,7 @@ def upgrade() -> None:
     op.create_table(
         "project_bests",
         sa.Column("project_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("chosen", sa.Text(), nullable=True),
         sa.Column("statistic", sa.Text(), nullable=True),
         sa.Column("value", sa.Float(precision=53), nullable=True),
         sa.Column("holder", sa.Integer(), nullable=True),

@@ -88,3 +88,29 @@ test('a view in a stored address', async () => {
   assert.equal(page.start().split('&s=').length, 1 + 360);
   assert.ok(page.start().startsWith('?q=best&'));
 });
+
+test('a view that a program has written is not changed by being shown', async () => {
+  const search = '?x=nothing&sort=-created_at&q=lr%3C%3D0.01&colour=red';
+  const written = await opened('?view=v1', { view: { ...VIEW, search } });
+  written.start();
+  written.put('?q=lr%3C%3D0.01&x=step', true);
+  assert.equal(written.isChanged(), false);
+  assert.equal(bar(), '?view=v1');
+  written.put('?q=lr%3C%3D0.1&x=step', false);
+  assert.equal(written.isChanged(), true);
+});
+
+test('a view that does not say how charts are drawn is shown as each person draws them', async () => {
+  const view = { ...VIEW, search: '?q=best' };
+  const page = await opened('?view=v1', { view });
+  globalThis.localStorage.setItem('losswise.view', JSON.stringify({ smooth: 0.5 }));
+  page.start();
+  for (const search of ['?q=best&x=step&smooth=0.5&cols=*params.lr', '?q=best&x=step']) {
+    page.put(search, true);
+    assert.equal(page.isChanged(), false);
+    assert.equal(bar(), '?view=v1');
+  }
+  page.put('?q=best&x=step&log=1', false);
+  assert.equal(page.isChanged(), true);
+  assert.equal(bar(), '?view=v1&x=step&log=1', 'all that is needed to show it');
+});

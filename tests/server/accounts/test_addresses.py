@@ -45,3 +45,26 @@ def test_those_used_last_are_kept_of_too_many(app: Flask, monkeypatch: pytest.Mo
     assert forget_addresses(NOW) == 3
     assert (count(3), count(4)) == (3, 1)
     assert [open_address(3, id_, NOW) is not None for id_ in ids] == [True, False, False, False, True, True]
+
+
+def test_those_used_last_are_kept_of_too_many_bytes(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, not when somebody looks after it: a reader could fill the disk meanwhile."""
+    monkeypatch.setattr(addresses, "MAX_BYTES", 1_000)
+
+    def size(project: int) -> int:
+        with reading() as connection:
+            query = select(func.sum(func.length(StoredAddress.search))).where(StoredAddress.project_id == project)
+            return connection.execute(query).scalar_one()
+
+    texts = ["?q=" + chr(97 + number) * 297 for number in range(6)]
+    other = store("?q=of another project" + "x" * 900, NOW, project=6)
+    ids = []
+    for number, text in enumerate(texts):
+        ids.append(store(text, NOW + number, project=5))
+        assert size(5) <= 1_000
+        store(texts[0], NOW + number + 0.5, project=5)  # in use
+    assert [open_address(5, id_, NOW) is not None for id_ in ids] == [True, False, False, False, True, True]
+    assert open_address(6, other, NOW) is not None
+    assert forget_addresses(NOW) == 0
+    monkeypatch.setattr(addresses, "MAX_BYTES", 700)
+    assert forget_addresses(NOW) == 1 + 1, "the bound has become lower: one of each project"

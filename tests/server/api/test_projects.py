@@ -118,7 +118,30 @@ def test_keys(server: Server, name: str) -> None:
     assert listed(server, name)["description"] == "By a script \ufffd"
 
 
-@pytest.mark.parametrize("body", [[], {"name": "x"}, {"description": "x" * 3_000}, {"starred": "yes"}])
+def test_two_people_do_not_overwrite_each_other(server: Server, name: str) -> None:
+    Writing(server, project=name)
+    one, other = person(server, "member"), person(server, "member")
+    assert change(server, name, one, description="one's", before={"description": ""}).status_code == 200
+    late = change(server, name, other, description="other's", best="min(a)", before={"description": "", "best": None})
+    now = {"description": "one's", "best": None}
+    assert (late.status_code, late.json()["code"], late.json()["project"]) == (409, "project_changed", now)
+    assert listed(server, name)["best"] is None, "nothing is changed"
+    # who changes another field, or sets what is there already, is in nobody's way
+    assert change(server, name, other, best="min(a)", before={"best": None}).status_code == 200
+    assert change(server, name, other, description="one's", before={"description": ""}).status_code == 200
+    # taking back one's own
+    assert change(server, name, one, description="", before={"description": "one's"}).status_code == 200
+    assert change(server, name, one, best=None, before={"best": "max(b)"}).status_code == 409
+    assert listed(server, name)["best"]["statistic"] == "min(a)"
+
+
+def test_the_line_ends_of_a_text_field_are_no_change(server: Server, name: str) -> None:
+    Writing(server, project=name)
+    assert change(server, name, description="a\r\nb\rc").json()["description"] == "a\nb\nc"
+    assert change(server, name, description="d", before={"description": "a\r\nb\nc"}).status_code == 200
+
+
+@pytest.mark.parametrize("body", [[], {"name": "x"}, {"before": {"starred": True}}, {"description": "x" * 3_000}, {"starred": "yes"}])
 def test_what_is_no_change_is_refused(server: Server, name: str, body: Any) -> None:
     Writing(server, project=name)
     browser = server.signed_in()

@@ -173,6 +173,43 @@ def test_defaults(admin: Browser, viewer: Browser) -> None:
     assert viewer.listed()["default"] == admin.listed()["default"] == {"mine": None, "project": None}
 
 
+def test_a_deleted_view_comes_back_as_it_was(
+    server: Server, project: int, admin: Browser, viewer: Browser
+) -> None:
+    member = Browser(server, project, person(server, "member"))
+    view = member.save("ours", shared=True, search="?q=of-the-project").json()
+    admin.default(view["id"], by="project")
+    viewer.default(view["id"])
+    link = f"{server.url}/projects/{project}?view={view['id']}"
+    unknown = viewer.ask("GET", "/" + "0" * 20).json()
+    assert admin.ask("DELETE", f"/{view['id']}").status_code == 200
+    for each in (viewer, member, admin):
+        answer = each.ask("GET", f"/{view['id']}")
+        assert (answer.status_code, answer.json()) == (404, unknown)
+        assert each.listed() == {"views": [], "default": {"mine": None, "project": None}}
+        assert each.default(view["id"]).status_code == 404
+        assert "of-the-project" not in each.session.get(link, timeout=30).text
+    assert admin.ask("PATCH", f"/{view['id']}", version=1, name="x").status_code == 404
+    assert admin.ask("DELETE", f"/{view['id']}").status_code == 404
+    assert viewer.ask("POST", f"/{view['id']}/restore").status_code == 403
+    assert admin.ask("POST", f"/{view['id']}/restore").json() == view
+    assert "of-the-project" in viewer.session.get(link, timeout=30).text
+    assert viewer.listed()["default"] == {"mine": view["id"], "project": view["id"]}
+    assert admin.ask("POST", f"/{view['id']}/restore").json() == view, "twice is once"
+
+
+def test_the_name_of_a_deleted_view_is_free(admin: Browser, viewer: Browser) -> None:
+    view = admin.save("Best").json()
+    admin.ask("DELETE", f"/{view['id']}")
+    assert viewer.ask("POST", f"/{view['id']}/restore").status_code == 404, "it is another person's"
+    other = admin.save("best").json()
+    taken = admin.ask("POST", f"/{view['id']}/restore")
+    assert (taken.status_code, taken.json()["code"], taken.json()["view"]) == (409, "name_taken", other["id"])
+    admin.ask("DELETE", f"/{other['id']}")
+    assert admin.ask("POST", f"/{view['id']}/restore").status_code == 200
+    assert admin.names() == ["Best"]
+
+
 def test_a_page_opens_with_a_default_and_with_a_stored_address(
     server: Server, project: int, admin: Browser, viewer: Browser
 ) -> None:

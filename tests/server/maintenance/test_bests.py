@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 from losswise_server.accounts.permissions import Access
+from losswise_server.accounts.project_edits import change_project
 from losswise_server.db.engine import BEST_LOCK, is_sqlite, reading, writing
 from losswise_server.db.models import Graph, Session
 from losswise_server.db.project_models import ProjectBest
 from losswise_server.extensions import db
 from losswise_server.maintenance.bests import refresh_bests
 from losswise_server.sessions import project_best
+from losswise_server.sessions.project_best import compute, outdated_projects, save
 from losswise_server.sessions.project_list import list_projects
 from sqlalchemy import select, text, update
 
@@ -56,6 +58,32 @@ def test_only_what_has_changed_is_looked_at(app: Flask, monkeypatch: pytest.Monk
     runs[2].send(records.rewind_record(0, 10.0))  # takes the best value back
     refresh_bests()
     assert best(runs[1]) == (4.0, True)
+
+
+def test_a_choice_between_look_and_save_is_not_lost(app: Flask) -> None:
+    run = run_with(2.0)
+    run_with(3.0, 1, run)
+    refresh_bests()
+    with reading() as connection:
+        query = select(Session.project_id).where(Session.id == run.session)
+        project = connection.execute(query).scalar_one()
+
+    def statistic() -> str | None:
+        with reading() as connection:
+            return connection.execute(select(ProjectBest.statistic).where(ProjectBest.project_id == project)).scalar()
+
+    usual = statistic()
+    for chosen, expected in (("max(val_loss)", "max(val_loss)"), (None, usual)):
+        run.send(records.session_record(tag="changed"))  # there is something to look at
+        with reading() as connection:
+            [row] = outdated_projects(connection, [project])
+            looked = compute(connection, row)
+        with writing() as connection:
+            change_project(connection, project, {"best": chosen})
+        with writing() as connection:
+            save(connection, [looked])
+        refresh_bests()
+        assert statistic() == expected
 
 
 def test_many_changes_at_once(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

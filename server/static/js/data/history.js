@@ -1,9 +1,13 @@
 // What the address bar says, and the steps of the back button. A saved view is named, with what differs from it; an address
 // that is too long is stored on the server and found by a short id.
+import { readPref } from '../ui/prefs.js';
+import { readAddress, writeAddress } from './address.js';
 import { viewById } from './api.js';
 import { emit } from './events.js';
 import { post } from './http.js';
 import { difference, overlay, shortened, textOf } from './overlay.js';
+
+/** @import { ViewOptions } from './store.js' */
 
 /**
  * @typedef {object} View
@@ -35,6 +39,8 @@ const SETTLED_MS = 600;
 
 /** @type {{stored: string | null, view: View | null, default: string | null, problem: string | null}} */
 let opened = { stored: null, view: null, default: null, problem: null };
+/** @type {Partial<ViewOptions>} how this person drew charts when the page was opened */
+let kept = {};
 let project = '';
 /** @type {View | null} */
 let view = null;
@@ -54,7 +60,31 @@ export const currentView = () => view;
 export const currentAddress = () => full;
 
 /** Whether what is shown differs from the view. */
-export const isChanged = () => view !== null && difference(view.search, full) !== '';
+export const isChanged = () => view !== null && changesOf(view) !== '';
+
+/**
+ * What is shown otherwise than in a view, as `difference` gives it. Programs write views in words of their own, and
+ * without what each person draws charts with: that is no change.
+ *
+ * @param {View} view
+ */
+function changesOf({ search }) {
+  const changes = difference(search, full);
+  const isSame = [{}, kept].some((own) => difference(written(search, own), full) === '');
+  return isSame ? '' : changes;
+}
+
+/**
+ * An address as the page writes it.
+ *
+ * @param {string} search
+ * @param {Partial<ViewOptions>} own how a person draws charts
+ */
+function written(search, own) {
+  const shown = readAddress(search, own);
+  shown.columns ??= readAddress(full, {}).columns;
+  return writeAddress(shown);
+}
 
 /** Why the page does not show what its address names, or ''. */
 export const problem = () => opened.problem ?? '';
@@ -75,6 +105,7 @@ export function setDefaultView(id) {
 export function start() {
   const { project: id = '', opened: json } = document.getElementById('content')?.dataset ?? {};
   project = id;
+  kept = readPref('view', {});
   if (json) opened = JSON.parse(json);
   view = opened.view;
   if (view) known.set(view.id, view);
@@ -153,7 +184,7 @@ export function choose(chosen) {
 function shown() {
   if (!view) return full || (opened.default ? `?${VIEW}=${NO_VIEW}` : '');
   if (!view.shared) return `?${OWN_VIEW}=${view.id}&${full.slice(1) || 'x=step'}`;
-  const changes = difference(view.search, full);
+  const changes = changesOf(view);
   return `?${VIEW}=${view.id}${changes && `&${changes}`}`;
 }
 

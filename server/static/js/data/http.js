@@ -134,7 +134,8 @@ async function request(address, options) {
   }
   if (response.status === 401) {
     const { signInAgain } = await import('../ui/sign_in.js');
-    if (await signInAgain(options.method === 'POST')) return request(address, options);
+    // what changes something is asked for by a person
+    if (await signInAgain((options.method ?? 'GET') !== 'GET')) return request(address, options);
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => ({}));

@@ -58,13 +58,13 @@ export async function deleteView(view) {
 }
 
 /**
- * Make a view again that has been deleted.
+ * Undo the deletion of a view.
  *
  * @param {View} view
  */
-export async function restore({ name, shared, search }) {
-  const made = await post(PATH, { ...ownProject(), name, shared, search });
-  if (!currentView()) useView(made);
+export async function restore(view) {
+  const restored = await post(`${pathOf(view)}/restore`, {});
+  if (!currentView()) useView(restored);
 }
 
 /**

@@ -1,8 +1,11 @@
 // The form that edits a project in its row: the description, and which value is the best.
 import { listFields } from '../data/api.js';
-import { messageOf, patch } from '../data/http.js';
+import { messageOf } from '../data/http.js';
 import { find, make } from '../ui/dom.js';
 import { showToast, UNDO } from '../ui/toast.js';
+import { changedMeanwhile, difference, save, takeBack } from './project_edits.js';
+
+/** @import { Edited } from './project_edits.js' */
 
 const MAX_DESCRIPTION_LENGTH = 2000; // of the server
 const BEST = /^(min|max)\(/;
@@ -15,12 +18,14 @@ const BEST = /^(min|max)\(/;
  * @param {() => Promise<void>} refresh shows what the server has
  */
 export function open(row, button, refresh) {
-  const { description = '', best = '' } = button.dataset;
+  /** @type {Edited} */
+  let known = { description: button.dataset.description ?? '', best: button.dataset.best || null };
   const project = row.dataset.project ?? '';
   const cell = find(row, '[data-cell="name"]');
   const about = find(cell, '.about');
-  const text = make('textarea', { className: 'field', rows: 3, maxLength: MAX_DESCRIPTION_LENGTH, value: description });
-  const statistic = make('input', { type: 'text', className: 'field', value: best, spellcheck: false });
+  const text = make('textarea', { className: 'field', rows: 3, maxLength: MAX_DESCRIPTION_LENGTH });
+  text.value = known.description;
+  const statistic = make('input', { type: 'text', className: 'field', value: known.best ?? '', spellcheck: false });
   statistic.placeholder = 'what most sessions have, held-out first';
   const choices = make('datalist', { id: `statistics-${project}` });
   statistic.setAttribute('list', choices.id);
@@ -48,21 +53,35 @@ export function open(row, button, refresh) {
   });
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
+    const before = known;
+    const asked = { description: text.value.trim(), best: statistic.value.trim() || null };
+    if (!Object.keys(difference(before, asked)).length) return close();
     submit.disabled = true;
-    const asked = { description: text.value, best: statistic.value.trim() || null };
+    let saved;
     try {
-      await patch(`/api/v2/projects/${project}`, asked);
+      saved = await save(project, before, asked);
     } catch (error) {
       submit.disabled = false;
       problem.hidden = false;
       problem.textContent = messageOf(error);
+      const theirs = changedMeanwhile(error);
+      if (!theirs) return;
+      problem.textContent = meanwhile(before, theirs);
+      submit.textContent = 'Save over theirs';
+      // what was left as it was becomes theirs
+      if (asked.description === before.description) text.value = theirs.description;
+      if (asked.best === before.best) statistic.value = theirs.best ?? '';
+      known = theirs;
       return;
     }
     close();
     await refresh();
-    const before = { description, best: best || null };
     const undo = async () => {
-      await patch(`/api/v2/projects/${project}`, before).catch((error) => showToast(messageOf(error)));
+      try {
+        if (!(await takeBack(project, before, saved))) showToast('Somebody else has changed it since: theirs stays');
+      } catch (error) {
+        showToast(messageOf(error));
+      }
       await refresh();
     };
     showToast('Project changed', { label: UNDO, act: undo });
@@ -71,6 +90,20 @@ export function open(row, button, refresh) {
   text.focus();
   text.setSelectionRange(text.value.length, text.value.length);
   suggest(project, choices);
+}
+
+/**
+ * What somebody else has changed while the form was open.
+ *
+ * @param {Edited} before
+ * @param {Edited} theirs
+ */
+function meanwhile(before, theirs) {
+  const changed = difference(before, theirs);
+  const parts = [];
+  if (changed.description !== undefined) parts.push(`the description is now “${theirs.description}”`);
+  if (changed.best !== undefined) parts.push(`the best value is now ${theirs.best ?? 'the usual one'}`);
+  return `Somebody else has changed this project meanwhile: ${parts.join(', and ')}.`;
 }
 
 /**
