@@ -32,7 +32,7 @@ import { compare, download } from './take_out.js';
  * @returns {Chosen}
  */
 export function chosenWith(id) {
-  if (state.allMatching && isChosen(id)) return chosen();
+  if (state.allMatching) return isChosen(id) ? chosen() : { ids: [id] };
   return !state.automatic && state.selected.includes(id) ? chosen() : { ids: [id] };
 }
 
