@@ -181,6 +181,7 @@ export async function loadMore(branch) {
 }
 
 function show() {
+  found = null;
   if (state.by.length) setRows(rowsOf(root));
 }
 
@@ -201,13 +202,19 @@ function rowsOf(branch) {
   return rows;
 }
 
+/** @type {{q: string, ids: Set<string>} | null} what `idsIn` has found, until rows change */
+let found = null;
+
 /**
- * Whether a session that is loaded is in a group.
+ * The sessions of a group that are loaded.
  *
  * @param {string} q
- * @param {string} id
  */
-export const isIn = (q, id) => branches(root).some((branch) => isWithin(branch.q, q) && branch.ids.includes(id));
+export function idsIn(q) {
+  if (found?.q !== q)
+    found = { q, ids: new Set(branches(root).flatMap((branch) => (isWithin(branch.q, q) ? branch.ids : []))) };
+  return found.ids;
+}
 
 /**
  * @param {string} inner

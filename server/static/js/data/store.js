@@ -189,7 +189,7 @@ export const unselect = (id, options) =>
 /** @param {string} id */
 export function toggle(id) {
   if (!state.allMatching) return state.selected.includes(id) ? unselect(id) : select([...state.selected, id]);
-  if (state.within && !state.within.has(id)) return;
+  if (state.within && !state.within.ids().has(id)) return;
   const isExcepted = state.excepted.includes(id);
   state.excepted = isExcepted ? state.excepted.filter((other) => other !== id) : [...state.excepted, id];
   emit('selection');
@@ -212,7 +212,7 @@ export function chooseAllMatching(within = null) {
  */
 export function isChosen(id) {
   if (!state.allMatching) return state.selected.includes(id);
-  return !state.excepted.includes(id) && (state.within === null || state.within.has(id));
+  return !state.excepted.includes(id) && (state.within === null || state.within.ids().has(id));
 }
 
 /**

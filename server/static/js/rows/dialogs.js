@@ -58,7 +58,7 @@ export async function rename(session) {
  */
 export async function editTags(chosen, known, count) {
   const field = new TagsField(known, count);
-  const title = count === 1 ? `Tags of ${tagOf(known[0])}` : `Tags of ${sessionsText(count)}`;
+  const title = count === 1 && known.length ? `Tags of ${tagOf(known[0])}` : `Tags of ${sessionsText(count)}`;
   await ask({ title, action: 'Save', content: [field.box], focus: field.input }, async () => {
     const change = field.change();
     if (!change.add_tags?.length && !change.remove_tags?.length) return null;
