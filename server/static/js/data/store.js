@@ -189,7 +189,7 @@ export const unselect = (id, options) =>
 /** @param {string} id */
 export function toggle(id) {
   if (!state.allMatching) return state.selected.includes(id) ? unselect(id) : select([...state.selected, id]);
-  if (state.within && !state.within.ids().has(id)) return;
+  if (state.within && !state.within.ids().has(id)) return select([id]);
   const isExcepted = state.excepted.includes(id);
   state.excepted = isExcepted ? state.excepted.filter((other) => other !== id) : [...state.excepted, id];
   emit('selection');
@@ -202,6 +202,13 @@ export function toggle(id) {
  */
 export function chooseAllMatching(within = null) {
   Object.assign(state, { allMatching: true, excepted: [], within });
+  emit('selection');
+}
+
+/** Choose no longer what matches; the sessions in the graphs are those that are chosen. */
+export function endAllMatching() {
+  if (!state.allMatching) return;
+  Object.assign(state, { allMatching: false, excepted: [], within: null });
   emit('selection');
 }
 

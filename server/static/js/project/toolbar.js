@@ -182,6 +182,7 @@ function startChosen() {
   };
   on('selection', draw);
   on('list', draw);
+  on('rows', draw); // of a chosen group
   draw();
 }
 

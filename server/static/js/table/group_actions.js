@@ -1,7 +1,7 @@
 // What can be done to a group of sessions: the menu of its row.
 import { isGroupChosen, selectGroup, toggleGroup } from '../data/group_choice.js';
 import { joined } from '../data/group_query.js';
-import { idsIn } from '../data/group_tree.js';
+import { groupWithin } from '../data/group_tree.js';
 import { fold, isOpen } from '../data/grouping.js';
 import { chooseAllMatching, setQuery, state } from '../data/store.js';
 import { copy } from '../rows/actions.js';
@@ -32,7 +32,7 @@ export function open(node, at) {
       {
         label: count === 1 ? 'Select its session' : `Select all ${sessionsText(count)}`,
         separated: true,
-        act: () => chooseAllMatching({ q, count, ids: () => idsIn(q) }),
+        act: () => chooseAllMatching(groupWithin(node)),
       },
       { label: 'Search for this group', act: () => setQuery({ q: joined(state.q, q) }) },
       { label: 'Copy its query', act: () => copy('Query', q) },
