@@ -100,10 +100,10 @@ test('an open group is loaded again once it has changed', async () => {
 test('a group that is shown is in the address', () => {
   installBrowser();
   store.start();
-  toggleGroup({ q: 'lr=1', label: 'lr = 1' });
+  toggleGroup('lr=1');
   assert.equal(isGroupChosen('lr=1'), true);
   assert.deepEqual([state.groups, history.address], [[{ q: 'lr=1', label: 'lr = 1' }], '?g=lr%3D1&x=step']);
-  toggleGroup({ q: 'lr=1', label: 'lr = 1' });
+  toggleGroup('lr=1');
   assert.equal(isGroupChosen('lr=1'), false);
 });
 
@@ -135,4 +135,19 @@ test('a session outside the chosen group begins another choice', async () => {
   await chosenGroup();
   store.toggle('z');
   assert.deepEqual([state.allMatching, state.selected], [false, ['z']]);
+});
+
+test('a group in the graphs has the sessions that its row counts, also after a reload', () => {
+  installBrowser({ search: '?q=resnet&status=failed' });
+  store.start();
+  toggleGroup('lr=1');
+  const shown = [{ q: 'resnet and status=failed and lr=1', label: 'lr = 1 (resnet, failed)' }];
+  assert.deepEqual([state.groups, isGroupChosen('lr=1')], [shown, true]);
+  installBrowser({ search: history.address });
+  store.start();
+  assert.deepEqual([state.groups, isGroupChosen('lr=1')], [shown, true]);
+  store.setQuery({ status: '' });
+  assert.deepEqual([state.groups, isGroupChosen('lr=1')], [shown, false]);
+  toggleGroup('lr=1');
+  assert.deepEqual(state.groups[1].q, 'resnet and lr=1');
 });

@@ -4,6 +4,7 @@ import { readPref, writePref } from '../ui/prefs.js';
 import { DEFAULTS, readAddress, writeAddress } from './address.js';
 import { EMPTY } from './column_address.js';
 import { emit, on } from './events.js';
+import { labelled } from './group_query.js';
 import * as addressBar from './history.js';
 
 /** @import { Cards, Grouping, Within } from './address.js' */
@@ -92,7 +93,7 @@ export const state = {
 export function start() {
   const { project = '', baseUrl = '', quickstart = '', mayWrite } = document.getElementById('content')?.dataset ?? {};
   Object.assign(page, { project, baseUrl, quickstartUrl: quickstart, mayWrite: mayWrite !== 'false' });
-  Object.assign(state, readAddress(addressBar.start(), readPref('view', {})));
+  Object.assign(state, labelled(readAddress(addressBar.start(), readPref('view', {}))));
   showInAddress(AUTOMATIC); // also how this person draws charts: the way back leads to that
   palette.load(project);
   if (state.selected.length || state.groups.length) assignColors();
@@ -117,7 +118,7 @@ export function openView(view) {
  */
 function showAddress(search, isNew = false) {
   const before = { ...state };
-  Object.assign(state, readAddress(search, {}), { allMatching: false });
+  Object.assign(state, labelled(readAddress(search, {})), { allMatching: false });
   state.columns ??= EMPTY;
   if (!isNew && state.automatic && before.automatic) state.selected = before.selected; // the address does not hold those
   lastKind = '';
