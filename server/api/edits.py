@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 from ..db.engine import reading
 from ..edits.editing import Outcome, edit_sessions
 from ..edits.purging import purgeable
-from ..edits.schema import EditRequest, Selection
+from ..edits.schema import EditRequest, PurgeRequest
 from ..edits.selection import projects_of, select_sessions
 from ..edits.undo import undo
 from ..exceptions import ApiError
@@ -46,10 +46,13 @@ def post_undo(token: str) -> Response:
 @bp.post("/sessions/purge")
 def post_purge() -> Response:
     projects = projects_of(require_access())
-    body = read_body(Selection)
+    body = read_body(PurgeRequest)
     if body.matching is not None and body.matching.place != BIN:
         raise ApiError(400, "bad_request", "only sessions in the bin are deleted for good: 'in' must be bin")
     selected = select_sessions(body, projects)
+    if body.expected not in (None, selected.total):
+        message = f"these are {selected.total:,} sessions by now, not {body.expected:,}"
+        raise ApiError(409, "other_number", message, sessions=selected.total)
     keys, skipped = purgeable(selected, projects)
     deleted = deletion.delete_from_bin(keys, time.time())
     return json_response({"deleted": deleted, "skipped": skipped.as_json()})

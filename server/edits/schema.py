@@ -42,6 +42,16 @@ class Selection(Struct, forbid_unknown_fields=True, kw_only=True):
     matching: Matching | None = None
 
 
+class PurgeRequest(Selection, kw_only=True):
+    """The sessions to delete for good.
+
+    Attributes:
+        expected: how many they are, as a person has been told; if they are not so many, nothing is deleted.
+    """
+
+    expected: int | None = None
+
+
 class Edit(Struct, forbid_unknown_fields=True, kw_only=True):
     """What to change. A field that is left out stays as it is.
 

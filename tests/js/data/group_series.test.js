@@ -33,7 +33,7 @@ const body = (fields) => ({
 
 /** Choose a group with a graph. */
 async function chosen(q, ids = ['a']) {
-  choice.toggleGroup({ q, label: q });
+  choice.toggleGroup(q);
   const request = await server.next();
   assert.deepEqual([request.path, request.query.get('q')], ['/api/v2/series/groups/graphs', q]);
   request.answer({ sessions: ids.length, ids, graphs: [{ title: 'loss', kind: 'min', xlabel: '', ylabel: '' }] });
@@ -56,7 +56,7 @@ test('a group is chosen and left again, and the address tells', async () => {
     members.graphsOf('lr=1').map(({ title }) => title),
     ['loss'],
   );
-  choice.toggleGroup({ q: 'lr=1', label: 'lr=1' });
+  choice.toggleGroup('lr=1');
   assert.equal(choice.isGroupChosen('lr=1'), false);
   assert.equal(members.graphsOf('lr=1'), null);
   assert.doesNotMatch(location.search, /g=/);
@@ -120,7 +120,7 @@ test('a zoom fetches finer bins, unless a bin is one step already', async () => 
 });
 
 test('what the server refuses is told, and not asked for again', async () => {
-  for (const group of store.state.groups) choice.toggleGroup(group);
+  for (const group of store.state.groups) choice.toggleGroup(group.q);
   store.zoomTo(null);
   server.waiting.splice(0);
   await chosen('lr=7');

@@ -1,6 +1,7 @@
 // The groups of the table: loaded when they are opened, and brought up to date in their order.
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
+import { chosen, countOf } from '../../../server/static/js/data/chosen.js';
 import { isGroupChosen, toggleGroup } from '../../../server/static/js/data/group_choice.js';
 import * as tree from '../../../server/static/js/data/group_tree.js';
 import { fold, groupBy } from '../../../server/static/js/data/grouping.js';
@@ -99,9 +100,54 @@ test('an open group is loaded again once it has changed', async () => {
 test('a group that is shown is in the address', () => {
   installBrowser();
   store.start();
-  toggleGroup({ q: 'lr=1', label: 'lr = 1' });
+  toggleGroup('lr=1');
   assert.equal(isGroupChosen('lr=1'), true);
   assert.deepEqual([state.groups, history.address], [[{ q: 'lr=1', label: 'lr = 1' }], '?g=lr%3D1&x=step']);
-  toggleGroup({ q: 'lr=1', label: 'lr = 1' });
+  toggleGroup('lr=1');
   assert.equal(isGroupChosen('lr=1'), false);
+});
+
+async function chosenGroup() {
+  await grouped(group('lr=1', 2), group('lr=2', 1));
+  store.chooseAllMatching(tree.groupWithin(rowAt(0).node));
+}
+
+test('a chosen group has as many sessions as it has now, and is chosen until it is gone', async () => {
+  await chosenGroup();
+  assert.equal(countOf(chosen()), 2);
+  const refreshed = tree.refresh(true);
+  (await server.next()).answer(groups(group('lr=1', 5), group('lr=2', 1)));
+  await refreshed;
+  assert.equal(countOf(chosen()), 5);
+  const other = tree.refresh(true);
+  (await server.next()).answer(groups(group('lr=2', 1)));
+  await other;
+  assert.deepEqual([state.allMatching, state.within], [false, null]);
+});
+
+test('other levels end the choice of a group', async () => {
+  await chosenGroup();
+  groupBy(['model']);
+  assert.equal(state.allMatching, false);
+});
+
+test('a session outside the chosen group begins another choice', async () => {
+  await chosenGroup();
+  store.toggle('z');
+  assert.deepEqual([state.allMatching, state.selected], [false, ['z']]);
+});
+
+test('a group in the graphs has the sessions that its row counts, also after a reload', () => {
+  installBrowser({ search: '?q=resnet&status=failed' });
+  store.start();
+  toggleGroup('lr=1');
+  const shown = [{ q: 'resnet and status=failed and lr=1', label: 'lr = 1 (resnet, failed)' }];
+  assert.deepEqual([state.groups, isGroupChosen('lr=1')], [shown, true]);
+  installBrowser({ search: history.address });
+  store.start();
+  assert.deepEqual([state.groups, isGroupChosen('lr=1')], [shown, true]);
+  store.setQuery({ status: '' });
+  assert.deepEqual([state.groups, isGroupChosen('lr=1')], [shown, false]);
+  toggleGroup('lr=1');
+  assert.deepEqual(state.groups[1].q, 'resnet and lr=1');
 });

@@ -44,3 +44,13 @@ def test_the_bin_of_a_project_is_emptied(server: Server) -> None:
     left = server.get("/api/v2/sessions", project="emptied", **{"in": "bin"})["sessions"]
     assert [row["id"] for row in left] == [runs[0].session]
     assert server.get("/api/v2/sessions", project="emptied")["total"] == 1
+
+
+def test_nothing_is_deleted_if_the_sessions_are_not_as_many_as_was_said(server: Server) -> None:
+    runs = [Writing(server, project="counted", tag=f"run {number}") for number in range(3)]
+    edit(server, *(run.session for run in runs), deleted=True)
+    body = {"matching": {"project_id": server.project_id("counted"), "in": "bin"}}
+    answer = post(server, "/sessions/purge", {**body, "expected": 2})
+    assert (answer.status_code, answer.json()["code"], answer.json()["sessions"]) == (409, "other_number", 3)
+    assert server.get("/api/v2/sessions", project="counted", **{"in": "bin"})["total"] == 3
+    assert post(server, "/sessions/purge", {**body, "expected": 3}).json() == {"deleted": 3, "skipped": []}

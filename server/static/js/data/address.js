@@ -28,7 +28,7 @@ import { textOf } from './overlay.js';
  * @typedef {object} Within
  * @property {string} q
  * @property {number} count
- * @property {(id: string) => boolean} has whether a session that is loaded is in it
+ * @property {() => Set<string>} ids those of its sessions that are loaded
  */
 
 /**

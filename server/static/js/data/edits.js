@@ -69,13 +69,14 @@ export async function undo(token) {
 }
 
 /**
- * Delete sessions that are in the bin, for good.
+ * Delete sessions that are in the bin, for good. Throws an ApiError if they are not as many as expected, see `otherNumber`.
  *
  * @param {Chosen} chosen
+ * @param {number} expected
  * @returns {Promise<{deleted: number, skipped: {reason: string, sessions: number}[]}>}
  */
-export async function purge(chosen) {
-  const result = await post('/api/v2/sessions/purge', selection(chosen));
+export async function purge(chosen, expected) {
+  const result = await post('/api/v2/sessions/purge', { ...selection(chosen), expected });
   emit('edited');
   return result;
 }
@@ -101,3 +102,12 @@ function takeIn({ sessions }) {
 
 /** @param {unknown} error */
 export const isNoteConflict = (error) => error instanceof ApiError && error.body.code === 'note_changed';
+
+/**
+ * How many sessions there are, if that is why nothing was deleted; else null.
+ *
+ * @param {unknown} error
+ * @returns {number | null}
+ */
+export const otherNumber = (error) =>
+  error instanceof ApiError && error.body.code === 'other_number' ? error.body.sessions : null;

@@ -1,31 +1,55 @@
 // The groups of sessions that the charts show, each as a mean line with a band.
-import { labelOf } from './group_query.js';
+import { labelWithin, queryWithin } from './group_query.js';
+import { queryText } from './list_state.js';
 import { assignColors, emit, select, showInAddress, state } from './store.js';
 
-/** @typedef {import('./address.js').Group} Group */
+/** @import { Group } from './address.js' */
 
 /**
- * Put a group into the charts, or take it out.
+ * The query for the sessions that a group's row counts, which are within the search and the status filter. A group is
+ * chosen by this query, and stays what it is when these change.
  *
- * @param {Group} group
+ * @param {string} q the group's own query
  */
-export function toggleGroup({ q, label }) {
-  if (isGroupChosen(q)) return setGroups(state.groups.filter((other) => other.q !== q));
-  setGroups([...state.groups, { q, label: label || labelOf(q) }]);
+export const wholeQuery = (q) => queryWithin(part(), q);
+
+const part = () => ({ q: queryText(), status: state.status });
+
+/**
+ * Put a group of the table into the charts, or take it out.
+ *
+ * @param {string} q the group's own query
+ */
+export function toggleGroup(q) {
+  const whole = wholeQuery(q);
+  setGroups(isChosen(whole) ? state.groups.filter((other) => other.q !== whole) : [...state.groups, groupOf(whole)]);
 }
 
 /**
- * Show a group alone.
+ * Show a group of the table alone.
  *
- * @param {Group} group
+ * @param {string} q the group's own query
  */
-export function selectGroup(group) {
-  setGroups([group]);
+export function selectGroup(q) {
+  setGroups([groupOf(wholeQuery(q))]);
   select([]);
 }
 
-/** @param {string} q */
-export const isGroupChosen = (q) => state.groups.some((group) => group.q === q);
+/**
+ * Whether the charts show a group of the table.
+ *
+ * @param {string} q the group's own query
+ */
+export const isGroupChosen = (q) => isChosen(wholeQuery(q));
+
+/** @param {string} whole */
+const isChosen = (whole) => state.groups.some((group) => group.q === whole);
+
+/**
+ * @param {string} whole
+ * @returns {Group}
+ */
+const groupOf = (whole) => ({ q: whole, label: labelWithin(part(), whole) });
 
 /** @param {Group[]} groups */
 function setGroups(groups) {

@@ -6,10 +6,11 @@ import { groupBy, isOpen } from './grouping.js';
 import { isPassing, messageOf } from './http.js';
 import { list } from './list_state.js';
 import { Retry } from './retry.js';
-import { on, state } from './store.js';
+import { endAllMatching, on, state } from './store.js';
 import { setRows } from './table_rows.js';
 
-/** @import { Branch } from './group_types.js' */
+/** @import { Within } from './address.js' */
+/** @import { Branch, Node } from './group_types.js' */
 /** @import { Row } from './table_rows.js' */
 
 const REFRESH_MS = 1500;
@@ -110,7 +111,10 @@ export async function refresh(isLive) {
   retry.cancel();
   const by = state.by.join('\n');
   if (isLive && document.hidden) return;
-  if (by !== shown.by) root = newBranch('', 0);
+  if (by !== shown.by) {
+    root = newBranch('', 0);
+    if (state.within) endAllMatching();
+  }
   shown = { by, order: state.order };
   if (!by) return setRows(null);
   if (!root.isLoaded) show();
@@ -120,6 +124,7 @@ export async function refresh(isLive) {
     await load(root);
     show();
     await loadOpen(root);
+    followChosen();
     retry.reset();
   } catch (failure) {
     failed(failure, isLive);
@@ -156,7 +161,8 @@ async function openNew() {
  */
 async function loadOpen(branch) {
   for (const node of branch.nodes) {
-    if (!isOpen(node.q)) continue;
+    const isAroundChosen = state.allMatching && state.within?.q.startsWith(`${node.q} and `);
+    if (!isOpen(node.q) && !(isAroundChosen && node.branch)) continue;
     node.branch ??= newBranch(node.q, branch.depth + 1);
     if (!node.branch.isLoaded || node.branch.isStale) {
       await load(node.branch);
@@ -181,6 +187,7 @@ export async function loadMore(branch) {
 }
 
 function show() {
+  found = null;
   if (state.by.length) setRows(rowsOf(root));
 }
 
@@ -201,13 +208,44 @@ function rowsOf(branch) {
   return rows;
 }
 
+/** @type {{q: string, ids: Set<string>} | null} what `idsIn` has found, until rows change */
+let found = null;
+
 /**
- * Whether a session that is loaded is in a group.
+ * A group whose sessions are all to be chosen. What it tells is true of the group as it is then.
+ *
+ * @param {Node} node
+ * @returns {Within}
+ */
+export const groupWithin = ({ q, group }) => ({
+  q,
+  get count() {
+    return nodeOf(q)?.group.sessions ?? group.sessions;
+  },
+  ids: () => idsIn(q),
+});
+
+/** @param {string} q */
+const nodeOf = (q) =>
+  branches(root)
+    .flatMap(({ nodes }) => nodes)
+    .find((node) => node.q === q);
+
+/** A group whose sessions are chosen may be gone. */
+function followChosen() {
+  if (state.allMatching && state.within && !nodeOf(state.within.q)) endAllMatching();
+}
+
+/**
+ * The sessions of a group that are loaded.
  *
  * @param {string} q
- * @param {string} id
  */
-export const isIn = (q, id) => branches(root).some((branch) => isWithin(branch.q, q) && branch.ids.includes(id));
+function idsIn(q) {
+  if (found?.q !== q)
+    found = { q, ids: new Set(branches(root).flatMap((branch) => (isWithin(branch.q, q) ? branch.ids : []))) };
+  return found.ids;
+}
 
 /**
  * @param {string} inner

@@ -4,6 +4,7 @@ import { readPref, writePref } from '../ui/prefs.js';
 import { DEFAULTS, readAddress, writeAddress } from './address.js';
 import { EMPTY } from './column_address.js';
 import { emit, on } from './events.js';
+import { labelled } from './group_query.js';
 import * as addressBar from './history.js';
 
 /** @import { Cards, Grouping, Within } from './address.js' */
@@ -92,7 +93,7 @@ export const state = {
 export function start() {
   const { project = '', baseUrl = '', quickstart = '', mayWrite } = document.getElementById('content')?.dataset ?? {};
   Object.assign(page, { project, baseUrl, quickstartUrl: quickstart, mayWrite: mayWrite !== 'false' });
-  Object.assign(state, readAddress(addressBar.start(), readPref('view', {})));
+  Object.assign(state, labelled(readAddress(addressBar.start(), readPref('view', {}))));
   showInAddress(AUTOMATIC); // also how this person draws charts: the way back leads to that
   palette.load(project);
   if (state.selected.length || state.groups.length) assignColors();
@@ -117,7 +118,7 @@ export function openView(view) {
  */
 function showAddress(search, isNew = false) {
   const before = { ...state };
-  Object.assign(state, readAddress(search, {}), { allMatching: false });
+  Object.assign(state, labelled(readAddress(search, {})), { allMatching: false });
   state.columns ??= EMPTY;
   if (!isNew && state.automatic && before.automatic) state.selected = before.selected; // the address does not hold those
   lastKind = '';
@@ -189,7 +190,7 @@ export const unselect = (id, options) =>
 /** @param {string} id */
 export function toggle(id) {
   if (!state.allMatching) return state.selected.includes(id) ? unselect(id) : select([...state.selected, id]);
-  if (state.within && !state.within.has(id)) return;
+  if (state.within && !state.within.ids().has(id)) return select([id]);
   const isExcepted = state.excepted.includes(id);
   state.excepted = isExcepted ? state.excepted.filter((other) => other !== id) : [...state.excepted, id];
   emit('selection');
@@ -205,6 +206,13 @@ export function chooseAllMatching(within = null) {
   emit('selection');
 }
 
+/** Choose no longer what matches; the sessions in the graphs are those that are chosen. */
+export function endAllMatching() {
+  if (!state.allMatching) return;
+  Object.assign(state, { allMatching: false, excepted: [], within: null });
+  emit('selection');
+}
+
 /**
  * Whether a session is chosen, or one of the newest that are shown until the user chooses.
  *
@@ -212,7 +220,7 @@ export function chooseAllMatching(within = null) {
  */
 export function isChosen(id) {
   if (!state.allMatching) return state.selected.includes(id);
-  return !state.excepted.includes(id) && (state.within === null || state.within.has(id));
+  return !state.excepted.includes(id) && (state.within === null || state.within.ids().has(id));
 }
 
 /**

@@ -1,5 +1,6 @@
 // The two toolbars: status filters, new sessions; graph filter, horizontal axis, smoothing, log axis, zoom.
 import { MODES } from '../charts/x_axis.js';
+import { chosen, countOf } from '../data/chosen.js';
 import { detailsOf, shortTag } from '../data/session.js';
 import { list, reloadAll } from '../data/session_list.js';
 import { on, sessions, setQuery, setView, state, zoomTo } from '../data/store.js';
@@ -175,14 +176,13 @@ function startChosen() {
     menu.open({ x: left, y: bottom + 4 });
   });
   const draw = () => {
-    const count = state.allMatching
-      ? (state.within?.count ?? list.total) - state.excepted.length
-      : state.selected.length;
-    button.hidden = (state.automatic && !state.allMatching) || count === 0;
+    const count = countOf(chosen());
+    button.hidden = count === 0;
     button.textContent = `${whole(count)} selected ▾`;
   };
   on('selection', draw);
   on('list', draw);
+  on('rows', draw); // of a chosen group
   draw();
 }
 

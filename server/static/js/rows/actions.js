@@ -1,17 +1,19 @@
 // What can be done to sessions: the same list for the row's menu, the bar of the chosen sessions and the keys.
 
-import { joined } from '../data/group_query.js';
-import { currentFilter, list } from '../data/list_state.js';
+import { countOf, loadedOf, sessionsOf } from '../data/chosen.js';
+import { messageOf } from '../data/http.js';
 import { detailsOf, tagOf } from '../data/session.js';
-import { isChosen, page, sessions, state } from '../data/store.js';
+import { page, state } from '../data/store.js';
 import { showToast } from '../ui/toast.js';
 import { apply, sessionsText } from './apply.js';
 import { deleteForGood, editNote, editTags, moveToProject, rename, showAlike } from './dialogs.js';
-import { compare, download } from './take_out.js';
+import { compare, download, MAX_COMPARED } from './take_out.js';
 
 /** @import { Session } from '../data/session.js' */
 /** @import { Chosen } from '../data/edits.js' */
 /** @import { MenuItem } from '../ui/popup_menu.js' */
+
+const MAX_TAGGED = 100; // whose present tags the dialog shows, if they are not loaded
 
 /**
  * @typedef {object} Action
@@ -19,50 +21,13 @@ import { compare, download } from './take_out.js';
  * @property {string} label
  * @property {string} [key]
  * @property {boolean} [single] whether it is for one session only
+ * @property {number} [needs] it is given the sessions if they are no more than these, else those that are loaded; 1 by
+ *   default if it is for one session only
  * @property {boolean} [reads] whether it changes nothing, so that everybody may do it
  * @property {boolean} [danger]
  * @property {boolean} [separated] whether a line is above it in a menu
- * @property {(chosen: Chosen, session: Session | undefined) => void} act
+ * @property {(chosen: Chosen, sessions: Session[]) => unknown} act
  */
-
-/**
- * The sessions that an action on a row is for: all that are chosen if this one is among them, else this one.
- *
- * @param {string} id
- * @returns {Chosen}
- */
-export function chosenWith(id) {
-  if (state.allMatching && isChosen(id)) return chosen();
-  return !state.automatic && state.selected.includes(id) ? chosen() : { ids: [id] };
-}
-
-/**
- * The sessions that the person has chosen.
- *
- * @returns {Chosen}
- */
-export const chosen = () =>
-  state.allMatching
-    ? { matching: chosenFilter(), except: state.excepted }
-    : { ids: state.automatic ? [] : state.selected };
-
-const chosenFilter = () => {
-  const filter = currentFilter();
-  return state.within ? { ...filter, q: joined(filter.q, state.within.q) } : filter;
-};
-
-/** @param {Chosen} chosen */
-export const countOf = (chosen) =>
-  'ids' in chosen ? chosen.ids.length : (state.within?.count ?? list.total) - chosen.except.length;
-
-/** @param {Chosen} chosen */
-const known = (chosen) => {
-  const isLeftOut = (/** @type {string} */ id) =>
-    'except' in chosen && (chosen.except.includes(id) || list.unmatched.has(id));
-  const loaded = state.within ? [...sessions.keys()].filter(isChosen) : list.ids;
-  const ids = 'ids' in chosen ? chosen.ids : loaded.filter((id) => !isLeftOut(id));
-  return ids.map((id) => sessions.get(id)).filter((session) => session !== undefined);
-};
 
 /**
  * The actions for these sessions, in the order of a menu.
@@ -71,7 +36,7 @@ const known = (chosen) => {
  * @returns {Action[]}
  */
 export function actionsFor(chosen) {
-  const among = known(chosen);
+  const among = loadedOf(chosen);
   const areStarred = among.length > 0 && among.every(({ starred }) => starred);
   const isSingle = countOf(chosen) === 1;
   const all = [
@@ -79,7 +44,7 @@ export function actionsFor(chosen) {
     ...EDIT,
     star(areStarred),
     ...COPY,
-    ...takeOutActions(among, countOf(chosen)),
+    ...takeOutActions(countOf(chosen)),
     ...MOVE,
     ...placeActions(),
   ];
@@ -94,7 +59,7 @@ const OPEN = [
     label: 'Open',
     key: 'd',
     single: true,
-    act: (_, session) => session && location.assign(detailsOf(session.id)),
+    act: (_, [session]) => location.assign(detailsOf(session.id)),
   },
 ];
 
@@ -106,10 +71,16 @@ const EDIT = [
     key: 'r',
     single: true,
     separated: true,
-    act: (_, session) => session && rename(session),
+    act: (_, [session]) => rename(session),
   },
-  { id: 'tags', label: 'Tags …', key: 'l', act: (chosen) => editTags(chosen, known(chosen), countOf(chosen)) },
-  { id: 'note', label: 'Note …', key: 'n', single: true, act: (_, session) => session && editNote(session) },
+  {
+    id: 'tags',
+    label: 'Tags …',
+    key: 'l',
+    needs: MAX_TAGGED,
+    act: (chosen, sessions) => editTags(chosen, sessions, countOf(chosen)),
+  },
+  { id: 'note', label: 'Note …', key: 'n', single: true, act: (_, [session]) => editNote(session) },
 ];
 
 /**
@@ -134,40 +105,47 @@ const COPY = [
     label: 'Copy id',
     single: true,
     separated: true,
-    act: (_, session) => copy('Id', session?.id),
+    act: (_, [session]) => copy('Id', session.id),
   },
   {
     id: 'copy-link',
     reads: true,
     label: 'Copy link',
     single: true,
-    act: (_, session) => session && copy('Link', new URL(`/s/${session.id}`, location.href).href),
+    act: (_, [session]) => copy('Link', new URL(`/s/${session.id}`, location.href).href),
   },
   {
     id: 'copy-params',
     reads: true,
     label: 'Copy params as JSON',
     single: true,
-    act: (_, session) => copy('Params', JSON.stringify(session?.params ?? {}, null, 2)),
+    act: (_, [session]) => copy('Params', JSON.stringify(session.params ?? {}, null, 2)),
   },
   {
     id: 'alike',
     reads: true,
     label: 'Sessions like this …',
     single: true,
-    act: (_, session) => session && showAlike(session),
+    act: (_, [session]) => showAlike(session),
   },
 ];
 
+/** @type {Action} */
+const COMPARE = {
+  id: 'compare',
+  reads: true,
+  label: 'Compare',
+  separated: true,
+  needs: MAX_COMPARED,
+  act: (chosen, sessions) => compare(sessions, countOf(chosen)),
+};
+
 /**
- * @param {Session[]} among
  * @param {number} count
  * @returns {Action[]}
  */
-const takeOutActions = (among, count) => [
-  ...(count > 1
-    ? [{ id: 'compare', reads: true, label: 'Compare', separated: true, act: () => compare(among, count) }]
-    : []),
+const takeOutActions = (count) => [
+  ...(count > 1 ? [COMPARE] : []),
   {
     id: 'csv',
     reads: true,
@@ -222,10 +200,24 @@ function placeActions() {
 }
 
 /**
+ * Do an action. The sessions that it needs are loaded first.
+ *
  * @param {Action} action
  * @param {Chosen} chosen
  */
-export const run = (action, chosen) => action.act(chosen, 'ids' in chosen ? sessions.get(chosen.ids[0]) : undefined);
+export async function run(action, chosen) {
+  const { single, needs = single ? 1 : 0 } = action;
+  let found;
+  try {
+    found = await sessionsOf(chosen, needs);
+  } catch (error) {
+    const again = { label: 'Try again', act: () => run(action, chosen) };
+    return showToast(`The selected sessions cannot be loaded: ${messageOf(error)}`, again);
+  }
+  if (single && found.length !== 1)
+    return showToast(found.length ? 'More sessions match by now' : 'The session is not there any more');
+  action.act(chosen, found);
+}
 
 /**
  * @param {Chosen} chosen

@@ -1,9 +1,10 @@
 // The menu of the sessions that the person has chosen, which the button "3 selected" opens.
+import { chosen, countOf } from '../data/chosen.js';
 import { list } from '../data/session_list.js';
 import { chooseAllMatching, select, state } from '../data/store.js';
 import { whole } from '../ui/format.js';
 import { openMenu } from '../ui/popup_menu.js';
-import { chosen, countOf, menuItems, menuTitle } from './actions.js';
+import { menuItems, menuTitle } from './actions.js';
 
 /** @import { MenuItem } from '../ui/popup_menu.js' */
 

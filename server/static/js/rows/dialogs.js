@@ -1,12 +1,12 @@
 // The dialogs of the actions on sessions: name, tags, note, project, sessions alike, deleting for good.
 import { getProjects, getSession } from '../data/api.js';
-import { edit, isNoteConflict, purge } from '../data/edits.js';
+import { edit, isNoteConflict, otherNumber, purge } from '../data/edits.js';
 import { messageOf } from '../data/http.js';
 import { tagOf } from '../data/session.js';
 import { page, setQuery } from '../data/store.js';
 import { ask } from '../ui/dialogs.js';
 import { make } from '../ui/dom.js';
-import { anything } from '../ui/format.js';
+import { anything, whole } from '../ui/format.js';
 import { showToast } from '../ui/toast.js';
 import { alikeQuery, scalarParams } from './alike.js';
 import { report, sessionsText, skippedText } from './apply.js';
@@ -58,7 +58,7 @@ export async function rename(session) {
  */
 export async function editTags(chosen, known, count) {
   const field = new TagsField(known, count);
-  const title = count === 1 ? `Tags of ${tagOf(known[0])}` : `Tags of ${sessionsText(count)}`;
+  const title = count === 1 && known.length ? `Tags of ${tagOf(known[0])}` : `Tags of ${sessionsText(count)}`;
   await ask({ title, action: 'Save', content: [field.box], focus: field.input }, async () => {
     const change = field.change();
     if (!change.add_tags?.length && !change.remove_tags?.length) return null;
@@ -153,21 +153,29 @@ export async function showAlike(session) {
 }
 
 /**
+ * Ask whether to delete the sessions for good. If they are not as many as the question says, it is asked again.
+ *
  * @param {Chosen} chosen
  * @param {number} count
+ * @param {string} [news] why it is asked again
  */
-export async function deleteForGood(chosen, count) {
-  const text = 'Their points, texts and images are deleted. This cannot be undone.';
+export async function deleteForGood(chosen, count, news = '') {
+  const text = `${news}Their points, texts and images are deleted. This cannot be undone.`;
+  /** @type {number | null} */
+  let now = null;
   await ask(
     { title: `Delete ${sessionsText(count)} for good?`, text, action: 'Delete for good', danger: true },
     async () => {
       try {
-        const { deleted, skipped } = await purge(chosen);
+        const { deleted, skipped } = await purge(chosen, count);
         showToast([`${sessionsText(deleted)} deleted for good`, ...skipped.map(skippedText)].join('. '));
         return null;
       } catch (error) {
-        return messageOf(error);
+        now = otherNumber(error);
+        return now === null ? messageOf(error) : null;
       }
     },
   );
+  if (now === 0) showToast('These sessions are not in the bin any more');
+  else if (now !== null) await deleteForGood(chosen, now, `There were ${whole(count)}: other sessions match by now. `);
 }

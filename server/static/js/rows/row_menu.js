@@ -1,7 +1,8 @@
 // The menu of a row. It acts on all chosen sessions if the row is one of them.
+import { chosenWith, countOf } from '../data/chosen.js';
 import { sessions } from '../data/store.js';
 import { openMenu } from '../ui/popup_menu.js';
-import { actionsFor, chosenWith, countOf, menuItems, menuTitle, run } from './actions.js';
+import { actionsFor, menuItems, menuTitle, run } from './actions.js';
 
 /**
  * @param {string} id

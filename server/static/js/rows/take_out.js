@@ -11,7 +11,7 @@ import { sessionsText } from './apply.js';
 /** @import { Session } from '../data/session.js' */
 /** @import { Chosen } from '../data/edits.js' */
 
-const MAX_COMPARED = 20; // of the server
+export const MAX_COMPARED = 20; // of the server
 
 /**
  * Download a file with the sessions.
@@ -35,12 +35,14 @@ export async function download(chosen, format) {
 /**
  * Show the sessions side by side.
  *
- * @param {Session[]} sessions
+ * @param {Session[]} sessions all that are chosen, unless these are too many
  * @param {number} count how many are chosen
  */
 export function compare(sessions, count) {
-  if (count > MAX_COMPARED || sessions.length < count)
-    return showToast(`At most ${MAX_COMPARED} sessions can be compared at once: ${sessionsText(count)} are chosen`);
+  const most = Math.max(count, sessions.length); // others may match by now
+  if (most > MAX_COMPARED)
+    return showToast(`At most ${MAX_COMPARED} sessions can be compared at once: ${sessionsText(most)} are chosen`);
+  if (sessions.length < 2) return showToast('Fewer than two of these sessions are still there');
   const address = new URLSearchParams(sessions.map(({ id }) => ['s', id]));
   location.assign(`/projects/${page.project}/compare?${address}`);
 }

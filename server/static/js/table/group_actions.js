@@ -1,7 +1,7 @@
 // What can be done to a group of sessions: the menu of its row.
-import { isGroupChosen, selectGroup, toggleGroup } from '../data/group_choice.js';
+import { isGroupChosen, selectGroup, toggleGroup, wholeQuery } from '../data/group_choice.js';
 import { joined } from '../data/group_query.js';
-import { isIn } from '../data/group_tree.js';
+import { groupWithin } from '../data/group_tree.js';
 import { fold, isOpen } from '../data/grouping.js';
 import { chooseAllMatching, setQuery, state } from '../data/store.js';
 import { copy } from '../rows/actions.js';
@@ -26,16 +26,16 @@ export function open(node, at) {
         label: isGroupChosen(q) ? 'Remove its mean from the graphs' : 'Show its mean in the graphs',
         key: 'Space',
         separated: true,
-        act: () => toggleGroup(node),
+        act: () => toggleGroup(q),
       },
-      { label: 'Show its mean alone', key: 'Enter', act: () => selectGroup(node) },
+      { label: 'Show its mean alone', key: 'Enter', act: () => selectGroup(q) },
       {
         label: count === 1 ? 'Select its session' : `Select all ${sessionsText(count)}`,
         separated: true,
-        act: () => chooseAllMatching({ q, count, has: (id) => isIn(q, id) }),
+        act: () => chooseAllMatching(groupWithin(node)),
       },
       { label: 'Search for this group', act: () => setQuery({ q: joined(state.q, q) }) },
-      { label: 'Copy its query', act: () => copy('Query', q) },
+      { label: 'Copy its query', act: () => copy('Query', wholeQuery(q)) },
     ],
     at,
     `Actions for ${label}`,

@@ -1,6 +1,6 @@
 // The table's rows of groups: what their sessions have in common, how many they are, and the mean, deviation and best of
 // each statistic.
-import { isGroupChosen } from '../data/group_choice.js';
+import { isGroupChosen, wholeQuery } from '../data/group_choice.js';
 import { isOpen } from '../data/grouping.js';
 import { now, palette } from '../data/store.js';
 import { childrenOf, make, setText, setTitle } from '../ui/dom.js';
@@ -106,7 +106,7 @@ function pickCell(td, { q, label }) {
   const isChosen = isGroupChosen(q);
   box.checked = isChosen;
   box.ariaLabel = `Show the mean of ${label} in the graphs`;
-  box.style.setProperty('--session', isChosen ? palette.color(`g:${q}`) : '');
+  box.style.setProperty('--session', isChosen ? palette.color(`g:${wholeQuery(q)}`) : '');
 }
 
 /**

@@ -48,7 +48,7 @@ export function clicked(event) {
   if (row?.branch) loadMore(row.branch);
   if (!row?.node) return;
   const isToggled = target.closest('td.pick') || event.ctrlKey || event.metaKey;
-  if (isToggled) toggleGroup(row.node);
+  if (isToggled) toggleGroup(row.node.q);
   else if (getSelection()?.type !== 'Range') turn(row.node, !isOpen(row.node.q));
 }
 
@@ -68,8 +68,8 @@ export function act(action, focusRow) {
     if (parent >= 0) focusRow(parent);
   } else if (row.branch) loadMore(row.branch);
   else if (!row.node) return action === 'open';
-  else if (action === 'show') selectGroup(row.node);
-  else if (action === 'toggle') toggleGroup(row.node);
+  else if (action === 'show') selectGroup(row.node.q);
+  else if (action === 'toggle') toggleGroup(row.node.q);
   else if (action === 'open' && isOpen(row.node.q)) {
     if (at + 1 < rowCount()) focusRow(at + 1);
   } else turn(row.node, action === 'open');
