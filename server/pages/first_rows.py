@@ -21,7 +21,8 @@ from ..sessions.places import CURRENT
 from ..sessions.row_values import Session, done_at, elapsed, entry_at, statistic
 from .filters import anything, duration
 
-ROWS = 40
+ROWS = 60
+"""More than are drawn at first, so that no others are asked for before the table is scrolled."""
 MAX_BYTES = 256 * 1024
 """More JSON than this is not put into the page: scripts ask for it."""
 MAX_STATISTICS = 6

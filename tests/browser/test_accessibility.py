@@ -91,6 +91,7 @@ def fill(server: Server, project: Project) -> list[Writing]:
 
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)
+@pytest.mark.full
 def test_the_project_page_with_its_menus(
     sign_in: Callable[..., Page], server: Server, project: Project, axe: str, scheme: str, width: int
 ) -> None:
@@ -170,6 +171,7 @@ def test_the_other_pages(
 
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)
+@pytest.mark.full
 def test_a_project_without_sessions_and_the_sign_in_page(
     sign_in: Callable[..., Page],
     new_page: Callable[..., Page],

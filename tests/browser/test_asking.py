@@ -292,6 +292,7 @@ def test_sessions_that_the_query_leaves_out_are_told(page: Page, runs: Project) 
 
 
 @pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_a_shown_session_beyond_the_loaded_rows_is_in_the_list(page: Page, server: Server, project: Project) -> None:
     made = [
         Writing(

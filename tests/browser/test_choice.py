@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Project
@@ -43,6 +44,7 @@ def test_an_address_of_a_session_that_is_gone_says_so(page: Page, server: Server
     assert gone.session not in page.url
 
 
+@pytest.mark.full
 def test_a_session_keeps_its_colour_at_the_next_visit(page: Page, server: Server, project: Project) -> None:
     make(server, project, "one", "two", "three")
     page.goto(project.address)

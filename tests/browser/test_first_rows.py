@@ -71,6 +71,7 @@ def test_scripts_need_no_request_for_the_first_rows(page: Page, server: Server, 
     expect(row(page, "run-0")).to_be_visible()
 
 
+@pytest.mark.full
 def test_the_rows_are_those_of_the_address(sign_in: Callable[..., Page], server: Server, project: Project) -> None:
     for n in range(3):
         make(server, project, f"run-{n}", age=100 - n, params={"n": n}).end("complete" if n else "cancelled")

@@ -106,6 +106,7 @@ def test_a_group_is_a_mean_with_a_band(page: Page, server: Server, project: Proj
 
 
 @pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_the_band_is_chosen_once_and_kept(page: Page, server: Server, project: Project) -> None:
     make_group(server, project, count=6)
     page.goto(project.address)
@@ -136,6 +137,7 @@ def test_the_band_is_chosen_once_and_kept(page: Page, server: Server, project: P
 
 
 @pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_a_group_beside_sessions(page: Page, server: Server, project: Project) -> None:
     runs = make_group(server, project)
     page.goto(address(project, s=runs[3].session))
@@ -165,6 +167,7 @@ def test_a_group_beside_sessions(page: Page, server: Server, project: Project) -
 
 
 @pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_an_axis_without_the_group_says_so(page: Page, server: Server, project: Project) -> None:
     runs = make_group(server, project)
     runs[0].points(runs[0].graph("loss", "min"), [500], loss=[1.0])
@@ -175,6 +178,7 @@ def test_an_axis_without_the_group_says_so(page: Page, server: Server, project: 
 
 
 @pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_a_zoom_makes_finer_bins(page: Page, server: Server, project: Project) -> None:
     make_group(server, project, length=20_000)
     page.goto(address(project, smooth="0.5", log="1"))
@@ -234,6 +238,7 @@ def test_a_group_is_put_into_the_charts_and_taken_out(page: Page, server: Server
     wait_band(page)
 
 
+@pytest.mark.full
 def test_a_group_that_cannot_be(page: Page, project: Project) -> None:
     Writing(project.server, project=project.name, tag="alone")
     page.goto(f"{project.address}?g={quote('lr=(')}")

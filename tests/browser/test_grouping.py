@@ -249,6 +249,7 @@ def test_a_long_group_is_shown_in_parts(page: Page, server: Server, project: Pro
 
 
 @pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_there_may_be_no_groups(page: Page, server: Server, project: Project) -> None:
     only = make(server, project, 0)
     page.goto(f"{project.address}?by=lr&q=nothing")

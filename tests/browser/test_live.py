@@ -74,6 +74,7 @@ def show(tab: Page) -> None:
     tab.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
 
 
+@pytest.mark.full
 def test_several_tabs_follow_what_each_shows(
     page: Page, server: Server, project: Project, forwarder: Forwarder
 ) -> None:
@@ -123,6 +124,7 @@ def test_a_tab_that_is_opened_in_the_background_follows_once_it_is_shown(
     run.wait_drawn(page)
 
 
+@pytest.mark.full
 def test_a_crashed_tab_takes_nothing_with_it(
     page: Page, server: Server, project: Project, forwarder: Forwarder
 ) -> None:

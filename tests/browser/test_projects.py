@@ -33,6 +33,7 @@ def shown(page: Page) -> Locator:
     return page.locator("tr[data-project]:not([hidden]) .row-link")
 
 
+@pytest.mark.full
 def test_projects_are_found_by_their_words(page: Page, server: Server, names: list[str]) -> None:
     word = names[0].split()[0]
     page.goto(f"{server.url}/projects")
@@ -58,6 +59,7 @@ def test_projects_are_found_by_their_words(page: Page, server: Server, names: li
     expect(page.locator("h1")).to_have_text(f"Sessions of {names[2]}")
 
 
+@pytest.mark.full
 def test_a_star_puts_a_project_first(
     page: Page, sign_in: Callable[..., Page], server: Server, names: list[str]
 ) -> None:

@@ -87,6 +87,7 @@ def cells_of(page: Page, name: str) -> list[str]:
     return [" ".join(text.split()) for text in line.locator("td").all_text_contents()]
 
 
+@pytest.mark.full
 def test_too_many_or_too_few_to_compare(page: Page, server: Server, project: Project) -> None:
     runs = [make(server, project, f"run-{n}", best=1.0, age=100 - n) for n in range(21)]
     page.goto(project.address)

@@ -97,6 +97,7 @@ def test_a_view_is_saved_marked_reset_and_opened_elsewhere(
     expect(other.locator("#views .dot")).to_be_visible()
 
 
+@pytest.mark.full
 def test_views_with_the_keyboard(page: Page, project: Project, runs: list[Writing]) -> None:
     page.goto(project.address)
     expect(page.locator("#sessions .tag")).to_have_count(4)
@@ -131,6 +132,7 @@ def test_views_with_the_keyboard(page: Page, project: Project, runs: list[Writin
     expect(page).to_have_url(link)  # with the same id
 
 
+@pytest.mark.full
 def test_the_default_opens_a_plain_address(page: Page, project: Project, runs: list[Writing]) -> None:
     page.goto(project.address)
     expect(page.locator("#sessions .tag")).to_have_count(4)
@@ -177,6 +179,7 @@ def test_a_private_view_is_not_seen_by_others_but_its_address_shows_the_same(
     expect(viewer.locator("#views .name")).to_have_text("Seen")
 
 
+@pytest.mark.full
 def test_two_who_save_one_view_see_each_other(
     page: Page, sign_in: Callable[..., Page], project: Project, runs: list[Writing]
 ) -> None:
@@ -220,6 +223,7 @@ def test_who_has_cancelled_signing_in_is_asked_again_for_what_they_do(
 
 
 @pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_hundreds_of_selected_sessions_have_a_short_address(
     page: Page, sign_in: Callable[..., Page], server: Server, project: Project
 ) -> None:

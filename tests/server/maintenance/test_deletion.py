@@ -83,6 +83,7 @@ def test_a_large_session_is_gone_at_once(own_server: Server, rows: int) -> None:
     assert len(own_server.points(graph)["loss"]["x"]) == x
 
 
+@pytest.mark.full
 def test_sqlite_reuses_the_space_of_deleted_rows(new_server: Any) -> None:
     server = new_server().start()
     run, key = fat_session(server, 100_000)

@@ -73,6 +73,7 @@ def test_edits_are_forgotten_after_a_day(app: Flask) -> None:
 
 
 @pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_a_server_empties_the_bin_by_itself(own_server: Server) -> None:
     run, other = Writing(own_server), Writing(own_server)
     run.points(run.graph(), [0, 1], a=[1.0, 2.0])
