@@ -141,7 +141,9 @@ def test_the_line_ends_of_a_text_field_are_no_change(server: Server, name: str) 
     assert change(server, name, description="d", before={"description": "a\r\nb\nc"}).status_code == 200
 
 
-@pytest.mark.parametrize("body", [[], {"name": "x"}, {"before": {"starred": True}}, {"description": "x" * 3_000}, {"starred": "yes"}])
+@pytest.mark.parametrize(
+    "body", [[], {"name": "x"}, {"before": {"starred": True}}, {"description": "x" * 3_000}, {"starred": "yes"}]
+)
 def test_what_is_no_change_is_refused(server: Server, name: str, body: Any) -> None:
     Writing(server, project=name)
     browser = server.signed_in()

@@ -173,9 +173,7 @@ def test_defaults(admin: Browser, viewer: Browser) -> None:
     assert viewer.listed()["default"] == admin.listed()["default"] == {"mine": None, "project": None}
 
 
-def test_a_deleted_view_comes_back_as_it_was(
-    server: Server, project: int, admin: Browser, viewer: Browser
-) -> None:
+def test_a_deleted_view_comes_back_as_it_was(server: Server, project: int, admin: Browser, viewer: Browser) -> None:
     member = Browser(server, project, person(server, "member"))
     view = member.save("ours", shared=True, search="?q=of-the-project").json()
     admin.default(view["id"], by="project")
