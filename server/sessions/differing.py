@@ -21,7 +21,8 @@ def differing_params(connection: Connection, projects: Sequence[int], keys: Sequ
 
     Returns:
         {"params": names, those in objects with their path, at most MAX_DIFFERING; "more": whether there are others;
-        "sessions": how many were compared}. Numbers are compared as numbers, lists as a whole.
+        "sessions": how many were compared}. Values are compared as in groups of sessions: numbers
+        as numbers, also those in texts, and lists as a whole.
     """
     found = SharedParams()
     for project in projects:

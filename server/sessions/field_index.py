@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, Row, select
 
 from ..db.models import Session
+from ..db.sqlite_functions import number_of_text
 from ..query.nodes import COLUMNS, STATISTICS
 from . import progress
 
@@ -186,20 +187,35 @@ def fields_of(row: Row[Any]) -> Iterator[IndexedField]:
 
 
 def hashed_params(params: Any) -> tuple[tuple[str, ...], array[int]]:
-    """The names of params, sorted, and a hash of each one's value.
+    """The names of params, sorted, and a hash of each one's value; see `_canonical` for which are equal.
 
-    Numbers are equal as numbers, as in queries: 1 and 1.0. A name that is there twice, nested and with dots, counts as
-    one: the nested one.
+    A name that is there twice, nested and with dots, counts as one: the one with dots, as in queries.
     """
     values = {name: value for name, value in _entries(params) if len(name) <= MAX_NAME_CHARS}
+    for name in values.keys() & (params.keys() if isinstance(params, dict) else ()):
+        if params[name] is not None:
+            values[name] = params[name]
     names = tuple(sorted(values)[:MAX_PARAMS])
     return names, array("q", [hash(_canonical(values[name])) for name in names])
 
 
 def _canonical(value: Any) -> str:
-    """A text that is the same for equal values. The hash of a number is no good: that of -1 is that of -2."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
+    """A text that is the same for values that would be in one group of the session table (sessions.grouping).
+
+    Numbers are equal as floats of 64 bits, also where they are written as texts: 1, 1.0 and "1"; true is equal to
+    "true". Lists are equal as JSON texts. Only texts of more than 200 characters are compared whole here, while groups
+    have them by their beginnings.
+
+    The hash of a number is no good in its place: that of -1 is that of -2.
+    """
+    if isinstance(value, bool):
+        return repr("true" if value else "false")
+    number = number_of_text(value) if isinstance(value, str) else value
+    if isinstance(number, (int, float)):
+        try:
+            return repr(float(number) + 0.0)  # -0.0 is 0.0
+        except OverflowError:
+            return repr(number)
     return repr(value)
 
 
