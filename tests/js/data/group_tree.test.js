@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { chosen, countOf } from '../../../server/static/js/data/chosen.js';
-import { isGroupChosen, toggleGroup } from '../../../server/static/js/data/group_choice.js';
+import { isGroupChosen, selectGroup, toggleGroup } from '../../../server/static/js/data/group_choice.js';
 import * as tree from '../../../server/static/js/data/group_tree.js';
 import { fold, groupBy } from '../../../server/static/js/data/grouping.js';
 import * as store from '../../../server/static/js/data/store.js';
@@ -207,4 +207,13 @@ test('a group that the server refuses says so in its row, and the grouping stays
   (await server.next()).answer(page([session('a')]));
   await again;
   assert.deepEqual(rows(), ['lr=1', 'a', 'lr=2']);
+});
+
+test('showing a group alone is one step of the back button', () => {
+  for (const search of ['?s=a&s=b&x=step', '?s=none&x=step', '?g=lr%3D2&s=a&x=step']) {
+    installBrowser({ search });
+    store.start();
+    selectGroup('lr=1');
+    assert.deepEqual([history.pushed, history.address], [1, '?s=none&g=lr%3D1&x=step'], search);
+  }
 });

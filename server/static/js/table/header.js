@@ -40,12 +40,12 @@ export function header(column) {
 }
 
 /** @param {Column} column */
-function edgeOf({ key }) {
+function edgeOf({ key, widthKey = key }) {
   const edge = make('span', { className: 'edge', ariaHidden: 'true' });
   edge.addEventListener('pointerdown', (event) =>
-    startResizing(event, edge, (width) => setLayout(resized(currentLayout(), key, width))),
+    startResizing(event, edge, (width) => setLayout(resized(currentLayout(), widthKey, width))),
   );
-  edge.addEventListener('dblclick', () => setLayout(resized(currentLayout(), key, null)));
+  edge.addEventListener('dblclick', () => setLayout(resized(currentLayout(), widthKey, null)));
   return edge;
 }
 
@@ -90,7 +90,7 @@ function groupFieldOf(key, group) {
 }
 
 /** @param {Column} column */
-function itemsFor({ key, sort, width, label, group }) {
+function itemsFor({ key, widthKey = key, sort, width, label, group }) {
   const layout = currentLayout();
   const isPinned = layout.pinned.includes(key);
   /** @type {MenuItem[]} */
@@ -118,8 +118,13 @@ function itemsFor({ key, sort, width, label, group }) {
       act: () => groupBy([...state.by, field]),
     });
   items.push(
-    { label: 'Wider', key: 'Shift →', separated: true, act: () => setLayout(resized(layout, key, width + WIDTH_STEP)) },
-    { label: 'Narrower', key: 'Shift ←', act: () => setLayout(resized(layout, key, width - WIDTH_STEP)) },
+    {
+      label: 'Wider',
+      key: 'Shift →',
+      separated: true,
+      act: () => setLayout(resized(layout, widthKey, width + WIDTH_STEP)),
+    },
+    { label: 'Narrower', key: 'Shift ←', act: () => setLayout(resized(layout, widthKey, width - WIDTH_STEP)) },
     { label: 'Reset all columns', separated: true, act: () => setLayout(EMPTY) },
   );
   return items;
@@ -130,14 +135,14 @@ function itemsFor({ key, sort, width, label, group }) {
  * @param {Column} column
  * @param {HTMLElement} th
  */
-function pressed(event, { key, width }, th) {
+function pressed(event, { key, widthKey = key, width }, th) {
   const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (!by || !(event.altKey || event.shiftKey)) return;
   event.preventDefault();
   event.stopPropagation();
   const row = th.parentElement;
   if (event.altKey && isMovable(key)) moveBy(key, by);
-  if (event.shiftKey) setLayout(resized(currentLayout(), key, width + by * WIDTH_STEP));
+  if (event.shiftKey) setLayout(resized(currentLayout(), widthKey, width + by * WIDTH_STEP));
   /** @type {HTMLElement | null | undefined} */ (row?.querySelector(`[data-key="${CSS.escape(key)}"] button`))?.focus();
 }
 
