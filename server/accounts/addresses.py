@@ -20,7 +20,7 @@ _table = StoredAddress.__table__
 def store_address(connection: Connection, project_id: int, search: str, now: float) -> str:
     """Store an address, from '?' on; returns its id, which is the same for the same text.
 
-    If those of the project are more than MAX_BYTES together then, the ones that nobody has used for longest are deleted.
+    If those of the project are more than MAX_BYTES together then, those that nobody has used for longest are deleted.
     """
     text = search.encode()
     id_ = hashlib.blake2b(text, digest_size=10).hexdigest()

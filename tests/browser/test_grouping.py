@@ -67,9 +67,11 @@ def test_rows_are_grouped_by_mouse(page: Page, server: Server, project: Project)
     loss = cell(page, low, "min(loss)")
     expect(loss).to_have_text("0.19 ± 0.27 · best 0")
     assert "best 0" in (loss.get_attribute("title") or "")
-    # open, to the second level and to the sessions
+    # open, to the second level and to the sessions; the heads stay the same elements
+    page.locator('#sessions th[title="min(loss)"]').evaluate("th => th.dataset.kept = 'yes'")
     low.locator(".fold").click()
     expect(low).to_have_attribute("aria-expanded", "true")
+    expect(page.locator('#sessions th[title="min(loss)"]')).to_have_attribute("data-kept", "yes")
     inner = group(page, "sgd")
     expect(inner).to_have_attribute("aria-level", "2")
     inner.locator(".tag").click()

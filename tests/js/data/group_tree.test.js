@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { chosen, countOf } from '../../../server/static/js/data/chosen.js';
-import { isGroupChosen, toggleGroup } from '../../../server/static/js/data/group_choice.js';
+import { isGroupChosen, selectGroup, toggleGroup } from '../../../server/static/js/data/group_choice.js';
 import * as tree from '../../../server/static/js/data/group_tree.js';
 import { fold, groupBy } from '../../../server/static/js/data/grouping.js';
 import * as store from '../../../server/static/js/data/store.js';
@@ -150,4 +150,70 @@ test('a group in the graphs has the sessions that its row counts, also after a r
   assert.deepEqual([state.groups, isGroupChosen('lr=1')], [shown, false]);
   toggleGroup('lr=1');
   assert.deepEqual(state.groups[1].q, 'resnet and lr=1');
+});
+
+test('an answer that was asked for before the order changed is not shown', async () => {
+  await grouped(group('lr=1', 2));
+  fold('lr=1', true);
+  const old = await server.next();
+  store.setQuery({ sort: 'tag' });
+  old.answer(page([session('a'), session('b')], { next: 'of the old order' }));
+  (await server.next()).answer(groups(group('lr=1', 2)));
+  const fresh = await server.next();
+  assert.deepEqual([fresh.query.get('sort'), rows()], ['tag', ['lr=1', 'wait']]);
+  fresh.answer(page([session('b'), session('a')]));
+  await settle();
+  assert.deepEqual(rows(), ['lr=1', 'b', 'a']);
+});
+
+test('what changes while a group is loaded is asked for once more', async () => {
+  await grouped(group('lr=1', 1));
+  fold('lr=1', true);
+  const first = await server.next();
+  store.emit('edited');
+  first.answer(page([session('a')]));
+  await settle();
+  assert.deepEqual(rows(), ['lr=1', 'a']);
+  const refreshed = tree.refresh(true);
+  (await server.next()).answer(groups(group('lr=1', 1)));
+  (await server.next()).answer(page([session('b')]));
+  await refreshed;
+  assert.deepEqual(rows(), ['lr=1', 'b']);
+});
+
+test('the next page is not of another order than those before', async () => {
+  await grouped(group('lr=1', 200));
+  fold('lr=1', true);
+  const first = Array.from({ length: 100 }, (_, at) => session(`s${at}`));
+  (await server.next()).answer(page(first, { next: 'of the old order' }));
+  await settle();
+  const { branch } = rowAt(0).node;
+  store.setQuery({ sort: 'tag' });
+  await tree.loadMore(branch);
+  const request = await server.next();
+  assert.deepEqual([request.path, server.waiting.length], ['/api/v2/sessions/groups', 0]);
+});
+
+test('a group that the server refuses says so in its row, and the grouping stays', async () => {
+  await grouped(group('lr=1', 1), group('lr=2', 1));
+  fold('lr=1', true);
+  (await server.next()).answer({ error: 'the query is too long' }, 400);
+  await settle();
+  assert.deepEqual(
+    [state.by, rows(), rowAt(1).branch.error],
+    [['lr'], ['lr=1', 'error', 'lr=2'], 'the query is too long'],
+  );
+  const again = tree.loadMore(rowAt(1).branch);
+  (await server.next()).answer(page([session('a')]));
+  await again;
+  assert.deepEqual(rows(), ['lr=1', 'a', 'lr=2']);
+});
+
+test('showing a group alone is one step of the back button', () => {
+  for (const search of ['?s=a&s=b&x=step', '?s=none&x=step', '?g=lr%3D2&s=a&x=step']) {
+    installBrowser({ search });
+    store.start();
+    selectGroup('lr=1');
+    assert.deepEqual([history.pushed, history.address], [1, '?s=none&g=lr%3D1&x=step'], search);
+  }
 });

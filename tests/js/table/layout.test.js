@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { arranged, EMPTY, MIN_WIDTH, moved, pinned, resized } from '../../../server/static/js/table/layout.js';
+import { readColumns, writeColumns } from '../../../server/static/js/data/column_address.js';
+import { arranged, EMPTY, MIN_WIDTH, moved, pinned, resized, widened } from '../../../server/static/js/table/layout.js';
 
 const columns = (text) => [...text].map((key) => ({ key, width: 100 }));
 const ALL = [{ key: 'pick', width: 38 }, { key: 'tag', width: 216 }, ...columns('abcd')];
@@ -45,4 +46,15 @@ test('widths are kept within bounds, and taken back', () => {
   const layout = resized(EMPTY, 'a', 1.4);
   assert.equal(arranged(ALL, layout).find(({ key }) => key === 'a').width, MIN_WIDTH);
   assert.deepEqual(resized(layout, 'a', null), EMPTY);
+});
+
+test('the grouped table has widths of its own', () => {
+  const column = { key: 'min(loss)', width: 100, group: 'statistics' };
+  const widths = (layout) => [[column], [widened(column, layout)]].map((given) => arranged(given, layout)[0].width);
+  assert.deepEqual(widths(EMPTY), [100, 196]);
+  const { widthKey } = widened(column, EMPTY);
+  const wider = resized(EMPTY, widthKey, 216);
+  assert.deepEqual(widths(wider), [100, 216]);
+  assert.deepEqual(widths(readColumns(writeColumns(wider))), [100, 216], 'in an address');
+  assert.deepEqual(widths(resized(EMPTY, 'min(loss)', 300)), [300, 300]);
 });

@@ -4,7 +4,7 @@ import { listGroups } from './group_api.js';
 import { merged } from './group_merge.js';
 import { joined, labelOf } from './group_query.js';
 import { update } from './list_changes.js';
-import { currentFilter, currentQuery } from './list_state.js';
+import { currentFilter } from './list_state.js';
 import { page, state } from './store.js';
 
 /** @import { Branch, Node } from './group_types.js' */
@@ -40,10 +40,26 @@ export const newBranch = (q, depth) => ({
   next: null,
   isLoaded: false,
   isStale: false,
+  changes: 0,
+  error: '',
   keepsOrder: false,
   asked: 0,
   wanted: PAGE_SIZE,
 });
+
+/**
+ * Say that what is in a branch, and in those within, may have changed.
+ *
+ * @param {Branch} branch
+ * @param {boolean} keepsOrder whether it is still the same query: answers that are on their way are then taken in
+ */
+export function markStale(branch, keepsOrder) {
+  branch.isStale = true;
+  branch.changes += 1;
+  if (!keepsOrder) branch.asked += 1;
+  branch.keepsOrder &&= keepsOrder;
+  for (const node of branch.nodes) if (node.branch) markStale(node.branch, keepsOrder);
+}
 
 /** @typedef {Pick<Branch, 'nodes' | 'ids' | 'total' | 'next'>} Items */
 
@@ -54,24 +70,26 @@ export const newBranch = (q, depth) => ({
  */
 export async function load(branch) {
   branch.asked += 1;
-  const { asked, wanted } = branch;
+  const { asked, wanted, changes } = branch;
   const limit = Math.min(wanted, MAX_PAGE_SIZE);
   const levels = state.by.join('\n');
   const isWanted = () => asked === branch.asked && levels === state.by.join('\n');
-  const answer = await read(branch, limit, null);
+  const query = queryOf(branch);
+  const answer = await read(branch, query, limit, null);
   while (answer.next !== null && answer.nodes.length + answer.ids.length < wanted && isWanted())
-    append(answer, await read(branch, limit, answer.next));
+    append(answer, await read(branch, query, limit, answer.next));
   if (!isWanted()) return;
   const known = new Map(branch.nodes.map((node) => [node.q, node]));
   for (const node of answer.nodes) {
     const before = known.get(node.q);
     node.branch = before?.branch ?? null;
-    if (before?.branch && signature(before) !== signature(node)) before.branch.isStale = true;
+    if (before?.branch && signature(before) !== signature(node)) markStale(before.branch, true);
   }
   const isKept = branch.isLoaded && branch.keepsOrder;
   const nodes = isKept ? merged(branch.nodes, answer.nodes, ({ q }) => q) : answer.nodes;
   const ids = isKept ? merged(branch.ids, answer.ids, (id) => id) : answer.ids;
-  Object.assign(branch, { ...answer, nodes, ids, isLoaded: true, isStale: false, keepsOrder: true });
+  const isStale = changes !== branch.changes; // something has changed since it was asked for
+  Object.assign(branch, { ...answer, nodes, ids, isLoaded: true, isStale, error: '', keepsOrder: true });
   place(branch);
 }
 
@@ -89,18 +107,20 @@ const signature = ({ group, branch }) =>
  * @param {Branch} branch
  */
 export async function loadNext(branch) {
-  if (branch.next === null) return;
+  const isOfOtherQuery = branch.isStale && !branch.keepsOrder;
+  if (branch.next === null || isOfOtherQuery) return;
   branch.asked += 1;
   const { asked, next } = branch;
   branch.next = null; // it is not asked for twice
   branch.wanted = branch.nodes.length + branch.ids.length + PAGE_SIZE; // also if they are loaded again meanwhile
   try {
-    const answer = await read(branch, PAGE_SIZE, next);
+    const answer = await read(branch, queryOf(branch), PAGE_SIZE, next);
     if (asked !== branch.asked) return;
     append(branch, answer);
     place(branch);
   } catch (error) {
-    branch.next ??= next;
+    if (asked !== branch.asked) return;
+    branch.next = next;
     throw error;
   }
 }
@@ -124,34 +144,40 @@ function append(items, more) {
 }
 
 /**
+ * What the pages of a branch are asked for with, all of them the same.
+ *
  * @param {Branch} branch
+ */
+function queryOf({ q, depth }) {
+  const filter = currentFilter();
+  return {
+    ...filter,
+    q: joined(filter.q, q),
+    by: state.by[depth],
+    sort: state.by[depth] === undefined ? state.sort : order(),
+    stat: bounded(columns.statistics, MAX_STATISTICS),
+    show: bounded(columns.fields, MAX_FIELDS),
+  };
+}
+
+/**
+ * @param {Branch} branch
+ * @param {ReturnType<typeof queryOf>} query
  * @param {number} limit
  * @param {string | number | null} next
  * @returns {Promise<Items>}
  */
-async function read({ q, depth }, limit, next) {
-  const field = state.by[depth];
-  const filter = currentFilter();
-  if (field === undefined) {
-    const asked = { ...currentQuery(), q: joined(filter.q, q), limit, counts: '0', cursor: String(next ?? '') };
-    const answer = await listSessions(page.project, asked);
+async function read({ q }, { by, stat, show, ...query }, limit, next) {
+  if (by === undefined) {
+    const answer = await listSessions(page.project, { ...query, limit, counts: '0', cursor: String(next ?? '') });
     take(answer.sessions);
     return { nodes: [], ids: answer.sessions.map(({ id }) => id), total: 0, next: answer.next };
   }
   const offset = Number(next ?? 0);
-  const answer = await listGroups(page.project, {
-    ...filter,
-    q: joined(filter.q, q),
-    by: field,
-    sort: order(),
-    limit,
-    offset,
-    stat: bounded(columns.statistics, MAX_STATISTICS),
-    show: bounded(columns.fields, MAX_FIELDS),
-  });
+  const answer = await listGroups(page.project, { ...query, by, limit, offset, stat, show });
   const nodes = answer.groups.map((group) => {
     const whole = q ? `${q} and ${group.q}` : group.q;
-    return { q: whole, label: labelOf(whole), field, group, place: 0, siblings: answer.total, branch: null };
+    return { q: whole, label: labelOf(whole), field: by, group, place: 0, siblings: answer.total, branch: null };
   });
   return { nodes, ids: [], total: answer.total, next: answer.next };
 }

@@ -31,8 +31,9 @@ export function toggleGroup(q) {
  * @param {string} q the group's own query
  */
 export function selectGroup(q) {
-  setGroups([groupOf(wholeQuery(q))]);
+  state.groups = [groupOf(wholeQuery(q))];
   select([]);
+  setGroups(state.groups, 'selection'); // a part of the same step
 }
 
 /**
@@ -51,10 +52,13 @@ const isChosen = (whole) => state.groups.some((group) => group.q === whole);
  */
 const groupOf = (whole) => ({ q: whole, label: labelWithin(part(), whole) });
 
-/** @param {Group[]} groups */
-function setGroups(groups) {
+/**
+ * @param {Group[]} groups
+ * @param {string} [kind] of the change, for the back button
+ */
+function setGroups(groups, kind = 'groups') {
   state.groups = groups;
   assignColors();
-  showInAddress('groups');
+  showInAddress(kind);
   emit('groups');
 }

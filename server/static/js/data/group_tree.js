@@ -1,7 +1,7 @@
 // The groups of the table: loaded when they are folded open, and brought up to date while sessions run, arrive, change or
 // go.
 import { showToast } from '../ui/toast.js';
-import { columns, isTaking, load, loadNext, newBranch } from './group_branch.js';
+import { columns, isTaking, load, loadNext, markStale, newBranch } from './group_branch.js';
 import { groupBy, isOpen } from './grouping.js';
 import { isPassing, messageOf } from './http.js';
 import { list } from './list_state.js';
@@ -21,6 +21,8 @@ let root = newBranch('', 0);
 /** What the groups are of: the levels, and how they are ordered. */
 let shown = { by: '', order: '' };
 let timer = 0;
+/** The number of the latest refresh: those before it end without a word. */
+let latest = 0;
 let took = 0;
 /** Whether the list loads the rows of another query, which is no news to the groups. */
 let isQueried = false;
@@ -78,16 +80,6 @@ function refreshSoon(isForced = false) {
 }
 
 /**
- * @param {Branch} branch
- * @param {boolean} keepsOrder
- */
-function markStale(branch, keepsOrder) {
-  branch.isStale = true;
-  branch.keepsOrder &&= keepsOrder;
-  for (const node of branch.nodes) if (node.branch) markStale(node.branch, keepsOrder);
-}
-
-/**
  * A session is gone.
  *
  * @param {Branch} branch
@@ -116,17 +108,25 @@ export async function refresh(isLive) {
     if (state.within) endAllMatching();
   }
   shown = { by, order: state.order };
-  if (!by) return setRows(null);
+  if (!by) {
+    latest += 1;
+    return setRows(null);
+  }
   if (!root.isLoaded) show();
   if (!isLive) markStale(root, false);
   const started = performance.now();
+  latest += 1;
+  const number = latest;
   try {
     await load(root);
+    if (number !== latest) return;
     show();
     await loadOpen(root);
+    if (number !== latest) return;
     followChosen();
     retry.reset();
   } catch (failure) {
+    if (number !== latest) return;
     failed(failure, isLive);
   }
   took = performance.now() - started;
@@ -164,8 +164,9 @@ async function loadOpen(branch) {
     const isAroundChosen = state.allMatching && state.within?.q.startsWith(`${node.q} and `);
     if (!isOpen(node.q) && !(isAroundChosen && node.branch)) continue;
     node.branch ??= newBranch(node.q, branch.depth + 1);
-    if (!node.branch.isLoaded || node.branch.isStale) {
-      await load(node.branch);
+    const { isLoaded, isStale, error } = node.branch;
+    if (isStale || (!isLoaded && !error)) {
+      await load(node.branch).catch((failure) => refused(node.branch, failure));
       show();
     }
     await loadOpen(node.branch);
@@ -173,11 +174,27 @@ async function loadOpen(branch) {
 }
 
 /**
- * Load the next items of a branch.
+ * The server does not give what is in a group: its row says so, the others stay. Throws what may pass, or may be said of
+ * the whole query.
+ *
+ * @param {Branch | null} branch
+ * @param {unknown} failure
+ */
+function refused(branch, failure) {
+  if (!branch || isPassing(failure) || list.loading || list.mistake) throw failure;
+  Object.assign(branch, { error: messageOf(failure), isStale: false, nodes: [], ids: [], next: null, isLoaded: false });
+}
+
+/**
+ * Load the next items of a branch, or try again to load it.
  *
  * @param {Branch} branch
  */
 export async function loadMore(branch) {
+  if (branch.error) {
+    branch.error = '';
+    return openNew();
+  }
   try {
     await loadNext(branch);
     show();
@@ -196,7 +213,8 @@ function show() {
  * @returns {Row[]}
  */
 function rowsOf(branch) {
-  const { q, depth, nodes, ids, next, isLoaded } = branch;
+  const { q, depth, nodes, ids, next, isLoaded, error } = branch;
+  if (error) return [{ kind: 'error', key: `error ${q}`, depth, id: '', branch }];
   if (!isLoaded) return depth ? [{ kind: 'wait', key: `wait ${q}`, depth, id: '' }] : [];
   /** @type {Row[]} */
   const rows = nodes.flatMap((node) => [

@@ -51,6 +51,8 @@
  * @property {string | number | null} next what the next page is asked for with
  * @property {boolean} isLoaded
  * @property {boolean} isStale whether it is to be loaded again
+ * @property {number} changes how often that has been said
+ * @property {string} error why the server does not give its items, or ''
  * @property {boolean} keepsOrder whether its items stay in their order when it is loaded again
  * @property {number} asked the number of its latest request
  * @property {number} wanted how many of its items are to be loaded

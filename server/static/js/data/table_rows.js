@@ -6,12 +6,13 @@ import { emit } from './store.js';
 
 /**
  * @typedef {object} Row
- * @property {'session' | 'group' | 'more' | 'wait'} kind a group; what loads more of its rows; rows that are being loaded
+ * @property {'session' | 'group' | 'more' | 'wait' | 'error'} kind a group; what loads more of its rows; rows that are being
+ *   loaded, or cannot be
  * @property {string} key
  * @property {number} depth how many groups are around it
  * @property {string} id of the session; '' in other rows
  * @property {Node} [node] the group
- * @property {Branch} [branch] what there is more of
+ * @property {Branch} [branch] what there is more of, or what cannot be loaded
  */
 
 /** @type {Row[] | null} null if the table is not grouped */

@@ -9,7 +9,7 @@ import { anything, number } from '../ui/format.js';
 import { readPref } from '../ui/prefs.js';
 import { textCell } from './cells.js';
 import { FIXED } from './fixed_columns.js';
-import { arranged, EMPTY } from './layout.js';
+import { arranged, EMPTY, widened } from './layout.js';
 
 /** @import { Graph, Session } from '../data/session.js' */
 /** @import { Column } from './fixed_columns.js' */
@@ -19,7 +19,6 @@ import { arranged, EMPTY } from './layout.js';
 
 const MAX_STATISTICS = 6; // that are shown by default
 const MIN_WIDTH = 88;
-const GROUP_WIDTH = 226; // a mean, its deviation and the best
 const MAX_WIDTH = 280;
 const STATISTIC = /^(min|max|last|count)\((.+)\)$/s;
 
@@ -210,16 +209,8 @@ export function shownColumns() {
     if (column.needed && !needed.has(column)) return false;
     return column.group === 'statistics' ? usual.has(column) : !column.off;
   });
-  return arranged(state.by.length ? shown.map(widened) : shown, layout);
+  return arranged(state.by.length ? shown.map((column) => widened(column, layout)) : shown, layout);
 }
-
-/**
- * The column with room for what a group has in it: mean, deviation and best.
- *
- * @param {Column} column
- */
-const widened = (column) =>
-  column.group === 'statistics' ? { ...column, width: Math.max(column.width, GROUP_WIDTH) } : column;
 
 /** The columns of the params that differ between the sessions, by key. */
 function differingKeys() {

@@ -11,6 +11,7 @@ import { pickCell, progressCell, statusCell, tagCell, tagsCell, textCell } from 
  * @property {string} key
  * @property {string} label
  * @property {number} width pixels
+ * @property {string} [widthKey] under which the person's width is kept, if that is not the key
  * @property {Cell} cell
  * @property {string} [sort] the server's name for its order
  * @property {boolean} [down] whether it is first sorted in descending order

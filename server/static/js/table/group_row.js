@@ -202,13 +202,14 @@ function statisticCell(td, measures, sessions) {
 }
 
 /**
- * A row that loads more of a group, or that waits for its rows.
+ * A row that loads more of a group, waits for its rows, or says why there are none.
  *
  * @param {Row} row
  * @param {number} left how many there are beside those that are loaded; 0 if it is not known
+ * @param {string} [error]
  * @returns {HTMLTableRowElement}
  */
-export function updateOtherRow({ key, kind, depth }, left) {
+export function updateOtherRow({ key, kind, depth }, left, error = '') {
   let row = view.rows.get(key);
   if (!row) {
     row = make('tr', { className: 'other' }, make('td', { colSpan: view.columns.length }));
@@ -216,9 +217,16 @@ export function updateOtherRow({ key, kind, depth }, left) {
     view.rows.set(key, row);
   }
   setDepth(row, depth);
-  const text = kind === 'wait' ? 'Loading …' : left ? `Show more: ${whole(left)} are left` : 'Show more';
-  if (row.textContent === text) return row;
-  const button = make('button', { type: 'button', className: 'quiet-button load', tabIndex: -1 }, text);
-  row.cells[0].replaceChildren(kind === 'more' ? button : make('span', { className: 'dim load' }, text));
+  const text = kind === 'wait' ? 'Loading …' : error;
+  const action = kind === 'error' ? 'Try again' : left ? `Show more: ${whole(left)} are left` : 'Show more';
+  const parts = [text, kind === 'wait' ? '' : action].filter(Boolean);
+  if (row.textContent === parts.join('')) return row;
+  row.cells[0].replaceChildren(
+    ...parts.map((part) =>
+      part === text
+        ? make('span', { className: 'dim load' }, part)
+        : make('button', { type: 'button', className: 'quiet-button load', tabIndex: -1 }, part),
+    ),
+  );
   return row;
 }

@@ -38,7 +38,7 @@ export function loadMoreGroups() {
 export function updateRow(row) {
   if (row.node) return updateGroupRow({ ...row, node: row.node });
   const { branch } = row;
-  return updateOtherRow(row, branch?.nodes.length ? branch.total - branch.nodes.length : 0);
+  return updateOtherRow(row, branch?.nodes.length ? branch.total - branch.nodes.length : 0, branch?.error);
 }
 
 /** @param {MouseEvent} event */

@@ -40,12 +40,12 @@ export function header(column) {
 }
 
 /** @param {Column} column */
-function edgeOf({ key }) {
+function edgeOf({ key, widthKey = key }) {
   const edge = make('span', { className: 'edge', ariaHidden: 'true' });
   edge.addEventListener('pointerdown', (event) =>
-    startResizing(event, edge, (width) => setLayout(resized(currentLayout(), key, width))),
+    startResizing(event, edge, (width) => setLayout(resized(currentLayout(), widthKey, width))),
   );
-  edge.addEventListener('dblclick', () => setLayout(resized(currentLayout(), key, null)));
+  edge.addEventListener('dblclick', () => setLayout(resized(currentLayout(), widthKey, null)));
   return edge;
 }
 
@@ -112,7 +112,7 @@ function focusHead(key) {
 }
 
 /** @param {Column} column */
-function itemsFor({ key, sort, width, label, group }) {
+function itemsFor({ key, widthKey = key, sort, width, label, group }) {
   const layout = currentLayout();
   const isPinned = layout.pinned.includes(key);
   /** @type {MenuItem[]} */
@@ -140,8 +140,13 @@ function itemsFor({ key, sort, width, label, group }) {
       act: () => groupBy([...state.by, field]),
     });
   items.push(
-    { label: 'Wider', key: 'Shift →', separated: true, act: () => setLayout(resized(layout, key, width + WIDTH_STEP)) },
-    { label: 'Narrower', key: 'Shift ←', act: () => setLayout(resized(layout, key, width - WIDTH_STEP)) },
+    {
+      label: 'Wider',
+      key: 'Shift →',
+      separated: true,
+      act: () => setLayout(resized(layout, widthKey, width + WIDTH_STEP)),
+    },
+    { label: 'Narrower', key: 'Shift ←', act: () => setLayout(resized(layout, widthKey, width - WIDTH_STEP)) },
     { label: 'Reset all columns', separated: true, act: () => setLayout(EMPTY) },
   );
   return items;
@@ -153,7 +158,7 @@ function itemsFor({ key, sort, width, label, group }) {
  * @param {HTMLElement} th
  */
 function pressed(event, column, th) {
-  const { key, width } = column;
+  const { key, widthKey = key, width } = column;
   if (event.key === 'ContextMenu' || (event.key === 'F10' && event.shiftKey)) {
     const { left, bottom } = th.getBoundingClientRect();
     event.preventDefault();
@@ -165,7 +170,7 @@ function pressed(event, column, th) {
   event.preventDefault();
   event.stopPropagation();
   if (event.altKey && isMovable(key)) moveBy(key, by);
-  if (event.shiftKey) setLayout(resized(currentLayout(), key, width + by * WIDTH_STEP));
+  if (event.shiftKey) setLayout(resized(currentLayout(), widthKey, width + by * WIDTH_STEP));
   focusHead(key);
 }
 

@@ -9,6 +9,25 @@ export const MIN_WIDTH = 48;
 export const MAX_WIDTH = 1000;
 const FIRST = ['pick', 'tag'];
 
+const GROUP_WIDTH = 226; // pixels: a mean, its deviation and the best
+
+/**
+ * The column with room for what a group has in it: mean, deviation and best. It has a width of its own, so that the plain
+ * table keeps another.
+ *
+ * @param {Column} column
+ * @param {Layout} layout
+ * @returns {Column}
+ */
+export function widened(column, { widths }) {
+  if (column.group !== 'statistics') return column;
+  return {
+    ...column,
+    width: Math.max(widths[column.key] ?? column.width, GROUP_WIDTH),
+    widthKey: `grouped ${column.key}`,
+  };
+}
+
 /**
  * The columns in the person's order: the first two, those that are pinned, then the others. One that is not in the order,
  * since it is new, follows the one that precedes it by default.
@@ -31,7 +50,7 @@ export function arranged(columns, { order, widths, pinned }) {
     .sort((/** @type {Column} */ a, /** @type {Column} */ b) => rank(a) - rank(b))
     .map((column) => ({
       ...column,
-      width: widths[column.key] ?? column.width,
+      width: widths[column.widthKey ?? column.key] ?? column.width,
       isPinned: rank(column) < 3,
     }));
 }
@@ -57,7 +76,7 @@ export function moved(layout, keys, key, before) {
 
 /**
  * @param {Layout} layout
- * @param {string} key
+ * @param {string} key of the column's width
  * @param {number | null} width null for the default
  * @returns {Layout}
  */

@@ -82,9 +82,12 @@ export function start() {
   on('groups', draw);
   on('loading', draw);
   on('rows', keepPlace);
+  let wasGrouped = state.by.length > 0;
   on('grouping', () => {
-    layOutColumns(); // groups need wider ones
     loadGroups();
+    if (wasGrouped === state.by.length > 0) return;
+    wasGrouped = !wasGrouped;
+    layOutColumns(); // groups need wider ones
   });
   loadGroups();
   on('query', () => {
