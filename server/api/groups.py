@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from typing import Annotated
 
-from losswise.protocol.records import storable_text
+import msgspec
+from flask import Blueprint, Response
 
 from ..db.engine import reading
 from ..extensions import db
@@ -13,39 +14,49 @@ from ..query.parser import BadQuery, parse_field
 from ..sessions import grouping
 from ..sessions.listing import bad_query
 from ..sessions.places import CURRENT
-from .requests import MAX_OFFSET_S, json_response, require_access, selected_projects, whole_number
+from .requests import UtcOffset, json_response, read_query, require_access, selected_projects
 
 bp = Blueprint("groups", __name__, url_prefix="/api/v2/sessions")
+
+
+class Query(msgspec.Struct):
+    """Which groups: the first six are as in grouping.Asked, the others as in the list."""
+
+    by: str = ""
+    stat: list[str] = []
+    show: list[str] = []
+    sort: str = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=grouping.MAX_LIMIT)] = grouping.LIMIT
+    offset: Annotated[int, msgspec.Meta(ge=0, le=grouping.MAX_OFFSET)] = 0
+    q: str = ""
+    status: str | None = None
+    place: str = msgspec.field(default=CURRENT, name="in")
+    utc_offset: UtcOffset = 0
 
 
 @bp.get("/groups")
 def list_groups() -> Response:
     """The groups of the sessions that have a value of `by` in common; see sessions.grouping."""
     projects = selected_projects(require_access())
+    query = read_query(Query)
     asked = grouping.Asked(
-        by=_field(request.args.get("by", "")),
-        statistics=[storable_text(name) for name in request.args.getlist("stat")],
-        shown={name: _field(name) for name in request.args.getlist("show")},
-        sort=storable_text(request.args.get("sort") or "value"),
-        limit=whole_number("limit", grouping.LIMIT, 1, grouping.MAX_LIMIT),
-        offset=whole_number("offset", 0, 0, grouping.MAX_OFFSET),
+        by=_field(query.by),
+        statistics=query.stat,
+        shown={name: _field(name) for name in query.show},
+        sort=query.sort or "value",
+        limit=query.limit,
+        offset=query.offset,
     )
     db.session.rollback()
     with reading() as connection:
         page = grouping.list_groups(
-            connection,
-            projects,
-            asked,
-            q=storable_text(request.args.get("q", "")),
-            status=request.args.get("status"),
-            place=request.args.get("in", CURRENT),
-            clock=whole_number("utc_offset", 0, -MAX_OFFSET_S, MAX_OFFSET_S),
+            connection, projects, asked, q=query.q, status=query.status, place=query.place, clock=query.utc_offset
         )
     return json_response(page)
 
 
 def _field(text: str) -> Field:
     try:
-        return parse_field(storable_text(text))
+        return parse_field(text)
     except BadQuery as error:
         raise bad_query(error) from None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from typing import Annotated
 
-from losswise.protocol.records import storable_text
+import msgspec
+from flask import Blueprint, Response
 
 from ..db.engine import reading
 from ..extensions import db
@@ -14,9 +15,30 @@ from ..sessions import fields
 from ..sessions.differing import differing_params
 from ..sessions.listing import bad_query, find_keys
 from ..sessions.places import CURRENT
-from .requests import MAX_OFFSET_S, json_response, require_access, selected_projects, whole_number
+from .requests import UtcOffset, json_response, read_query, require_access, selected_projects
 
 bp = Blueprint("queries", __name__, url_prefix="/api/v2/sessions")
+
+
+class ValuesQuery(msgspec.Struct):
+    """Which values of a field: those that begin with `prefix`, `limit` of them."""
+
+    field: str = ""
+    prefix: str = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=fields.MAX_VALUES_LIMIT)] = fields.VALUES_LIMIT
+
+
+class DifferingQuery(msgspec.Struct):
+    """Whose params are compared: the parameters of the list."""
+
+    q: str = ""
+    status: str | None = None
+    place: str = msgspec.field(default=CURRENT, name="in")
+    utc_offset: UtcOffset = 0
+
+
+class ParseQuery(msgspec.Struct):
+    q: str = ""
 
 
 @bp.get("/fields")
@@ -31,31 +53,24 @@ def list_fields() -> Response:
 @bp.get("/field_values")
 def list_values() -> Response:
     projects = selected_projects(require_access())
+    query = read_query(ValuesQuery)
     try:
-        field = parse_field(storable_text(request.args.get("field", "")))
+        field = parse_field(query.field)
     except BadQuery as error:
         raise bad_query(error) from None
-    prefix = storable_text(request.args.get("prefix", ""))
-    limit = whole_number("limit", fields.VALUES_LIMIT, 1, fields.MAX_VALUES_LIMIT)
     db.session.rollback()
     with reading() as connection:
-        found = fields.list_values(connection, projects, field, prefix, limit)
+        found = fields.list_values(connection, projects, field, query.prefix, query.limit)
     return json_response({"field": field.short, **found})
 
 
 @bp.get("/differing_params")
 def list_differing() -> Response:
     projects = selected_projects(require_access())
+    query = read_query(DifferingQuery)
     db.session.rollback()
     with reading() as connection:
-        keys = find_keys(
-            connection,
-            projects,
-            request.args.get("in", CURRENT),
-            storable_text(request.args.get("q", "")),
-            request.args.get("status"),
-            whole_number("utc_offset", 0, -MAX_OFFSET_S, MAX_OFFSET_S),
-        )
+        keys = find_keys(connection, projects, query.place, query.q, query.status, query.utc_offset)
         found = differing_params(connection, projects, keys)
     return json_response(found)
 
@@ -63,7 +78,7 @@ def list_differing() -> Response:
 @bp.get("/parse")
 def parse_query() -> Response:
     require_access()
-    text = storable_text(request.args.get("q", ""))
+    text = read_query(ParseQuery).q
     try:
         return json_response({"terms": terms_of(text, parse(text))})
     except BadQuery as error:

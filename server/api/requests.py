@@ -5,13 +5,16 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from functools import cache
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from flask import Response, request
+from msgspec import inspect
 from sqlalchemy import select
 
 from losswise.protocol.limits import INT64_MAX, INT64_MIN
+from losswise.protocol.records import storable_text
 
 from ..accounts.permissions import Access, access_of, key_of
 from ..accounts.projects import readable_projects
@@ -25,6 +28,8 @@ from ..middleware.admission import Policy, Slot, controller
 MAX_BODY_BYTES = 4 * 1024 * 1024  # of an edit: a hundred thousand ids take 2.3 MB
 MAX_LOOKUPS = 500  # ids in one query
 MAX_OFFSET_S = 24 * 3_600  # between clocks
+UtcOffset = Annotated[int, msgspec.Meta(ge=-MAX_OFFSET_S, le=MAX_OFFSET_S)]
+"""Seconds that the clock of who asks is ahead of UTC."""
 MIN_COMPRESSED_BYTES = 4096  # less fits into a few packets anyway
 # A quarter of the bytes for 10 ms a megabyte; higher levels take several times as long.
 GZIP_LEVEL = 1
@@ -163,6 +168,50 @@ def read_body(kind: type[Body]) -> Body:
         raise ApiError(400, "bad_json", str(error)) from None
     except msgspec.ValidationError as error:
         raise ApiError(400, "bad_request", sentence(str(error))) from None
+
+
+def read_query(kind: type[Body]) -> Body:
+    """The request's query string, as a struct with fields of text, whole numbers, and lists of texts.
+
+    A name that is given several times is a list, where the struct has one; otherwise its first value counts. Names that
+    the struct does not have are ignored, and so is a number without digits. A number above the greatest (`Meta(le=)`)
+    is the greatest.
+
+    Raises:
+        ApiError: with 400, with a sentence, for what is missing or is none of its type.
+
+    Example:
+        >>> class Page(msgspec.Struct):
+        ...     q: str = ""
+        ...     limit: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 100
+    """
+    given: dict[str, Any] = {}
+    hashable: Any = kind  # mypy does not know that a type is
+    for field in _query_fields(hashable):
+        values = [storable_text(value) for value in request.args.getlist(field.encode_name)]
+        if not values:
+            continue
+        types = field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
+        number = next((each for each in types if isinstance(each, inspect.IntType)), None)
+        if number is not None:
+            least, most = INT64_MIN if number.ge is None else number.ge, INT64_MAX if number.le is None else number.le
+            value = whole_number(field.encode_name, None, least, most)
+            given |= {} if value is None else {field.encode_name: value}
+        elif any(isinstance(each, inspect.ListType) for each in types):
+            given[field.encode_name] = values
+        else:
+            given[field.encode_name] = values[0]
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise ApiError(400, "bad_request", sentence(str(error))) from None
+
+
+@cache
+def _query_fields(kind: type) -> tuple[inspect.Field, ...]:
+    described = inspect.type_info(kind)
+    assert isinstance(described, inspect.StructType)
+    return described.fields
 
 
 def json_response(value: Any, status: int = 200) -> Response:
