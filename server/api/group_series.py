@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from flask import Blueprint, Response, request
+import msgspec
+from flask import Blueprint, Response
 from sqlalchemy import Connection
-
-from losswise.protocol.records import storable_text
 
 from ..db.engine import read_in_order, reading
 from ..exceptions import ApiError
@@ -18,30 +17,45 @@ from ..points.summaries import SummaryState
 from ..sessions.group_members import Members, find_members, numbers_of, titles_of
 from ..sessions.places import CURRENT
 from .finished import finished_tag, is_known, tagged
-from .requests import MAX_OFFSET_S, json_response, require_access, selected_projects, whole_number
+from .requests import UtcOffset, json_response, read_query, require_access, selected_projects
 
 bp = Blueprint("group_series", __name__, url_prefix="/api/v2/series/groups")
 
 DEFAULT_WIDTH = 500  # pixels
 
 
+class GroupQuery(msgspec.Struct):
+    """The sessions of a group, as the list has them."""
+
+    q: str = ""
+    place: str = msgspec.field(default=CURRENT, name="in")
+    utc_offset: UtcOffset = 0
+
+
+class SeriesQuery(GroupQuery):
+    """Which graphs of a group, from x0 to x1, for charts of `width` pixels."""
+
+    title: str | None = None
+    x0: int | None = None
+    x1: int | None = None
+    width: Annotated[int, msgspec.Meta(ge=1, le=group_series.MAX_WIDTH)] = DEFAULT_WIDTH
+
+
 @bp.get("")
 def show_series() -> Response:
     """Mean and spread of a graph over a group; see points.group_series. Has an ETag once no session is active."""
-    title = request.args.get("title")
-    if title is None:
+    query = read_query(SeriesQuery)
+    if query.title is None:
         raise ApiError(400, "bad_request", "name the graphs as title=TITLE")
-    x0, x1 = whole_number("x0"), whole_number("x1")
-    width = whole_number("width", DEFAULT_WIDTH, 1, group_series.MAX_WIDTH)
     projects = selected_projects(require_access())
     db.session.rollback()
     with reading() as connection:
-        members = _find(connection, projects, storable_text(title))
+        members = _find(connection, projects, query, query.title)
         tag = finished_tag(members.rows, members.total)
         if is_known(tag):
             return tagged(Response(status=304), tag)
         read_in_order(connection)
-        found = group_series.group_series(_graphs(connection, members, storable_text(title)), x0, x1, width)
+        found = group_series.group_series(_graphs(connection, members, query.title), query.x0, query.x1, query.width)
     active = sum(row.status == "active" for row in members.rows)
     body = {"sessions": members.total, "active": active, "steps": _common_steps(members), **found}
     is_whole = found["used"] == len(members.rows)  # else there was no time for some
@@ -52,22 +66,16 @@ def show_series() -> Response:
 def list_graphs() -> Response:
     """The graphs that the sessions of a group have, by title."""
     projects = selected_projects(require_access())
+    query = read_query(GroupQuery)
     db.session.rollback()
     with reading() as connection:
-        members = _find(connection, projects)
+        members = _find(connection, projects, query)
         graphs = titles_of(connection, [row.key for row in members.rows])
     return json_response({"sessions": members.total, "ids": [row.id for row in members.rows], "graphs": graphs})
 
 
-def _find(connection: Connection, projects: list[int], title: str | None = None) -> Members:
-    return find_members(
-        connection,
-        projects,
-        q=storable_text(request.args.get("q", "")),
-        place=request.args.get("in", CURRENT),
-        offset=whole_number("utc_offset", 0, -MAX_OFFSET_S, MAX_OFFSET_S),
-        title=title,
-    )
+def _find(connection: Connection, projects: list[int], query: GroupQuery, title: str | None = None) -> Members:
+    return find_members(connection, projects, q=query.q, place=query.place, offset=query.utc_offset, title=title)
 
 
 def _graphs(connection: Connection, members: Members, title: str) -> list[Member]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from flask import Blueprint, Response, request
 from sqlalchemy import select
 
@@ -23,7 +24,15 @@ from ..sessions.changed_sessions import read_changes
 from ..sessions.details import with_details
 from ..sessions.places import CURRENT
 from .finished import finished_tag, is_known, tagged
-from .requests import MAX_OFFSET_S, json_response, require_access, selected_projects, session_key, whole_number
+from .requests import (
+    MAX_OFFSET_S,
+    json_response,
+    read_query,
+    require_access,
+    selected_projects,
+    session_key,
+    whole_number,
+)
 
 bp = Blueprint("read", __name__, url_prefix="/api/v2")
 
@@ -33,6 +42,12 @@ MAX_GRAPHS = 200  # their ids fit into a request line (cli/wsgi.py)
 MAX_VALUES = 2_000_000  # rows times names in a response: about 100 MB of JSON
 DEFAULT_WIDTH = 1_000  # pixels
 _PointsCursor = tuple[Int64, Int64]  # x and sequence number of the last point
+
+
+class NamedQuery(msgspec.Struct):
+    """The ids of sessions."""
+
+    id: list[str] = []
 
 
 @bp.get("/sessions")
@@ -79,7 +94,7 @@ def list_changes() -> Response:
 @bp.get("/sessions/named")
 def named_sessions() -> Response:
     """The sessions with these ids as the list has them; those that may not be read are left out."""
-    ids = [id_ for id_ in dict.fromkeys(request.args.getlist("id")) if is_id(id_)]
+    ids = [id_ for id_ in dict.fromkeys(read_query(NamedQuery).id) if is_id(id_)]
     if len(ids) > MAX_NAMED:
         raise ApiError(400, "bad_request", f"name at most {MAX_NAMED} sessions as id=ID")
     projects = selected_projects(require_access())

@@ -17,7 +17,7 @@ from ..db.engine import reading, writing
 from ..db.models import Project
 from ..exceptions import ApiError
 from ..extensions import db
-from .requests import json_response, read_body, require_access, whole_number
+from .requests import json_response, read_body, read_query, require_access
 
 bp = Blueprint("views", __name__, url_prefix="/api/v2/views")
 
@@ -60,9 +60,15 @@ class Address(msgspec.Struct, forbid_unknown_fields=True):
     search: Search
 
 
+class InProject(msgspec.Struct):
+    """Of which project."""
+
+    project_id: int = -1
+
+
 @bp.get("")
 def list_views() -> Response:
-    viewer = viewer_of(whole_number("project_id", -1))
+    viewer = viewer_of(read_query(InProject).project_id)
     with reading() as connection:
         found = {"views": views.list_views(connection, viewer), "default": views.read_defaults(connection, viewer)}
     return json_response(found)
@@ -142,7 +148,7 @@ def post_address() -> Response:
 
 @bp.get("/addresses/<id_>")
 def show_address(id_: str) -> Response:
-    viewer = viewer_of(whole_number("project_id", -1))
+    viewer = viewer_of(read_query(InProject).project_id)
     search = addresses.open_address(viewer.project_id, id_, time.time())
     if search is None:
         raise ApiError(404, "unknown_address", "there is no such stored address")
