@@ -219,17 +219,19 @@ def test_a_group_is_put_into_the_charts_and_taken_out(page: Page, server: Server
     toggle = (
         LOAD
         + "(async () => { const choice = await load('data/group_choice.js'); "
-        + f"choice.toggleGroup({{ q: {GROUP!r}, label: 'fast' }}); return choice.isGroupChosen({GROUP!r}); }})()"
+        + f"choice.toggleGroup({GROUP!r}); return choice.isGroupChosen({GROUP!r}); }})()"
     )
     assert page.evaluate(toggle) is True
     wait_band(page)
     expect(legend(page)).to_have_count(1)
-    assert (legend(page).get_attribute("aria-label") or "").startswith("fast")
+    assert (legend(page).get_attribute("aria-label") or "").startswith("params.lr = 0.1")
     page.locator("#search").fill("run 3")  # the group does not depend on it
     expect(page.locator("#sessions .tag")).to_have_text(["run 3"])
     assert wait_band(page)["n"][0] == 3
     row(page, "run 3").locator(".tag").click()
     wait_drawn(page, "loss", KEY, "loss")
+    page.locator("#search").fill("")  # within another search it is another group
+    expect(row(page, "run 2")).to_be_visible()
     assert page.evaluate(toggle) is False
     expect(page).not_to_have_url(re.compile("g="))
     expect(page.locator("#band")).to_be_hidden()

@@ -16,6 +16,8 @@ from tests.support.batches import Writing
 from tests.support.people import person
 from tests.support.server import Server
 
+pytestmark = pytest.mark.full_on_postgresql
+
 
 @pytest.fixture
 def project(server: Server) -> str:
@@ -84,7 +86,7 @@ def test_json_lines_have_the_rows_of_the_list(server: Server, project: str) -> N
 
 
 def test_more_sessions_than_a_chunk_in_the_order_of_the_table(server: Server, project: str) -> None:
-    count = 430
+    count = 230
     batch = [make(server, project, tag=f"run-{n:03}") for n in range(count)]
     matching = {"project_id": server.project_id(project), "except": [batch[7].session]}
     lines = cells(export(server, matching=matching, columns=["tag"], sort="-tag"))

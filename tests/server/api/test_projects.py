@@ -14,6 +14,8 @@ from tests.support.editing import add_key, edit
 from tests.support.people import person
 from tests.support.server import Server, eventually
 
+pytestmark = pytest.mark.full_on_postgresql
+
 
 @pytest.fixture
 def name() -> str:
