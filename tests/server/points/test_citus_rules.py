@@ -16,7 +16,13 @@ import pytest
 from flask.testing import FlaskClient
 from losswise_server import create_app
 from losswise_server.config import load_settings
-from losswise_server.db import change_models, edit_models, preference_models  # noqa: F401  (their tables count)
+from losswise_server.db import (  # noqa: F401  (their tables count)
+    change_models,
+    edit_models,
+    preference_models,
+    project_models,
+    view_models,
+)
 from losswise_server.db.engine import engine_options
 from losswise_server.db.session_tables import DISTRIBUTED
 from losswise_server.extensions import db
