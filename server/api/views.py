@@ -49,7 +49,7 @@ class Default(msgspec.Struct, forbid_unknown_fields=True):
     """The view that a project's page opens with: for whom, and which; None for none."""
 
     project_id: int
-    by: Annotated[Literal["me", "project"], msgspec.Meta()] = "me"
+    by: Literal["me", "project"] = "me"
     view: str | None = None
 
 

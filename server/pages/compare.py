@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from flask import Blueprint, abort, render_template, request
@@ -21,6 +22,7 @@ from ..sessions.comparison import (
     compare_values,
 )
 from ..sessions.listing import read_rows
+from ..sessions.row_values import elapsed
 from .context import describe, find_project
 
 bp = Blueprint("compare", __name__)
@@ -45,6 +47,7 @@ def show(project_id: int) -> Any:
         "compare.html",
         project=described,
         sessions=sessions,
+        durations=[elapsed(session, time.time()) for session in sessions],
         missing=len(ids) - len(sessions),
         params=compare_params(sessions),
         statistics=compare_statistics(sessions),

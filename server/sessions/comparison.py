@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .row_values import Session, entry_at
+from .row_values import Session, entry_at, walk
 
 MAX_SESSIONS = 20
 MAX_ROWS = 2_000
@@ -57,26 +57,11 @@ def compare_statistics(sessions: Sequence[Session]) -> list[Comparison]:
 
 
 def _compare_entries(all_entries: Sequence[Any]) -> list[Comparison]:
-    names = dict.fromkeys(name for entries in all_entries for name in _names(entries))
+    names = {name for entries in all_entries for name, _ in walk(entries)}
     return [
         Comparison(name, [_present(entry_at(entries, name)) for entries in all_entries])
         for name in sorted(names)[:MAX_ROWS]
     ]
-
-
-def _names(entries: Any) -> Iterator[str]:
-    """The names of entries, those in objects with their path."""
-    # the objects around the next entry: a loop, however deep the nesting is
-    open_: list[tuple[str, Iterator[tuple[str, Any]]]] = [("", iter((entries or {}).items()))]
-    while open_:
-        prefix, items = open_[-1]
-        name, value = next(items, (None, None))
-        if name is None:
-            open_.pop()
-        elif isinstance(value, dict) and value:
-            open_.append((f"{prefix}{name}.", iter(value.items())))
-        elif value is not None:
-            yield prefix + name
 
 
 def _present(value: Any) -> Any:

@@ -20,6 +20,7 @@ from ..db.models import Session
 from ..db.sqlite_functions import number_of_text
 from ..query.nodes import COLUMNS, STATISTICS
 from . import progress
+from .row_values import walk
 
 MAX_PROJECTS = 32
 """Whose index a process keeps."""
@@ -241,23 +242,15 @@ def _given_columns(row: Row[Any]) -> Iterator[str]:
 
 def _entries(entries: Any) -> Iterator[tuple[str, Any]]:
     """Names and values of params or values, those in objects with their path. What a query cannot name is left out."""
-    # the objects around the next entry, each with the beginning of its names: a loop, however deep the nesting is
-    open_: list[tuple[str, Iterator[tuple[str, Any]]]] = [
-        ("", iter(entries.items() if isinstance(entries, dict) else ()))
-    ]
-    while open_:
-        prefix, items = open_[-1]
-        name, value = next(items, (None, None))
-        if name is None:
-            open_.pop()
-            continue
-        is_path = prefix or (isinstance(value, dict) and value)
-        if is_path and (not name or set(name) & set('."\\') or not name.isprintable()):
-            continue  # a path with such a name means something else, or SQLite cannot look for it
-        if isinstance(value, dict):
-            open_.append((f"{prefix}{name}.", iter(value.items())))
-        elif value is not None and name:
-            yield prefix + name, value
+    return walk(entries, _has_no_field)
+
+
+def _has_no_field(prefix: str, name: str, value: Any) -> bool:
+    """Whether a query cannot name an entry."""
+    if not (prefix or (isinstance(value, dict) and value)):
+        return not name
+    # a path with such a name means something else, or SQLite cannot look for it
+    return not name or bool(set(name) & set('."\\')) or not name.isprintable()
 
 
 def _kind(value: Any) -> str:

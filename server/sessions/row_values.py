@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 Session = dict[str, Any]
@@ -34,6 +35,31 @@ def entry_at(entries: Any, name: str) -> Any:
     for part in name.split("."):
         entries = entries.get(part) if isinstance(entries, dict) else None
     return entries
+
+
+def walk(entries: Any, is_skipped: Callable[[str, str, Any], bool] = lambda *_: False) -> Iterator[tuple[str, Any]]:
+    """The params or values of a session with their names, those in objects with their path. Empty objects have none.
+
+    Args:
+        is_skipped: called with the path before a name, the name, and the value: True leaves it out, with all in it.
+
+    >>> list(walk({"lr": 0.1, "model": {"depth": 18, "name": None}}))
+    [('lr', 0.1), ('model.depth', 18)]
+    """
+    # the objects around the next entry, each with the beginning of its names: a loop, however deep the nesting is
+    items = iter(entries.items() if isinstance(entries, dict) else ())
+    open_: list[tuple[str, Iterator[tuple[str, Any]]]] = [("", items)]
+    while open_:
+        prefix, items = open_[-1]
+        name, value = next(items, (None, None))
+        if name is None:
+            open_.pop()
+        elif is_skipped(prefix, name, value):
+            continue
+        elif isinstance(value, dict):
+            open_.append((f"{prefix}{name}.", iter(value.items())))
+        elif value is not None:
+            yield prefix + name, value
 
 
 def statistic(session: Session, key: str) -> Any:

@@ -197,8 +197,12 @@ export function quoted(name) {
   return isPlain ? name : inQuotes(name);
 }
 
-/** @param {string} text */
-const inQuotes = (text) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+/**
+ * A text in quotes, whatever is in it.
+ *
+ * @param {string} text
+ */
+export const inQuotes = (text) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 
 /**
  * A value as a query has it.

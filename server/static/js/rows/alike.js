@@ -1,4 +1,5 @@
 // The query for the sessions that have the same params as one, except for one param.
+import { inQuotes } from '../data/query_text.js';
 
 /** @typedef {string | number | boolean | null} Scalar */
 
@@ -31,7 +32,7 @@ export function scalarParams(params, prefix = '') {
 export function alikeQuery(params, differing) {
   const terms = params
     .filter(([path]) => path !== differing)
-    .map(([path, value]) => `${quotedPath(path)}=${typeof value === 'string' ? quoted(value) : value}`);
+    .map(([path, value]) => `${quotedPath(path)}=${typeof value === 'string' ? inQuotes(value) : value}`);
   let q = '';
   let count = 0;
   for (const term of terms) {
@@ -44,7 +45,4 @@ export function alikeQuery(params, differing) {
 }
 
 /** @param {string} path */
-const quotedPath = (path) => (WORD.test(path) ? `params.${path}` : `params.${quoted(path)}`);
-
-/** @param {string} text */
-const quoted = (text) => `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+const quotedPath = (path) => (WORD.test(path) ? `params.${path}` : `params.${inQuotes(path)}`);

@@ -2,6 +2,7 @@
 // each statistic.
 import { isGroupChosen, wholeQuery } from '../data/group_choice.js';
 import { isOpen } from '../data/grouping.js';
+import { inQuotes } from '../data/query_text.js';
 import { now, palette } from '../data/store.js';
 import { childrenOf, make, setText, setTitle } from '../ui/dom.js';
 import { anything, exactTime, number, relativeTime, whole } from '../ui/format.js';
@@ -39,11 +40,7 @@ export function askedBy(columns) {
 function fieldOf({ key, group }) {
   if (SHARED.includes(key)) return key;
   if (group !== 'params' && group !== 'values') return '';
-  const name = key
-    .slice(group.length + 1)
-    .replaceAll('\\', '\\\\')
-    .replaceAll('"', '\\"');
-  return `${group}."${name}"`;
+  return `${group}.${inQuotes(key.slice(group.length + 1))}`;
 }
 
 /**
