@@ -182,6 +182,7 @@ function measure() {
 }
 
 function drawRows() {
+  const { scrollTop, clientHeight } = scroller; // before anything is changed: the browser would lay the page out again
   view.columns.forEach(({ sort }, at) => {
     if (sort) markSort(head.cells[at], sort);
   });
@@ -191,8 +192,8 @@ function drawRows() {
   const count = rowCount();
   if (table.tHead) table.tHead.hidden = count === 0;
   showEmptyTable(count === 0);
-  const first = Math.min(Math.max(0, Math.floor(scroller.scrollTop / ROW_HEIGHT) - SPARE_ROWS), count);
-  const last = Math.min(count, first + Math.ceil(scroller.clientHeight / ROW_HEIGHT) + 2 * SPARE_ROWS);
+  const first = Math.min(Math.max(0, Math.floor(scrollTop / ROW_HEIGHT) - SPARE_ROWS), count);
+  const last = Math.min(count, first + Math.ceil(clientHeight / ROW_HEIGHT) + 2 * SPARE_ROWS);
   table.ariaRowCount = String((isGrouped() ? count : list.total) + 1);
   setHeights(first, count - last);
   keepFocus();
@@ -203,7 +204,7 @@ function drawRows() {
     if (!kept.has(row) && !row.contains(document.activeElement)) view.rows.delete(key);
   arrange(body, [above, ...wanted, below]);
   if (hadFocus && document.activeElement === document.body) elementOf(view.focused)?.focus({ preventScroll: true });
-  const index = Math.floor(scroller.scrollTop / ROW_HEIGHT);
+  const index = Math.floor(scrollTop / ROW_HEIGHT);
   top = { key: rowAt(index)?.key ?? '', index };
   if (last <= count - 2 * SPARE_ROWS) return;
   if (isGrouped()) groups?.loadMoreGroups();
