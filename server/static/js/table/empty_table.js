@@ -1,8 +1,10 @@
 // What the table shows while it has no rows.
 import { list } from '../data/session_list.js';
 import { page, setQuery, state } from '../data/store.js';
-import { byId } from '../ui/dom.js';
+import { byId, make } from '../ui/dom.js';
 import { showEmpty } from '../ui/empty_state.js';
+
+const PLACEHOLDER_ROWS = 5;
 
 /** @import { EmptyMessage } from '../ui/empty_state.js' */
 
@@ -63,3 +65,16 @@ const snippet = () =>
     '    for step in range(1000):',
     '        session.log({"train_loss": train(step)}, step)',
   ].join('\n');
+
+/**
+ * Show that rows are being loaded.
+ *
+ * @param {HTMLElement} body of the table
+ * @param {number} columns
+ */
+export function showPlaceholder(body, columns) {
+  if (body.querySelector('.first')) return; // the server's rows
+  const cells = () => Array.from({ length: columns }, () => make('td'));
+  const placeholder = () => make('tr', { className: 'skeleton', ariaHidden: 'true' }, ...cells());
+  body.replaceChildren(...Array.from({ length: PLACEHOLDER_ROWS }, placeholder));
+}

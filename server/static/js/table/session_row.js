@@ -37,12 +37,21 @@ export function updateSessionRow({ key, id, depth }) {
  * @param {string} key
  */
 export function createRow(key) {
-  const row = make('tr');
+  if (empty?.columns !== view.columns) empty = { columns: view.columns, row: emptyRow() };
+  const row = /** @type {HTMLTableRowElement} */ (empty.row.cloneNode(true));
   row.dataset.row = key;
+  view.rows.set(key, row);
+  return row;
+}
+
+/** @type {{columns: Column[], row: HTMLTableRowElement} | null} a row of these columns, which is copied */
+let empty = null;
+
+function emptyRow() {
+  const row = make('tr');
   for (const { right, dim } of view.columns)
     row.append(make('td', { className: [right && 'n', dim && 'dim'].filter(Boolean).join(' ') }));
   pin(row, view.lefts);
-  view.rows.set(key, row);
   return row;
 }
 

@@ -7,7 +7,7 @@ import { arrange, elementById, find, make, setText } from '../ui/dom.js';
 import { findBest } from './best_values.js';
 import { clicked, rowOf } from './choosing.js';
 import { currentLayout, discover, shownColumns } from './columns.js';
-import { showEmptyTable } from './empty_table.js';
+import { showEmptyTable, showPlaceholder } from './empty_table.js';
 import { header, markSort } from './header.js';
 import { openedMenu, openRowMenu } from './menus.js';
 import { leftEdges, pin } from './pinned_columns.js';
@@ -15,7 +15,6 @@ import { updateSessionRow, updateTimes } from './session_row.js';
 import { focusedRow, keepFocus, NARROW, ROW_HEIGHT, view } from './view.js';
 
 const SPARE_ROWS = 12; // above and below those in sight
-const PLACEHOLDER_ROWS = 5;
 
 /** @type {HTMLTableElement} */
 let table;
@@ -42,6 +41,7 @@ const tagObserver = new ResizeObserver(() => {
 });
 let frame = 0;
 let hasChanged = true;
+let isScrolled = false; // whether nothing but that has happened since the last drawing
 
 export function start() {
   table = elementById('sessions', HTMLTableElement);
@@ -66,7 +66,7 @@ export function start() {
   body.addEventListener('focusin', (event) => {
     view.focused = rowOf(/** @type {Element} */ (event.target))?.dataset.row ?? view.focused;
   });
-  scroller.addEventListener('scroll', draw, { passive: true });
+  scroller.addEventListener('scroll', drawSoon, { passive: true });
   new ResizeObserver(draw).observe(scroller);
   menu.addEventListener('toggle', async () => {
     if (menu.open) (await import('./columns_menu.js')).fill(menu);
@@ -130,6 +130,11 @@ const spacer = () => make('tr', { className: 'space', ariaHidden: 'true' }, make
 
 /** Draw in the next frame; many calls are one drawing. */
 function draw() {
+  isScrolled = false;
+  drawSoon();
+}
+
+function drawSoon() {
   frame ||= requestAnimationFrame(() => {
     frame = 0;
     // what looks at every loaded session waits until one changes: scrolling does not
@@ -188,7 +193,7 @@ function drawRows() {
   });
   const isWaiting = groups?.isWaiting() ?? false;
   table.classList.toggle('waiting', (list.loading || list.isStale) && list.loaded);
-  if (!list.loaded || isWaiting || (state.by.length > 0 && !groups)) return drawPlaceholder();
+  if (!list.loaded || isWaiting || (state.by.length > 0 && !groups)) return showPlaceholder(body, view.columns.length);
   const count = rowCount();
   if (table.tHead) table.tHead.hidden = count === 0;
   showEmptyTable(count === 0);
@@ -203,6 +208,7 @@ function drawRows() {
   for (const [key, row] of view.rows)
     if (!kept.has(row) && !row.contains(document.activeElement)) view.rows.delete(key);
   arrange(body, [above, ...wanted, below]);
+  isScrolled = true;
   if (hadFocus && document.activeElement === document.body) elementOf(view.focused)?.focus({ preventScroll: true });
   const index = Math.floor(scrollTop / ROW_HEIGHT);
   top = { key: rowAt(index)?.key ?? '', index };
@@ -223,16 +229,11 @@ function setHeights(before, after) {
 /** @param {string | null} key */
 const elementOf = (key) => view.rows.get(key ?? '');
 
-function drawPlaceholder() {
-  if (body.querySelector('.first')) return; // the server's rows
-  const cells = () => view.columns.map(() => make('td'));
-  const placeholder = () => make('tr', { className: 'skeleton', ariaHidden: 'true' }, ...cells());
-  body.replaceChildren(...Array.from({ length: PLACEHOLDER_ROWS }, placeholder));
-}
-
 /** @param {number} index */
 function updateRow(index) {
   const row = /** @type {import('../data/table_rows.js').Row} */ (rowAt(index));
+  const drawn = view.rows.get(row.key);
+  if (isScrolled && drawn?.isConnected) return drawn;
   const element = row.kind === 'session' || !groups ? updateSessionRow(row) : groups.updateRow(row);
   element.ariaRowIndex = String(index + 2);
   element.tabIndex = row.key === (view.focused ?? rowAt(0)?.key) ? 0 : -1;
@@ -262,6 +263,7 @@ export function focusRow(index) {
   const room = visibleHeight();
   if (start < scroller.scrollTop) scroller.scrollTop = start;
   else if (start + ROW_HEIGHT > scroller.scrollTop + room) scroller.scrollTop = start + ROW_HEIGHT - room;
+  isScrolled = false;
   drawRows();
   elementOf(view.focused)?.focus({ preventScroll: true });
 }
