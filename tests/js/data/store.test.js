@@ -107,6 +107,8 @@ test('going back shows what was shown', () => {
 
 test('every session that matches can be chosen, but some', () => {
   store.chooseAllMatching();
+  store.setQuery({ sort: '-tag' });
+  assert.equal(state.allMatching, true, 'the same sessions match in another order');
   assert.ok(store.isChosen('not loaded'));
   store.toggle('a');
   assert.deepEqual([store.isChosen('a'), store.isChosen('b')], [false, true]);

@@ -34,6 +34,26 @@ export function projectFields() {
   return known.fields;
 }
 
+/** Columns that change all the time, or are as good as all different. */
+const UNGROUPED = ['elapsed', 'progress', 'id', 'note', 'updated', 'ended', 'points'];
+
+/**
+ * Whether the table can be grouped by a field.
+ *
+ * @param {ProjectField} field
+ */
+export const canGroupBy = ({ group, name }) =>
+  group !== 'statistics' && !(group === 'columns' && UNGROUPED.includes(name));
+
+/**
+ * The field that a column of the table shows; undefined if the project has none of this name.
+ *
+ * @param {ProjectField['group']} group
+ * @param {string} name
+ */
+export const fieldNamed = async (group, name) =>
+  (await projectFields()).find((field) => field.group === group && field.name === name);
+
 /**
  * Values of a field that begin with `prefix`. A field with few of them is asked for once, whatever the prefix.
  *

@@ -229,8 +229,10 @@ export function isChosen(id) {
  * @param {Partial<Query>} changes
  */
 export function setQuery(changes) {
-  Object.assign(state, changes, { allMatching: false });
-  showInAddress(Object.keys(changes).join());
+  const names = Object.keys(changes);
+  Object.assign(state, changes);
+  if (names.some((name) => name !== 'sort')) state.allMatching = false; // others match now
+  showInAddress(names.join());
   emit('query');
 }
 

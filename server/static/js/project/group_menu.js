@@ -1,5 +1,5 @@
 // The Group menu: the fields by which the table is grouped, level by level.
-import { projectFields } from '../data/fields.js';
+import { canGroupBy, projectFields } from '../data/fields.js';
 import { groupBy, MAX_LEVELS, setOrder } from '../data/grouping.js';
 import { on, state } from '../data/store.js';
 import { describe, rankedFields } from '../data/suggestions.js';
@@ -9,8 +9,6 @@ import { find, make } from '../ui/dom.js';
 /** @import { GroupOrder } from '../data/address.js' */
 
 const MAX_ENTRIES = 100;
-/** Columns that change all the time, or are as good as all different. */
-const UNGROUPED = ['elapsed', 'progress', 'id', 'note', 'updated', 'ended', 'points'];
 /** @type {[GroupOrder, string][]} */
 const ORDERS = [
   ['', 'value'],
@@ -62,8 +60,7 @@ function draw() {
   levels.hidden = !state.by.length;
   if (hadFocus) search.focus();
   const found = rankedFields(search.value.trim(), fields).filter(
-    ({ field, group, name }) =>
-      !state.by.includes(field) && group !== 'statistics' && !(group === 'columns' && UNGROUPED.includes(name)),
+    (field) => !state.by.includes(field.field) && canGroupBy(field),
   );
   const shown = found.slice(0, MAX_ENTRIES);
   entries.hidden = isFull;

@@ -1,7 +1,8 @@
 // The cells of the table's head. A click sorts, dragging moves the column, its right edge changes the width; the menu of
 // a head, and keys, do all of that too.
+
+import { canGroupBy, fieldNamed } from '../data/fields.js';
 import { groupBy } from '../data/grouping.js';
-import { fieldText } from '../data/query_text.js';
 import { setQuery, state } from '../data/store.js';
 import { make } from '../ui/dom.js';
 import { openMenu } from '../ui/popup_menu.js';
@@ -69,32 +70,24 @@ function moveBy(key, by) {
   if (to >= 0 && to <= keys.length) move(key, keys[to] ?? null);
 }
 
-/** Names that mean columns in queries, also where a param has them. */
-const COLUMNS =
-  'tag id status reason group tags created updated ended elapsed progress iter max_iter points dropped refused commit branch host user note starred'.split(
-    ' ',
-  );
-const GROUPABLE = ['tag', 'status', 'group', 'tags', 'commit', 'branch', 'host', 'user'];
-
 /**
  * The field by which rows are grouped by what a column shows; '' if they cannot be.
  *
- * @param {string} key
- * @param {Column['group']} group
+ * @param {Column} column
  */
-function groupFieldOf(key, group) {
-  const name = fieldText(key.slice(key.indexOf('.') + 1));
-  if (group === 'params') return COLUMNS.includes(name) || /^(params|values)\./.test(name) ? `params.${name}` : name;
-  if (group === 'values') return `values.${name}`;
-  return GROUPABLE.includes(key) ? key : '';
+async function groupFieldOf({ key, group }) {
+  if (group === 'statistics') return '';
+  const name = group ? key.slice(group.length + 1) : key;
+  const field = await fieldNamed(group ?? 'columns', name).catch(() => undefined);
+  return field && canGroupBy(field) ? field.field : '';
 }
 
 /**
  * @param {Column} column
  * @param {{x: number, y: number}} at of the window, in pixels
  */
-function openHeadMenu(column, at) {
-  const items = itemsFor(column).map((item) => ({
+async function openHeadMenu(column, at) {
+  const items = itemsFor(column, await groupFieldOf(column)).map((item) => ({
     ...item,
     act: () => {
       item.act();
@@ -111,8 +104,11 @@ function focusHead(key) {
   )?.focus();
 }
 
-/** @param {Column} column */
-function itemsFor({ key, widthKey = key, sort, width, label, group }) {
+/**
+ * @param {Column} column
+ * @param {string} field by which the table can be grouped, or ''
+ */
+function itemsFor({ key, widthKey = key, sort, width, label }, field) {
   const layout = currentLayout();
   const isPinned = layout.pinned.includes(key);
   /** @type {MenuItem[]} */
@@ -132,7 +128,6 @@ function itemsFor({ key, widthKey = key, sort, width, label, group }) {
       },
       { label: `Hide ${label}`, act: () => choose(key, false) },
     );
-  const field = groupFieldOf(key, group);
   if (field && !state.by.includes(field))
     items.push({
       label: state.by.length ? 'Then group by this' : 'Group by this',
