@@ -190,3 +190,39 @@ def test_a_project_without_sessions_and_the_sign_in_page(
     visitor = new_page(**look_of(scheme, width))
     visitor.goto(server.url + "/projects")
     check(visitor, axe, "the sign-in page")
+
+
+@pytest.mark.full_on_postgresql
+def test_at_a_zoom_of_200_percent(sign_in: Callable[..., Page], server: Server, project: Project) -> None:
+    made = fill(server, project)
+    id_ = server.project_id(project.name)
+    # what a window of 1,440 x 900 has left at that zoom
+    page = sign_in(viewport={"width": 720, "height": 450}, device_scale_factor=2)
+    compared = "&".join(f"s={writing.session}" for writing in made)
+    for path in (
+        "/projects",
+        f"/s/{made[4].session}/details",
+        f"/projects/{id_}/compare?{compared}",
+        f"/projects/{id_}",
+    ):
+        page.goto(server.url + path)
+        expect(page.locator("h1").first).to_be_attached()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 720, path
+    # a whole card can be scrolled into sight
+    plot = page.locator(".card .plot").first
+    plot.scroll_into_view_if_needed()
+    page.mouse.wheel(0, 300)
+    expect(plot.locator("canvas").first).to_be_visible()
+    page.wait_for_function("() => window.scrollY > 100")
+    box = plot.bounding_box()
+    assert box is not None
+    page.evaluate("(y) => window.scrollBy(0, y)", box["y"] - 20)
+    box = plot.bounding_box()
+    assert box is not None
+    assert box["y"] >= 0
+    assert box["y"] + box["height"] <= 450
+    row(page, "run-5").locator(".tag").click(button="right")
+    menu = page.get_by_role("menu").bounding_box()
+    assert menu is not None
+    assert menu["y"] >= 0
+    assert menu["y"] + menu["height"] <= 450
