@@ -240,8 +240,8 @@ REDRAWN = """
   requestAnimationFrame(look);
 })
 """
-# Scrolls the table from its first row to its last, as fast as rows are loaded; gives what scripts took in frames of more
-# than 50 ms. Long tasks would count painting, which takes longer than scripts without a graphics card.
+# Scrolls the table from its first row to its last, as fast as rows are loaded; gives what scripts took in frames of
+# over 50 ms. Long tasks would count painting, which takes longer than scripts without a graphics card.
 SCROLL = """
 (count) => new Promise((done) => {
   const scroller = document.querySelector('#table-scroll');
