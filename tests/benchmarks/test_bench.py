@@ -25,6 +25,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     return done.stdout, json.loads(file.read_text())
 
 
+@pytest.mark.full
 def test_every_number_is_finite(ran: tuple[str, dict[str, Any]]) -> None:
     _table, document = ran
     assert set(document["benchmarks"]) == set(NAMES)

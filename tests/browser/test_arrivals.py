@@ -255,7 +255,7 @@ def test_after_too_many_changes_all_rows_are_loaded_again(page: Page, server: Se
     expect_shown(page, "meanwhile", "run-002", "run-000")
 
 
-@pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_a_page_of_the_table_that_fails_is_tried_again(page: Page, server: Server, project: Project) -> None:
     make(server, project, 230)
     open_live(page, project.address)
@@ -324,6 +324,7 @@ def test_known_sessions_begin_to_match_and_cease_to(page: Page, server: Server, 
     expect(news).to_be_hidden()
 
 
+@pytest.mark.full
 def test_a_query_that_sessions_begin_to_match(page: Page, server: Server, project: Project) -> None:
     first, second = make(server, project, 2)
     first.send(records.values_record({"score": 5}))

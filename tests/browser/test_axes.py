@@ -52,6 +52,7 @@ def expect_apart(page: Page, atleast: int) -> list[str]:
     return [one["text"] for one in found]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("width", [1440, 390])
 def test_steps_in_milliseconds_are_told_apart(page: Page, server: Server, project: Project, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})

@@ -143,7 +143,7 @@ def test_rows_are_grouped_by_keys(page: Page, server: Server, project: Project) 
     expect(groups(page).first).to_be_focused()
 
 
-@pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_groups_follow_sessions_that_start_end_and_go(page: Page, server: Server, project: Project) -> None:
     runs = [make(server, project, number) for number in range(3)]
     page.goto(f"{project.address}?by=lr&open=lr%3D0.1")

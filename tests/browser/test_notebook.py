@@ -79,8 +79,8 @@ MANY = {
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", [320, 390, 1000])
-@pytest.mark.parametrize("graphs", [{}, {"loss": MANY["loss"]}, MANY])
+@pytest.mark.parametrize("width", [320, pytest.param(390, marks=pytest.mark.full), 1000])
+@pytest.mark.parametrize("graphs", [{}, pytest.param({"loss": MANY["loss"]}, marks=pytest.mark.full), MANY])
 def test_it_fits_and_can_be_read_on_any_background(
     new_page: Callable[..., Page], graphs: dict[str, dict[str, list[float]]], width: int, theme: str
 ) -> None:

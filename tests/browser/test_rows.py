@@ -169,6 +169,7 @@ def test_all_that_match_are_chosen_loaded_or_not(page: Page, server: Server, pro
     expect(page.locator("#statuses").get_by_role("button", name="All 1", exact=True)).to_be_visible()
 
 
+@pytest.mark.full
 def test_an_edit_is_in_the_other_browser_and_no_note_is_lost(
     sign_in: Callable[..., Page], server: Server, project: Project
 ) -> None:
@@ -256,6 +257,7 @@ def test_going_back_undoes_one_choice_and_a_link_shows_the_same(
     expect_shown(page, "run-1")
 
 
+@pytest.mark.full
 def test_signed_out_meanwhile_one_signs_in_again_in_place(page: Page, server: Server, project: Project) -> None:
     run = make(server, project, "mine")
     page.goto(project.address)
@@ -342,6 +344,7 @@ def test_a_viewer_is_offered_what_changes_nothing(
     expect(row(page, "seen")).to_be_visible()
 
 
+@pytest.mark.full
 def test_an_empty_archive_and_bin_say_so(page: Page, server: Server, project: Project) -> None:
     make(server, project, "only")
     for place, words in (("archive", "The archive is empty"), ("bin", "The bin is empty")):

@@ -134,6 +134,7 @@ def test_by_keys_and_from_the_bar(page: Page, project: Project, full: Writing) -
     page.wait_for_url(f"**/s/{full.session}/details")
 
 
+@pytest.mark.full
 def test_deleting_asks_first(page: Page, server: Server, project: Project, full: Writing) -> None:
     opened(page, project, "full")
     page.get_by_text("Delete this session").click()
@@ -199,6 +200,7 @@ def test_a_page_of_a_version_that_did_not_reload_itself_is_reloaded(page: Page, 
     expect(page.locator("[data-part=overview]")).to_be_visible()
 
 
+@pytest.mark.full
 def test_what_was_not_stored_appears_and_goes_without_a_reload(page: Page, project: Project, full: Writing) -> None:
     opened(page, project, "full")
     expect(part(page, "not stored")).to_have_count(0)

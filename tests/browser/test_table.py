@@ -38,6 +38,7 @@ def test_the_newest_are_shown_at_first_and_a_click_shows_one_alone(
     expect_shown(page, "run-3", "run-0")
 
 
+@pytest.mark.full
 def test_a_reload_keeps_the_view(page: Page, server: Server, project: Project) -> None:
     for n in range(4):
         make(server, project, f"run-{n}", best=n, age=n)

@@ -157,6 +157,7 @@ def test_the_default_opens_a_plain_address(page: Page, project: Project, runs: l
     expect(page.locator("#sessions .tag")).to_have_count(4)
 
 
+@pytest.mark.full
 def test_a_private_view_is_not_seen_by_others_but_its_address_shows_the_same(
     page: Page, new_page: Callable[..., Page], server: Server, project: Project, runs: list[Writing]
 ) -> None:

@@ -51,8 +51,9 @@ class Demo:
 
     def sessions(self) -> list[Any]:
         """Its sessions, the oldest first."""
+        url = self.url  # said once there is a key
         key = (self.data_dir / "demo_key").read_text()
-        answer = requests.get(self.url + "/api/v2/sessions", headers={"Authorization": key}, timeout=10)
+        answer = requests.get(url + "/api/v2/sessions", headers={"Authorization": key}, timeout=10)
         assert answer.status_code == 200, answer.text
         return list(reversed(answer.json()["sessions"]))
 

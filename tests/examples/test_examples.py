@@ -71,6 +71,7 @@ def test_keras(server: Server, clean_home: Path) -> None:
     assert session["params"]["optimizer"] == "Adam"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_lightning(server: Server, clean_home: Path) -> None:
     session = run_example("lightning_mnist_like.py", server, clean_home, "--epochs", "2")

@@ -78,6 +78,7 @@ def test_the_client_alone(wheel: Path, tmp_path: Path) -> None:
     assert "pip install 'losswise[keras]'" in done.stderr
 
 
+@pytest.mark.full
 def test_the_server(wheel: Path, tmp_path: Path) -> None:
     programs = new_environment(tmp_path / "venv", f"{wheel}[server]")
     environ = clean_environment(tmp_path, LW_DATA_DIR=str(tmp_path / "data"))

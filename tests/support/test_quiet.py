@@ -24,7 +24,7 @@ ANSWERS: list[Any] = [
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-@pytest.mark.parametrize("is_done", [True, False])
+@pytest.mark.parametrize("is_done", [pytest.param(True, marks=pytest.mark.full), False])
 def test_senders_that_are_left_end(
     answer: Any, is_done: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

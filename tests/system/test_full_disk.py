@@ -46,6 +46,7 @@ def on_small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tu
         kill_with_workers(server)
 
 
+@pytest.mark.full_on_postgresql
 def test_a_full_disk(on_small_disk: tuple[Server, Path], tmp_path: Path) -> None:
     server, disk = on_small_disk
     process, session = train(server, tmp_path / "script", STEPS, 0.02)

@@ -72,6 +72,7 @@ def test_three_servers_start_at_once_and_one_dies(make: Callable[..., list[Serve
     assert browser.get(left[1].url + "/api/v2/me", timeout=30).status_code == 200
 
 
+@pytest.mark.full
 def test_a_reader_of_changes_misses_no_session_of_any_worker(make: Callable[..., list[Server]]) -> None:
     """Scripts make short sessions by way of several servers, whose transactions commit in any order."""
     servers = make(2, "--workers", "2")

@@ -114,7 +114,12 @@ LARGE = ("a text too long", "too many values", "a name too many", "too many name
 
 @pytest.mark.parametrize(
     ("cause", "every"),
-    [(cause, every) for cause in CAUSES for every in (2, 100) if every == 100 or cause != "too many values"],
+    [
+        pytest.param(cause, every, marks=() if every == 100 else pytest.mark.full)
+        for cause in CAUSES
+        for every in (2, 100)
+        if every == 100 or cause != "too many values"
+    ],
 )
 def test_a_real_server_stores_the_good_ones_of_a_stream(
     server: Server, journals: Path, monkeypatch: pytest.MonkeyPatch, cause: str, every: int

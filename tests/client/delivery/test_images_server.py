@@ -134,7 +134,7 @@ def test_an_image_after_the_end_opens_the_session_again(server: Server, journals
     assert list(journals.iterdir()) == []
 
 
-@pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_images_of_an_outage_arrive_later_once_and_in_order(
     own_server: Server, journals: Path, sent: list[str]
 ) -> None:

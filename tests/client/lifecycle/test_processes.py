@@ -32,6 +32,7 @@ def points(server: Server, session: str) -> dict[str, list[int]]:
     return found
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.full)])
 def test_workers_of_a_dataloader(server: Server, script: Start, method: str) -> None:
     """They neither send the parent's points again, nor end its session, nor wait for anything."""
@@ -219,7 +220,9 @@ RECORDS = {
 
 
 @pytest.mark.full_on_postgresql
-@pytest.mark.parametrize("records", RECORDS)
+@pytest.mark.parametrize(
+    "records", [pytest.param(kind, marks=() if kind in ("nothing", "log") else pytest.mark.full) for kind in RECORDS]
+)
 def test_a_session_that_a_spawned_workers_import_made_records_nothing_and_says_so(
     own_server: Server, script: Start, records: str
 ) -> None:

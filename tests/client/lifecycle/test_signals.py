@@ -24,11 +24,15 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 
 class Owner(NamedTuple):
-    """Who handles SIGTERM: code before `import losswise`, code after the session was created, and the training."""
+    """Who handles SIGTERM: code before `import losswise`, code after the session was created, and the training.
+
+    The training calls `ready()` once its handler is in place.
+    """
 
     before: str = ""
     after: str = ""
     loop: str = """
+        ready()
         while not stopped:
             graph.append({"loss": 1.0})
             time.sleep(0.01)
@@ -129,6 +133,7 @@ OWNERS = {
         async def train():
             loop, event = asyncio.get_running_loop(), asyncio.Event()
             loop.add_signal_handler(signal.SIGTERM, event.set)
+            ready()
             while not event.is_set():
                 graph.append({"loss": 1.0})
                 await asyncio.sleep(0.01)
@@ -143,6 +148,7 @@ OWNERS = {
             task = asyncio.current_task()
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
             try:
+                ready()
                 await asyncio.sleep(30)
             finally:
                 print("cancelled", flush=True)
@@ -167,6 +173,7 @@ OWNERS = {
         debugger = pdb.Pdb(stdin=open(os.devnull), nosigint=False)
         debugger.rcLines = ["continue"]
         def train():
+            ready()
             while not stopped:
                 graph.append({"loss": 1.0})
                 time.sleep(0.01)
@@ -198,6 +205,8 @@ def source(owner: Owner) -> str:
             "stopped = []",
             "def told(text):",
             "    atexit.register(print, text, flush=True)",
+            "def ready():",
+            "    print('ready', flush=True)",
             usr1,
             part(owner.before),
             "import losswise",
@@ -206,7 +215,6 @@ def source(owner: Owner) -> str:
             "graph = session.graph('loss')",
             "graph.append({'loss': 2.0})",
             part(owner.after),
-            "print('ready', flush=True)",
             "try:",
             loop,
             "except BaseException as error:",

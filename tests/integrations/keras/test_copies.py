@@ -17,6 +17,7 @@ from tests.integrations.reading import columns
 from tests.support.server import Server, clean_environment
 
 
+@pytest.mark.full
 def test_a_callback_that_is_used_for_another_model(watched: Server) -> None:
     """One session, x going on; the params are those of the last fit."""
     callback, batches = LosswiseKerasCallback(), Batches()

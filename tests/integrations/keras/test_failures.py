@@ -86,6 +86,7 @@ print(len(batches.losses))
 """
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
 def test_a_disk_that_is_full_during_fit(watched: Server, clean_home: Path) -> None:
     """A limit on the size of files is what this user may set; a full disk answers the same way."""

@@ -48,6 +48,7 @@ class At(pl.Callback):
             self.call()
 
 
+@pytest.mark.full
 def test_a_server_that_goes_away(
     own_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

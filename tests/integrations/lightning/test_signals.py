@@ -117,6 +117,7 @@ class Run:
         return self.process.returncode, output + rest, sorted(found)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("who", "way"),
     [

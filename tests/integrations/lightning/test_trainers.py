@@ -70,6 +70,7 @@ def test_both_packages_in_one_process(watched: Server, tmp_path: Path) -> None:
         assert loss_x(watched, id_, "train_loss") == list(range(16))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("package", ["lightning.fabric", pytest.param("lightning_fabric", marks=pytest.mark.full)])
 def test_fabric(watched: Server, tmp_path: Path, package: str) -> None:
     pytest.importorskip(package.partition(".")[0])
@@ -108,6 +109,7 @@ class Tuned(Net):
         return batches()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("what", ["lr_find", "scale_batch_size"])
 def test_the_tuner_leaves_nothing_behind(watched: Server, what: str) -> None:
     logger, model = LosswiseLogger(f"tuned by {what}"), Tuned()

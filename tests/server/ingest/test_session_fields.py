@@ -81,6 +81,7 @@ FIELDS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.full_on_postgresql
 @pytest.mark.parametrize(("given", "expected"), FIELDS, ids=[str(number) for number in range(len(FIELDS))])
 def test_a_field_of_another_type_is_made_one_of_the_right_type(
     server: Server, given: dict[str, Any], expected: dict[str, Any]

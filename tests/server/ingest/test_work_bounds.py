@@ -54,6 +54,7 @@ TOO_MUCH: dict[str, Callable[[str], list[Record]]] = {
 }
 
 
+@pytest.mark.full_on_postgresql
 @pytest.mark.parametrize("what", TOO_MUCH)
 def test_a_batch_that_is_too_much_is_refused_whole(server: Server, what: str) -> None:
     run = Writing(server)

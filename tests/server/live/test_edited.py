@@ -78,6 +78,7 @@ def workers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     server.kill()
 
 
+@pytest.mark.full_on_postgresql
 def test_pages_refetch_when_many_sessions_were_edited(workers: Server) -> None:
     run = Writing(workers, project="many")
     Writing(workers, project="few")

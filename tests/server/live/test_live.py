@@ -160,6 +160,7 @@ def stoppable(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     server.kill()
 
 
+@pytest.mark.full_on_postgresql
 def test_every_worker_pushes_and_streams_do_not_delay_the_stop(stoppable: Server) -> None:
     run = Writing(stoppable)
     graph = run.graph()

@@ -304,6 +304,7 @@ def two_workers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     server.kill()
 
 
+@pytest.mark.full
 def test_every_point_is_sent_once_though_workers_are_killed(two_workers: Server) -> None:
     session = records.new_id()
     graph = records.graph_id(session, "loss")

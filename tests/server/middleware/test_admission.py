@@ -275,6 +275,7 @@ def stalled(server: Server) -> Iterator[None]:
     engine.dispose()
 
 
+@pytest.mark.full_on_postgresql
 def test_a_stalled_database_fills_no_memory_and_delays_no_reader(own_server: Server) -> None:
     server = own_server
     runs = [Writing(server) for _ in range(WRITERS)]

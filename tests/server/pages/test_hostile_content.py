@@ -55,7 +55,8 @@ def check_everything_is_shown(server: Server, run: Writing) -> None:
     stream.close()
 
 
-@pytest.mark.parametrize("levels", [64, 970, 20_000])
+@pytest.mark.full_on_postgresql
+@pytest.mark.parametrize("levels", [pytest.param(64, marks=pytest.mark.full), 970, 20_000])
 @pytest.mark.parametrize("name", ["", "a"], ids=["lists", "objects"])
 @pytest.mark.parametrize("protocol", [1, 2])
 def test_deep_params_are_taken_and_shown(server: Server, levels: int, name: str, protocol: int) -> None:
@@ -93,6 +94,7 @@ STORED: list[tuple[str, str, str]] = [
 ]
 
 
+@pytest.mark.full_on_postgresql
 @pytest.mark.parametrize(("table", "column", "value"), STORED, ids=[str(number) for number in range(len(STORED))])
 def test_what_earlier_versions_have_stored_is_shown(server: Server, table: str, column: str, value: str) -> None:
     run = Writing(server, params={"p": 1}, git={"diff": "+"}, env={"e": "1"}, info={"i": "x"})
@@ -109,6 +111,7 @@ def test_what_earlier_versions_have_stored_is_shown(server: Server, table: str, 
     check_everything_is_shown(server, run)
 
 
+@pytest.mark.full_on_postgresql
 def test_the_largest_step_is_shown_and_sorted_by(server: Server) -> None:
     for x in (2**63 - 1, -(2**63)):
         run = Writing(server, max_iter=2**63 - 1)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 from flask.testing import FlaskClient
-from losswise_server.api import read
+from losswise_server.api import finished, read
 from losswise_server.db.engine import reading
 from losswise_server.db.models import Session
 from losswise_server.points import series
@@ -252,7 +252,7 @@ def test_another_release_has_another_etag(client: FlaskClient, monkeypatch: pyte
     reader.run.send(records.status_record("complete", 2.0))
     tag = reader.get("/series", graph=reader.graph).headers["ETag"]
     assert reader.get("/series", tag, graph=reader.graph).status_code == 304
-    monkeypatch.setattr(read, "__version__", "another")
+    monkeypatch.setattr(finished, "__version__", "another")
     assert reader.get("/series", tag, graph=reader.graph).status_code == 200
 
 

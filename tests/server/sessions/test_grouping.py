@@ -112,7 +112,7 @@ FIELDS = (
 WITHIN = ("", "lr<0.05", "not has(group) or v=adam", "status=failed tags=baseline")
 
 
-@pytest.mark.full_on_postgresql
+@pytest.mark.full
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(by=st.sampled_from(FIELDS), then=st.sampled_from(FIELDS), within=st.sampled_from(WITHIN))
 def test_each_groups_query_finds_exactly_its_sessions(app: None, by: str, then: str, within: str) -> None:

@@ -177,6 +177,7 @@ def test_every_order_matches_python(server: Server, sessions: list[Any]) -> None
         assert found == in_order(sessions, read, descending), asked
 
 
+@pytest.mark.full_on_postgresql
 @pytest.mark.parametrize("status", ["active", "complete", "failed", "cancelled"])
 @pytest.mark.parametrize("q", ["even", "run"])
 def test_an_order_within_a_filter(server: Server, sessions: list[Any], status: str, q: str) -> None:

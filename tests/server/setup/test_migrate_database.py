@@ -91,7 +91,7 @@ def plain(value: Any) -> Any:
     return float(value) if isinstance(value, int) and abs(value) > 2**64 else value
 
 
-@pytest.mark.full_on_postgresql
+@pytest.mark.full
 def test_everything_is_copied_and_writers_continue(own_server: Server, postgres: Postgres) -> None:
     run, gone = fill(own_server)
     with database(own_server) as connection:  # it has counted further than the transactions of the new one

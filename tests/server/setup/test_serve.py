@@ -125,6 +125,7 @@ def test_the_greeting_warns_if_scripts_send_to_another_port(new_server: Callable
     assert "scripts send to" not in server.output
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("by", ["words", "environment"])
 def test_the_link_command_finds_postgresql(postgres: Postgres, new_server: Callable[..., Server], by: str) -> None:
     url = postgres.new_database()
@@ -150,6 +151,7 @@ def test_the_link_command_shows_no_password(tmp_path: Path, monkeypatch: pytest.
     assert "--database-url" not in link_command(settings, "http://127.0.0.1:3000")
 
 
+@pytest.mark.full
 def test_configured_by_the_environment_no_secret_is_printed(new_server: Callable[..., Server]) -> None:
     server = new_server().start()
     assert API_KEY not in server.output
@@ -167,6 +169,7 @@ def test_configured_by_the_environment_no_secret_is_printed(new_server: Callable
     assert "/projects/" in answer.url
 
 
+@pytest.mark.full_on_postgresql
 def test_healthz_and_shutdown(own_server: Server) -> None:
     assert requests.get(own_server.url + "/healthz", timeout=30).json() == {"status": "ok"}
     assert own_server.stop(timeout=30) == 0  # at once, on a machine that is not loaded; see test_shutdown.py
@@ -214,6 +217,7 @@ def test_a_file_that_is_not_a_database(new_server: Callable[..., Server]) -> Non
     assert "cannot be used" in refused(run(server, "--port", "0", "--data-dir", str(server.data_dir)))
 
 
+@pytest.mark.full
 def test_a_second_server_on_the_same_data(new_server: Callable[..., Server]) -> None:
     """Its pages would miss changes that the first one stores."""
     server = new_server().start()
@@ -230,6 +234,7 @@ def test_the_greeting_mentions_listening_on_all_interfaces(new_server: Callable[
     assert not (server.folder / "home/.gunicorn").exists()
 
 
+@pytest.mark.full
 def test_a_newer_database(new_server: Callable[..., Server]) -> None:
     server = new_server().start()
     server.stop()

@@ -111,6 +111,7 @@ def test_with_batches_at_work(own_server: Server) -> None:
     ends(own_server)
 
 
+@pytest.mark.full_on_postgresql
 def test_with_streams_and_connections_that_send_nothing(own_server: Server) -> None:
     run = Writing(own_server)
     streams = [Stream(own_server, project_id=own_server.project_id(), session=[run.session]) for _ in range(10)]

@@ -141,7 +141,7 @@ function drawSoon() {
     if (hasChanged) {
       hasChanged = false;
       if (discover() || !view.columns.length) layOutColumns();
-      findBest(view.columns);
+      findBest(view.columns, drawChanged);
     }
     drawRows();
   });
