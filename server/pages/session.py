@@ -76,14 +76,14 @@ def delete(session_id: str) -> Any:
     if not access.may_write(project):
         abort(403, "You may view this session, but not delete it.")
     is_in_bin = db.session.scalar(select(Session.deleted_at).where(Session.key == key)) is not None
-    address = url_for("projects.show", project_id=project.id) + ("?in=bin" if is_in_bin else "")
+    address = url_for("projects.show", project_id=project.id)
     projects = projects_of(access)
     db.session.rollback()
     if is_in_bin:
         deletion.delete_session(session_id)
-    else:
-        edit_sessions(Selected([key], only=session_id), Edit(deleted=True), access, projects, time.time())
-    return redirect(address, 303)
+        return redirect(address + "?in=bin", 303)
+    done = edit_sessions(Selected([key], only=session_id), Edit(deleted=True), access, projects, time.time())
+    return redirect(address + (f"#binned={done.undo}" if done.undo else ""), 303)  # the page offers to undo it
 
 
 def _find(session_id: str) -> tuple[Project, int]:

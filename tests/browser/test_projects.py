@@ -168,6 +168,24 @@ def test_rows_follow_what_happens(page: Page, server: Server, names: list[str]) 
     page.wait_for_url(f"**?s={run.session}*")
 
 
+def test_a_server_that_is_away_is_told(page: Page, server: Server, names: list[str]) -> None:
+    def refresh() -> None:
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    page.goto(f"{server.url}/projects?q={names[0].split()[0]}")
+    page.route("**/projects/rows", lambda route: route.abort())
+    refresh()
+    expect(page.get_by_text("server unreachable")).to_be_visible()
+    expect(shown(page)).to_have_count(3)
+    page.unroute("**/projects/rows")
+    page.route("**/projects/rows", lambda route: route.fulfill(status=503, body="no"))
+    refresh()
+    expect(page.get_by_text("database unavailable")).to_be_visible()
+    page.unroute("**/projects/rows")
+    refresh()
+    expect(page.locator("#lost")).to_be_empty()
+
+
 @pytest.mark.full
 def test_the_list_without_scripts_and_on_a_phone(
     sign_in: Callable[..., Page], server: Server, names: list[str]

@@ -142,7 +142,16 @@ def test_deleting_asks_first(page: Page, server: Server, project: Project, full:
     page.get_by_text("Delete this session").click()
     page.get_by_role("button", name="Delete it").click()
     page.wait_for_url("**/projects/*")
+    expect(page.get_by_text("1 session moved to the bin")).to_be_visible()
     assert server.session(full.session)["deleted_at"] is not None
+    page.get_by_role("button", name="Undo").click()
+    expect(row(page, "full")).to_be_visible()
+    assert server.session(full.session)["deleted_at"] is None
+    assert "#" not in page.url
+    page.goto(f"{server.url}/s/{full.session}/details")
+    page.get_by_text("Delete this session").click()
+    page.get_by_role("button", name="Delete it").click()
+    page.wait_for_url("**/projects/*")
     page.goto(f"{server.url}/s/{full.session}/details")
     expect(page.get_by_text("In the bin since")).to_be_visible()
     page.get_by_text("Delete this session").click()

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from losswise_server.live import changes as live_changes
 from losswise_server.live import events as live_events
 from losswise_server.live.changes import Change
 from losswise_server.live.events import Sent
@@ -18,14 +17,6 @@ from losswise_server.points import recent
 
 from losswise.protocol import records
 from tests.support.application import DirectWriting, counted_statements
-
-
-@pytest.fixture
-def changes(app: None, monkeypatch: pytest.MonkeyPatch) -> list[Change]:
-    """The change of each commit, in order."""
-    told: list[Change] = []
-    monkeypatch.setattr(live_changes, "notify", lambda connection, change: told.append(Change.read(change.payload())))
-    return told
 
 
 class Run(DirectWriting):

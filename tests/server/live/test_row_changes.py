@@ -7,9 +7,7 @@ import random
 import time
 from typing import Any
 
-import pytest
 from losswise_server.db.engine import reading
-from losswise_server.live import changes as live_changes
 from losswise_server.live import events as live_events
 from losswise_server.live.changes import Change
 from losswise_server.points.statistics import FIELDS, by_name
@@ -20,14 +18,6 @@ from tests.support.application import DirectWriting, counted_statements
 
 LARGE = 40  # graphs
 LABELS = ("title", "kind", "xlabel", "ylabel")
-
-
-@pytest.fixture
-def changes(app: None, monkeypatch: pytest.MonkeyPatch) -> list[Change]:
-    """The change of each commit, in order."""
-    told: list[Change] = []
-    monkeypatch.setattr(live_changes, "notify", lambda connection, change: told.append(Change.read(change.payload())))
-    return told
 
 
 class Run(DirectWriting):

@@ -26,6 +26,13 @@ export function toggleGroup(q) {
 }
 
 /**
+ * Take a group out of the charts, whatever the table shows by now.
+ *
+ * @param {Group} group
+ */
+export const removeGroup = (group) => setGroups(state.groups.filter((other) => other.q !== group.q));
+
+/**
  * Show a group of the table alone.
  *
  * @param {string} q the group's own query

@@ -89,9 +89,6 @@ function written(search, own) {
 /** Why the page does not show what its address names, or ''. */
 export const problem = () => opened.problem ?? '';
 
-/** The id of the view that the page opens with if its address says nothing. */
-export const defaultView = () => opened.default;
-
 /** @param {string | null} id */
 export function setDefaultView(id) {
   opened.default = id;

@@ -1,12 +1,15 @@
-// Groups of sessions in the charts: starts what they need once the first one is chosen, with the choice of their band.
+// Groups of sessions in the charts: starts what they need once the first one is chosen, with the choice of their band and
+// a list of them, from which each can be removed.
 import { BANDS, groupWindow } from '../charts/band.js';
 import { showGroups } from '../charts/chart_grid.js';
 import { groupCards } from '../charts/group_cards.js';
+import { removeGroup } from '../data/group_choice.js';
 import * as members from '../data/group_members.js';
 import * as groupSeries from '../data/group_series.js';
-import { on, setView, state } from '../data/store.js';
-import { elementById, make } from '../ui/dom.js';
+import { on, palette, setView, state } from '../data/store.js';
+import { byId, elementById, findAll, make } from '../ui/dom.js';
 
+/** @import { Group } from '../data/address.js' */
 /** @import { BandKind } from '../data/store.js' */
 
 export const { catchUp } = members;
@@ -20,6 +23,9 @@ export function start() {
   groupSeries.start(({ steps }) => (state.zoom ? groupWindow(state.zoom, state.xMode, steps) : null));
   showGroups(groupCards);
   startBand();
+  on('groups', drawChips);
+  addEventListener('losswise:theme', drawChips);
+  drawChips();
 }
 
 function startBand() {
@@ -33,4 +39,30 @@ function startBand() {
   on('view', draw);
   on('groups', draw);
   draw();
+}
+
+function drawChips() {
+  const list = byId('group-chips');
+  list.hidden = !state.groups.length;
+  list.replaceChildren(...state.groups.map(chipOf));
+}
+
+/** @param {Group} group */
+function chipOf(group) {
+  const dot = make('i', { className: 'dot' });
+  dot.style.color = palette.color(`g:${group.q}`);
+  const remove = make('button', { type: 'button', ariaLabel: `Remove ${group.label} from the graphs` }, '×');
+  remove.addEventListener('click', () => {
+    const at = state.groups.findIndex(({ q }) => q === group.q);
+    removeGroup(group);
+    const left = findAll(byId('group-chips'), 'button');
+    left[Math.min(at, left.length - 1)]?.focus();
+  });
+  return make(
+    'li',
+    { className: 'chip', title: group.label },
+    dot,
+    make('span', { className: 'name' }, group.label),
+    remove,
+  );
 }

@@ -40,6 +40,7 @@ let groups = null;
 
 async function start() {
   pageTitle = document.title;
+  if (location.hash.startsWith('#binned=')) (await import('../rows/apply.js')).reportBinned();
   store.start();
   series.start(zoomWindow);
   preferences.start();

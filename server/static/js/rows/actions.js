@@ -5,7 +5,7 @@ import { messageOf } from '../data/http.js';
 import { detailsOf, tagOf } from '../data/session.js';
 import { page, state } from '../data/store.js';
 import { showToast } from '../ui/toast.js';
-import { apply, sessionsText } from './apply.js';
+import { apply, binnedText, sessionsText } from './apply.js';
 import { deleteForGood, editNote, editTags, moveToProject, rename, showAlike } from './dialogs.js';
 import { compare, download, MAX_COMPARED } from './take_out.js';
 
@@ -194,7 +194,7 @@ function placeActions() {
       label: 'Delete',
       key: 'Del',
       danger: true,
-      act: (chosen) => apply(chosen, { deleted: true }, (count) => `${sessionsText(count)} moved to the bin`),
+      act: (chosen) => apply(chosen, { deleted: true }, binnedText),
     },
   ];
 }

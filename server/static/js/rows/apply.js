@@ -10,6 +10,9 @@ import { showToast, UNDO } from '../ui/toast.js';
 /** @param {number} count */
 export const sessionsText = (count) => (count === 1 ? '1 session' : `${whole(count)} sessions`);
 
+/** @param {number} count */
+export const binnedText = (count) => `${sessionsText(count)} moved to the bin`;
+
 /**
  * @param {Chosen} chosen
  * @param {Edit} change
@@ -24,7 +27,7 @@ export async function apply(chosen, change, done) {
 }
 
 /**
- * @param {Result} result
+ * @param {Pick<Result, 'changed' | 'skipped' | 'undo'>} result
  * @param {(count: number) => string} done
  */
 export function report({ changed, skipped, undo: token }, done) {
@@ -33,6 +36,13 @@ export function report({ changed, skipped, undo: token }, done) {
     .filter(Boolean)
     .join('. ');
   showToast(text, token ? { label: UNDO, act: () => takeBack(token) } : undefined);
+}
+
+/** The page of a session that was just deleted leads here, with the token that takes it back. */
+export function reportBinned() {
+  const token = new URLSearchParams(location.hash.slice(1)).get('binned');
+  history.replaceState(history.state, '', location.pathname + location.search);
+  if (token) report({ changed: 1, skipped: [], undo: token }, binnedText);
 }
 
 /** @param {{reason: string, sessions: number}} skipped */
