@@ -109,17 +109,17 @@ def test_groups_in_the_graphs_are_listed_and_removed(page: Page, server: Server,
     make_group(server, project)
     page.goto(f"{address(project)}&g={quote('params.lr=0.5')}&q=nothing_has_this")  # a filter that is not theirs
     wait_band(page)
-    chips = page.get_by_role("list", name="Groups in the graphs").get_by_role("listitem")
-    expect(chips).to_have_text(["params.lr = 0.1×", "params.lr = 0.5×"])
+    chips = page.get_by_role("list", name="Groups in the graphs").locator(".name")
+    expect(chips).to_have_text(["params.lr = 0.1", "params.lr = 0.5"])
     page.get_by_role("button", name="Remove params.lr = 0.1 from the graphs").click()
-    expect(chips).to_have_text(["params.lr = 0.5×"])
+    expect(chips).to_have_text(["params.lr = 0.5"])
     expect(page.get_by_role("button", name="Remove params.lr = 0.5 from the graphs")).to_be_focused()
     wait_drawn(page, "loss", "g:params.lr=0.5", "loss")
     assert set(drawn(page, "loss")) == {"g:params.lr=0.5"}
     page.keyboard.press("Enter")
     expect(page.get_by_role("list", name="Groups in the graphs")).to_be_hidden()
     page.go_back()  # changes in a row are one step
-    expect(chips).to_have_text(["params.lr = 0.1×", "params.lr = 0.5×"])
+    expect(chips).to_have_text(["params.lr = 0.1", "params.lr = 0.5"])
 
 
 @pytest.mark.full_on_postgresql
