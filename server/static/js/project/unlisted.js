@@ -2,12 +2,14 @@
 // a button that shows those that match instead.
 import { listSessions } from '../data/api.js';
 import { currentFilter, list } from '../data/list_state.js';
+import { tokensOf } from '../data/query_text.js';
 import { on, page, select, state } from '../data/store.js';
 import { byId, make } from '../ui/dom.js';
 import { whole } from '../ui/format.js';
 
 const MAX_SHOWN = 20; // sessions that the button shows: their curves can still be told apart
 const MAX_ASKED = 18; // ids in one query, beside its own terms
+const MAX_TOKENS = 48; // of the query and the ids: the server takes 50 terms
 const DELAY_MS = 500;
 const ASK_INTERVAL_MS = 5000; // at least, for the same question: rows change all the time
 
@@ -53,13 +55,14 @@ async function check() {
  */
 async function countMatching(ids, signal) {
   const { q, ...filter } = currentFilter();
+  const most = Math.max(1, Math.min(MAX_ASKED, MAX_TOKENS - tokensOf(q).length));
   let count = 0;
-  for (let start = 0; start < ids.length; start += MAX_ASKED) {
+  for (let start = 0; start < ids.length; start += most) {
     const these = ids
-      .slice(start, start + MAX_ASKED)
+      .slice(start, start + most)
       .map((id) => `id=${id}`)
       .join(' or ');
-    const asked = { ...filter, q: q ? `(${q}) and (${these})` : these, limit: MAX_ASKED, counts: '0' };
+    const asked = { ...filter, q: q ? `(${q}) and (${these})` : these, limit: most, counts: '0' };
     count += (await listSessions(page.project, asked, signal)).sessions.length;
   }
   return count;
