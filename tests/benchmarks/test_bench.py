@@ -38,6 +38,7 @@ def test_every_number_is_finite(ran: tuple[str, dict[str, Any]]) -> None:
                 assert all(math.isfinite(number) for number in [*numbers["runs"], numbers["median"]]), row["what"]
 
 
+@pytest.mark.full
 def test_bars_are_told_apart_from_what_is_only_measured(ran: tuple[str, dict[str, Any]]) -> None:
     _table, document = ran
     for rows in document["benchmarks"].values():
@@ -45,6 +46,7 @@ def test_bars_are_told_apart_from_what_is_only_measured(ran: tuple[str, dict[str
         assert all(("bar" in row) == ("met" in row) for row in rows)
 
 
+@pytest.mark.full
 def test_the_table_names_the_machine_and_what_was_measured(ran: tuple[str, dict[str, Any]]) -> None:
     table, document = ran
     assert table.startswith(f"{document['machine']['cores']} cores, {document['machine']['cpu']}")

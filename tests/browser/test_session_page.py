@@ -134,7 +134,6 @@ def test_by_keys_and_from_the_bar(page: Page, project: Project, full: Writing) -
     page.wait_for_url(f"**/s/{full.session}/details")
 
 
-@pytest.mark.full
 def test_deleting_asks_first(page: Page, server: Server, project: Project, full: Writing) -> None:
     opened(page, project, "full")
     page.get_by_text("Delete this session").click()

@@ -32,7 +32,6 @@ def points(server: Server, session: str) -> dict[str, list[int]]:
     return found
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.full)])
 def test_workers_of_a_dataloader(server: Server, script: Start, method: str) -> None:
     """They neither send the parent's points again, nor end its session, nor wait for anything."""

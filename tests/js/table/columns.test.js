@@ -74,6 +74,31 @@ test('the best is marked among the rows, and beyond them while there are more', 
   list.loading = false;
 });
 
+test('the best of the same rows is found again a little later, that of others at once', (t) => {
+  let now = 0;
+  t.mock.method(performance, 'now', () => (now += 10)); // it takes 10 ms each time
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const again = t.mock.fn();
+  show(withLoss('h', 0.5));
+  columns.discover();
+  const shown = columns.shownColumns();
+  const column = shown.find(({ key }) => key === 'min(val_loss)');
+  best.findBest(shown, again);
+  store.sessions.set('h', withLoss('h', 0.25));
+  best.findBest(shown, again);
+  assert.equal(best.bestIn(column), 0.5);
+  t.mock.timers.tick(100);
+  assert.equal(again.mock.callCount(), 0);
+  t.mock.timers.tick(100); // 5 % of the time: 10 of 200 ms
+  assert.equal(again.mock.callCount(), 1);
+  now += 200;
+  best.findBest(shown, again);
+  assert.equal(best.bestIn(column), 0.25);
+  show(withLoss('i', 0.75)); // another query
+  best.findBest(shown, again);
+  assert.equal(best.bestIn(column), 0.75);
+});
+
 test('a column that was chosen is there without any row that has it, also after a reload', () => {
   columns.choose('last(ep_rew_mean)', true);
   columns.choose('params.model.depth', true);

